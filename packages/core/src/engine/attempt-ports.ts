@@ -1,0 +1,57 @@
+import type { Digest, RunId } from '../ids.ts'
+import type { EffectAfter, EntryDraft } from '../log/bodies.ts'
+import type { Entry } from '../log/entry.ts'
+import type { TurnRecord } from '../log/fold.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { InboxItem } from '../ports/inbox.ts'
+import type { Place } from '../ports/log-store.ts'
+import type { StreamText } from '../ports/streams.ts'
+import type { Value } from '../state/codec.ts'
+
+/** The turn an attempt works on, as the log has it. */
+export interface OpenTurn {
+  readonly run: RunId
+  readonly turn: number
+  readonly origin: Digest
+  readonly config: Digest
+  readonly state: Value
+  readonly records: readonly TurnRecord[]
+  readonly effects: readonly EffectAfter[]
+  /** The time of the entry before the turn's first. */
+  readonly began: number
+}
+
+/** What an attempt needs of its host. A rejection of `append` ends the attempt: the host no longer may write. */
+export interface AttemptPorts {
+  readonly place: Place
+  readonly clock: Clock
+  /** Makes entries durable and hands them to `attempt.take`, in log order, before it resolves. */
+  append(drafts: readonly EntryDraft[], options?: { readonly strict?: boolean }): Promise<readonly Entry[]>
+  /** Resolves when the edge, if this run has one, has everything up to `seq`; undefined asks only for a connection. */
+  confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
+  /** Inbox items that no entry has consumed. */
+  inbox(): readonly InboxItem[]
+  readStream(stream: string): Promise<StreamText>
+  writeStream(stream: string, chunk: StreamText): Promise<void>
+  resetStream(stream: string): Promise<void>
+  putBlob(bytes: Uint8Array): Promise<Digest>
+  /** Something that `attempt.live()` tells has changed. */
+  changed(): void
+}
+
+/** The ports of an attempt that only replays: nothing is started, so nothing is ever called. */
+export function effectsOff(clock: Clock, place: Place): AttemptPorts {
+  const never = (): Promise<never> => new Promise(() => undefined)
+  return {
+    place,
+    clock,
+    append: never,
+    confirm: never,
+    inbox: () => [],
+    readStream: never,
+    writeStream: never,
+    resetStream: never,
+    putBlob: never,
+    changed: () => undefined,
+  }
+}

@@ -1,0 +1,559 @@
+import { fromWire, isWaystoneError, WaystoneError } from '../errors.ts'
+import type { Digest } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { EntryDraft, Outcome } from '../log/bodies.ts'
+import type { Entry } from '../log/entry.ts'
+import type { TurnRecord } from '../log/fold.ts'
+import type { InboxItem } from '../ports/inbox.ts'
+import type { Live, Wait } from '../ports/watch.ts'
+import { decodeValue, type Value } from '../state/codec.ts'
+import { createDraft } from '../state/draft.ts'
+import type { AnyAgent, TurnEnd } from './agent.ts'
+import { effectsOff, type AttemptPorts, type OpenTurn } from './attempt-ports.ts'
+import { familyOf, inputOf, isStart, pathOf, type Call } from './call.ts'
+import { makeCtx } from './scope.ts'
+
+/** The number of the replay rules, recorded in every turn. */
+export const replayRules = 1
+
+/** How an attempt at a turn ended. */
+export type AttemptEnd =
+  | { readonly type: 'returned'; readonly end: TurnEnd; readonly state: Value }
+  /** The turn threw; `drop` is the failed record the error came from, which a retry runs again. */
+  | { readonly type: 'threw'; readonly error: unknown; readonly drop: Digest | undefined }
+  /** An interrupt was delivered and the turn did not catch it: its state is kept. */
+  | { readonly type: 'interrupted'; readonly state: Value }
+  | { readonly type: 'diverged'; readonly path: string; readonly expected: string; readonly found: string }
+  | { readonly type: 'open'; readonly path: string }
+  | { readonly type: 'outside' }
+  /** Nothing runs, and a person has to decide about this effect. */
+  | { readonly type: 'unknown'; readonly path: string; readonly start: Digest; readonly key: string }
+  /** The host may not or cannot write any more. */
+  | { readonly type: 'lost'; readonly error: unknown }
+  | { readonly type: 'given up' }
+  /** Only when proving: every record was delivered, and nothing differed. */
+  | { readonly type: 'caught up' }
+
+/** What the turn's function did, and the call that was open then. */
+interface Returned {
+  readonly value?: TurnEnd
+  readonly error?: unknown
+  readonly open: string | undefined
+}
+
+/**
+ * One attempt at one turn: runs the turn's code, answers its calls from the records of the log, and once it has caught
+ * up starts what is new. The rules it follows are numbered in ARCHITECTURE.md.
+ */
+export class Attempt {
+  readonly turn: OpenTurn
+  readonly agent: AnyAgent
+  readonly ports: AttemptPorts
+  readonly #prove: boolean
+  readonly #calls = new Map<string, Call>()
+  readonly #queue: TurnRecord[]
+  readonly #late = new Map<string, TurnRecord[]>()
+  readonly #giveUp = new AbortController()
+  readonly #origins = new WeakMap<object, Digest>()
+  readonly #draft: ReturnType<typeof createDraft<Value>>
+  readonly #end: Promise<AttemptEnd>
+  #resolveEnd: (end: AttemptEnd) => void = () => undefined
+  readonly #taken = new Set<string>()
+  readonly #wakers = new Set<() => void>()
+  #events = 0
+  #at = 0
+  #open = 0
+  #scopes = 0
+  #over = false
+  #live = false
+  #holding = false
+  #interrupted = false
+  #recorded: boolean
+  #time: number
+  #returned: Returned | undefined
+  #standing: Live['standing']
+  #unknown: Extract<AttemptEnd, { type: 'unknown' }> | undefined
+
+  constructor(agent: AnyAgent, turn: OpenTurn, ports: AttemptPorts, options: { readonly prove?: boolean } = {}) {
+    this.agent = agent
+    this.turn = turn
+    this.ports = ports
+    this.#prove = options.prove ?? false
+    this.#queue = [...turn.records]
+    this.#recorded = turn.records.length > 0
+    this.#time = turn.began
+    this.#end = new Promise((resolve) => (this.#resolveEnd = resolve))
+    this.#draft = createDraft(turn.state, { guard: () => this.#guard() })
+  }
+
+  /** Runs the attempt to its end. It may wait for as long as the turn does. */
+  run(): Promise<AttemptEnd> {
+    const ctx = makeCtx(this, String(this.turn.turn))
+    void Promise.resolve()
+      .then(() => this.agent.turn(ctx as never, this.#draft.draft as never))
+      .then(
+        (value) => this.#returns({ value, open: this.#firstOpen() }),
+        (error: unknown) => this.#returns({ error, open: undefined }),
+      )
+    void this.#pump().catch((error: unknown) => this.finish({ type: 'lost', error }))
+    return this.#end
+  }
+
+  /** Fires when the attempt is over. */
+  get signal(): AbortSignal {
+    return this.#giveUp.signal
+  }
+
+  get over(): boolean {
+    return this.#over
+  }
+
+  /** The time of the last delivered record, in ms since 1970. */
+  get time(): number {
+    return this.#time
+  }
+
+  /** A plain copy of a draft. */
+  current<T>(value: T): T {
+    return this.#draft.current(value)
+  }
+
+  /** Gives the attempt up: nothing it does counts any more, and its calls never settle. */
+  giveUp(): void {
+    this.finish({ type: 'given up' })
+  }
+
+  /** Ends the attempt, once. */
+  finish(end: AttemptEnd): void {
+    if (this.#over) return
+    this.#over = true
+    this.#resolveEnd(end)
+    this.#giveUp.abort(new WaystoneError('cancelled', `this attempt at turn ${String(this.turn.turn)} is over`, { run: this.turn.run }))
+    this.#wake()
+    this.ports.changed()
+  }
+
+  /** Takes entries that are durable now, in log order. */
+  take(entries: readonly Entry[]): void {
+    if (this.#over) return
+    for (const entry of entries) {
+      if (familyOf(entry as unknown as TurnRecord) === undefined && entry.kind !== 'interrupt') continue
+      this.#recorded = true
+      this.#queue.push({ kind: entry.kind, body: entry.body, time: entry.time, digest: entry.digest, inert: false } as TurnRecord)
+    }
+    this.#event()
+  }
+
+  /** Something outside changed (the inbox, the time, what this place provides): parked calls look again. */
+  poke(): void {
+    if (!this.#live || this.#over || this.#holding) return
+    for (const call of this.#calls.values()) {
+      const { poke } = call
+      if (call.phase !== 'parked' || poke === undefined) continue
+      call.poke = undefined
+      void this.#guarded(poke)
+    }
+  }
+
+  /** Nothing new starts from now on. Resolves when no body runs, or when `ms` are over and no `once` runs. */
+  async hold(ms: number): Promise<void> {
+    this.#holding = true
+    const until = this.ports.clock.now() + ms
+    for (;;) {
+      const running = [...this.#calls.values()].filter(({ phase }) => phase === 'running')
+      if (this.#over || running.length === 0) return
+      const left = until - this.ports.clock.now()
+      if (left <= 0 && !running.some(({ family }) => family === 'once')) return
+      await this.#nextEvent(Math.max(left, 50))
+    }
+  }
+
+  /** Goes on after `hold`. */
+  release(): void {
+    this.#holding = false
+    if (this.#live) this.#beginAll()
+    this.poke()
+  }
+
+  /** Stops the bodies that run, records what they gave, and then the interrupt, which the turn is told of. */
+  async interrupt(item: InboxItem): Promise<void> {
+    this.#holding = true
+    for (const call of this.#calls.values()) if (call.phase === 'running' && call.family !== 'once') call.abort?.()
+    await this.hold(limits.abortMsMax)
+    await this.#guarded(() => this.record([{ kind: 'interrupt', body: { id: item.id, by: item.by } }]))
+  }
+
+  /** What the host tells people about this attempt. */
+  live(): Live {
+    const calls = [...this.#calls.values()]
+      .filter(({ phase }) => phase === 'running' || phase === 'parked')
+      .map(({ path, kind, since, wait, attempt }) => ({ path, kind, since, attempt, ...(wait ? { waits: wait } : {}) }))
+    const phase = !this.#live ? 'catching up' : calls.length > 0 && calls.every(({ waits }) => waits) ? 'waiting' : 'running'
+    return { phase, calls, ...(this.#standing ? { standing: this.#standing } : {}) }
+  }
+
+  /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
+  waits(): readonly Wait[] | undefined {
+    const open = [...this.#calls.values()].filter(({ phase }) => phase !== 'settled')
+    if (!this.#live || this.#over || this.#at < this.#queue.length || this.#returned || open.length === 0) return undefined
+    if (open.some(({ phase }) => phase !== 'parked')) return undefined
+    return open.map(({ wait }) => wait as Wait)
+  }
+
+  /** Makes a call of a turn. Rejects with `key_taken` for a path that was used, `divergence` for one recorded otherwise. */
+  call(spec: Pick<Call, 'path' | 'family' | 'kind' | 'input' | 'begin'>): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      if (this.#over) return
+      this.#event()
+      if (this.#interrupted) return reject(this.#interruptedError(spec.path))
+      if (this.#calls.has(spec.path)) return reject(keyTaken(spec.path))
+      if (this.#calls.size >= limits.turnRecordsMax) return reject(tooManyCalls(this.turn.turn))
+      const call: Call = {
+        ...spec,
+        resolve,
+        reject,
+        phase: 'made',
+        since: this.ports.clock.now(),
+        attempt: 0,
+        wait: undefined,
+        poke: undefined,
+        start: undefined,
+        abort: undefined,
+      }
+      this.#calls.set(spec.path, call)
+      this.#open += 1
+      const late = this.#late.get(spec.path)
+      if (late) this.#queue.splice(this.#at, 0, ...late)
+      this.#late.delete(spec.path)
+      if (this.#live && !late) this.#begin(call)
+    })
+  }
+
+  /** Counts a scope whose branches are open. */
+  scope(change: 1 | -1): void {
+    this.#scopes += change
+    this.#event()
+  }
+
+  /** A branch that returns with a call of its own open ends the attempt; its result never arrives. */
+  async endBranch(scope: string): Promise<void> {
+    for (const call of this.#calls.values()) {
+      if (call.phase === 'settled' || !call.path.startsWith(`${scope}/`)) continue
+      this.finish({ type: 'open', path: call.path })
+      await new Promise<never>(() => undefined)
+    }
+  }
+
+  /** Stores records of this turn. A turn's first records come with the `turn` entry. */
+  async record(drafts: readonly EntryDraft[], options: { readonly strict?: boolean } = {}): Promise<readonly Entry[]> {
+    const { turn, config } = this.turn
+    const opens: readonly EntryDraft[] = this.#recorded
+      ? []
+      : [{ kind: 'turn', body: { turn, rules: replayRules, version: this.agent.version, config } }]
+    this.#recorded = true
+    try {
+      return await this.ports.append([...opens, ...drafts], options)
+    } catch (error) {
+      if (isWaystoneError(error, 'limit_exceeded')) throw error
+      this.finish({ type: 'lost', error })
+      return await new Promise<never>(() => undefined)
+    }
+  }
+
+  /** The next message of a name that no call has taken; the caller records it. */
+  takeMessage(name: string): Extract<InboxItem, { type: 'message' }> | undefined {
+    const item = this.ports.inbox().find((one) => one.type === 'message' && one.name === name && !this.#taken.has(one.id))
+    if (item?.type !== 'message') return undefined
+    this.#taken.add(item.id)
+    return item
+  }
+
+  /** Parks a call until `poke` finds that it can go on. */
+  park(call: Call, wait: Wait, poke: () => Promise<void>): void {
+    if (this.#over || call.phase === 'settled') return
+    call.phase = 'parked'
+    call.wait = wait
+    call.poke = poke
+    this.#event()
+    this.ports.changed()
+  }
+
+  /** Parks a call until a person has decided; when nothing else runs, the attempt ends and the run pauses. */
+  parkUndecided(call: Call, unknown: { readonly start: Digest; readonly key: string }): void {
+    this.#unknown = { type: 'unknown', path: call.path, ...unknown }
+    this.park(call, { for: 'answer', ask: unknown.start }, () => new Promise(() => undefined))
+  }
+
+  /** Marks a call as running. */
+  running(call: Call): void {
+    call.phase = 'running'
+    call.wait = undefined
+    this.ports.changed()
+  }
+
+  /** True while nothing may be started. */
+  get holding(): boolean {
+    return this.#holding
+  }
+
+  async #pump(): Promise<void> {
+    while (!this.#over) {
+      const record = this.#queue[this.#at]
+      if (record === undefined) {
+        if (this.#returned) return this.#finishTurn(this.#returned)
+        if (!this.#live) {
+          await this.#quiet()
+          if (this.#at === this.#queue.length && !this.#returned) this.#goLive()
+          continue
+        }
+        await this.#idle()
+      } else if (record.kind === 'interrupt') {
+        this.#at += 1
+        this.#deliverInterrupt(record)
+        await this.#quiet()
+      } else if (familyOf(record) === undefined) {
+        this.#at += 1
+      } else {
+        await this.#next(record)
+      }
+    }
+  }
+
+  /** Rules 2 and 3: one record at a time, in log order, each when its call has been made. */
+  async #next(record: TurnRecord): Promise<void> {
+    const path = pathOf(record)
+    const call = this.#calls.get(path)
+    if (call === undefined) {
+      if (record.inert) {
+        this.#at += 1
+        this.#late.set(path, [...(this.#late.get(path) ?? []), record])
+      } else if (this.#returned) {
+        this.#diverge(path, describe(record), this.#returned.error === undefined ? 'the turn returned' : `the turn threw ${String(this.#returned.error)}`)
+      } else {
+        await this.#stand(describe(record))
+      }
+      return
+    }
+    if (call.family !== familyOf(record)) return this.#diverge(path, describe(record), `${call.kind} "${path}"`)
+    const input = inputOf(record)
+    if (input !== undefined && call.input !== undefined && input !== call.input) {
+      return this.#diverge(path, `${describe(record)} with input ${input.slice(0, 12)}`, `the same with input ${call.input.slice(0, 12)}`)
+    }
+    this.#at += 1
+    if (isStart(record)) {
+      call.start = record
+      const more = this.#queue.slice(this.#at).some((later) => pathOf(later) === path)
+      if (this.#live && call.phase === 'made' && !more) this.#begin(call)
+      return
+    }
+    this.#deliver(call, record)
+    await this.#quiet()
+  }
+
+  #deliver(call: Call, record: TurnRecord): void {
+    if (call.phase === 'settled') return
+    call.phase = 'settled'
+    call.wait = undefined
+    this.#open -= 1
+    this.#time = Math.max(this.#time, record.time)
+    this.#event()
+    const outcome = outcomeOf(record)
+    if ('value' in outcome) return call.resolve(decodeValue(outcome.value))
+    const error = fromWire(outcome.error, 'step_failed')
+    this.#origins.set(error, record.digest)
+    call.reject(error)
+  }
+
+  #deliverInterrupt(record: TurnRecord): void {
+    this.#interrupted = true
+    this.#time = Math.max(this.#time, record.time)
+    for (const call of this.#calls.values()) {
+      if (call.phase === 'settled') continue
+      call.phase = 'settled'
+      this.#open -= 1
+      call.reject(this.#interruptedError(call.path))
+    }
+    this.#event()
+  }
+
+  #goLive(): void {
+    if (this.#prove) return this.finish({ type: 'caught up' })
+    this.#live = true
+    this.#standing = undefined
+    this.#beginAll()
+    this.ports.changed()
+  }
+
+  #beginAll(): void {
+    for (const call of this.#calls.values()) if (call.phase === 'made') this.#begin(call)
+  }
+
+  #begin(call: Call): void {
+    if (this.#holding || this.#over) return
+    call.since = this.ports.clock.now()
+    this.running(call)
+    void this.#guarded(() => call.begin(call))
+  }
+
+  /** Runs work of the engine itself; what it throws is a defect or a lost store, never the agent's. */
+  async #guarded(work: () => Promise<unknown>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.finish({ type: 'lost', error })
+    }
+    this.#event()
+  }
+
+  #returns(returned: Returned): void {
+    this.#returned = returned
+    this.#event()
+  }
+
+  #finishTurn(returned: Returned): void {
+    if ('error' in returned) return this.#finishThrown(returned.error)
+    if (returned.open !== undefined) return this.finish({ type: 'open', path: returned.open })
+    const end = returned.value
+    if (end === undefined || !['next', 'done', 'fail'].includes(end.type)) {
+      return this.finish({ type: 'threw', error: badEnd(this.agent.name, end), drop: undefined })
+    }
+    try {
+      this.finish({ type: 'returned', end, state: this.#draft.finish() })
+    } catch (error) {
+      this.finish({ type: 'threw', error, drop: undefined })
+    }
+  }
+
+  #finishThrown(error: unknown): void {
+    if (this.#interrupted && isWaystoneError(error, 'interrupted')) {
+      return this.finish({ type: 'interrupted', state: this.#draft.finish() })
+    }
+    const drop = typeof error === 'object' && error !== null ? this.#origins.get(error) : undefined
+    this.finish({ type: 'threw', error, drop })
+  }
+
+  #diverge(path: string, expected: string, found: string): void {
+    this.finish({ type: 'diverged', path, expected, found })
+  }
+
+  #firstOpen(): string | undefined {
+    for (const call of this.#calls.values()) if (call.phase !== 'settled') return call.path
+    return undefined
+  }
+
+  #guard(): void {
+    if (this.#open === 0 && this.#scopes === 0) return
+    const path = this.#firstOpen()
+    throw new WaystoneError(
+      'state_locked',
+      `the state was written while ${path ?? 'a scope'} is open. Await it first: a write beside an open call would be replayed in another order`,
+      { run: this.turn.run, ...(path === undefined ? {} : { path }) },
+    )
+  }
+
+  #interruptedError(path: string): WaystoneError {
+    return new WaystoneError('interrupted', `turn ${String(this.turn.turn)} was interrupted`, { run: this.turn.run, path })
+  }
+
+  /** Rule 2: three tasks in a row in which nothing happened on ctx. */
+  async #quiet(): Promise<void> {
+    let seen = this.#events
+    for (let tasks = 0; tasks < 3 && !this.#over && !this.#returned; ) {
+      await this.ports.clock.task()
+      tasks = seen === this.#events ? tasks + 1 : 0
+      seen = this.#events
+    }
+  }
+
+  /** Live with nothing to deliver: waits for an event, and notices a turn that can never go on. */
+  async #idle(): Promise<void> {
+    const open = [...this.#calls.values()].filter(({ phase }) => phase !== 'settled')
+    if (open.length > 0) {
+      if (this.#unknown && open.every(({ phase }) => phase === 'parked')) return this.finish(this.#unknown)
+      return void (await this.#nextEvent())
+    }
+    await this.#stand('a call on ctx, or the end of the turn', { type: 'outside' })
+  }
+
+  /** Rule 3: a presumed divergence is shown after `patience`, cleared by the next event, final after a minute. */
+  async #stand(expected: string, verdict?: AttemptEnd): Promise<void> {
+    if (await this.#nextEvent(limits.patienceMs)) return
+    const open = this.#firstOpen()
+    const found = open === undefined ? 'no call: the turn waits for something outside ctx' : `"${open}", which is still open`
+    this.#standing = { expected, found }
+    this.ports.changed()
+    const moved = await this.#nextEvent(limits.standingMsMax - limits.patienceMs)
+    this.#standing = undefined
+    this.ports.changed()
+    if (!moved) this.finish(verdict ?? { type: 'diverged', path: expected, expected, found })
+  }
+
+  #event(): void {
+    this.#events += 1
+    this.#wake()
+  }
+
+  #wake(): void {
+    const wakers = [...this.#wakers]
+    this.#wakers.clear()
+    for (const wake of wakers) wake()
+  }
+
+  /** True when an event came, false when `ms` were over first. */
+  async #nextEvent(ms?: number): Promise<boolean> {
+    const seen = this.#events
+    const stop = new AbortController()
+    const woken = new Promise<void>((resolve) => this.#wakers.add(resolve))
+    if (this.#over) return true
+    await (ms === undefined ? woken : Promise.race([woken, this.ports.clock.wait(ms, stop.signal)]))
+    stop.abort()
+    return seen !== this.#events || this.#over
+  }
+}
+
+/**
+ * Replays the open turn of a log with effects off: the one mechanism behind resuming under other code and moving.
+ * Resolves with `caught up` or a divergence; a turn that stands still for `patience` counts as diverged.
+ */
+export function prove(agent: AnyAgent, turn: OpenTurn, ports: Pick<AttemptPorts, 'clock' | 'place'>): Promise<AttemptEnd> {
+  const changed = (): void => {
+    const { standing } = attempt.live()
+    if (standing) attempt.finish({ type: 'diverged', path: standing.expected, ...standing })
+  }
+  const attempt: Attempt = new Attempt(agent, turn, { ...effectsOff(ports.clock, ports.place), changed }, { prove: true })
+  return attempt.run()
+}
+
+function outcomeOf(record: TurnRecord): Outcome {
+  switch (record.kind) {
+    case 'step':
+    case 'once':
+      return record.body.outcome
+    case 'answer': {
+      const { answer } = record.body
+      return answer.status === 'expired'
+        ? { value: { status: 'expired' } }
+        : { value: { status: 'answered', value: answer.value, by: answer.by } }
+    }
+    case 'receive':
+      return { value: record.body.value }
+    default:
+      return { value: { $: 'undefined' } }
+  }
+}
+
+function describe(record: TurnRecord): string {
+  return `${familyOf(record) ?? record.kind} "${pathOf(record)}"`
+}
+
+function keyTaken(path: string): WaystoneError {
+  return new WaystoneError('key_taken', `"${path}" was called already in this turn: give each call in a scope a name of its own`, { path })
+}
+
+function tooManyCalls(turn: number): WaystoneError {
+  return new WaystoneError('limit_exceeded', `turn ${String(turn)} made ${String(limits.turnRecordsMax)} calls, which is the limit: end it with next() and go on in another`)
+}
+
+function badEnd(agent: string, end: unknown): WaystoneError {
+  return new WaystoneError('input_refused', `a turn of ${agent} returned ${JSON.stringify(end)}: return next(), done(result) or fail(reason)`)
+}

@@ -1,0 +1,150 @@
+import type { Json } from '../json.ts'
+import type { Needs, Provided } from './agent.ts'
+import type { Duration } from './duration.ts'
+
+/** The part of Standard Schema (standardschema.dev, version 1) that Waystone calls; zod, valibot and arktype have it. */
+export interface Schema<Output = unknown> {
+  readonly '~standard': {
+    readonly version: 1
+    readonly vendor: string
+    readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>
+    readonly types?: { readonly input: unknown; readonly output: Output } | undefined
+  }
+}
+
+export type SchemaResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: readonly { readonly message: string }[] }
+
+export type InboxSchemas = Readonly<Record<string, Schema>>
+export type SchemaOutput<S> = S extends Schema<infer Output> ? Output : never
+
+/** What the body of a step is given. */
+export interface StepTools {
+  /** Fires when the body should stop: time-out, interruption, or because the run is no longer here. */
+  readonly signal: AbortSignal
+  /** The same at every attempt of this step of this run: send it along with an effect. */
+  readonly idempotencyKey: string
+  /** 1 for the first attempt since this host opened the run. */
+  readonly attempt: number
+}
+
+/** What the body of a streamed step is given. */
+export interface StreamTools extends StepTools {
+  readonly out: StreamOut
+}
+
+/** Text that readers see as it is written, and that survives a crash of the body that writes it. */
+export interface StreamOut {
+  /** What was written so far, by an attempt before a crash too: go on after it, or `reset`. */
+  readonly text: string
+  /** Adds text. Await it: it resolves when readers have kept up. Rejects with `limit_exceeded`. */
+  write(text: string): Promise<void>
+  /** Takes back all that was written: readers begin again. */
+  reset(): Promise<void>
+}
+
+export interface StepOptions {
+  /** Needs that must be here before the body starts; without them the step waits for a place that has them. */
+  readonly needs?: readonly string[]
+  /** How often the body is tried before its error is recorded. Default 3. */
+  readonly attempts?: number
+  /** The wait after the first failure; it doubles. Default 500 ms. */
+  readonly backoff?: Duration
+  /** The body is told to stop, and counts as failed, after this. */
+  readonly timeout?: Duration
+  /** What the step depends on: when a replay finds it changed, the run pauses instead of using the record. */
+  readonly input?: unknown
+}
+
+export interface OnceOptions<T> {
+  /** After this the call is aborted and its outcome unknown. */
+  readonly timeout: Duration
+  readonly needs?: readonly string[]
+  readonly input?: unknown
+  /** Asks the outside whether the effect with this key happened. */
+  readonly verify?: (tools: StepTools) => Promise<{ readonly done: true; readonly value: T } | { readonly done: false }>
+  /** What to do about an unknown outcome that `verify` cannot tell. Default `ask`: the run pauses and a person decides. */
+  readonly onUnknown?: 'ask' | 'retry' | 'fail' | { readonly assumeDone: () => T }
+}
+
+export interface AskOptions<T> {
+  /** What people are shown: any value. */
+  readonly question: unknown
+  /** Checks answers; one that does not fit is refused and the question stays open. */
+  readonly schema?: Schema<T>
+  readonly deadline?: Duration
+}
+
+/** The outcome of a question. */
+export type Answer<T> =
+  | { readonly status: 'answered'; readonly value: T; readonly by: string }
+  | { readonly status: 'expired' }
+
+/** Bytes by their hash, to be fetched when they are needed. */
+export interface Artifact {
+  readonly name: string
+  readonly type: string
+  readonly hash: string
+  readonly bytes: number
+}
+
+export interface MapOptions<T> {
+  /** Names an item, so that records find it again; unique within the map. */
+  readonly key: (item: T, index: number) => string
+  /** How many items are worked on at a time. Default 8. */
+  readonly concurrency?: number
+}
+
+type Body<T> = (tools: StepTools) => T | Promise<T>
+type StreamBody<T> = (tools: StreamTools) => T | Promise<T>
+type Branches<C> = Readonly<Record<string, (ctx: C) => Promise<unknown>>>
+
+/**
+ * What a turn acts through. Every call is named, and known by its path of names, so that its outcome is found again
+ * after a crash. A call with a name that its scope has used throws `key_taken`.
+ */
+export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSchemas = Record<never, never>> {
+  /** What this place provides. For use inside the bodies of steps. */
+  readonly use: Provided<N>
+  /** The id of the run and the number of this turn, from 0. */
+  readonly run: string
+  readonly turn: number
+  /** Fires when this attempt of the turn is given up; from then on nothing it does counts. */
+  readonly signal: AbortSignal
+
+  /** Runs the body and records its outcome; after a crash it may run again unless its outcome was recorded. */
+  step<T>(name: string, body: Body<T>): Promise<T>
+  step<T>(name: string, options: StepOptions, body: Body<T>): Promise<T>
+  /** A step whose partial output readers see live. */
+  stream<T>(name: string, body: StreamBody<T>): Promise<T>
+  stream<T>(name: string, options: StepOptions, body: StreamBody<T>): Promise<T>
+  /** An effect on the world: never started twice without a decision. */
+  once<T>(name: string, options: OnceOptions<T>, body: Body<T>): Promise<T>
+  /** Asks people, and waits without using anything. */
+  ask<T = Json>(name: string, options: AskOptions<T>): Promise<Answer<T>>
+  /** The next message of this name. */
+  receive<K extends keyof I & string>(name: K, options?: { readonly key?: string }): Promise<SchemaOutput<I[K]>>
+  /** Waits, across reloads and moves. */
+  sleep(name: string, duration: Duration): Promise<void>
+  /** Stores bytes or text beside the state, by hash. */
+  artifact(name: string, content: string | Uint8Array, options?: { readonly type?: string }): Promise<Artifact>
+
+  /** Runs named branches at once; resolves when all have ended, rejects with the first error then. */
+  all<B extends Branches<Ctx<N, I>>>(name: string, branches: B): Promise<{ readonly [K in keyof B]: Awaited<ReturnType<B[K]>> }>
+  /** Runs one branch for each item, some at a time; results in the order of the items. */
+  map<T, R>(
+    name: string,
+    items: readonly T[],
+    options: MapOptions<T>,
+    branch: (ctx: Ctx<N, I>, item: T, index: number) => Promise<R>,
+  ): Promise<R[]>
+
+  /** The time of the last record this turn was given, in ms since 1970: the same at every replay. */
+  now(): number
+  /** A number from 0 to 1, and an id, the same at every replay. */
+  random(): number
+  uuid(): string
+  /** A plain copy of a draft as it stands. */
+  current<T>(value: T): T
+}

@@ -1,0 +1,145 @@
+import { isWaystoneError, toWire, WaystoneError } from '../errors.ts'
+import type { Digest } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { Outcome, StreamDigest } from '../log/bodies.ts'
+import { encodeValue } from '../state/codec.ts'
+import { utf8 } from '../state/digest.ts'
+import type { Attempt } from './attempt.ts'
+import type { Call } from './call.ts'
+import type { StepOptions, StepTools, StreamTools } from './ctx.ts'
+import { durationMs } from './duration.ts'
+import { effectKey } from './paths.ts'
+import { openStream } from './stream-out.ts'
+import { missingNeed } from './use.ts'
+
+/** Runs the body of a step or stream until it gives a result or has used its attempts, and records the outcome. */
+export async function beginStep(
+  attempt: Attempt,
+  call: Call,
+  options: StepOptions,
+  body: ((tools: StepTools) => unknown) | ((tools: StreamTools) => unknown),
+): Promise<void> {
+  if (parkForNeeds(attempt, call, options.needs, () => beginStep(attempt, call, options, body))) return
+  const attempts = Math.max(1, options.attempts ?? 3)
+  const idempotencyKey = effectKey(attempt.turn.origin, call.path)
+  const began = attempt.ports.clock.now()
+  const out = call.kind === 'stream' ? await openStream(attempt, call.path) : undefined
+  for (let number = 1; ; number += 1) {
+    call.attempt = number
+    attempt.running(call)
+    const ran = await runBody(attempt, call, options.timeout === undefined ? undefined : durationMs(options.timeout), (signal) => {
+      const tools = { signal, idempotencyKey, attempt: number }
+      return (body as (tools: StepTools | StreamTools) => unknown)(out ? { ...tools, out } : tools)
+    })
+    if (attempt.over) return
+    if (isWaystoneError(ran.error, 'need_missing') && parkForNeeds(attempt, call, needOf(ran.error), () => beginStep(attempt, call, options, body))) return
+    const again = 'error' in ran && number < attempts && isRetryable(ran.error) && !ran.aborted
+    if (!again) {
+      await out?.flush()
+      return recordStep(attempt, call, { attempts: number, ms: attempt.ports.clock.now() - began, outcome: outcomeOf(ran, call.path), stream: out?.digest() })
+    }
+    await attempt.ports.clock.wait(durationMs(options.backoff ?? 500) * 2 ** (number - 1), attempt.signal)
+    if (attempt.over) return
+  }
+}
+
+/** Stores an artifact and records its handle. */
+export async function beginArtifact(attempt: Attempt, call: Call, name: string, content: string | Uint8Array, type?: string): Promise<void> {
+  const bytes = typeof content === 'string' ? utf8(content) : content
+  if (bytes.byteLength > limits.blobBytesMax) {
+    const error = new WaystoneError('too_large', `artifact "${name}" has ${String(bytes.byteLength)} bytes, the limit is ${String(limits.blobBytesMax)}`, { path: call.path })
+    return recordStep(attempt, call, { attempts: 1, ms: 0, outcome: { error: toWire(error) } })
+  }
+  const hash = await attempt.ports.putBlob(bytes)
+  if (attempt.over) return
+  const handle = { name, type: type ?? (typeof content === 'string' ? 'text/plain' : 'application/octet-stream'), hash, bytes: bytes.byteLength }
+  return recordStep(attempt, call, { attempts: 1, ms: 0, outcome: { value: handle } }, [hash])
+}
+
+/** What a body gave: a value or an error, and whether it was told to stop. */
+export interface Ran {
+  readonly value?: unknown
+  readonly error?: unknown
+  readonly aborted: boolean
+  readonly timedOut: boolean
+}
+
+/** Runs a body with a signal of its own; after `timeoutMs` the body is told to stop and counts as failed. */
+export async function runBody(attempt: Attempt, call: Call, timeoutMs: number | undefined, body: (signal: AbortSignal) => unknown): Promise<Ran> {
+  const controller = new AbortController()
+  const done = new AbortController()
+  let timedOut = false
+  const stop = (reason: WaystoneError): void => controller.abort(reason)
+  const onOver = (): void => stop(new WaystoneError('cancelled', `"${call.path}" is no longer wanted here`, { path: call.path }))
+  attempt.signal.addEventListener('abort', onOver)
+  call.abort = () => stop(new WaystoneError('interrupted', `"${call.path}" was interrupted`, { path: call.path }))
+  const races: Promise<unknown>[] = [new Promise((resolve) => resolve(body(controller.signal)))]
+  if (timeoutMs !== undefined) {
+    races.push(
+      attempt.ports.clock.wait(timeoutMs, done.signal).then(() => {
+        if (done.signal.aborted) return
+        timedOut = true
+        const error = new WaystoneError('step_timeout', `"${call.path}" took longer than ${String(timeoutMs)} ms`, { path: call.path })
+        stop(error)
+        throw error
+      }),
+    )
+  }
+  try {
+    return { value: await Promise.race(races), aborted: controller.signal.aborted, timedOut }
+  } catch (error) {
+    return { error, aborted: controller.signal.aborted && !timedOut, timedOut }
+  } finally {
+    done.abort()
+    call.abort = undefined
+    attempt.signal.removeEventListener('abort', onOver)
+  }
+}
+
+/** Parks a call until this place provides what it needs. True when it was parked. */
+export function parkForNeeds(attempt: Attempt, call: Call, needs: readonly string[] | undefined, again: () => Promise<void>): boolean {
+  const missing = missingNeed(attempt, needs ?? [])
+  if (missing === undefined) return false
+  const look = async (): Promise<void> => {
+    if (!parkForNeeds(attempt, call, needs, again)) await again()
+  }
+  attempt.park(call, { for: 'place', ...missing }, look)
+  return true
+}
+
+/** A recorded outcome; a value that cannot be kept becomes an error that says where. */
+export function outcomeOf(ran: Ran, path: string): Outcome {
+  if ('error' in ran) return { error: recordedError(ran.error, path) }
+  try {
+    return { value: encodeValue(ran.value, { where: `the result of "${path}"` }) }
+  } catch (error) {
+    return { error: toWire(error) }
+  }
+}
+
+/** An error as recorded: an error of Waystone as it is, any other with its name and message. */
+export function recordedError(error: unknown, path: string): ReturnType<typeof toWire> {
+  return { ...toWire(error, 'step_failed'), path }
+}
+
+async function recordStep(
+  attempt: Attempt,
+  call: Call,
+  done: { readonly attempts: number; readonly ms: number; readonly outcome: Outcome; readonly stream?: StreamDigest | undefined },
+  blobs?: readonly Digest[],
+): Promise<void> {
+  const { attempts, ms, outcome, stream } = done
+  const body = { path: call.path, ...(call.input ? { input: call.input } : {}), attempts, ms: Math.max(0, Math.round(ms)), outcome, ...(stream ? { stream } : {}) }
+  await attempt.record([{ kind: 'step', body, ...(blobs ? { blobs } : {}) }])
+}
+
+/** An error says that trying again is useless by `retryable: false`; so does a value that cannot be kept. */
+function isRetryable(error: unknown): boolean {
+  if (error instanceof WaystoneError) return error.code === 'step_timeout' || error.code === 'unreachable'
+  return !(typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === false)
+}
+
+function needOf(error: WaystoneError): readonly string[] {
+  const { details } = error
+  return typeof details === 'object' && details !== null && 'need' in details ? [String(details.need)] : []
+}

@@ -1,0 +1,92 @@
+import type { Digest } from '../ids.ts'
+import type { Bodies, EntryDraft } from '../log/bodies.ts'
+import type { InboxItem } from '../ports/inbox.ts'
+import { decodeValue, encodeValue } from '../state/codec.ts'
+import type { Json } from '../json.ts'
+import type { Attempt } from './attempt.ts'
+import type { Call } from './call.ts'
+import type { AskOptions, Schema } from './ctx.ts'
+import { durationMs } from './duration.ts'
+
+/** Records the question, unless an earlier attempt did, and waits for the answer or the deadline. */
+export async function beginAsk(attempt: Attempt, call: Call, question: Json, options: AskOptions<unknown>): Promise<void> {
+  const asked = call.start?.kind === 'ask' ? { digest: call.start.digest, due: call.start.body.due } : await recordAsk(attempt, call, question, options)
+  if (attempt.over) return
+  const { digest: ask, due } = asked
+  const look = async (): Promise<void> => {
+    const item = attempt.ports.inbox().find((one) => one.type === 'answer' && one.ask === ask)
+    if (item?.type === 'answer') {
+      const checked = await check(options.schema, item.value)
+      if (attempt.over) return
+      if ('value' in checked) {
+        return recordAnswer(attempt, call, ask, { status: 'answered', id: item.id, value: checked.value, by: item.by })
+      }
+      await attempt.record([refusal(item, checked.refused)])
+      return look()
+    }
+    if (due !== undefined && attempt.ports.clock.now() >= due) return recordAnswer(attempt, call, ask, { status: 'expired' })
+    attempt.park(call, { for: 'answer', ask, ...(due === undefined ? {} : { due }) }, look)
+  }
+  await look()
+}
+
+/** Waits for a message of a name; each is taken by one call. */
+export async function beginReceive(attempt: Attempt, call: Call, name: string): Promise<void> {
+  const look = async (): Promise<void> => {
+    const item = attempt.takeMessage(name)
+    if (item === undefined) return attempt.park(call, { for: 'message', name }, look)
+    const checked = await check(attempt.agent.inbox[name], item.value)
+    if (attempt.over) return
+    if ('refused' in checked) {
+      await attempt.record([refusal(item, checked.refused)])
+      return look()
+    }
+    attempt.running(call)
+    await attempt.record([{ kind: 'receive', body: { path: call.path, name, id: item.id, value: checked.value, by: item.by } }])
+  }
+  await look()
+}
+
+/** Waits until a time that is recorded first, so that it is the same one after a crash. */
+export async function beginSleep(attempt: Attempt, call: Call, ms: number): Promise<void> {
+  let due = call.start?.kind === 'sleep' ? call.start.body.due : undefined
+  if (due === undefined) {
+    due = attempt.ports.clock.now() + ms
+    await attempt.record([{ kind: 'sleep', body: { path: call.path, due } }])
+  }
+  const until = due
+  const look = async (): Promise<void> => {
+    if (attempt.ports.clock.now() < until) return attempt.park(call, { for: 'time', due: until }, look)
+    attempt.running(call)
+    await attempt.record([{ kind: 'wake', body: { path: call.path } }])
+  }
+  await look()
+}
+
+async function recordAsk(attempt: Attempt, call: Call, question: Json, options: AskOptions<unknown>): Promise<{ digest: Digest; due: number | undefined }> {
+  const due = options.deadline === undefined ? undefined : attempt.ports.clock.now() + durationMs(options.deadline)
+  const body: Bodies['ask'] = { path: call.path, input: call.input as Digest, question, ...(due === undefined ? {} : { due }) }
+  const entries = await attempt.record([{ kind: 'ask', body }])
+  return { digest: entries.at(-1)?.digest as Digest, due }
+}
+
+async function recordAnswer(attempt: Attempt, call: Call, ask: Digest, answer: Bodies['answer']['answer']): Promise<void> {
+  attempt.running(call)
+  await attempt.record([{ kind: 'answer', body: { path: call.path, ask, answer } }])
+}
+
+/** What a schema makes of a value from outside, in encoded form, or why it is refused. */
+async function check(schema: Schema | undefined, value: Json): Promise<{ readonly value: Json } | { readonly refused: string }> {
+  if (schema === undefined) return { value }
+  try {
+    const result = await schema['~standard'].validate(decodeValue(value))
+    if (result.issues === undefined) return { value: encodeValue(result.value) }
+    return { refused: result.issues.map(({ message }) => message).join('; ') }
+  } catch (error) {
+    return { refused: error instanceof Error ? error.message : String(error) }
+  }
+}
+
+function refusal(item: InboxItem, reason: string): EntryDraft {
+  return { kind: 'refuse', body: { id: item.id, type: item.type, reason } }
+}

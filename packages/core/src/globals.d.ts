@@ -1,0 +1,16 @@
+// What core uses of a platform beyond the language: globals that Node, browsers and workerd all have. Only these, so
+// that nothing else of a platform is in reach.
+
+interface AbortSignal {
+  readonly aborted: boolean
+  readonly reason: unknown
+  addEventListener(type: 'abort', listener: () => void): void
+  removeEventListener(type: 'abort', listener: () => void): void
+}
+declare var AbortSignal: { prototype: AbortSignal }
+
+interface AbortController {
+  readonly signal: AbortSignal
+  abort(reason?: unknown): void
+}
+declare var AbortController: { new (): AbortController; prototype: AbortController }

@@ -1,0 +1,80 @@
+export {
+  assert,
+  fromWire,
+  isWaystoneError,
+  toWire,
+  WaystoneError,
+  type Action,
+  type ErrorCode,
+  type ErrorOptions,
+  type WireError,
+} from './errors.ts'
+export { edgeOwner, newId, parseDigest, parseOwnerId, parseRunId, type Digest, type OwnerId, type RunId } from './ids.ts'
+export type { Json } from './json.ts'
+export { limits } from './limits.ts'
+
+export { cloneValue, decodeValue, encodeValue, type Value } from './state/codec.ts'
+export { applyDelta, diff, parseDelta, type Delta } from './state/delta.ts'
+export { digestBytes, fromUtf8, utf8 } from './state/digest.ts'
+export { createDraft, type Draft } from './state/draft.ts'
+export { sameValue } from './state/equal.ts'
+
+export type { Blobs } from './ports/blobs.ts'
+export type { Channel } from './ports/channel.ts'
+export type { Clock, Random } from './ports/clock.ts'
+export type { Decision, Inbox, InboxContent, InboxItem, InboxPut } from './ports/inbox.ts'
+export type { Locks } from './ports/locks.ts'
+export type { Append, Appended, Head, LogStore, Place, RunStatus, RunSummary, SetAside } from './ports/log-store.ts'
+export type { Claim, Follow, FollowOptions, Pulled, Pushed, Remote } from './ports/remote.ts'
+export type { Streams, StreamText } from './ports/streams.ts'
+export type { Live, LiveCall, SyncState, Wait, WatchEvent } from './ports/watch.ts'
+
+export type { Bodies, EntryDraft, EntryKind, Next, Outcome, PauseReason } from './log/bodies.ts'
+export { entryFormat, parseLine, sealEntry, verifyChain, type Entry, type Position, type Sealed, type StoredEntry } from './log/entry.ts'
+export { foldEntry, isEnded, summaryOf, type Fold, type Pause, type TurnRecord } from './log/fold.ts'
+export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
+export { RunLog, type Appending, type LogPorts } from './log/run-log.ts'
+
+export { claimJson, frameOf, headers, headText, joinLines, parseClaim, parseFrame, parseHead, parseInboxItem, splitLines } from './sync/wire.ts'
+
+export {
+  defineAgent,
+  done,
+  fail,
+  need,
+  next,
+  type Agent,
+  type AgentDefinition,
+  type AnyAgent,
+  type InputOf,
+  type Need,
+  type Needs,
+  type Provided,
+  type ResultOf,
+  type StateOf,
+  type TurnEnd,
+} from './engine/agent.ts'
+export type {
+  Answer,
+  Artifact,
+  AskOptions,
+  Ctx,
+  InboxSchemas,
+  MapOptions,
+  OnceOptions,
+  Schema,
+  StepOptions,
+  StepTools,
+  StreamOut,
+  StreamTools,
+} from './engine/ctx.ts'
+export { durationMs, type Duration } from './engine/duration.ts'
+
+export type { MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './runtime/api.ts'
+export { Authority, type AuthorityPorts } from './runtime/authority.ts'
+export { RunHandle, type SendOptions } from './runtime/run-handle.ts'
+export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
+export type { RuntimePorts } from './runtime/run-node.ts'
+export { Runtime } from './runtime/runtime.ts'
+export type { Edge } from './runtime/syncer.ts'
+export type { OpenAsk, RunView } from './runtime/view.ts'

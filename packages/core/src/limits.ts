@@ -1,0 +1,37 @@
+/** Every limit of Waystone in one place. Units come before Max and Min. */
+export const limits = {
+  /** An entry as stored, in bytes of UTF-8. Chromium's LevelDB store turns 5 times slower at 65,536 (measured 2026-11). */
+  entryBytesMax: 60_000,
+  /** One stored record of several entries: below the same cliff. */
+  recordBytesMax: 64_000,
+  /** One page of a read or a pull, and one push. */
+  pageBytesMax: 1_000_000,
+  /** One blob, which is also the largest request body the edge takes. */
+  blobBytesMax: 32 * 1024 * 1024,
+  /** Committed state at the edge, where an object has 128 MB of memory. */
+  stateBytesMax: 24 * 1024 * 1024,
+  /** Recorded calls of one turn. */
+  turnRecordsMax: 10_000,
+  /** Items of one `ctx.map`. */
+  mapItemsMax: 10_000,
+  /** A name of an agent, a step, a branch, a message or an artifact, in characters. */
+  nameCharsMax: 200,
+  /** An inbox item, in bytes of JSON. */
+  inboxItemBytesMax: 60_000,
+  /** Items that wait in the inbox of one run. */
+  inboxItemsMax: 1_000,
+  /** The text of one stream, in UTF-16 units. */
+  streamCharsMax: 4_000_000,
+  /** One frame of a live connection, in characters. */
+  frameCharsMax: 2_000_000,
+  /** Runs on one page of a list. */
+  listRunsMax: 500,
+  /** A turn that nothing moves for this long is shown as standing still, in ms. */
+  patienceMs: 5_000,
+  /** A turn that nothing moves for this long is paused, in ms. */
+  standingMsMax: 60_000,
+  /** How long bodies that were told to stop may take, in ms. */
+  abortMsMax: 5_000,
+  /** Wake-ups of a run at the edge without any progress before it is paused. */
+  stallsMax: 5,
+} as const

@@ -1,0 +1,133 @@
+import type { Action, WireError } from '../errors.ts'
+import type { Digest, OwnerId, RunId } from '../ids.ts'
+import type { Json } from '../json.ts'
+import type { Decision } from '../ports/inbox.ts'
+import type { Place } from '../ports/log-store.ts'
+
+/** What a run is, as its first entry says it. */
+export interface RunIdentity {
+  readonly agent: string
+  readonly version: number
+  /** SHA-256 of the agent's configuration. */
+  readonly config: Digest
+  readonly input: Json
+  readonly place: Place
+  /** What happens when the owner is gone: `offer` waits for a person, `edge` lets the edge take over. */
+  readonly whenGone: 'offer' | 'edge'
+  /** How long an owner may be silent before it counts as gone, in ms. */
+  readonly leaseMs: number
+}
+
+/** An outcome as recorded: a value in encoded form, or an error. */
+export type Outcome = { readonly value: Json } | { readonly error: WireError }
+
+/** How a turn ended. */
+export type Next =
+  | { readonly type: 'next'; readonly due?: number }
+  | { readonly type: 'done'; readonly result: Json }
+  | { readonly type: 'fail'; readonly reason: string }
+
+/** A `once` effect that lies after the checkpoint a fork starts from. */
+export interface EffectAfter {
+  readonly path: string
+  readonly key: string
+  readonly outcome?: Outcome
+}
+
+/** A record of an open turn as a fork carries it along: the entry's kind, body and time. */
+export interface CarriedRecord {
+  readonly kind: EntryKind
+  readonly time: number
+  readonly digest: Digest
+  readonly body: Json
+}
+
+/** Text of a stream by its position, in the chain through the outcome of its step. */
+export interface StreamDigest {
+  readonly stream: string
+  readonly chars: number
+  readonly digest: Digest
+}
+
+/** The body of each kind of entry. A kind's meaning never changes; a new meaning is a new kind. */
+export interface Bodies {
+  /** The first entry of a run. */
+  start: RunIdentity & { readonly state: Json }
+  /** The first entry of a fork: all that the source's entries would have told. */
+  fork: RunIdentity & {
+    readonly from: { readonly run: RunId; readonly seq: number; readonly digest: Digest }
+    readonly state: Json
+    readonly turn: number
+    readonly records: readonly CarriedRecord[]
+    readonly effects: readonly EffectAfter[]
+  }
+  /** This host opened the log for writing: the term is one higher from here on. */
+  open: { readonly reason: 'opened' | 'stolen' | 'move_abandoned'; readonly place: Place }
+  /** The only record of a change of owner; written by the run's authority. */
+  claim: { readonly reason: 'moved' | 'expired' | 'forced'; readonly place: Place; readonly from: OwnerId }
+  /** Before the first record of a turn. */
+  turn: { readonly turn: number; readonly rules: number; readonly version: number; readonly config: Digest }
+  step: {
+    readonly path: string
+    readonly input?: Digest
+    readonly attempts: number
+    readonly ms: number
+    readonly outcome: Outcome
+    readonly stream?: StreamDigest
+  }
+  'once.start': {
+    readonly path: string
+    readonly input?: Digest
+    readonly key: string
+    readonly timeoutMs: number
+    readonly place: Place
+  }
+  once: { readonly path: string; readonly start: Digest; readonly ms: number; readonly outcome: Outcome; readonly how: OnceHow }
+  ask: { readonly path: string; readonly input: Digest; readonly question: Json; readonly due?: number }
+  answer: {
+    readonly path: string
+    readonly ask: Digest
+    readonly answer:
+      | { readonly status: 'answered'; readonly id: string; readonly value: Json; readonly by: string }
+      | { readonly status: 'expired' }
+  }
+  receive: {
+    readonly path: string
+    readonly name: string
+    readonly id: string
+    readonly value: Json
+    readonly by: string
+  }
+  sleep: { readonly path: string; readonly due: number }
+  wake: { readonly path: string }
+  /** An inbox item that could not be used: consumed, so that it is looked at once. */
+  refuse: { readonly id: string; readonly type: string; readonly reason: string }
+  /** A person decided about a `once` whose outcome is unknown. */
+  decide: { readonly id: string; readonly by: string; readonly start: Digest; readonly decision: Decision }
+  interrupt: { readonly id: string; readonly by: string }
+  /** The end of a turn: what changed in the state, and what comes next. */
+  commit: { readonly turn: number; readonly rules: number; readonly version: number; readonly delta: Json; readonly next: Next }
+  pause: {
+    readonly reason: PauseReason
+    readonly error: WireError
+    readonly actions: readonly Action[]
+    /** The failed record that a retry runs again. */
+    readonly drop?: Digest
+  }
+  /** A person lets a paused run go on; the failed record named in `drop` runs again. */
+  retry: { readonly id: string; readonly by: string; readonly drop?: Digest }
+  cancel: { readonly id: string; readonly by: string; readonly reason: string }
+}
+
+/** How the outcome of a `once` became known. */
+export type OnceHow = 'ran' | 'verified' | 'decided' | 'assumed'
+
+export type PauseReason = 'error' | 'divergence' | 'outcome' | 'set aside' | 'interrupted' | 'budget'
+
+export type EntryKind = keyof Bodies
+
+/** An entry to be written, before it has a place in the log. */
+export type EntryDraft = { [K in EntryKind]: { readonly kind: K; readonly body: Bodies[K]; readonly blobs?: readonly Digest[] } }[EntryKind]
+
+/** Kinds that belong to the open turn and are replayed by path. */
+export const recordKinds = ['step', 'once.start', 'once', 'ask', 'answer', 'receive', 'sleep', 'wake', 'interrupt'] as const

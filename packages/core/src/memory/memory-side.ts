@@ -1,0 +1,69 @@
+import { WaystoneError } from '../errors.ts'
+import type { Digest, RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { Inbox, InboxItem } from '../ports/inbox.ts'
+import type { Streams } from '../ports/streams.ts'
+
+/** Blobs in memory. */
+export function memoryBlobs(): Blobs {
+  const blobs = new Map<Digest, Uint8Array>()
+  return {
+    async put(run, hash, bytes) {
+      if (bytes.byteLength > limits.blobBytesMax) {
+        throw new WaystoneError('too_large', `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(bytes.byteLength)}`, { run })
+      }
+      blobs.set(hash, bytes.slice())
+    },
+    async get(_, hash) {
+      return blobs.get(hash)?.slice()
+    },
+    async missing(_, hashes) {
+      return hashes.filter((hash) => !blobs.has(hash))
+    },
+  }
+}
+
+/** An inbox in memory. */
+export function memoryInbox(): Inbox {
+  const items = new Map<RunId, InboxItem[]>()
+  return {
+    async put(run, item) {
+      const waiting = items.get(run) ?? []
+      if (waiting.some(({ id }) => id === item.id)) return 'known'
+      if (item.type === 'answer' && waiting.some((one) => one.type === 'answer' && one.ask === item.ask)) return 'taken'
+      if (waiting.length >= limits.inboxItemsMax) throw inboxFull(run)
+      items.set(run, [...waiting, item])
+      return 'added'
+    },
+    async list(run) {
+      return items.get(run) ?? []
+    },
+    async remove(run, ids) {
+      items.set(run, (items.get(run) ?? []).filter(({ id }) => !ids.includes(id)))
+    },
+  }
+}
+
+/** Streams in memory. */
+export function memoryStreams(): Streams {
+  const texts = new Map<string, string>()
+  return {
+    async append(run, stream, { at, text }) {
+      const key = `${run} ${stream}`
+      const before = texts.get(key) ?? ''
+      if (at <= before.length) texts.set(key, before.slice(0, at) + text)
+    },
+    async read(run, stream, from) {
+      return { at: from, text: (texts.get(`${run} ${stream}`) ?? '').slice(from) }
+    },
+    async remove(run, streams) {
+      for (const stream of streams) texts.delete(`${run} ${stream}`)
+    },
+  }
+}
+
+/** The error for an inbox that takes no more. */
+export function inboxFull(run: RunId): WaystoneError {
+  return new WaystoneError('limit_exceeded', `${String(limits.inboxItemsMax)} items wait in the inbox of run ${run}, which is the limit: let the run receive some first`, { run })
+}

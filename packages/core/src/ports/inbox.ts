@@ -1,0 +1,42 @@
+import type { Digest, RunId } from '../ids.ts'
+import type { Json } from '../json.ts'
+
+/** What can be put into the inbox of a run. */
+export type InboxContent =
+  | { readonly type: 'message'; readonly name: string; readonly value: Json }
+  /** Names the digest of the `ask` entry it answers; an answer to any other is not recorded. */
+  | { readonly type: 'answer'; readonly ask: Digest; readonly value: Json }
+  | { readonly type: 'interrupt' }
+  | { readonly type: 'cancel'; readonly reason: string }
+  /** Goes on after a pause. */
+  | { readonly type: 'retry' }
+  /** Decides about an effect whose outcome is unknown; `start` is the digest of its start entry. */
+  | { readonly type: 'decide'; readonly start: Digest; readonly decision: Decision }
+
+/** What a person says about an effect whose outcome is unknown. */
+export type Decision =
+  | { readonly type: 'done'; readonly value: Json }
+  | { readonly type: 'again' }
+  | { readonly type: 'failed'; readonly message: string }
+
+/** One item of an inbox: consumed once, by the entry that carries its id. */
+export type InboxItem = InboxContent & {
+  /** Chosen by the sender, so that sending again is harmless. */
+  readonly id: string
+  /** Milliseconds since 1970 at the sender. */
+  readonly time: number
+  /** Who sent it: a device id, or what the application says. */
+  readonly by: string
+}
+
+/** `known`: the id was there before; `taken`: another answer to the same `ask` waits already. */
+export type InboxPut = 'added' | 'known' | 'taken'
+
+/** Messages and answers that no entry has consumed yet, in order of arrival. Durable when resolved. */
+export interface Inbox {
+  /** Adds an item in one transaction. Rejects with `limit_exceeded` above `limits.inboxItemsMax` waiting items. */
+  put(run: RunId, item: InboxItem): Promise<InboxPut>
+  list(run: RunId): Promise<readonly InboxItem[]>
+  /** Forgets items whose entries are in the log. */
+  remove(run: RunId, ids: readonly string[]): Promise<void>
+}

@@ -1,0 +1,65 @@
+import type { OwnerId, RunId } from '../ids.ts'
+import type { InboxItem } from './inbox.ts'
+import type { Append, Head, Place } from './log-store.ts'
+import type { WatchEvent } from './watch.ts'
+
+/** The answer to a push. */
+export type Pushed =
+  | { readonly ok: true; readonly head: Head }
+  /** The log at the edge does not end at the base: pull, compare, set aside. */
+  | { readonly ok: false; readonly code: 'head_moved'; readonly head: Head | undefined }
+  /** Entries name blobs that are not there: put them and push again. */
+  | { readonly ok: false; readonly code: 'blob_missing'; readonly hashes: readonly string[] }
+
+/** A page of a log and where it ends. */
+export interface Pulled {
+  readonly head: Head | undefined
+  readonly lines: readonly Uint8Array[]
+  /** Items for the owner of the run; empty for anybody else. */
+  readonly inbox: readonly InboxItem[]
+}
+
+/** What a claim swaps: it succeeds only at exactly this head and epoch. */
+export interface Claim {
+  readonly base: Head
+  readonly epoch: number
+  readonly owner: OwnerId
+  readonly place: Place
+  readonly reason: 'moved' | 'expired' | 'forced'
+  /** What the claimer replayed without effects: the head it proved and the code it did it with. */
+  readonly proof?: { readonly head: Head; readonly version: number; readonly rules: number }
+}
+
+/** The edge, seen from a device. Every method rejects with `unreachable` when no answer came: then nothing is known. */
+export interface Remote {
+  /** Sends entries; retry-safe as `LogStore.append` is. */
+  push(run: RunId, append: Pick<Append, 'base' | 'lines'>): Promise<Pushed>
+  /** Entries from a sequence number on, one page; `as` is the asking device. */
+  pull(run: RunId, from: number, as: OwnerId): Promise<Pulled>
+  /** Asks for ownership; resolves with the claim's line, rejects with `move_refused` or `head_moved`. */
+  claim(run: RunId, claim: Claim): Promise<readonly Uint8Array[]>
+  /** Asks an owner at the edge to start nothing for a while; resolves with the head once running steps have ended. */
+  hold(run: RunId, ms: number): Promise<Head>
+  /** Puts an item into the run's inbox. */
+  send(run: RunId, item: InboxItem): Promise<void>
+  /**
+   * Hears the run live from a sequence number on until `close`. `state` tells of the connection; `tell` sends events
+   * of a run that this device owns to whoever follows it.
+   */
+  follow(run: RunId, options: FollowOptions): Follow
+}
+
+/** How to follow a run. */
+export interface FollowOptions {
+  readonly as: OwnerId
+  /** The next sequence number that the follower has not seen, asked for again at every connection. */
+  readonly from: () => number
+  readonly onEvent: (event: WatchEvent) => void
+  readonly onState: (online: boolean) => void
+}
+
+/** A live connection. */
+export interface Follow {
+  tell(event: WatchEvent): void
+  close(): void
+}

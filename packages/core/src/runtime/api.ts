@@ -1,0 +1,52 @@
+import type { Digest, OwnerId, RunId } from '../ids.ts'
+import type { InboxContent } from '../ports/inbox.ts'
+import type { Place, RunSummary, SetAside } from '../ports/log-store.ts'
+import type { StreamText } from '../ports/streams.ts'
+import type { WatchEvent } from '../ports/watch.ts'
+import type { Json } from '../json.ts'
+import type { GonePolicy } from './first-entry.ts'
+
+/** Where a run can be moved: to the edge, or to the device that asks. */
+export type MoveTarget = 'edge' | 'here'
+
+/** How to move a run. */
+export interface MoveOptions {
+  /** How long steps under way may take to end before they are given up and run again at the target. Default 2,000. */
+  readonly drainMs?: number
+  /** Takes a run from an owner that is not there; what it has not synced will be set aside. */
+  readonly force?: boolean
+}
+
+/** How to start a run. */
+export interface StartOptions extends Partial<GonePolicy> {
+  /** Chosen by the caller: starting twice with one id starts one run. */
+  readonly id?: string
+}
+
+/**
+ * What hosts offer, in data that can be cloned, so that a page may hold a host of its own or one in a worker. A watcher
+ * is named by the number it was given.
+ */
+export interface RuntimeApi {
+  info(): Promise<{ readonly device: OwnerId; readonly place: Place; readonly edge: boolean }>
+  /** `input` in encoded form. */
+  start(agent: string, input: Json, options: StartOptions): Promise<RunId>
+  runs(): Promise<readonly RunSummary[]>
+  watchRuns(listener: () => void): Promise<number>
+  watch(run: RunId, listener: (event: WatchEvent) => void): Promise<number>
+  unwatch(watcher: number): Promise<void>
+  /** One page of the log from a sequence number on. */
+  lines(run: RunId, from: number): Promise<readonly Uint8Array[]>
+  blob(run: RunId, hash: Digest): Promise<Uint8Array | undefined>
+  stream(run: RunId, stream: string): Promise<StreamText>
+  /** Puts something into the inbox of a run, wherever its owner is. */
+  send(run: RunId, content: InboxContent, options: { readonly id?: string; readonly by?: string }): Promise<void>
+  move(run: RunId, to: MoveTarget, options: MoveOptions): Promise<void>
+  /** A new run from the checkpoint after entry `seq`; the source stays as it is. */
+  fork(run: RunId, options: { readonly seq: number; readonly id?: string }): Promise<RunId>
+  setAside(run: RunId): Promise<readonly SetAside[]>
+  /** Lets go of writing while a page is frozen, and takes it up again. */
+  freeze(): Promise<void>
+  thaw(): Promise<void>
+  close(): Promise<void>
+}

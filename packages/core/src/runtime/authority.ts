@@ -1,0 +1,148 @@
+import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { edgeOwner, type OwnerId } from '../ids.ts'
+import { prove } from '../engine/attempt.ts'
+import type { AnyAgent } from '../engine/agent.ts'
+import { verifyChain } from '../log/entry.ts'
+import { isEnded, type Fold } from '../log/fold.ts'
+import type { RunLog } from '../log/run-log.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Inbox, InboxItem } from '../ports/inbox.ts'
+import type { Append } from '../ports/log-store.ts'
+import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
+import { askState, consumedBy } from './inbox-entries.ts'
+import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts'
+
+/** What the authority of a run needs of the object it lives in. */
+export interface AuthorityPorts {
+  readonly clock: Clock
+  readonly blobs: Blobs
+  readonly inbox: Inbox
+  agent(name: string): AnyAgent | undefined
+  /** Stops a host here, if there is one; resolves when it will append nothing any more. */
+  stopHost(): Promise<void>
+  /** True while the owner, a device, has been heard of within its lease. */
+  ownerAlive(fold: Fold): boolean
+}
+
+/** Decides about one run at the edge: takes entries of the owner, and is the only one who changes the owner. */
+export class Authority {
+  readonly #log: RunLog
+  readonly #ports: AuthorityPorts
+
+  constructor(log: RunLog, ports: AuthorityPorts) {
+    this.#log = log
+    this.#ports = ports
+  }
+
+  /** Stores entries of the owner. Rejects with `not_owner`, `log_damaged`, `entry_refused`. */
+  async push({ base, lines }: Pick<Append, 'base' | 'lines'>): Promise<Pushed> {
+    const { run } = this.#log
+    const entries = verifyChain(run, base, lines)
+    const last = entries.at(-1)
+    if (last === undefined) throw new WaystoneError('request_refused', 'a push has at least one entry', { run })
+    const fold = this.#log.fold
+    const fresh = entries.filter(({ seq }) => seq > (fold?.head.seq ?? -1))
+    const foreign = fresh.find(({ kind, owner, epoch }) => kind === 'claim' || (fold ? owner !== fold.owner || epoch !== fold.epoch : epoch !== 0))
+    if (foreign) return this.#refusePush(foreign)
+    if (fold && isEnded(fold) && fresh.length > 0) return { ok: false, code: 'head_moved', head: fold.head }
+    const hashes = [...new Set(fresh.flatMap(({ blobs }) => blobs ?? []))]
+    const missing = hashes.length === 0 ? [] : await this.#ports.blobs.missing(run, hashes)
+    if (missing.length > 0) return { ok: false, code: 'blob_missing', hashes: missing }
+    try {
+      const stored = await this.#log.adopt(lines)
+      const used = stored.flatMap(consumedBy)
+      if (used.length > 0) await this.#ports.inbox.remove(run, used)
+      return { ok: true, head: { seq: last.seq, digest: last.digest } }
+    } catch (error) {
+      if (isWaystoneError(error, 'head_moved')) return { ok: false, code: 'head_moved', head: this.#log.fold?.head }
+      throw error
+    }
+  }
+
+  /** One page of the log; the inbox too when the owner asks. */
+  async pull(from: number, as: OwnerId): Promise<Pulled> {
+    const { fold, run } = this.#log
+    const lines = await this.#log.lines(from)
+    const inbox = fold && fold.owner === as && as !== edgeOwner ? await this.#waiting(fold) : []
+    return { head: this.#log.fold?.head, lines, inbox: run ? inbox : [] }
+  }
+
+  /** Changes the owner, at exactly the head and epoch the claim names. Rejects with `head_moved`, `move_refused`. */
+  async claim(claim: Claim): Promise<readonly Uint8Array[]> {
+    const fold = this.#log.mustFold()
+    this.#checkHead(fold, claim)
+    if (isEnded(fold)) throw refused(fold, `it is ${fold.status}`)
+    if (fold.owner === claim.owner) throw refused(fold, `${claim.owner} owns it already`)
+    if (claim.owner === edgeOwner) await this.#proveHere(fold)
+    else await this.#checkDevice(fold, claim)
+    const body = { reason: claim.reason, place: claim.place, from: fold.owner }
+    await this.#log.append(claim.owner, (now) => {
+      this.#checkHead(now ?? fold, claim)
+      return [{ kind: 'claim', body }]
+    })
+    return this.#log.lines(fold.head.seq + 1)
+  }
+
+  /**
+   * Puts an item into the inbox. An answer to a question that is not open is refused at once, and so is a second one:
+   * `ask_unknown`, `answer_taken`. Sending the same item again is fine.
+   */
+  async send(item: InboxItem): Promise<void> {
+    const fold = this.#log.mustFold()
+    const { run } = this.#log
+    if (fold.consumed.has(item.id)) return
+    if (isEnded(fold)) throw new WaystoneError('run_ended', `run ${run} is ${fold.status}: it takes no more messages`, { run, actions: ['fork'] })
+    if (item.type === 'answer') {
+      const state = askState(fold, item.ask)
+      if (state === 'unknown') throw new WaystoneError('ask_unknown', `run ${run} has no open question with this digest`, { run, actions: ['reload'] })
+      if (state === 'answered') throw answerTaken(fold)
+    }
+    if ((await this.#ports.inbox.put(run, item)) === 'taken') throw answerTaken(fold)
+  }
+
+  async #waiting(fold: Fold): Promise<readonly InboxItem[]> {
+    return (await this.#ports.inbox.list(fold.run)).filter(({ id }) => !fold.consumed.has(id))
+  }
+
+  #checkHead(fold: Fold, claim: Claim): void {
+    if (fold.head.digest === claim.base.digest && fold.epoch === claim.epoch) return
+    throw new WaystoneError(
+      'head_moved',
+      `run ${fold.run} moved on: the claim is for entry ${String(claim.base.seq)} of epoch ${String(claim.epoch)}, the last is ${String(fold.head.seq)} of epoch ${String(fold.epoch)}`,
+      { run: fold.run, details: { head: fold.head }, actions: ['retry'] },
+    )
+  }
+
+  async #proveHere(fold: Fold): Promise<void> {
+    const agent = this.#ports.agent(fold.identity.agent)
+    if (agent === undefined) throw refused(fold, agentUnknown(fold).message)
+    const lacks = Object.entries(agent.needs).flatMap(([name, { at }]) => (at === undefined && agent.provided[name] === undefined ? [name] : []))
+    if (lacks.length > 0) throw refused(fold, `the edge does not provide ${lacks.join(', ')}`)
+    const proof = await prove(agent, openTurn(fold, configDigest(agent)), { clock: this.#ports.clock, place: 'edge' })
+    if (proof.type === 'diverged') throw refused(fold, divergence(fold, proof).message)
+  }
+
+  async #checkDevice(fold: Fold, claim: Claim): Promise<void> {
+    if (claim.proof?.head.digest !== claim.base.digest) throw refused(fold, 'the claim has no proof of exactly this head')
+    if (fold.owner === edgeOwner) return this.#ports.stopHost()
+    if (claim.reason !== 'forced' && this.#ports.ownerAlive(fold)) throw refused(fold, `its owner ${fold.owner} is there: move it from there, or force it`)
+  }
+
+  #refusePush(entry: { readonly owner: OwnerId; readonly kind: string }): Pushed {
+    const { fold, run } = this.#log
+    if (entry.kind === 'claim' || fold === undefined) {
+      throw new WaystoneError('request_refused', `entries of kind ${entry.kind} are written by the edge alone`, { run })
+    }
+    return { ok: false, code: 'head_moved', head: fold.head }
+  }
+}
+
+
+function refused(fold: Fold, why: string): WaystoneError {
+  return new WaystoneError('move_refused', `run ${fold.run} stays with ${fold.owner}: ${why}`, { run: fold.run, actions: ['retry'] })
+}
+
+function answerTaken(fold: Fold): WaystoneError {
+  return new WaystoneError('answer_taken', `this question of run ${fold.run} was answered already; the first answer counts`, { run: fold.run, actions: ['reload'] })
+}

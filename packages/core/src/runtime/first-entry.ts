@@ -1,0 +1,64 @@
+import { WaystoneError } from '../errors.ts'
+import type { Digest } from '../ids.ts'
+import type { AnyAgent } from '../engine/agent.ts'
+import type { Bodies, CarriedRecord, EffectAfter, RunIdentity } from '../log/bodies.ts'
+import type { Entry } from '../log/entry.ts'
+import type { Fold } from '../log/fold.ts'
+import type { Place } from '../ports/log-store.ts'
+import { encodeValue } from '../state/codec.ts'
+import type { Json } from '../json.ts'
+import { configDigest } from './open-turn.ts'
+
+/** What happens to a run whose owner is gone, and when an owner counts as gone. */
+export interface GonePolicy {
+  readonly whenGone: 'offer' | 'edge'
+  readonly leaseMs: number
+}
+
+/** The first entry of a new run. Throws `value_refused` for an input or state that cannot be kept. */
+export function startEntry(agent: AnyAgent, input: unknown, place: Place, policy: GonePolicy): Bodies['start'] {
+  const encoded = encodeValue(input, { where: 'input' })
+  const state = agent.initial(input as never)
+  if (typeof state === 'object' && state !== null && 'then' in state) {
+    throw new WaystoneError('input_refused', `\`initial\` of agent ${agent.name} returned a promise: it must depend on nothing but the input`)
+  }
+  return { ...identity(agent, encoded, place, policy), state: encodeValue(state, { where: 'state' }) }
+}
+
+/** The first entry of a fork of `fold`; `after` are the source's entries after that checkpoint. */
+export function forkEntry(fold: Fold, after: readonly Entry[], agent: AnyAgent | undefined, place: Place): Bodies['fork'] {
+  const { agent: name, version, config, input, whenGone, leaseMs } = fold.identity
+  return {
+    agent: name,
+    version: agent?.version ?? version,
+    config: agent ? configDigest(agent) : config,
+    input,
+    place,
+    whenGone,
+    leaseMs,
+    from: { run: fold.run, ...fold.head },
+    state: encodeValue(fold.state),
+    turn: fold.turn,
+    records: fold.records.map(carried),
+    effects: [...fold.effects, ...effectsIn(after)],
+  }
+}
+
+/** The `once` effects that these entries start, with their outcomes. */
+function effectsIn(entries: readonly Entry[]): readonly EffectAfter[] {
+  const effects = new Map<Digest, EffectAfter>()
+  for (const entry of entries) {
+    if (entry.kind === 'once.start') effects.set(entry.digest, { path: entry.body.path, key: entry.body.key })
+    const begun = entry.kind === 'once' ? effects.get(entry.body.start) : undefined
+    if (begun && entry.kind === 'once') effects.set(entry.body.start, { ...begun, outcome: entry.body.outcome })
+  }
+  return [...effects.values()]
+}
+
+function carried({ kind, time, digest, body }: Fold['records'][number]): CarriedRecord {
+  return { kind, time, digest, body: body as unknown as Json }
+}
+
+function identity(agent: AnyAgent, input: Json, place: Place, policy: GonePolicy): RunIdentity {
+  return { agent: agent.name, version: agent.version, config: configDigest(agent), input, place, ...policy }
+}

@@ -1,0 +1,72 @@
+import type { EntryDraft } from '../log/bodies.ts'
+import type { Entry } from '../log/entry.ts'
+import type { Fold, TurnRecord } from '../log/fold.ts'
+import type { Digest } from '../ids.ts'
+import type { InboxItem } from '../ports/inbox.ts'
+
+type Refusal = Extract<EntryDraft, { kind: 'refuse' }>
+
+/** The ids of inbox items that an entry consumes. */
+export function consumedBy(entry: Entry): readonly string[] {
+  if (entry.kind === 'answer') return entry.body.answer.status === 'answered' ? [entry.body.answer.id] : []
+  const { body } = entry
+  return 'id' in body && typeof body.id === 'string' ? [body.id] : []
+}
+
+/** A question of the open turn: whether it waits, and whose answer was first. */
+export function askState(fold: Fold, ask: Digest): 'open' | 'answered' | 'unknown' {
+  const asked = fold.records.some((record) => record.kind === 'ask' && record.digest === ask)
+  if (!asked) return 'unknown'
+  return fold.records.some((record) => record.kind === 'answer' && record.body.ask === ask) ? 'answered' : 'open'
+}
+
+/** The questions that wait for an answer. */
+export function openAsks(fold: Fold): readonly Extract<TurnRecord, { kind: 'ask' }>[] {
+  return fold.records.filter((record): record is Extract<TurnRecord, { kind: 'ask' }> => record.kind === 'ask' && askState(fold, record.digest) === 'open')
+}
+
+/** Why an item cannot be used now and never will be, as the entry that says so. */
+export function refusalOf(item: InboxItem, fold: Fold): readonly Refusal[] {
+  const reason = whyRefused(item, fold)
+  return reason === undefined ? [] : [refuse(item, reason)]
+}
+
+/** The entry that carries out a control item, or refuses it; undefined for items that wait for the turn to take them. */
+export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefined {
+  const { id, by } = item
+  switch (item.type) {
+    case 'cancel':
+      return { kind: 'cancel', body: { id, by, reason: item.reason } }
+    case 'retry': {
+      if (fold.status !== 'paused') return refuse(item, 'the run is not paused')
+      const drop = fold.pause?.drop
+      return { kind: 'retry', body: { id, by, ...(drop === undefined ? {} : { drop }) } }
+    }
+    case 'decide':
+      if (fold.status !== 'paused' || fold.pause?.reason !== 'outcome') return refuse(item, 'no effect waits for a decision')
+      return { kind: 'decide', body: { id, by, start: item.start, decision: item.decision } }
+    case 'interrupt':
+      return refuse(item, 'no turn was running')
+    default:
+      return refusalOf(item, fold)[0]
+  }
+}
+
+function whyRefused(item: InboxItem, fold: Fold): string | undefined {
+  switch (item.type) {
+    case 'answer': {
+      const state = askState(fold, item.ask)
+      if (state === 'open') return undefined
+      return state === 'answered' ? 'the question was answered already' : 'the question is not open'
+    }
+    case 'retry':
+    case 'decide':
+      return fold.status === 'paused' ? undefined : 'the run is not paused'
+    default:
+      return undefined
+  }
+}
+
+function refuse(item: InboxItem, reason: string): Refusal {
+  return { kind: 'refuse', body: { id: item.id, type: item.type, reason } }
+}

@@ -1,0 +1,117 @@
+import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { edgeOwner, type RunId } from '../ids.ts'
+import { prove, replayRules } from '../engine/attempt.ts'
+import type { Claim } from '../ports/remote.ts'
+import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts'
+import type { RunHost } from './run-host.ts'
+import type { RunNode } from './run-node.ts'
+import type { Edge, Syncer } from './syncer.ts'
+
+interface Move {
+  readonly node: RunNode
+  readonly syncer: Syncer
+  readonly edge: Edge
+  /** How long steps under way may take to end before they are given up and run again at the target. */
+  readonly drainMs: number
+}
+
+/**
+ * Moves a run that is written here to the edge: nothing new starts, everything is synced, and the edge claims exactly
+ * that head after it has replayed the open turn. Whatever fails leaves the owner here; what nobody can know is asked
+ * until it is known, and nothing starts before.
+ */
+export async function moveToEdge({ node, host, syncer, edge, drainMs }: Move & { readonly host: RunHost }): Promise<void> {
+  const { run, log } = node
+  let asked = false
+  await host.hold(drainMs)
+  try {
+    await withDeadline(node, syncer.confirm(undefined), `the edge did not confirm the last entries of run ${run}`)
+    const fold = log.mustFold()
+    const claim: Claim = { base: fold.head, epoch: fold.epoch, owner: edgeOwner, place: 'edge', reason: 'moved' }
+    asked = true
+    await log.adopt(await edge.remote.claim(run, claim))
+  } catch (error) {
+    if (asked && isUnanswered(error)) return settleUnanswered(node, host, syncer, error)
+    host.release()
+    throw refusal(run, error)
+  }
+  host.stop()
+  node.ownerChanged()
+}
+
+/**
+ * Moves a run here: its owner at the edge starts nothing for a while, this device follows to the head, replays the open
+ * turn without effects, and claims exactly that head. Until the claim is in the log the owner stays where it was.
+ */
+export async function moveHere({ node, syncer, edge, drainMs, force }: Move & { readonly force: boolean }): Promise<void> {
+  const { run, log, ports } = node
+  await syncer.reconcile()
+  const before = log.mustFold()
+  if (before.owner === edgeOwner && !force) await edge.remote.hold(run, drainMs)
+  await syncer.reconcile()
+  const fold = log.mustFold()
+  const agent = ports.agents.find(({ name }) => name === fold.identity.agent)
+  if (agent === undefined) throw refusal(run, agentUnknown(fold))
+  const proof = await prove(agent, openTurn(fold, configDigest(agent)), { clock: ports.clock, place: ports.place })
+  if (proof.type === 'diverged') throw refusal(run, divergence(fold, proof))
+  const claim: Claim = {
+    base: fold.head,
+    epoch: fold.epoch,
+    owner: ports.me,
+    place: ports.place,
+    reason: force ? 'forced' : 'moved',
+    proof: { head: fold.head, version: agent.version, rules: replayRules },
+  }
+  try {
+    await log.adopt(await edge.remote.claim(run, claim))
+  } catch (error) {
+    // The claim may be in the log although no answer came: the log says.
+    await syncer.reconcile().catch(() => undefined)
+    if (log.mustFold().owner !== ports.me) throw isUnanswered(error) ? error : refusal(run, error)
+  }
+  node.ownerChanged()
+}
+
+/** Nobody knows whether the claim was made: asks for the head until it is known. */
+async function settleUnanswered(node: RunNode, host: RunHost, syncer: Syncer, cause: unknown): Promise<void> {
+  const { log, ports, run } = node
+  for (let wait = 200; ; wait = Math.min(wait * 2, 10_000)) {
+    try {
+      await syncer.reconcile()
+      if (log.mustFold().owner !== ports.me) return host.stop()
+      // The edge has no claim. An entry of ours after the head makes one that is still on its way fail.
+      await log.append(ports.me, () => [{ kind: 'open', body: { reason: 'move_abandoned', place: ports.place } }])
+      await withDeadline(node, syncer.confirm(undefined), `the edge did not confirm that the move of run ${run} was given up`)
+      if (log.mustFold().owner !== ports.me) return host.stop()
+      host.release()
+      throw refusal(run, cause)
+    } catch (error) {
+      if (isWaystoneError(error, 'move_refused')) throw error
+      if (node.closed) throw new WaystoneError('move_unknown', `run ${run} was closed before the edge said whether it has it`, { run, cause: error })
+    }
+    await ports.clock.wait(wait, node.closing)
+  }
+}
+
+async function withDeadline(node: RunNode, work: Promise<void>, message: string): Promise<void> {
+  const stop = new AbortController()
+  const late = node.ports.clock.wait(10_000, stop.signal).then(() => {
+    throw new WaystoneError('unreachable', `${message} within 10 s`, { run: node.run, actions: ['retry'] })
+  })
+  try {
+    await Promise.race([work, late])
+  } finally {
+    late.catch(() => undefined)
+    stop.abort()
+  }
+}
+
+function isUnanswered(error: unknown): boolean {
+  return isWaystoneError(error, 'unreachable') || !(error instanceof WaystoneError)
+}
+
+function refusal(run: RunId, cause: unknown): WaystoneError {
+  if (isWaystoneError(cause, 'move_refused')) return cause
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new WaystoneError('move_refused', `run ${run} was not moved: ${why}`, { run, cause, actions: ['retry'] })
+}

@@ -1,0 +1,71 @@
+import { WaystoneError } from '../errors.ts'
+import type { Digest } from '../ids.ts'
+import type { Fold } from '../log/fold.ts'
+import type { AnyAgent } from '../engine/agent.ts'
+import type { AttemptEnd } from '../engine/attempt.ts'
+import type { OpenTurn } from '../engine/attempt-ports.ts'
+import { encodeValue } from '../state/codec.ts'
+import { digestBytes, utf8 } from '../state/digest.ts'
+
+/** The open turn of a fold, as an attempt needs it. */
+export function openTurn(fold: Fold, config: Digest): OpenTurn {
+  const { run, turn, origin, state, records, effects, turnBegan } = fold
+  return { run, turn, origin, config, state, records, effects, began: turnBegan }
+}
+
+/** SHA-256 of an agent's configuration. Throws `value_refused` when it is not a value. */
+export function configDigest(agent: AnyAgent): Digest {
+  return digestBytes(utf8(JSON.stringify(encodeValue(agent.config, { where: `the config of agent ${agent.name}` })))) as Digest
+}
+
+/** The names of the streams that the open turn's steps have written. */
+export function streamsOf(fold: Fold): readonly string[] {
+  return fold.records.flatMap((record) => (record.kind === 'step' && record.body.stream ? [record.body.stream.stream] : []))
+}
+
+/** No agent of this name is at hand. */
+export function agentUnknown(fold: Fold): WaystoneError {
+  const { agent } = fold.identity
+  return new WaystoneError('agent_unknown', `run ${fold.run} is of agent "${agent}", which is not registered here: pass it in \`agents\``, {
+    run: fold.run,
+    details: { agent },
+    actions: ['retry', 'move'],
+  })
+}
+
+/** The code asks for something else than what was recorded. */
+export function divergence(fold: Fold, end: Extract<AttemptEnd, { type: 'diverged' }>): WaystoneError {
+  return new WaystoneError(
+    'divergence',
+    `turn ${String(fold.turn)} of run ${fold.run} cannot be replayed by this code: expected ${end.expected}, found ${end.found}. ` +
+      `Restore the code the turn began with, or fork the run at an earlier checkpoint`,
+    { run: fold.run, path: end.path, details: { expected: end.expected, found: end.found }, actions: ['retry', 'fork', 'cancel'] },
+  )
+}
+
+/** A turn or branch ended while a call of its own was open. */
+export function callOpen(fold: Fold, path: string): WaystoneError {
+  return new WaystoneError('call_open', `turn ${String(fold.turn)} of run ${fold.run} ended while "${path}" was open: await every call`, {
+    run: fold.run,
+    path,
+    actions: ['retry', 'fork', 'cancel'],
+  })
+}
+
+/** A turn waits, but for nothing that ctx knows. */
+export function waitsOutside(fold: Fold): WaystoneError {
+  return new WaystoneError(
+    'waits_outside',
+    `turn ${String(fold.turn)} of run ${fold.run} waits for something outside ctx: put the wait into a step, or use ctx.sleep`,
+    { run: fold.run, actions: ['retry', 'fork', 'cancel'] },
+  )
+}
+
+/** An effect was started and nobody knows how it ended. */
+export function unknownOutcome(fold: Fold, end: Extract<AttemptEnd, { type: 'unknown' }>): WaystoneError {
+  return new WaystoneError(
+    'outcome_unknown',
+    `run ${fold.run} started "${end.path}" and does not know how it ended. Look it up by its key ${end.key}, then decide: done, again or failed`,
+    { run: fold.run, path: end.path, details: { start: end.start, key: end.key }, actions: ['decide', 'fork', 'cancel'] },
+  )
+}

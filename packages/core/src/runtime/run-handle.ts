@@ -1,0 +1,238 @@
+import { WaystoneError } from '../errors.ts'
+import { newId, type Digest, type RunId } from '../ids.ts'
+import type { Artifact } from '../engine/ctx.ts'
+import { verifyChain, type Entry } from '../log/entry.ts'
+import { foldEntry, type Fold } from '../log/fold.ts'
+import { resolveEntry } from '../log/run-log.ts'
+import type { Random } from '../ports/clock.ts'
+import type { Decision, InboxContent } from '../ports/inbox.ts'
+import type { SetAside } from '../ports/log-store.ts'
+import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
+import { encodeValue } from '../state/codec.ts'
+import type { MoveOptions, MoveTarget, RuntimeApi } from './api.ts'
+import { artifactsIn, viewOf, type RunView } from './view.ts'
+
+/** How a person or program is named as the sender of an item; sending again with the same id is harmless. */
+export interface SendOptions {
+  readonly id?: string
+  readonly by?: string
+}
+
+/** A run in the hands of an application: what it shows, and what can be done with it, wherever its owner is. */
+export class RunHandle<State = unknown, Result = unknown> {
+  readonly id: RunId
+  readonly #api: RuntimeApi
+  readonly #random: Random
+  readonly #listeners = new Set<(view: RunView<State, Result>) => void>()
+  #fold: Fold | undefined
+  #entries: readonly Entry[] = []
+  #view: RunView<State, Result> | undefined
+  #live: Live = { phase: 'idle', calls: [] }
+  #sync: SyncState = { online: false, synced: undefined }
+  #streams: Readonly<Record<string, string>> = {}
+  #artifacts: readonly Artifact[] = []
+  #watcher: number | undefined
+  #work: Promise<void> = Promise.resolve()
+  #failed: unknown
+
+  private constructor(run: RunId, api: RuntimeApi, random: Random) {
+    this.id = run
+    this.#api = api
+    this.#random = random
+  }
+
+  /** Opens a run to show and steer it. One that is only at the edge is brought here. */
+  static async open<State, Result>(run: RunId, api: RuntimeApi, random: Random): Promise<RunHandle<State, Result>> {
+    const handle = new RunHandle<State, Result>(run, api, random)
+    handle.#watcher = await api.watch(run, (event) => handle.#inOrder(() => handle.#take(event)))
+    await handle.#inOrder(() => handle.#catchUp())
+    return handle
+  }
+
+  /** The run as it is known now; undefined until its first entry is here. */
+  view(): RunView<State, Result> | undefined {
+    if (this.#view === undefined && this.#fold) {
+      const around = { live: this.#live, sync: this.#sync, streams: this.#streams, artifacts: this.#artifacts }
+      this.#view = viewOf(this.#fold, around) as RunView<State, Result>
+    }
+    return this.#view
+  }
+
+  /** The entries of the log so far, oldest first. */
+  entries(): readonly Entry[] {
+    return this.#entries
+  }
+
+  /** Hears every change of the view, at once if there is one. Returns how to stop. */
+  subscribe(listener: (view: RunView<State, Result>) => void): () => void {
+    this.#listeners.add(listener)
+    const view = this.view()
+    if (view) listener(view)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Resolves with the first view that fits. Rejects with `cancelled` when the signal fires, `closed` after `close`. */
+  until(fits: (view: RunView<State, Result>) => boolean, options: { readonly signal?: AbortSignal } = {}): Promise<RunView<State, Result>> {
+    return new Promise((resolve, reject) => {
+      const stop = this.subscribe((view) => {
+        if (!fits(view)) return
+        // `stop` is not there yet when the first view fits.
+        void Promise.resolve().then(() => stop())
+        resolve(view)
+      })
+      options.signal?.addEventListener('abort', () => {
+        stop()
+        reject(new WaystoneError('cancelled', `waiting for run ${this.id} was given up`, { run: this.id }))
+      })
+    })
+  }
+
+  /** The result, once the run is done. Rejects with `run_ended` when it failed or was cancelled. */
+  async result(options: { readonly signal?: AbortSignal } = {}): Promise<Result> {
+    const view = await this.until(({ status }) => status === 'done' || status === 'failed' || status === 'cancelled', options)
+    if (view.status === 'done') return view.result as Result
+    throw new WaystoneError('run_ended', `run ${this.id} ${view.status}: ${view.reason ?? 'no reason was given'}`, { run: this.id, actions: ['fork'] })
+  }
+
+  /** Resolves when the edge has every entry of now. Pending, not rejected, without a network. */
+  async synced(): Promise<void> {
+    const seq = this.view()?.head.seq ?? 0
+    await this.until(({ sync }) => (sync.synced?.seq ?? -1) >= seq)
+  }
+
+  /** Sends a message; the run consumes it once. */
+  async send(name: string, value: unknown, options: SendOptions = {}): Promise<void> {
+    await this.#send({ type: 'message', name, value: encodeValue(value, { where: `message "${name}"` }) }, options)
+  }
+
+  /** Answers an open question. Rejects with `answer_taken` when another answer was first. */
+  async answer(ask: string, value: unknown, options: SendOptions = {}): Promise<void> {
+    await this.#send({ type: 'answer', ask: ask as Digest, value: encodeValue(value, { where: 'the answer' }) }, options)
+  }
+
+  /** Ends the open turn and keeps what it has; not the run. */
+  async interrupt(options: SendOptions = {}): Promise<void> {
+    await this.#send({ type: 'interrupt' }, options)
+  }
+
+  /** Ends the run. */
+  async cancel(reason = 'cancelled by a person', options: SendOptions = {}): Promise<void> {
+    await this.#send({ type: 'cancel', reason }, options)
+  }
+
+  /** Lets a paused run go on; a step that failed runs again. */
+  async retry(options: SendOptions = {}): Promise<void> {
+    await this.#send({ type: 'retry' }, options)
+  }
+
+  /** Decides about an effect whose outcome is unknown: `view.error.details` names its start and key. */
+  async decide(start: string, decision: Decision, options: SendOptions = {}): Promise<void> {
+    await this.#send({ type: 'decide', start: start as Digest, decision }, options)
+  }
+
+  /** Makes the edge, or this device, the owner. Rejects with `move_refused`: then the owner stays. */
+  move(to: MoveTarget, options: MoveOptions = {}): Promise<void> {
+    return this.#api.move(this.id, to, options)
+  }
+
+  /** Starts a new run from the checkpoint after entry `seq`. The effects after it are asked about when they are reached. */
+  fork(options: { readonly seq: number; readonly id?: string }): Promise<RunId> {
+    return this.#api.fork(this.id, options)
+  }
+
+  /** Entries that the edge refused, kept verbatim. */
+  setAside(): Promise<readonly SetAside[]> {
+    return this.#api.setAside(this.id)
+  }
+
+  /** The bytes of an artifact, or undefined when no place in reach has them. */
+  artifact(artifact: Pick<Artifact, 'hash'>): Promise<Uint8Array | undefined> {
+    return this.#api.blob(this.id, artifact.hash as Digest)
+  }
+
+  /** Stops hearing the run; the run itself goes on. */
+  async close(): Promise<void> {
+    this.#listeners.clear()
+    if (this.#watcher !== undefined) await this.#api.unwatch(this.#watcher)
+  }
+
+  /** Why this handle could not follow its run, if so. */
+  get error(): unknown {
+    return this.#failed
+  }
+
+  async #send(content: InboxContent, options: SendOptions): Promise<void> {
+    await this.#api.send(this.id, content, { ...options, id: options.id ?? newId(this.#random) })
+  }
+
+  async #take(event: WatchEvent): Promise<void> {
+    switch (event.type) {
+      case 'lines':
+        if (event.from === (this.#fold?.head.seq ?? -1) + 1) await this.#add(event.lines)
+        else if (event.from > (this.#fold?.head.seq ?? -1)) await this.#catchUp()
+        break
+      case 'replaced':
+        this.#fold = undefined
+        this.#entries = []
+        this.#artifacts = []
+        await this.#catchUp()
+        break
+      case 'stream': {
+        const before = this.#streams[event.stream] ?? (event.at > 0 ? (await this.#api.stream(this.id, event.stream)).text : '')
+        this.#streams = { ...this.#streams, [event.stream]: before.slice(0, event.at) + event.text }
+        break
+      }
+      case 'live':
+        this.#live = event.live
+        await this.#loadStreams(event.live)
+        break
+      case 'sync':
+        this.#sync = event.sync
+        break
+      case 'inbox':
+        return
+    }
+    this.#changed()
+  }
+
+  /** Text that was written before this handle was opened. */
+  async #loadStreams(live: Live): Promise<void> {
+    for (const { path, kind } of live.calls) {
+      if (kind !== 'stream' || this.#streams[path] !== undefined) continue
+      const { text } = await this.#api.stream(this.id, path)
+      if (text !== '') this.#streams = { ...this.#streams, [path]: text }
+    }
+  }
+
+  async #catchUp(): Promise<void> {
+    for (;;) {
+      const lines = await this.#api.lines(this.id, (this.#fold?.head.seq ?? -1) + 1)
+      if (lines.length === 0) break
+      await this.#add(lines)
+    }
+    this.#changed()
+  }
+
+  async #add(lines: readonly Uint8Array[]): Promise<void> {
+    const stored = verifyChain(this.id, this.#fold?.head, lines)
+    const entries = await Promise.all(stored.map((entry) => resolveEntry(entry, { get: (run, hash) => this.#api.blob(run, hash) })))
+    this.#fold = entries.reduce<Fold | undefined>(foldEntry, this.#fold)
+    this.#entries = [...this.#entries, ...entries]
+    const artifacts = artifactsIn(entries)
+    if (artifacts.length > 0) this.#artifacts = [...this.#artifacts, ...artifacts]
+    if (entries.some(({ kind }) => kind === 'commit')) this.#streams = {}
+  }
+
+  #changed(): void {
+    this.#view = undefined
+    const view = this.view()
+    if (view) for (const listener of [...this.#listeners]) listener(view)
+  }
+
+  #inOrder(work: () => Promise<void>): Promise<void> {
+    this.#work = this.#work.then(work).catch((error: unknown) => {
+      this.#failed = error
+    })
+    return this.#work
+  }
+}

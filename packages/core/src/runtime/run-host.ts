@@ -1,0 +1,375 @@
+import { toWire, WaystoneError } from '../errors.ts'
+import type { Digest, OwnerId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { EntryDraft, Next } from '../log/bodies.ts'
+import { isEnded, type Fold } from '../log/fold.ts'
+import type { Appending, RunLog } from '../log/run-log.ts'
+import type { AnyAgent, TurnEnd } from '../engine/agent.ts'
+import { Attempt, replayRules, type AttemptEnd } from '../engine/attempt.ts'
+import type { AttemptPorts } from '../engine/attempt-ports.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Inbox, InboxItem } from '../ports/inbox.ts'
+import type { Place } from '../ports/log-store.ts'
+import type { Streams } from '../ports/streams.ts'
+import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
+import { encodeValue } from '../state/codec.ts'
+import { diff } from '../state/delta.ts'
+import { digestBytes } from '../state/digest.ts'
+import { agentUnknown, callOpen, configDigest, divergence, openTurn, streamsOf, unknownOutcome, waitsOutside } from './open-turn.ts'
+import { consumedBy, controlEntry, refusalOf } from './inbox-entries.ts'
+
+/** What a host gives the run it hosts. */
+export interface HostPorts {
+  readonly me: OwnerId
+  readonly place: Place
+  readonly clock: Clock
+  readonly blobs: Blobs
+  readonly inbox: Inbox
+  readonly streams: Streams
+  agent(name: string): AnyAgent | undefined
+  confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
+  tell(event: WatchEvent): void
+}
+
+/** Why `RunHost.run` came back. */
+export type HostEnd =
+  | { readonly type: 'ended' }
+  | { readonly type: 'stopped' }
+  /** Nothing can go on before one of these: only with `letGo`. */
+  | { readonly type: 'waiting'; readonly due: number | undefined; readonly waits: readonly Wait[] }
+  /** This host may not, or cannot, write the log any more. */
+  | { readonly type: 'lost'; readonly error: unknown }
+
+/** Runs one run at its owner, turn by turn, from whatever its log says. */
+export class RunHost {
+  readonly #log: RunLog
+  readonly #ports: HostPorts
+  readonly #stop = new AbortController()
+  readonly #unlisten: () => void
+  #attempt: Attempt | undefined
+  #items: readonly InboxItem[] = []
+  #refreshing: Promise<void> = Promise.resolve()
+  readonly #wakers = new Set<() => void>()
+  #woken = false
+  #held: { readonly reached: () => void; readonly until: Promise<void>; readonly release: () => void } | undefined
+  #telling = false
+  #over = false
+  #interrupting: string | undefined
+
+  constructor(log: RunLog, ports: HostPorts) {
+    this.#log = log
+    this.#ports = ports
+    this.#unlisten = log.listen((appending) => this.#onEntries(appending))
+  }
+
+  /** Goes on until the run ends, is stopped or lost; with `letGo`, also when it waits or is paused. */
+  async run(options: { readonly letGo?: boolean } = {}): Promise<HostEnd> {
+    try {
+      return await this.#loop(options.letGo ?? false)
+    } catch (error) {
+      return { type: 'lost', error }
+    } finally {
+      this.#over = true
+      this.#unlisten()
+      this.#attempt?.giveUp()
+      this.#held?.reached()
+    }
+  }
+
+  /** The inbox, the time or what this place provides has changed. */
+  poke(): void {
+    this.#refreshing = this.#refreshing.then(() => this.#refresh()).catch(() => undefined)
+  }
+
+  /** Gives up what runs and makes `run` come back. Nothing is appended afterwards. */
+  stop(): void {
+    this.#stop.abort()
+    this.#attempt?.giveUp()
+    this.#held?.release()
+    this.#signal()
+  }
+
+  /**
+   * Starts nothing from now on; resolves when nothing runs and nothing will be appended until `release`. Steps may
+   * take `ms` to end, then they are given up and run again later; a `once` is always waited for.
+   */
+  async hold(ms: number): Promise<void> {
+    if (this.#over) return
+    let release: () => void = () => undefined
+    const until = new Promise<void>((resolve) => (release = resolve))
+    await new Promise<void>((resolve) => {
+      this.#held = { reached: resolve, until, release }
+      void (async () => {
+        await this.#attempt?.hold(ms)
+        this.#attempt?.giveUp()
+        this.#signal()
+      })()
+    })
+  }
+
+  /** Goes on after `hold`. */
+  release(): void {
+    const held = this.#held
+    this.#held = undefined
+    held?.release()
+  }
+
+  /** What is told beside the log. */
+  live(): Live {
+    const idle: Live = { phase: this.#held ? 'moving' : 'idle', calls: [] }
+    return this.#attempt?.over === false ? { ...this.#attempt.live(), ...(this.#held ? { phase: 'moving' as const } : {}) } : idle
+  }
+
+  async #loop(letGo: boolean): Promise<HostEnd> {
+    await this.#refresh()
+    while (!this.#stop.signal.aborted) {
+      if (this.#held) {
+        this.#held.reached()
+        this.#tellLive()
+        await this.#held.until
+        continue
+      }
+      this.#woken = false
+      await this.#control()
+      const fold = this.#log.mustFold()
+      if (isEnded(fold)) {
+        this.#tellLive()
+        return { type: 'ended' }
+      }
+      const now = this.#ports.clock.now()
+      if (fold.status === 'paused' || (fold.due !== undefined && fold.due > now)) {
+        const due = fold.status === 'paused' ? undefined : fold.due
+        if (letGo) return { type: 'waiting', due, waits: due === undefined ? [] : [{ for: 'time', due }] }
+        this.#tellLive()
+        await this.#sleep(due)
+        continue
+      }
+      const end = await this.#runTurn(fold, letGo)
+      if (end) return end
+    }
+    return { type: 'stopped' }
+  }
+
+  async #runTurn(fold: Fold, letGo: boolean): Promise<HostEnd | undefined> {
+    const agent = this.#ports.agent(fold.identity.agent)
+    if (agent === undefined) return this.#pauseFor(fold, agentUnknown(fold))
+    const config = configDigest(agent)
+    const attempt = new Attempt(agent, openTurn(fold, config), this.#attemptPorts())
+    this.#attempt = attempt
+    const ended = attempt.run()
+    const parked = letGo ? this.#parked(attempt) : new Promise<never>(() => undefined)
+    const watching = this.#watchTime(attempt)
+    const first = await Promise.race([ended, parked])
+    if ('waits' in first) {
+      attempt.giveUp()
+      return { type: 'waiting', ...first }
+    }
+    await watching
+    return this.#afterAttempt(fold, agent, first)
+  }
+
+  async #afterAttempt(fold: Fold, agent: AnyAgent, end: AttemptEnd): Promise<HostEnd | undefined> {
+    switch (end.type) {
+      case 'returned':
+      case 'interrupted':
+        await this.#commit(fold, agent, end)
+        return undefined
+      case 'threw':
+        return this.#pause(fold, 'error', toWire(end.error, 'step_failed'), end.drop)
+      case 'diverged':
+        return this.#pause(fold, 'divergence', toWire(divergence(fold, end)))
+      case 'open':
+        return this.#pause(fold, 'error', toWire(callOpen(fold, end.path)))
+      case 'outside':
+        return this.#pause(fold, 'error', toWire(waitsOutside(fold)))
+      case 'unknown':
+        return this.#pause(fold, 'outcome', toWire(unknownOutcome(fold, end)))
+      case 'lost':
+        return { type: 'lost', error: end.error }
+      case 'given up':
+      case 'caught up':
+        return undefined
+    }
+  }
+
+  async #commit(fold: Fold, agent: AnyAgent, end: Extract<AttemptEnd, { type: 'returned' | 'interrupted' }>): Promise<void> {
+    const body = { turn: fold.turn, rules: replayRules, version: agent.version }
+    let drafts: readonly EntryDraft[]
+    try {
+      const delta = diff(fold.state, end.state)
+      const next: Next = end.type === 'returned' ? this.#next(end.end) : { type: 'next' }
+      drafts = [{ kind: 'commit', body: { ...body, delta, next } }]
+    } catch (error) {
+      await this.#pause(fold, 'error', toWire(error))
+      return
+    }
+    if (end.type === 'interrupted') {
+      const error = toWire(new WaystoneError('interrupted', `turn ${String(fold.turn)} was interrupted; what it had is kept`, { run: fold.run }))
+      drafts = [...drafts, { kind: 'pause', body: { reason: 'interrupted', error, actions: ['retry', 'fork', 'cancel'] } }]
+    }
+    await this.#log.append(this.#ports.me, () => drafts)
+    const streams = fold.records.length === 0 ? [] : streamsOf(fold)
+    if (streams.length > 0) await this.#ports.streams.remove(fold.run, streams)
+  }
+
+  #next(end: TurnEnd): Next {
+    if (end.type === 'done') return { type: 'done', result: encodeValue(end.result, { where: 'the result of the run' }) }
+    if (end.type === 'fail') return end
+    return end.afterMs === undefined ? { type: 'next' } : { type: 'next', due: this.#ports.clock.now() + end.afterMs }
+  }
+
+  async #pause(fold: Fold, reason: 'error' | 'divergence' | 'outcome', error: ReturnType<typeof toWire>, drop?: Digest): Promise<undefined> {
+    const actions = reason === 'outcome' ? (['decide', 'fork', 'cancel'] as const) : (['retry', 'fork', 'cancel'] as const)
+    const body = { reason, error: { run: fold.run, ...error }, actions, ...(drop === undefined ? {} : { drop }) }
+    await this.#log.append(this.#ports.me, () => [{ kind: 'pause', body }])
+    return undefined
+  }
+
+  #pauseFor(fold: Fold, error: WaystoneError): Promise<undefined> {
+    return this.#pause(fold, 'error', toWire(error))
+  }
+
+  #attemptPorts(): AttemptPorts {
+    const { clock, place, me, streams, blobs } = this.#ports
+    const { run } = this.#log
+    return {
+      clock,
+      place,
+      append: (drafts, options) => this.#log.append(me, () => drafts, options),
+      confirm: (seq, signal) => this.#ports.confirm(seq, signal),
+      inbox: () => this.#items,
+      readStream: (stream) => streams.read(run, stream, 0),
+      writeStream: async (stream, chunk) => {
+        await streams.append(run, stream, chunk)
+        this.#ports.tell({ type: 'stream', stream, at: chunk.at, text: chunk.text })
+      },
+      resetStream: async (stream) => {
+        await streams.remove(run, [stream])
+        this.#ports.tell({ type: 'stream', stream, at: 0, text: '' })
+      },
+      putBlob: async (bytes) => {
+        const hash = digestBytes(bytes) as Digest
+        await blobs.put(run, hash, bytes)
+        return hash
+      },
+      changed: () => {
+        this.#tellLive()
+        this.#signal()
+      },
+    }
+  }
+
+  /** Resolves when an attempt does nothing but wait, for hosts that do not stay awake for that. */
+  async #parked(attempt: Attempt): Promise<{ readonly due: number | undefined; readonly waits: readonly Wait[] }> {
+    for (;;) {
+      await this.#refreshing
+      const waits = attempt.waits()
+      if (waits !== undefined) {
+        const dues = waits.flatMap((wait) => ('due' in wait && wait.due !== undefined ? [wait.due] : []))
+        const due = dues.length === 0 ? undefined : Math.min(...dues)
+        if (due === undefined || due > this.#ports.clock.now()) return { due, waits }
+        attempt.poke()
+      }
+      await this.#signalled()
+      if (attempt.over) return await new Promise<never>(() => undefined)
+    }
+  }
+
+  /** Pokes an attempt when the time comes that one of its calls waits for. */
+  async #watchTime(attempt: Attempt): Promise<void> {
+    while (!attempt.over) {
+      const now = this.#ports.clock.now()
+      const dues = attempt.live().calls.flatMap(({ waits }) => (waits && 'due' in waits && waits.due !== undefined ? [waits.due] : []))
+      const due = dues.length === 0 ? undefined : Math.min(...dues)
+      if (due !== undefined && due <= now) {
+        attempt.poke()
+        await this.#ports.clock.task()
+        continue
+      }
+      const signalled = this.#signalled()
+      const stop = new AbortController()
+      await (due === undefined ? signalled : Promise.race([signalled, this.#ports.clock.wait(Math.min(due - now, 60_000), stop.signal)]))
+      stop.abort()
+    }
+  }
+
+  #onEntries({ entries }: Appending): void {
+    this.#attempt?.take(entries)
+    const used = entries.flatMap(consumedBy)
+    if (used.length === 0) return
+    this.#items = this.#items.filter(({ id }) => !used.includes(id))
+    void this.#ports.inbox.remove(this.#log.run, used).catch(() => undefined)
+  }
+
+  async #refresh(): Promise<void> {
+    const consumed = this.#log.fold?.consumed ?? new Set<string>()
+    const items = await this.#ports.inbox.list(this.#log.run)
+    const stale = items.filter(({ id }) => consumed.has(id)).map(({ id }) => id)
+    if (stale.length > 0) await this.#ports.inbox.remove(this.#log.run, stale)
+    this.#items = items.filter(({ id }) => !consumed.has(id) && !(this.#log.fold?.consumed.has(id) ?? false))
+    await this.#controlAttempt()
+    this.#attempt?.poke()
+    this.#signal()
+  }
+
+  /** Control items while a turn runs: they act on the attempt, or end it so that the loop acts. */
+  async #controlAttempt(): Promise<void> {
+    const attempt = this.#attempt
+    if (attempt === undefined || attempt.over) return
+    for (const item of this.#items) {
+      if (item.type === 'cancel') {
+        await attempt.hold(limits.abortMsMax)
+        attempt.giveUp()
+        return
+      }
+      if (item.type === 'interrupt' && this.#interrupting !== item.id && attempt.live().phase !== 'catching up') {
+        this.#interrupting = item.id
+        void attempt.interrupt(item)
+        return
+      }
+    }
+    const refused = this.#items.flatMap((item) => refusalOf(item, this.#log.mustFold()))
+    if (refused.length === 0) return
+    await this.#log.append(this.#ports.me, (now) => refused.filter(({ body }) => !now?.consumed.has(body.id)))
+  }
+
+  /** Control items between turns and while paused. */
+  async #control(): Promise<void> {
+    for (const item of this.#items) {
+      const fold = this.#log.mustFold()
+      if (isEnded(fold)) return
+      const draft = controlEntry(item, fold)
+      if (draft) await this.#log.append(this.#ports.me, (now) => (now?.consumed.has(item.id) ? [] : [draft]))
+    }
+  }
+
+  #tellLive(): void {
+    if (this.#telling) return
+    this.#telling = true
+    void this.#ports.clock.task().then(() => {
+      this.#telling = false
+      this.#ports.tell({ type: 'live', live: this.live() })
+    })
+  }
+
+  async #sleep(due: number | undefined): Promise<void> {
+    if (this.#woken) return
+    const signalled = this.#signalled()
+    const stop = new AbortController()
+    const wait = due === undefined ? undefined : this.#ports.clock.wait(Math.min(Math.max(0, due - this.#ports.clock.now()), 60_000), stop.signal)
+    await (wait ? Promise.race([signalled, wait]) : signalled)
+    stop.abort()
+  }
+
+  #signal(): void {
+    this.#woken = true
+    const wakers = [...this.#wakers]
+    this.#wakers.clear()
+    for (const wake of wakers) wake()
+  }
+
+  #signalled(): Promise<void> {
+    return new Promise((resolve) => this.#wakers.add(resolve))
+  }
+}

@@ -1,0 +1,372 @@
+import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
+import type { AnyAgent } from '../engine/agent.ts'
+import { isEnded, type Fold } from '../log/fold.ts'
+import { headOfLine } from '../log/plan-append.ts'
+import { RunLog } from '../log/run-log.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { Channel } from '../ports/channel.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import type { Inbox } from '../ports/inbox.ts'
+import type { Locks } from '../ports/locks.ts'
+import type { LogStore, Place } from '../ports/log-store.ts'
+import type { Follow } from '../ports/remote.ts'
+import type { Streams } from '../ports/streams.ts'
+import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
+import { layeredBlobs } from './layered-blobs.ts'
+import { moveHere, moveToEdge } from './mover.ts'
+import { RunHost } from './run-host.ts'
+import { Syncer, type Edge } from './syncer.ts'
+import type { TabMessage } from './tab-message.ts'
+
+/** What a runtime and its runs work with. */
+export interface RuntimePorts {
+  readonly me: OwnerId
+  readonly place: Place
+  readonly store: LogStore
+  readonly blobs: Blobs
+  readonly inbox: Inbox
+  readonly streams: Streams
+  readonly clock: Clock
+  readonly random: Random
+  readonly locks: Locks
+  readonly channel: Channel
+  /** Absent: everything stays on this device. */
+  readonly edge?: Edge
+  readonly agents: readonly AnyAgent[]
+}
+
+const nothingLive: Live = { phase: 'idle', calls: [] }
+
+/** One run on this device: writes it when it is ours and no other tab does, follows it otherwise. */
+export class RunNode {
+  readonly run: RunId
+  readonly log: RunLog
+  readonly ports: RuntimePorts
+  readonly blobs: Blobs
+  readonly #watchers = new Set<(event: WatchEvent) => void>()
+  readonly #wakers = new Set<() => void>()
+  readonly #unlisten: () => void
+  #closed = new AbortController()
+  #frozen = false
+  /** The log here may lack what the edge has. */
+  #stale = true
+  #fresh: boolean
+  #live: Live = nothingLive
+  #sync: SyncState = { online: false, synced: undefined }
+  #loop: Promise<void> = Promise.resolve()
+  #follow: Follow | undefined
+  #waitForLock: AbortController | undefined
+  host: RunHost | undefined
+  syncer: Syncer | undefined
+
+  private constructor(log: RunLog, ports: RuntimePorts, blobs: Blobs, fresh: boolean) {
+    this.run = log.run
+    this.log = log
+    this.ports = ports
+    this.blobs = blobs
+    this.#fresh = fresh
+    this.#unlisten = log.listen(({ entries, lines }) => {
+      const first = entries[0]
+      if (first) this.#emit({ type: 'lines', from: first.seq, lines })
+      this.syncer?.appended(log.mustFold().head)
+      if (this.host) this.#post({ type: 'appended', run: this.run })
+      this.#wake()
+    })
+  }
+
+  /** Opens a run from the store here. `fresh`: this host has just written its start entry, and so is its writer. */
+  static async open(run: RunId, ports: RuntimePorts, options: { readonly fresh?: boolean } = {}): Promise<RunNode> {
+    const blobs = ports.edge ? layeredBlobs(ports.blobs, ports.edge.blobs) : ports.blobs
+    const log = await RunLog.open(run, { store: ports.store, blobs, now: () => ports.clock.now() })
+    return new RunNode(log, ports, blobs, options.fresh ?? false)
+  }
+
+  /** Begins to write or follow. */
+  begin(): void {
+    const { edge } = this.ports
+    if (edge) {
+      this.syncer = new Syncer(this.log, {
+        me: this.ports.me,
+        clock: this.ports.clock,
+        local: this.ports.blobs,
+        inbox: this.ports.inbox,
+        edge,
+        lost: () => {
+          this.#stale = true
+          this.host?.stop()
+          this.#wake()
+        },
+        stopWriting: () => this.#stopWriting(),
+        changed: (sync) => {
+          this.#sync = sync
+          this.#emit({ type: 'sync', sync })
+          this.#wake()
+        },
+      })
+      this.#follow = edge.remote.follow(this.run, {
+        as: this.ports.me,
+        from: () => (this.log.fold?.head.seq ?? -1) + 1,
+        onEvent: (event) => void this.#onRemote(event),
+        onState: (online) => {
+          if (online) void this.#cameOnline()
+        },
+      })
+    }
+    this.#loop = this.#roles()
+  }
+
+  /** True while this host may append. */
+  get writing(): boolean {
+    return this.host !== undefined
+  }
+
+  /** True after `close`; `closing` fires then. */
+  get closed(): boolean {
+    return this.#closed.signal.aborted
+  }
+
+  get closing(): AbortSignal {
+    return this.#closed.signal
+  }
+
+  get live(): Live {
+    return this.#live
+  }
+
+  get sync(): SyncState {
+    return this.#sync
+  }
+
+  /** Hears the run: at once what is known, then what changes. Returns how to stop. */
+  watch(listener: (event: WatchEvent) => void): () => void {
+    this.#watchers.add(listener)
+    listener({ type: 'live', live: this.#live })
+    listener({ type: 'sync', sync: this.#sync })
+    return () => this.#watchers.delete(listener)
+  }
+
+  /** A message of another host of this store. */
+  onTab(message: TabMessage): void {
+    if (message.type === 'appended' && !this.writing) void this.log.catchUp().catch(() => undefined)
+    if (message.type === 'inbox') this.host?.poke()
+    if (message.type === 'event' && !this.writing) this.#heard(message.event)
+  }
+
+  /** The inbox here has something new. */
+  poke(): void {
+    this.host?.poke()
+    this.#post({ type: 'inbox', run: this.run })
+  }
+
+  /** Makes the edge the owner. Rejects with `move_refused`, and the owner stays, or `move_unknown`. */
+  async moveToEdge(options: { readonly drainMs: number }): Promise<void> {
+    const { host, syncer } = this
+    const { edge } = this.ports
+    if (!edge || !syncer) throw noEdge(this.run)
+    if (this.log.mustFold().owner === edgeOwner) return
+    if (!host) throw new WaystoneError('not_owner', `run ${this.run} is written by another tab or device: move it from there`, { run: this.run })
+    await moveToEdge({ node: this, host, syncer, edge, ...options })
+  }
+
+  /** Makes this device the owner. Rejects with `move_refused` or `unreachable`; then the owner stays. */
+  async moveHere(options: { readonly drainMs: number; readonly force: boolean }): Promise<void> {
+    const { syncer } = this
+    const { edge } = this.ports
+    if (!edge || !syncer) throw noEdge(this.run)
+    if (this.log.fold?.owner === this.ports.me) return
+    await moveHere({ node: this, syncer, edge, ...options })
+    this.#wake()
+  }
+
+  /** Lets go of writing, for a page that goes into the back/forward cache; `thaw` takes it up again. */
+  async freeze(): Promise<void> {
+    this.#frozen = true
+    this.#waitForLock?.abort()
+    this.host?.stop()
+    this.#wake()
+  }
+
+  thaw(): void {
+    this.#frozen = false
+    this.#wake()
+  }
+
+  /** Stops everything; resolves when nothing will be appended any more. */
+  async close(): Promise<void> {
+    this.#closed.abort()
+    this.#waitForLock?.abort()
+    this.host?.stop()
+    this.#follow?.close()
+    this.syncer?.close()
+    this.#unlisten()
+    this.#wake()
+    await this.#loop
+  }
+
+  /** Looks again who owns the run. */
+  ownerChanged(): void {
+    this.#wake()
+  }
+
+  async #roles(): Promise<void> {
+    while (!this.#closed.signal.aborted) {
+      try {
+        if (this.#stale && !this.#fresh) await this.#reconcile()
+        const fold = this.log.fold
+        const mine = fold !== undefined && fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen
+        if (mine) await this.#write()
+        else await this.#changed(fold)
+      } catch (error) {
+        if (this.#closed.signal.aborted) return
+        this.#stale = true
+        if (!isWaystoneError(error, 'cancelled')) await this.ports.clock.wait(1_000, this.#closed.signal)
+      }
+    }
+  }
+
+  /** Waits for the lock, opens the log for writing and hosts the run until it ends or somebody else has it. */
+  async #write(): Promise<void> {
+    const waiting = new AbortController()
+    this.#waitForLock = waiting
+    const lock = await this.ports.locks.acquire(`waystone:${this.run}`, waiting.signal)
+    try {
+      await this.#openForWriting()
+      const fold = this.log.mustFold()
+      if (fold.owner !== this.ports.me || isEnded(fold) || this.#closed.signal.aborted) return
+      this.host = new RunHost(this.log, {
+        ...this.ports,
+        blobs: this.blobs,
+        agent: (name) => this.ports.agents.find((agent) => agent.name === name),
+        confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),
+        tell: (event) => this.#tell(event),
+      })
+      this.#wake()
+      const end = await this.host.run()
+      if (end.type === 'lost') throw end.error
+    } finally {
+      this.host = undefined
+      this.#heard({ type: 'live', live: nothingLive })
+      lock.release()
+      this.#wake()
+    }
+  }
+
+  /** The entry that fences whoever wrote before; a run that this host has just started needs none. */
+  async #openForWriting(): Promise<void> {
+    const { fold } = this.log
+    if (this.#fresh) {
+      this.#fresh = false
+      void this.#reconcile().catch(() => undefined)
+      if (fold?.head.seq === 0) return
+    } else {
+      await this.log.catchUp()
+      await this.#reconcile()
+    }
+    const now = this.log.mustFold()
+    if (now.owner !== this.ports.me || isEnded(now)) return
+    await this.log.append(this.ports.me, () => [{ kind: 'open', body: { reason: 'opened', place: this.ports.place } }])
+  }
+
+  /** Compares with the edge when it can be reached; without a network the run goes on here. */
+  async #reconcile(): Promise<void> {
+    const before = this.log.fold?.head.seq
+    this.#stale = false
+    try {
+      await this.syncer?.reconcile()
+    } catch (error) {
+      if (!isWaystoneError(error, 'unreachable') && !isWaystoneError(error, 'run_unknown')) throw error
+    }
+    const after = this.log.fold?.head.seq
+    if (before !== undefined && after !== undefined && after < before) this.#emit({ type: 'replaced', keep: after })
+  }
+
+  async #changed(fold: Fold | undefined): Promise<void> {
+    const seen = fold?.head.digest
+    if (this.log.fold?.head.digest !== seen) return
+    await new Promise<void>((resolve) => this.#wakers.add(resolve))
+  }
+
+  async #onRemote(event: WatchEvent): Promise<void> {
+    try {
+      if (event.type === 'inbox') await this.#pullInbox()
+      else if (event.type === 'lines' && !this.writing) await this.log.adopt(event.lines)
+      else if (event.type === 'lines') this.#checkWritten(event.lines)
+      else if (!this.writing) this.#heard(event)
+    } catch {
+      // What did not fit is fetched whole: the roles loop reconciles.
+      this.#stale = true
+      this.#wake()
+    }
+  }
+
+  async #cameOnline(): Promise<void> {
+    this.syncer?.retry()
+    if (!this.writing) {
+      this.#stale = true
+      return this.#wake()
+    }
+    // While the host runs only the comparison is made here; when the edge is ahead it stops the host first.
+    if (this.syncer?.ready) await this.#pullInbox().catch(() => undefined)
+    else await this.#reconcile().catch(() => undefined)
+  }
+
+  /** Entries from the edge while this host writes: its own, coming back, or a claim that ends its writing. */
+  #checkWritten(lines: readonly Uint8Array[]): void {
+    const last = lines.at(-1)
+    const seq = last === undefined ? -1 : headOfLine(last).seq
+    if (seq <= this.log.mustFold().head.seq) return
+    this.#stale = true
+    this.host?.stop()
+  }
+
+  async #stopWriting(): Promise<void> {
+    this.host?.stop()
+    while (this.host !== undefined) await new Promise<void>((resolve) => this.#wakers.add(resolve))
+  }
+
+  async #pullInbox(): Promise<void> {
+    const { edge, me, inbox } = this.ports
+    if (!edge || !this.writing) return
+    const { inbox: items } = await edge.remote.pull(this.run, this.log.mustFold().head.seq + 1, me)
+    for (const item of items) await inbox.put(this.run, item)
+    this.host?.poke()
+  }
+
+  /** An event of this host: to watchers here, other tabs, other devices. */
+  #tell(event: WatchEvent): void {
+    this.#heard(event)
+    this.#post({ type: 'event', run: this.run, event })
+    this.#follow?.tell(event)
+  }
+
+  #heard(event: WatchEvent): void {
+    if (event.type === 'live') this.#live = event.live
+    if (event.type === 'stream' && !this.writing) void this.#keepStream(event)
+    this.#emit(event)
+  }
+
+  /** A follower keeps the text it sees, so that it can go on in the middle of a sentence should the run move here. */
+  async #keepStream({ stream, at, text }: Extract<WatchEvent, { type: 'stream' }>): Promise<void> {
+    if (this.log.fold?.owner === this.ports.me) return
+    await this.ports.streams.append(this.run, stream, { at, text }).catch(() => undefined)
+  }
+
+  #post(message: TabMessage): void {
+    this.ports.channel.post(message)
+  }
+
+  #emit(event: WatchEvent): void {
+    for (const watcher of this.#watchers) watcher(event)
+  }
+
+  #wake(): void {
+    const wakers = [...this.#wakers]
+    this.#wakers.clear()
+    for (const wake of wakers) wake()
+  }
+}
+
+function noEdge(run: RunId): WaystoneError {
+  return new WaystoneError('move_refused', `run ${run} cannot move: this Waystone was opened without an edge`, { run })
+}

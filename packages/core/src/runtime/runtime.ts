@@ -1,0 +1,294 @@
+import { toWire, fromWire, WaystoneError } from '../errors.ts'
+import { newId, parseRunId, type RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import { RunLog } from '../log/run-log.ts'
+import type { InboxContent, InboxItem } from '../ports/inbox.ts'
+import type { RunSummary } from '../ports/log-store.ts'
+import type { WatchEvent } from '../ports/watch.ts'
+import { decodeValue } from '../state/codec.ts'
+import type { Json } from '../json.ts'
+import type { MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
+import { forkEntry, startEntry } from './first-entry.ts'
+import { askState } from './inbox-entries.ts'
+import { RunNode, type RuntimePorts } from './run-node.ts'
+import type { TabMessage } from './tab-message.ts'
+
+/** How long a move waits for the tab that writes the run, in ms. */
+const tabAnswerMs = 60_000
+
+/** The runs of one device: starts them, goes on with those that were interrupted, follows the others. */
+export class Runtime implements RuntimeApi {
+  readonly #ports: RuntimePorts
+  readonly #nodes = new Map<RunId, Promise<RunNode>>()
+  readonly #watchers = new Map<number, () => void>()
+  readonly #runListeners = new Set<() => void>()
+  readonly #moves = new Map<string, (error: unknown) => void>()
+  readonly #unlisten: () => void
+  #watcherCount = 0
+  #closed = false
+
+  private constructor(ports: RuntimePorts) {
+    this.#ports = ports
+    this.#unlisten = ports.channel.listen((message) => void this.#onTab(message as TabMessage))
+  }
+
+  /** Opens the runs of this device and goes on with every one that it owns and that has not ended. */
+  static async open(ports: RuntimePorts): Promise<Runtime> {
+    const names = ports.agents.map(({ name }) => name)
+    const twice = names.find((name, index) => names.indexOf(name) !== index)
+    if (twice !== undefined) throw new WaystoneError('input_refused', `two agents are named "${twice}": names are unique`)
+    const runtime = new Runtime(ports)
+    for (const { run } of await runtime.#unfinished()) void runtime.#node(run)
+    return runtime
+  }
+
+  async info(): ReturnType<RuntimeApi['info']> {
+    return { device: this.#ports.me, place: this.#ports.place, edge: this.#ports.edge !== undefined }
+  }
+
+  async start(name: string, input: Json, options: StartOptions = {}): Promise<RunId> {
+    this.#checkOpen()
+    const agent = this.#ports.agents.find((one) => one.name === name)
+    if (agent === undefined) throw new WaystoneError('agent_unknown', `agent "${name}" is not registered here: pass it in \`agents\``)
+    const run = parseRunId(options.id ?? newId(this.#ports.random))
+    if (options.id !== undefined && (await this.#exists(run))) return run
+    const policy = { whenGone: options.whenGone ?? ('offer' as const), leaseMs: options.leaseMs ?? 30_000 }
+    const log = await this.#openLog(run)
+    const body = startEntry(agent, decodeValue(input), this.#ports.place, policy)
+    let started = false
+    await log.append(this.#ports.me, (fold) => {
+      started = fold === undefined
+      return started ? [{ kind: 'start', body }] : []
+    })
+    await this.#node(run, { fresh: started })
+    this.#told(run)
+    return run
+  }
+
+  async runs(): Promise<readonly RunSummary[]> {
+    const summaries: RunSummary[] = []
+    for (let after: RunId | undefined; ; ) {
+      const page = await this.#ports.store.list(after)
+      summaries.push(...page)
+      after = page.at(-1)?.run
+      if (page.length < limits.listRunsMax) return Promise.all(summaries.map((summary) => this.#withLive(summary)))
+    }
+  }
+
+  async watchRuns(listener: () => void): Promise<number> {
+    this.#runListeners.add(listener)
+    return this.#watcher(() => this.#runListeners.delete(listener))
+  }
+
+  async watch(run: RunId, listener: (event: WatchEvent) => void): Promise<number> {
+    const node = await this.#node(parseRunId(run))
+    return this.#watcher(node.watch(listener))
+  }
+
+  async unwatch(watcher: number): Promise<void> {
+    this.#watchers.get(watcher)?.()
+    this.#watchers.delete(watcher)
+  }
+
+  async lines(run: RunId, from: number): Promise<readonly Uint8Array[]> {
+    return this.#ports.store.read(run, from)
+  }
+
+  async blob(run: RunId, hash: Parameters<RuntimeApi['blob']>[1]): Promise<Uint8Array | undefined> {
+    return (await this.#node(run)).blobs.get(run, hash)
+  }
+
+  async stream(run: RunId, stream: string): ReturnType<RuntimeApi['stream']> {
+    return this.#ports.streams.read(run, stream, 0)
+  }
+
+  async send(run: RunId, content: InboxContent, options: { readonly id?: string; readonly by?: string } = {}): Promise<void> {
+    const { me, clock, random, edge } = this.#ports
+    const node = await this.#node(run)
+    const fold = node.log.mustFold()
+    const item: InboxItem = { ...content, id: options.id ?? newId(random), by: options.by ?? me, time: clock.now() }
+    if (fold.consumed.has(item.id)) return
+    if (fold.owner !== me) {
+      if (edge === undefined) throw new WaystoneError('unreachable', `run ${run} is owned by ${fold.owner}, and this Waystone has no edge to reach it`, { run })
+      return edge.remote.send(run, item)
+    }
+    if (fold.status === 'done' || fold.status === 'failed' || fold.status === 'cancelled') {
+      throw new WaystoneError('run_ended', `run ${run} is ${fold.status}: it takes no more messages`, { run, actions: ['fork'] })
+    }
+    if (item.type === 'answer' && askState(fold, item.ask) === 'unknown') {
+      throw new WaystoneError('ask_unknown', `run ${run} has no open question with this digest`, { run, actions: ['reload'] })
+    }
+    const taken = item.type === 'answer' && askState(fold, item.ask) === 'answered'
+    if (taken || (await this.#ports.inbox.put(run, item)) === 'taken') {
+      throw new WaystoneError('answer_taken', `this question of run ${run} was answered already; the first answer counts`, { run, actions: ['reload'] })
+    }
+    node.poke()
+  }
+
+  async move(run: RunId, to: MoveTarget, options: MoveOptions = {}): Promise<void> {
+    const node = await this.#node(run)
+    const drainMs = options.drainMs ?? 2_000
+    if (to === 'here') return node.moveHere({ drainMs, force: options.force ?? false })
+    const ours = node.log.fold?.owner === this.#ports.me
+    return ours && !node.writing ? this.#moveByOtherTab(run, drainMs) : node.moveToEdge({ drainMs })
+  }
+
+  async fork(source: RunId, options: { readonly seq: number; readonly id?: string }): Promise<RunId> {
+    const node = await this.#node(source)
+    const run = parseRunId(options.id ?? newId(this.#ports.random))
+    if (options.id !== undefined && (await this.#exists(run))) return run
+    const fold = await node.log.foldAt(options.seq)
+    const after = await node.log.entries(options.seq + 1, node.log.mustFold().head.seq)
+    const agent = this.#ports.agents.find(({ name }) => name === fold.identity.agent)
+    const body = forkEntry(fold, after, agent, this.#ports.place)
+    for (const record of fold.records) await this.#bringBlobs(node, record.body)
+    const log = await this.#openLog(run)
+    await log.append(this.#ports.me, (now) => (now === undefined ? [{ kind: 'fork', body }] : []))
+    await this.#node(run, { fresh: true })
+    this.#told(run)
+    return run
+  }
+
+  async setAside(run: RunId): ReturnType<RuntimeApi['setAside']> {
+    return this.#ports.store.setAside(run)
+  }
+
+  async freeze(): Promise<void> {
+    for (const node of await this.#open()) await node.freeze()
+  }
+
+  async thaw(): Promise<void> {
+    for (const node of await this.#open()) node.thaw()
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#unlisten()
+    for (const node of await this.#open()) await node.close()
+    this.#ports.channel.close()
+    await this.#ports.store.close()
+  }
+
+  async #unfinished(): Promise<readonly RunSummary[]> {
+    const mine = ({ owner, status }: RunSummary): boolean => owner === this.#ports.me && !['done', 'failed', 'cancelled'].includes(status)
+    return (await this.runs()).filter(mine)
+  }
+
+  async #exists(run: RunId): Promise<boolean> {
+    if ((await this.#ports.store.head(run)) !== undefined) return true
+    const { edge, me } = this.#ports
+    if (edge === undefined) return false
+    try {
+      return (await edge.remote.pull(run, 0, me)).head !== undefined
+    } catch {
+      // Without a network the run begins here; should the edge have one of this id, syncing says so.
+      return false
+    }
+  }
+
+  #openLog(run: RunId): Promise<RunLog> {
+    const { store, blobs, clock } = this.#ports
+    return RunLog.open(run, { store, blobs, now: () => clock.now() })
+  }
+
+  #node(run: RunId, options: { readonly fresh?: boolean } = {}): Promise<RunNode> {
+    this.#checkOpen()
+    const known = this.#nodes.get(run)
+    if (known) return known
+    const opening = RunNode.open(run, this.#ports, options).then((node) => {
+      node.log.listen(({ entries }) => {
+        if (entries.some(({ kind }) => listed.has(kind))) this.#runsChanged()
+      })
+      node.watch((event) => {
+        if (event.type === 'live') this.#runsChanged()
+      })
+      node.begin()
+      return node
+    })
+    this.#nodes.set(run, opening)
+    opening.catch(() => this.#nodes.delete(run))
+    return opening
+  }
+
+  async #withLive(summary: RunSummary): Promise<RunSummary> {
+    const node = await this.#nodes.get(summary.run)?.catch(() => undefined)
+    const phase = node?.live.phase
+    return summary.status === 'running' && (phase === 'waiting' || phase === 'moving') ? { ...summary, status: phase } : summary
+  }
+
+  /** The bytes of artifacts that a carried record names: the fork's blobs are its own. */
+  async #bringBlobs(node: RunNode, body: object): Promise<void> {
+    const outcome = 'outcome' in body ? (body.outcome as { value?: unknown }) : {}
+    const value = outcome.value
+    if (typeof value === 'object' && value !== null && 'hash' in value && typeof value.hash === 'string') {
+      await node.blobs.get(node.run, value.hash as never)
+    }
+  }
+
+  async #onTab(message: TabMessage): Promise<void> {
+    if (this.#closed) return
+    if (message.type === 'moved') return this.#moves.get(message.id)?.(message.error)
+    if (message.type === 'run') {
+      this.#runsChanged()
+      if ((await this.#unfinished()).some(({ run }) => run === message.run)) await this.#node(message.run)
+      return
+    }
+    const node = await this.#nodes.get(message.run)?.catch(() => undefined)
+    if (node === undefined) return
+    if (message.type === 'move') return this.#moveForOtherTab(node, message)
+    node.onTab(message)
+  }
+
+  /** The writer of the run is another tab's host: it has to move it. */
+  #moveByOtherTab(run: RunId, drainMs: number): Promise<void> {
+    const id = newId(this.#ports.random)
+    const stop = new AbortController()
+    return new Promise<void>((resolve, reject) => {
+      this.#moves.set(id, (error) => (error === undefined ? resolve() : reject(fromWire(error))))
+      this.#ports.channel.post({ type: 'move', run, id, drainMs } satisfies TabMessage)
+      void this.#ports.clock.wait(tabAnswerMs, stop.signal).then(() => {
+        reject(new WaystoneError('move_refused', `run ${run} is written by another tab, which does not answer: close it, or try again`, { run, actions: ['retry'] }))
+      })
+    }).finally(() => {
+      this.#moves.delete(id)
+      stop.abort()
+    })
+  }
+
+  async #moveForOtherTab(node: RunNode, { run, id, drainMs }: Extract<TabMessage, { type: 'move' }>): Promise<void> {
+    if (!node.writing) return
+    const error = await node.moveToEdge({ drainMs }).then(
+      () => undefined,
+      (reason: unknown) => toWire(reason),
+    )
+    this.#ports.channel.post({ type: 'moved', run, id, ...(error === undefined ? {} : { error }) } satisfies TabMessage)
+  }
+
+  #told(run: RunId): void {
+    this.#ports.channel.post({ type: 'run', run } satisfies TabMessage)
+    this.#runsChanged()
+  }
+
+  #runsChanged(): void {
+    for (const listener of this.#runListeners) listener()
+  }
+
+  #watcher(stop: () => void): number {
+    this.#watcherCount += 1
+    this.#watchers.set(this.#watcherCount, stop)
+    return this.#watcherCount
+  }
+
+  async #open(): Promise<readonly RunNode[]> {
+    const nodes = await Promise.allSettled(this.#nodes.values())
+    return nodes.flatMap((node) => (node.status === 'fulfilled' ? [node.value] : []))
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw new WaystoneError('closed', 'this Waystone was closed')
+  }
+}
+
+/** Kinds of entries that change what a list of runs shows. */
+const listed = new Set(['start', 'fork', 'claim', 'commit', 'pause', 'retry', 'decide', 'cancel'])

@@ -1,0 +1,249 @@
+import { isWaystoneError, toWire, WaystoneError, type WireError } from '../errors.ts'
+import type { Digest, OwnerId } from '../ids.ts'
+import { parseLine } from '../log/entry.ts'
+import { headOfLine } from '../log/plan-append.ts'
+import type { RunLog } from '../log/run-log.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Inbox } from '../ports/inbox.ts'
+import type { Head } from '../ports/log-store.ts'
+import type { Remote } from '../ports/remote.ts'
+import type { SyncState } from '../ports/watch.ts'
+import { syncModel, syncStep, type SyncEffect, type SyncEvent, type SyncModel } from '../sync/step.ts'
+
+/** The edge as a device reaches it. */
+export interface Edge {
+  readonly remote: Remote
+  readonly blobs: Blobs
+}
+
+/** What a syncer works with. */
+export interface SyncerPorts {
+  readonly me: OwnerId
+  readonly clock: Clock
+  readonly local: Blobs
+  readonly inbox: Inbox
+  readonly edge: Edge
+  /** The edge has entries that are not here: whoever writes must stop, and `reconcile` be called. */
+  lost(): void
+  /** Resolves when nobody here writes the log, so that what the edge has can be taken. */
+  stopWriting(): Promise<void>
+  changed(state: SyncState): void
+}
+
+/** Keeps one run at the edge up to date with the log here, and brings what the edge has. */
+export class Syncer {
+  readonly #log: RunLog
+  readonly #ports: SyncerPorts
+  readonly #closed = new AbortController()
+  readonly #waiters = new Set<() => void>()
+  #model: SyncModel | undefined
+  #online = false
+  #error: WireError | undefined
+  #retryNow: AbortController | undefined
+
+  constructor(log: RunLog, ports: SyncerPorts) {
+    this.#log = log
+    this.#ports = ports
+  }
+
+  get state(): SyncState {
+    return { online: this.#online, synced: this.#model?.acked, ...(this.#error ? { error: this.#error } : {}) }
+  }
+
+  /** False until the logs were compared for the first time, and while they are known to differ. */
+  get ready(): boolean {
+    return this.#model !== undefined && this.#model.doing !== 'lost'
+  }
+
+  /** The log here has grown. Pushes only after the first `reconcile`. */
+  appended(head: Head): void {
+    this.#event({ type: 'appended', head })
+  }
+
+  /** The network may be back: try now. */
+  retry(): void {
+    this.#retryNow?.abort()
+    this.#event({ type: 'retry' })
+  }
+
+  /** Resolves when the edge has everything up to `seq`, or up to the head of now. Never while there is no network. */
+  async confirm(seq: number | undefined, signal?: AbortSignal): Promise<void> {
+    const target = seq ?? this.#log.mustFold().head.seq
+    this.retry()
+    while (!this.#closed.signal.aborted && !signal?.aborted) {
+      if (this.#online && (this.#model?.acked?.seq ?? -1) >= target && this.#model?.doing !== 'lost') return
+      await new Promise<void>((resolve) => {
+        this.#waiters.add(resolve)
+        signal?.addEventListener('abort', resolve)
+      })
+    }
+    if (signal?.aborted) return await new Promise<never>(() => undefined)
+    throw new WaystoneError('closed', `run ${this.#log.run} was closed while it waited for the edge`, { run: this.#log.run })
+  }
+
+  /**
+   * Compares the log here with the edge's: brings what is only there, sets aside what is only here while the edge has
+   * something else in its place, and then pushes the rest. Rejects with `unreachable` when there is no answer.
+   */
+  async reconcile(): Promise<void> {
+    const { remote } = this.#ports.edge
+    const { run } = this.#log
+    for (;;) {
+      const local = this.#log.fold?.head
+      const pulled = await this.#ask(() => remote.pull(run, (local?.seq ?? -1) + 1, this.#ports.me))
+      for (const item of pulled.inbox) await this.#ports.inbox.put(run, item)
+      if (pulled.head === undefined) break
+      if (local === undefined || pulled.head.seq > local.seq) {
+        const first = pulled.lines[0]
+        if (first === undefined) throw new WaystoneError('unreachable', `the edge has run ${run} up to entry ${String(pulled.head.seq)}, but sent none`, { run })
+        await this.#ports.stopWriting()
+        if ((parseLine(first).prev ?? undefined) === local?.digest) await this.#log.adopt(pulled.lines)
+        else await this.#setAside(local as Head, pulled.head)
+        continue
+      }
+      const [mine] = await this.#log.lines(pulled.head.seq)
+      if (mine && headOfLine(mine).digest === pulled.head.digest) return this.#reconciled(pulled.head)
+      await this.#ports.stopWriting()
+      await this.#setAside(local, pulled.head)
+    }
+    this.#reconciled(undefined)
+  }
+
+  /** Ends pushing. */
+  close(): void {
+    this.#closed.abort()
+    this.#retryNow?.abort()
+    this.#wake()
+  }
+
+  #reconciled(acked: Head | undefined): void {
+    const local = this.#log.fold?.head
+    if (local === undefined) return
+    this.#setOnline(true)
+    this.#model ??= syncModel(local)
+    this.#event({ type: 'reconciled', local, acked })
+  }
+
+  /** Finds the last entry both have, sets aside what is here after it, and takes what the edge has. */
+  async #setAside(local: Head, remote: Head): Promise<void> {
+    const { run } = this.#log
+    const shorter = Math.min(local.seq, remote.seq)
+    for (let back = 64; ; back *= 8) {
+      const from = Math.max(0, shorter - back)
+      const theirs = await this.#remoteLines(from, remote.seq)
+      const mine = await this.#localHeads(from, shorter)
+      const differs = theirs.findIndex((line, index) => headOfLine(line).digest !== mine[index]?.digest)
+      if (differs > 0) return this.#log.replaceTail(mine[differs - 1] as Head, theirs.slice(differs), 'the edge had other entries here')
+      if (from === 0) {
+        throw new WaystoneError('log_damaged', `run ${run} here and run ${run} at the edge are different runs: give one of them another id`, { run, actions: ['fork'] })
+      }
+    }
+  }
+
+  async #remoteLines(from: number, to: number): Promise<readonly Uint8Array[]> {
+    const lines: Uint8Array[] = []
+    while (from + lines.length <= to) {
+      const page = await this.#ask(() => this.#ports.edge.remote.pull(this.#log.run, from + lines.length, this.#ports.me))
+      if (page.lines.length === 0) break
+      lines.push(...page.lines)
+    }
+    return lines
+  }
+
+  async #localHeads(from: number, to: number): Promise<readonly Head[]> {
+    const heads: Head[] = []
+    while (from + heads.length <= to) {
+      const page = await this.#log.lines(from + heads.length)
+      if (page.length === 0) break
+      heads.push(...page.map(headOfLine))
+    }
+    return heads.slice(0, to - from + 1)
+  }
+
+  #event(event: SyncEvent): void {
+    if (this.#model === undefined || this.#closed.signal.aborted) return
+    const [model, effects] = syncStep(this.#model, event)
+    this.#model = model
+    for (const effect of effects) this.#carryOut(effect)
+    this.#wake()
+  }
+
+  #carryOut(effect: SyncEffect): void {
+    switch (effect.type) {
+      case 'push':
+        return void this.#push(effect.base)
+      case 'put blobs':
+        return void this.#putBlobs(effect.hashes)
+      case 'wait':
+        return void this.#wait(effect.ms)
+      case 'reconcile':
+        return this.#ports.lost()
+      case 'online':
+        return this.#setOnline(effect.online)
+      case 'synced':
+        return this.#ports.changed(this.state)
+    }
+  }
+
+  async #push(base: Head | undefined): Promise<void> {
+    try {
+      const lines = await this.#log.lines((base?.seq ?? -1) + 1)
+      const pushed = await this.#ports.edge.remote.push(this.#log.run, { base, lines })
+      this.#error = undefined
+      this.#event({ type: 'pushed', pushed })
+    } catch (error) {
+      if (isWaystoneError(error, 'not_owner')) this.#event({ type: 'pushed', pushed: { ok: false, code: 'head_moved', head: undefined } })
+      else this.#failed(error)
+    }
+  }
+
+  #failed(error: unknown): void {
+    this.#error = isWaystoneError(error, 'unreachable') ? undefined : toWire(error)
+    this.#event({ type: 'failed' })
+    this.#ports.changed(this.state)
+  }
+
+  async #putBlobs(hashes: readonly string[]): Promise<void> {
+    const { run } = this.#log
+    try {
+      for (const hash of hashes as readonly Digest[]) {
+        const bytes = await this.#ports.local.get(run, hash)
+        if (bytes === undefined) throw new WaystoneError('blob_missing', `run ${run} needs blob ${hash}, which is not here`, { run })
+        await this.#ports.edge.blobs.put(run, hash, bytes)
+      }
+    } catch (error) {
+      return this.#failed(error)
+    }
+    await this.#push(this.#model?.acked)
+  }
+
+  async #wait(ms: number): Promise<void> {
+    const stop = new AbortController()
+    this.#retryNow = stop
+    await this.#ports.clock.wait(ms, stop.signal)
+    this.#event({ type: 'retry' })
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
+    try {
+      return await question()
+    } catch (error) {
+      if (isWaystoneError(error, 'unreachable')) this.#setOnline(false)
+      throw error
+    }
+  }
+
+  #setOnline(online: boolean): void {
+    if (this.#online === online) return
+    this.#online = online
+    this.#ports.changed(this.state)
+    this.#wake()
+  }
+
+  #wake(): void {
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const wake of waiters) wake()
+  }
+}

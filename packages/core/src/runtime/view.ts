@@ -1,0 +1,105 @@
+import type { WireError } from '../errors.ts'
+import type { Digest, OwnerId, RunId } from '../ids.ts'
+import type { Artifact } from '../engine/ctx.ts'
+import type { Entry } from '../log/entry.ts'
+import type { Fold, Pause } from '../log/fold.ts'
+import type { Head, Place, RunStatus } from '../ports/log-store.ts'
+import type { Live, SyncState } from '../ports/watch.ts'
+import { decodeValue } from '../state/codec.ts'
+import { openAsks } from './inbox-entries.ts'
+
+/** A question that waits for an answer. */
+export interface OpenAsk {
+  /** Names the question in an answer. */
+  readonly ask: Digest
+  readonly path: string
+  readonly question: unknown
+  readonly due: number | undefined
+}
+
+/** A run as people and programs see it; every part that did not change is the same object as before. */
+export interface RunView<State = unknown, Result = unknown> {
+  readonly run: RunId
+  readonly agent: string
+  readonly version: number
+  readonly status: RunStatus
+  /** The committed state. */
+  readonly state: State
+  readonly input: unknown
+  readonly turn: number
+  readonly owner: OwnerId
+  readonly place: Place
+  readonly epoch: number
+  readonly term: number
+  readonly head: Head
+  readonly started: number
+  readonly updated: number
+  /** Set once the run is done. */
+  readonly result: Result | undefined
+  /** Why it failed or was cancelled. */
+  readonly reason: string | undefined
+  readonly pause: Pause | undefined
+  readonly error: WireError | undefined
+  readonly asks: readonly OpenAsk[]
+  readonly artifacts: readonly Artifact[]
+  /** When the next turn begins, in ms since 1970. */
+  readonly due: number | undefined
+  readonly live: Live
+  /** The text of streams of the open turn, by path. */
+  readonly streams: Readonly<Record<string, string>>
+  readonly sync: SyncState
+}
+
+/** What a view is made of, beside the log. */
+export interface Around {
+  readonly live: Live
+  readonly sync: SyncState
+  readonly streams: Readonly<Record<string, string>>
+  readonly artifacts: readonly Artifact[]
+}
+
+/** The view of a fold. */
+export function viewOf(fold: Fold, around: Around): RunView {
+  const { identity, run, state, turn, owner, place, epoch, term, head, started, updated, result, reason, pause, due } = fold
+  return {
+    run,
+    agent: identity.agent,
+    version: identity.version,
+    status: statusOf(fold, around.live),
+    state,
+    input: decodeValue(identity.input),
+    turn,
+    owner,
+    place,
+    epoch,
+    term,
+    head,
+    started,
+    updated,
+    result,
+    reason,
+    pause,
+    error: pause?.error,
+    asks: openAsks(fold).map((ask) => ({ ask: ask.digest, path: ask.body.path, question: decodeValue(ask.body.question), due: ask.body.due })),
+    due,
+    ...around,
+  }
+}
+
+/** The artifacts that entries have recorded. */
+export function artifactsIn(entries: readonly Entry[]): readonly Artifact[] {
+  return entries.flatMap((entry) => {
+    if (entry.kind !== 'step' || !entry.blobs || !('value' in entry.body.outcome)) return []
+    const { value } = entry.body.outcome
+    return typeof value === 'object' && value !== null && 'hash' in value && 'bytes' in value ? [value as unknown as Artifact] : []
+  })
+}
+
+/** A log alone cannot say whether anything runs; without word from its host, an open question means waiting. */
+function statusOf(fold: Fold, live: Live): RunStatus {
+  if (fold.status !== 'running') return fold.status
+  if (live.phase === 'moving' || live.phase === 'waiting') return live.phase
+  if (live.phase !== 'idle') return 'running'
+  const last = fold.records.at(-1)?.kind
+  return fold.due !== undefined || last === 'ask' || last === 'sleep' ? 'waiting' : 'running'
+}

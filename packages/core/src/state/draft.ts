@@ -1,0 +1,134 @@
+import { copy, copyObject, type CopyWalk } from './copy.ts'
+import { arrayMethods, makeDraft } from './draft-proxy.ts'
+import { sameValue } from './equal.ts'
+import { fieldsOf, type Scope, show, Slot, type SlotOf } from './slot.ts'
+import { isObject, put } from './value.ts'
+import { enter, guarded, leave, refuse, startWalk } from './walk.ts'
+
+/** A draft of a state, and its end. */
+export interface Draft<T> {
+  /** Reads and writes as `base` would; `base` stays as it is. */
+  readonly draft: T
+  /**
+   * The state that was written: new where something changed, `base`'s own objects everywhere else, `base`
+   * itself when nothing did. Nobody outside holds a reference to anything new in it. `next`, when given,
+   * becomes the state instead of the draft; it may hold drafts. Throws `value_refused`, its path beginning
+   * with `state`, and leaves the draft open. From then on the draft can only be read, and `finish` returns
+   * the same again.
+   */
+  readonly finish: (next?: T) => T
+  /** A plain deep copy of a draft, or of anything that holds drafts, as it stands. Throws `value_refused`. */
+  readonly current: <U>(value: U) => U
+}
+
+/** What `createDraft` can be told. */
+export interface DraftOptions {
+  /** Called before every write to a plain object or an array; what it throws reaches whoever writes. */
+  readonly guard?: () => void
+}
+
+/**
+ * A draft of `base`, which must never change: the result shares with it what was not touched. Plain objects
+ * and arrays are drafted when they are first read; Date, Map, Set and Uint8Array are handed out as copies,
+ * which no guard watches. What the user assigns is read where it stands until it is first written to through
+ * the draft (a Date, Map, Set or Uint8Array: first read); from then on only the draft counts.
+ *
+ * ```ts
+ * const { draft, finish } = createDraft({ notes: ['a'] })
+ * draft.notes.push('b')
+ * const next = finish() // { notes: ['a', 'b'] }
+ * ```
+ */
+export function createDraft<T>(base: T, options: DraftOptions = {}): Draft<T> {
+  const known = new WeakMap<object, Slot>()
+  const slotOf: SlotOf = (value) => (isObject(value) ? known.get(value) : undefined)
+  const scope: Scope = {
+    known,
+    guard: options.guard,
+    draftOf: makeDraft,
+    methods: arrayMethods(slotOf),
+    finished: false,
+  }
+  const draft = isObject(base) ? (show(new Slot(scope, base, 0)) as T) : base
+
+  function settled<U>(value: U, where: string, fresh: boolean): U {
+    const walk: SettleWalk = { ...startWalk(where), encode: false, fresh, adopt }
+    function adopt(value: object): unknown {
+      const slot = known.get(value)
+      return slot && settle(slot, walk)
+    }
+    return guarded(walk, () => copy(value, walk)) as U
+  }
+
+  let result: T
+  return {
+    draft,
+    finish(next = draft) {
+      if (!scope.finished) {
+        result = settled(next, 'state', false)
+        scope.finished = true
+      }
+      return result
+    },
+    current: (value) => settled(value, 'value', true),
+  }
+}
+
+interface SettleWalk extends CopyWalk {
+  /** Copies also what did not change. */
+  readonly fresh: boolean
+}
+
+/** What stands in a slot at the end, as a value that holds no drafts. */
+function settle(slot: Slot, walk: SettleWalk): object {
+  const { origin, depth, kind, seen, copy } = slot
+  if (kind !== 'object' && kind !== 'array') {
+    const unchanged = depth >= 0 && (!seen || sameValue(seen, origin))
+    return unchanged ? kept(origin, depth, walk) : copyObject(seen ?? origin, walk)
+  }
+  if (!copy) return depth < 0 ? copyObject(origin, walk) : kept(origin, depth, walk)
+  const at = enter(walk, copy)
+  const fields = fieldsOf(slot)
+  let out: object
+  if (kind === 'array') out = settleItems(slot, fields as unknown as readonly unknown[], at, walk)
+  else {
+    out = {}
+    for (const key of Object.keys(fields)) {
+      walk.keys[at] = key
+      put(out, key, settleField(slot, fields[key], walk))
+    }
+  }
+  leave(walk)
+  const unchanged = !walk.fresh && depth >= walk.parents.length && sameValue(out, origin)
+  return unchanged ? origin : out
+}
+
+function settleItems(slot: Slot, items: readonly unknown[], at: number, walk: SettleWalk): unknown[] {
+  const out: unknown[] = []
+  for (let i = 0; i < items.length; i++) {
+    walk.keys[at] = i
+    const item = items[i]
+    if (item === undefined && !(i in items)) refuse(walk, 'is a hole: put null or undefined there')
+    out.push(settleField(slot, item, walk))
+  }
+  return out
+}
+
+function settleField(slot: Slot, value: unknown, walk: SettleWalk): unknown {
+  if (value instanceof Slot) return settle(value, walk)
+  return isObject(value) && slot.depth >= 0 ? kept(value, slot.depth + 1, walk) : copy(value, walk)
+}
+
+/**
+ * An object of the base as it is, unless it went deeper: then it is copied, which checks how deep it now is.
+ */
+function kept(origin: object, depth: number, walk: SettleWalk): object {
+  if (!walk.fresh && walk.parents.length <= depth) return origin
+  // The user may have assigned this very object elsewhere and changed it there: what is known of it is not
+  // meant here.
+  const { adopt } = walk
+  walk.adopt = undefined
+  const out = copyObject(origin, walk)
+  walk.adopt = adopt
+  return out
+}

@@ -1,0 +1,79 @@
+import type { Head } from '../ports/log-store.ts'
+import type { Pushed } from '../ports/remote.ts'
+
+/** What a device knows about one run at the edge. */
+export interface SyncModel {
+  /** The last entry here. */
+  readonly local: Head
+  /** The last entry that the edge acknowledged; undefined when nothing is known to be there. */
+  readonly acked: Head | undefined
+  /** `lost`: the edge has entries that are not here, and the driver reconciles. */
+  readonly doing: 'nothing' | 'pushing' | 'waiting' | 'lost'
+  readonly failures: number
+}
+
+export type SyncEvent =
+  | { readonly type: 'appended'; readonly head: Head }
+  | { readonly type: 'pushed'; readonly pushed: Pushed }
+  /** No answer, or the edge refused for a reason of its own. */
+  | { readonly type: 'failed' }
+  /** The wait after a failure is over, or the network came back. */
+  | { readonly type: 'retry' }
+  /** The logs were compared: `acked` is the last entry that both have. */
+  | { readonly type: 'reconciled'; readonly local: Head; readonly acked: Head | undefined }
+
+export type SyncEffect =
+  | { readonly type: 'push'; readonly base: Head | undefined }
+  | { readonly type: 'put blobs'; readonly hashes: readonly string[] }
+  | { readonly type: 'wait'; readonly ms: number }
+  | { readonly type: 'reconcile' }
+  | { readonly type: 'synced'; readonly head: Head }
+  | { readonly type: 'online'; readonly online: boolean }
+
+/** The first wait after a failure and the longest, in ms. */
+const backoffMin = 500
+const backoffMax = 15_000
+
+/** The start: nothing is known about the edge. */
+export function syncModel(local: Head, acked?: Head): SyncModel {
+  return { local, acked, doing: 'nothing', failures: 0 }
+}
+
+/** One step of pushing a run's tail. Pure: every timing is an event. */
+export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncModel, readonly SyncEffect[]] {
+  switch (event.type) {
+    case 'appended':
+      return next({ ...model, local: event.head })
+    case 'retry':
+      return model.doing === 'waiting' ? next({ ...model, doing: 'nothing' }) : [model, []]
+    case 'failed': {
+      const ms = Math.min(backoffMax, backoffMin * 2 ** model.failures)
+      const failed: SyncModel = { ...model, doing: 'waiting', failures: Math.min(model.failures + 1, 10) }
+      return [failed, [{ type: 'online', online: false }, { type: 'wait', ms }]]
+    }
+    case 'reconciled': {
+      const [after, effects] = next({ local: event.local, acked: event.acked, doing: 'nothing', failures: 0 })
+      return [after, [...synced(event.acked), ...effects]]
+    }
+    case 'pushed':
+      return afterPush(model, event.pushed)
+  }
+}
+
+function afterPush(model: SyncModel, pushed: Pushed): readonly [SyncModel, readonly SyncEffect[]] {
+  if (pushed.ok) {
+    const [after, effects] = next({ ...model, acked: pushed.head, doing: 'nothing', failures: 0 })
+    return [after, [...synced(pushed.head), ...effects]]
+  }
+  if (pushed.code === 'blob_missing') return [model, [{ type: 'put blobs', hashes: pushed.hashes }]]
+  return [{ ...model, doing: 'lost' }, [{ type: 'reconcile' }]]
+}
+
+function next(model: SyncModel): readonly [SyncModel, readonly SyncEffect[]] {
+  if (model.doing !== 'nothing' || (model.acked && model.acked.seq >= model.local.seq)) return [model, []]
+  return [{ ...model, doing: 'pushing' }, [{ type: 'push', base: model.acked }]]
+}
+
+function synced(head: Head | undefined): readonly SyncEffect[] {
+  return head === undefined ? [] : [{ type: 'online', online: true }, { type: 'synced', head }]
+}

@@ -1,0 +1,198 @@
+import { WaystoneError } from '../errors.ts'
+import { parseDigest, parseOwnerId, type Digest } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { Decision, InboxItem } from '../ports/inbox.ts'
+import type { Head, Place } from '../ports/log-store.ts'
+import type { Claim } from '../ports/remote.ts'
+import type { Live, WatchEvent } from '../ports/watch.ts'
+import { fromUtf8, utf8 } from '../state/digest.ts'
+import type { Json } from '../json.ts'
+
+/** The names of the headers that the wire uses beside standard ones. */
+export const headers = {
+  /** The position a push follows, or the head a page ends at: `seq:digest`, or `none`. */
+  base: 'waystone-base',
+  head: 'waystone-head',
+  /** The device that asks. */
+  device: 'waystone-device',
+} as const
+
+/** A head as text: `seq:digest`, or `none`. The inverse of `parseHead`. */
+export function headText(head: Head | undefined): string {
+  return head === undefined ? 'none' : `${String(head.seq)}:${head.digest}`
+}
+
+/** A head from text. Throws `request_refused`. */
+export function parseHead(text: unknown): Head | undefined {
+  if (text === 'none') return undefined
+  const match = typeof text === 'string' ? /^(\d{1,15}):([0-9a-f]{64})$/.exec(text) : null
+  if (match === null) throw refused('a head as "seq:digest" or "none"', text)
+  return { seq: Number(match[1]), digest: match[2] as Digest }
+}
+
+/** Lines as a body: each followed by a line feed. The inverse of `splitLines`. */
+export function joinLines(lines: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(lines.reduce((sum, line) => sum + line.byteLength + 1, 0))
+  let at = 0
+  for (const line of lines) {
+    whole.set(line, at)
+    at += line.byteLength
+    whole[at++] = 10
+  }
+  return whole
+}
+
+/** The lines of a body. A last line without a line feed was cut off on its way and is refused. */
+export function splitLines(bytes: Uint8Array): Uint8Array[] {
+  const lines: Uint8Array[] = []
+  let from = 0
+  for (;;) {
+    const to = bytes.indexOf(10, from)
+    if (to < 0) break
+    lines.push(bytes.slice(from, to))
+    from = to + 1
+  }
+  if (from !== bytes.byteLength) throw refused('lines that end with a line feed', `${String(bytes.byteLength - from)} bytes after the last`)
+  return lines
+}
+
+/** Checks an inbox item from outside. Throws `request_refused`, `too_large`. */
+export function parseInboxItem(value: unknown): InboxItem {
+  const item = object(value, 'an inbox item')
+  if (JSON.stringify(item).length > limits.inboxItemBytesMax) {
+    throw new WaystoneError('too_large', `an inbox item has at most ${String(limits.inboxItemBytesMax)} characters of JSON`)
+  }
+  const id = shortText(item['id'], 'an id')
+  const by = shortText(item['by'], 'a sender in "by"')
+  const time = wholeNumber(item['time'], 'a time')
+  const head = { id, by, time }
+  switch (item['type']) {
+    case 'message':
+      return { ...head, type: 'message', name: shortText(item['name'], 'a name'), value: json(item['value']) }
+    case 'answer':
+      return { ...head, type: 'answer', ask: parseDigest(item['ask']), value: json(item['value']) }
+    case 'interrupt':
+    case 'retry':
+      return { ...head, type: item['type'] }
+    case 'cancel':
+      return { ...head, type: 'cancel', reason: typeof item['reason'] === 'string' ? item['reason'] : '' }
+    case 'decide':
+      return { ...head, type: 'decide', start: parseDigest(item['start']), decision: parseDecision(item['decision']) }
+    default:
+      throw refused('message, answer, interrupt, cancel, retry or decide', item['type'])
+  }
+}
+
+/** Checks a claim from outside. Throws `request_refused`. */
+export function parseClaim(value: unknown): Claim {
+  const claim = object(value, 'a claim')
+  const base = parseHead(claim['base'])
+  if (base === undefined) throw refused('a base', 'none')
+  const reason = claim['reason']
+  if (reason !== 'moved' && reason !== 'expired' && reason !== 'forced') throw refused('moved, expired or forced', reason)
+  const proof = claim['proof'] === undefined ? undefined : parseProof(claim['proof'])
+  return {
+    base,
+    epoch: wholeNumber(claim['epoch'], 'an epoch'),
+    owner: parseOwnerId(claim['owner']),
+    place: parsePlace(claim['place']),
+    reason,
+    ...(proof ? { proof } : {}),
+  }
+}
+
+/** A claim as JSON. The inverse of `parseClaim`. */
+export function claimJson(claim: Claim): Json {
+  const { base, proof, ...rest } = claim
+  return { ...rest, base: headText(base), ...(proof ? { proof: { ...proof, head: headText(proof.head) } } : {}) }
+}
+
+/** A watch event as a frame of a live connection. The inverse of `parseFrame`. */
+export function frameOf(event: WatchEvent): string {
+  return JSON.stringify(event.type === 'lines' ? { ...event, lines: event.lines.map(fromUtf8) } : event)
+}
+
+/**
+ * A frame of a live connection. `undefined` for a type of a later Waystone, which the receiver passes over: everything
+ * durable is in the log. Throws `request_refused` for anything malformed.
+ */
+export function parseFrame(text: unknown): WatchEvent | undefined {
+  if (typeof text !== 'string' || text.length > limits.frameCharsMax) throw refused(`a frame of at most ${String(limits.frameCharsMax)} characters`, typeof text)
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw refused('a frame of JSON', text.slice(0, 40))
+  }
+  const frame = object(value, 'a frame')
+  switch (frame['type']) {
+    case 'lines': {
+      const { lines } = frame
+      if (!Array.isArray(lines) || !lines.every((line) => typeof line === 'string')) throw refused('lines of text', lines)
+      return { type: 'lines', from: wholeNumber(frame['from'], 'a sequence number'), lines: lines.map(utf8) }
+    }
+    case 'replaced':
+      return { type: 'replaced', keep: wholeNumber(frame['keep'], 'a sequence number') }
+    case 'stream':
+      if (typeof frame['text'] !== 'string') throw refused('text', frame['text'])
+      return { type: 'stream', stream: String(frame['stream']).slice(0, 2_000), at: wholeNumber(frame['at'], 'a position'), text: frame['text'] }
+    case 'live':
+      return { type: 'live', live: object(frame['live'], 'live calls') as unknown as Live }
+    case 'inbox':
+      return { type: 'inbox' }
+    default:
+      return undefined
+  }
+}
+
+function parseDecision(value: unknown): Decision {
+  const decision = object(value, 'a decision')
+  switch (decision['type']) {
+    case 'done':
+      return { type: 'done', value: json(decision['value'] ?? null) }
+    case 'again':
+      return { type: 'again' }
+    case 'failed':
+      return { type: 'failed', message: String(decision['message'] ?? '').slice(0, 2_000) }
+    default:
+      throw refused('done, again or failed', decision['type'])
+  }
+}
+
+function parseProof(value: unknown): NonNullable<Claim['proof']> {
+  const proof = object(value, 'a proof')
+  const head = parseHead(proof['head'])
+  if (head === undefined) throw refused('a proven head', 'none')
+  return { head, version: wholeNumber(proof['version'], 'a version'), rules: wholeNumber(proof['rules'], 'a rule number') }
+}
+
+/** Checks a place. Throws `request_refused`. */
+function parsePlace(value: unknown): Place {
+  if (value === 'browser' || value === 'page' || value === 'edge') return value
+  throw refused('browser, page or edge', value)
+}
+
+function object(value: unknown, what: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  throw refused(what, value)
+}
+
+function json(value: unknown): Json {
+  if (value === undefined) throw refused('a value', value)
+  return value as Json
+}
+
+function wholeNumber(value: unknown, what: string): number {
+  if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
+  throw refused(what, value)
+}
+
+function shortText(value: unknown, what: string): string {
+  if (typeof value === 'string' && value.length > 0 && value.length <= limits.nameCharsMax) return value
+  throw refused(`${what} of 1 to ${String(limits.nameCharsMax)} characters`, value)
+}
+
+function refused(expected: string, found: unknown): WaystoneError {
+  const text = typeof found === 'string' ? found : (JSON.stringify(found) ?? 'nothing')
+  return new WaystoneError('request_refused', `expected ${expected}, found ${text.slice(0, 80)}`)
+}
