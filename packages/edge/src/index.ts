@@ -1,1 +1,2 @@
-export {}
+export { edgeRoutes, type EdgeRoutesOptions } from './http/edge-routes.ts'
+export { runObject, type RunObjectOptions } from './object/run-object.ts'

@@ -21,6 +21,8 @@ export interface MoveOptions {
 export interface StartOptions extends Partial<GonePolicy> {
   /** Chosen by the caller: starting twice with one id starts one run. */
   readonly id?: string
+  /** The id was made just now, so that nobody else can have it and the edge need not be asked. */
+  readonly generated?: boolean
 }
 
 /**

@@ -51,7 +51,7 @@ export class Runtime implements RuntimeApi {
     const agent = this.#ports.agents.find((one) => one.name === name)
     if (agent === undefined) throw new WaystoneError('agent_unknown', `agent "${name}" is not registered here: pass it in \`agents\``)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
-    if (options.id !== undefined && (await this.#exists(run))) return run
+    if (options.id !== undefined && (await this.#exists(run, options.generated ?? false))) return this.#opened(run)
     const policy = { whenGone: options.whenGone ?? ('offer' as const), leaseMs: options.leaseMs ?? 30_000 }
     const log = await this.#openLog(run)
     const body = startEntry(agent, decodeValue(input), this.#ports.place, policy)
@@ -136,7 +136,7 @@ export class Runtime implements RuntimeApi {
   async fork(source: RunId, options: { readonly seq: number; readonly id?: string }): Promise<RunId> {
     const node = await this.#node(source)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
-    if (options.id !== undefined && (await this.#exists(run))) return run
+    if (options.id !== undefined && (await this.#exists(run, true))) return this.#opened(run)
     const fold = await node.log.foldAt(options.seq)
     const after = await node.log.entries(options.seq + 1, node.log.mustFold().head.seq)
     const agent = this.#ports.agents.find(({ name }) => name === fold.identity.agent)
@@ -175,10 +175,15 @@ export class Runtime implements RuntimeApi {
     return (await this.runs()).filter(mine)
   }
 
-  async #exists(run: RunId): Promise<boolean> {
+  async #opened(run: RunId): Promise<RunId> {
+    await this.#node(run)
+    return run
+  }
+
+  async #exists(run: RunId, onlyHere: boolean): Promise<boolean> {
     if ((await this.#ports.store.head(run)) !== undefined) return true
     const { edge, me } = this.#ports
-    if (edge === undefined) return false
+    if (edge === undefined || onlyHere) return false
     try {
       return (await edge.remote.pull(run, 0, me)).head !== undefined
     } catch {

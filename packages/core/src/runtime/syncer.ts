@@ -41,6 +41,7 @@ export class Syncer {
   #online = false
   #error: WireError | undefined
   #retryNow: AbortController | undefined
+  #reconciling: Promise<void> | undefined
 
   constructor(log: RunLog, ports: SyncerPorts) {
     this.#log = log
@@ -86,7 +87,12 @@ export class Syncer {
    * Compares the log here with the edge's: brings what is only there, sets aside what is only here while the edge has
    * something else in its place, and then pushes the rest. Rejects with `unreachable` when there is no answer.
    */
-  async reconcile(): Promise<void> {
+  reconcile(): Promise<void> {
+    this.#reconciling ??= this.#compare().finally(() => (this.#reconciling = undefined))
+    return this.#reconciling
+  }
+
+  async #compare(): Promise<void> {
     const { remote } = this.#ports.edge
     const { run } = this.#log
     for (;;) {

@@ -52,7 +52,9 @@ export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncMode
       return [failed, [{ type: 'online', online: false }, { type: 'wait', ms }]]
     }
     case 'reconciled': {
-      const [after, effects] = next({ local: event.local, acked: event.acked, doing: 'nothing', failures: 0 })
+      // A push under way goes on: its answer tells what to do next.
+      const doing = model.doing === 'pushing' ? 'pushing' : 'nothing'
+      const [after, effects] = next({ local: event.local, acked: event.acked, doing, failures: 0 })
       return [after, [...synced(event.acked), ...effects]]
     }
     case 'pushed':

@@ -15,6 +15,8 @@ export const headers = {
   head: 'waystone-head',
   /** The device that asks. */
   device: 'waystone-device',
+  /** Present on a page when items wait for the owner that asks. */
+  inbox: 'waystone-inbox',
 } as const
 
 /** A head as text: `seq:digest`, or `none`. The inverse of `parseHead`. */

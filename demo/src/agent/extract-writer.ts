@@ -1,0 +1,28 @@
+import { composeBrief } from './compose-brief.ts'
+import type { Writer } from './types.ts'
+
+/** About as fast as people read along. */
+const wordMs = 30
+
+/**
+ * A writer that needs no model: it quotes the passages. Its text follows from the request alone, so after a crash it goes
+ * on in the middle of a sentence. `wait` slows it down so that people can watch.
+ */
+export function extractWriter(wait: (ms: number) => Promise<void> = sleep): Writer {
+  return {
+    name: 'quotations',
+    continues: (request, text) => composeBrief(request).startsWith(text),
+    async *write(request, { signal, from }) {
+      const rest = composeBrief(request).slice(from.length)
+      for (const word of rest.match(/\s*\S+\s*/g) ?? []) {
+        await wait(wordMs)
+        signal.throwIfAborted()
+        yield word
+      }
+    },
+  }
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -1,0 +1,143 @@
+import {
+  encodeValue,
+  isWaystoneError,
+  newId,
+  parseRunId,
+  RunHandle,
+  WaystoneError,
+  type AnyAgent,
+  type InputOf,
+  type ResultOf,
+  type RunSummary,
+  type RuntimeApi,
+  type StartOptions,
+  type StateOf,
+} from '@waystone/core'
+import { browserRandom } from './platform/browser-random.ts'
+import { watchLifecycle } from './platform/page-lifecycle.ts'
+import type { EdgeOptions } from './remote/edge-http.ts'
+import { openHost } from './worker/open-host.ts'
+import { workerRuntime } from './worker/worker-runtime.ts'
+
+/** How to open Waystone: with agents in the page, or with a worker that serves them. */
+export interface WaystoneOptions {
+  /** Agents that the page itself hosts. */
+  readonly agents?: readonly AnyAgent[]
+  /** Starts the worker whose file calls `serveAgents`; then the page hosts nothing. */
+  readonly worker?: () => Worker
+  /** Leave it out and everything stays in this browser. */
+  readonly edge?: EdgeOptions
+  /** Keeps the runs of several applications of one origin apart. Default `default`. */
+  readonly name?: string
+}
+
+/** The runs of this browser, and those at the edge that it is given the id of. */
+export interface Waystone {
+  /** The id of this browser profile as an owner of runs. */
+  readonly device: string
+  /** `memory` when the browser refused storage: runs last as long as the page then, unless they are synced. */
+  readonly storage: 'indexeddb' | 'memory'
+  /** Starts a run, once for each id. The start is durable when this resolves. */
+  start<A extends AnyAgent>(agent: A, input: InputOf<A>, options?: Omit<StartOptions, 'generated'>): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
+  /** Opens a run to show and steer it, also one that is only at the edge. Rejects with `run_unknown`. */
+  open<A extends AnyAgent = AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
+  /** The runs that this browser knows. */
+  runs(): Promise<readonly RunSummary[]>
+  /** Hears that the list of runs may have changed. Returns how to stop. */
+  onRuns(listener: () => void): () => void
+  /** Ends the worker at once, as a crash would, and starts another: runs resume from their log. */
+  restartWorker(): Promise<void>
+  close(): Promise<void>
+}
+
+interface Opened {
+  readonly api: RuntimeApi
+  readonly storage: 'indexeddb' | 'memory'
+  readonly restart: () => Promise<void>
+  readonly terminate: () => void
+}
+
+/** Opened ones by name, beside the module so that hot reloading finds them again. */
+const registry = Symbol.for('waystone opened')
+
+/**
+ * Opens the runs of this browser, goes on with those that were interrupted, and follows the others. Opening again with
+ * the same name gives the same Waystone.
+ *
+ * @example
+ * const waystone = await openWaystone({ agents: [counter] })
+ * const run = await waystone.start(counter, { upTo: 10 })
+ * run.subscribe((view) => console.log(view.status, view.state.count))
+ */
+export function openWaystone(options: WaystoneOptions): Promise<Waystone> {
+  const known = ((globalThis as { [registry]?: Map<string, Promise<Waystone>> })[registry] ??= new Map())
+  const name = options.name ?? 'default'
+  const before = known.get(name)
+  if (before) return before
+  const opening = open(name, options, () => known.delete(name))
+  known.set(name, opening)
+  opening.catch(() => known.delete(name))
+  return opening
+}
+
+async function open(name: string, options: WaystoneOptions, forget: () => void): Promise<Waystone> {
+  const host = await hostOf(name, options)
+  const { api } = host
+  const { device } = await api.info()
+  const stopLifecycle = watchLifecycle({ freeze: () => void api.freeze(), thaw: () => void api.thaw() })
+  const handle = <A extends AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>> =>
+    RunHandle.open<StateOf<A>, ResultOf<A>>(parseRunId(run), api, browserRandom)
+
+  return {
+    device,
+    get storage() {
+      return host.storage
+    },
+    async start(agent, input, start = {}) {
+      const json = encodeValue(input, { where: 'input' })
+      // The id is made here, so that a call that is made again starts one run.
+      const chosen = start.id === undefined ? { id: newId(browserRandom), generated: true } : {}
+      return handle(await api.start(agent.name, json, { ...start, ...chosen }))
+    },
+    async open(run) {
+      const opened = await handle<never>(run)
+      if (opened.error !== undefined) throw opened.error
+      return opened as never
+    },
+    runs: () => api.runs(),
+    onRuns(listener) {
+      const watcher = api.watchRuns(listener)
+      return () => void watcher.then((number) => api.unwatch(number))
+    },
+    restartWorker: () => host.restart(),
+    async close() {
+      forget()
+      stopLifecycle()
+      await api.close().catch((error: unknown) => {
+        if (!isWaystoneError(error, 'closed')) throw error
+      })
+      host.terminate()
+    },
+  }
+}
+
+async function hostOf(name: string, { agents, worker, edge }: WaystoneOptions): Promise<Opened> {
+  if ((agents === undefined) === (worker === undefined)) {
+    throw new WaystoneError('input_refused', 'pass either `agents`, to host them in this page, or `worker`, whose file serves them')
+  }
+  const config = { name, ...(edge ? { edgeUrl: new URL(edge.url, location.href).href } : {}) }
+  if (worker) {
+    const runtime = await workerRuntime(worker, config, edge?.token)
+    return {
+      api: runtime.api,
+      get storage() {
+        return runtime.storage
+      },
+      restart: () => runtime.restart(),
+      terminate: () => runtime.terminate(),
+    }
+  }
+  const { runtime, storage } = await openHost({ ...config, agents: agents ?? [], place: 'page', ...(edge?.token ? { token: edge.token } : {}) })
+  const noWorker = (): Promise<never> => Promise.reject(new WaystoneError('input_refused', 'the agents are hosted in this page: there is no worker to restart'))
+  return { api: runtime, storage, restart: noWorker, terminate: () => undefined }
+}

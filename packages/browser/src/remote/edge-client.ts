@@ -1,0 +1,117 @@
+import {
+  claimJson,
+  headers,
+  headText,
+  joinLines,
+  parseHead,
+  parseInboxItem,
+  splitLines,
+  WaystoneError,
+  type Blobs,
+  type Edge,
+  type Pushed,
+  type Remote,
+  type RunId,
+} from '@waystone/core'
+import { bytesOf, edgeHttp, type AskEdge, type EdgeOptions } from './edge-http.ts'
+import { followRun } from './follow-run.ts'
+
+/** The edge as this device reaches it: HTTP for what must be answered, a WebSocket for what is live. */
+export function edgeClient(options: EdgeOptions, device: string): Edge {
+  const ask = edgeHttp(options, device)
+  return { remote: edgeRemote(ask, options, device), blobs: edgeBlobs(ask) }
+}
+
+function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote {
+  const remote: Remote = {
+    async push(run, { base, lines }) {
+      const response = await ask(`/v1/runs/${run}/entries`, {
+        method: 'POST',
+        headers: { [headers.base]: headText(base), 'content-type': 'application/x-ndjson' },
+        body: joinLines(lines),
+        timeoutMs: 30_000,
+      })
+      return parsePushed(await json(response))
+    },
+    async pull(run, from) {
+      const response = await ask(`/v1/runs/${run}/entries?from=${String(from)}`, { timeoutMs: 30_000 })
+      const lines = splitLines(await bytesOf(response))
+      const head = parseHead(response.headers.get(headers.head))
+      const waiting = response.headers.get(headers.inbox) !== null
+      return { head, lines, inbox: waiting ? await inboxOf(ask, run) : [] }
+    },
+    async claim(run, claim) {
+      const response = await ask(`/v1/runs/${run}/claim`, post(claimJson(claim)))
+      return splitLines(await bytesOf(response))
+    },
+    async hold(run, ms) {
+      const response = await ask(`/v1/runs/${run}/hold`, post({ ms }, ms + 15_000))
+      const head = parseHead(field(await json(response), 'head'))
+      if (head === undefined) throw new WaystoneError('run_unknown', `the edge has no run ${run}`, { run })
+      return head
+    },
+    async send(run, item) {
+      await ask(`/v1/runs/${run}/inbox`, post(item))
+    },
+    follow: (run, follow) => followRun({ run, device, edge: options, remote, ...follow }),
+  }
+  return remote
+}
+
+function edgeBlobs(ask: AskEdge): Blobs {
+  return {
+    async put(run, hash, bytes) {
+      await ask(`/v1/runs/${run}/blobs/${hash}`, { method: 'PUT', body: bytes, timeoutMs: 120_000 })
+    },
+    async get(run, hash) {
+      try {
+        return await bytesOf(await ask(`/v1/runs/${run}/blobs/${hash}`, { timeoutMs: 120_000 }))
+      } catch (error) {
+        if (error instanceof WaystoneError && error.code === 'blob_missing') return undefined
+        throw error
+      }
+    },
+    async missing(run, hashes) {
+      const response = await ask(`/v1/runs/${run}/blobs/missing`, post({ hashes }))
+      const missing = field(await json(response), 'hashes')
+      return hashes.filter((hash) => Array.isArray(missing) && missing.includes(hash))
+    },
+  }
+}
+
+async function inboxOf(ask: AskEdge, run: RunId): ReturnType<typeof itemsOf> {
+  return itemsOf(await ask(`/v1/runs/${run}/inbox`))
+}
+
+async function itemsOf(response: Response): Promise<readonly ReturnType<typeof parseInboxItem>[]> {
+  const items = field(await json(response), 'items')
+  return Array.isArray(items) ? items.map(parseInboxItem) : []
+}
+
+function post(body: unknown, timeoutMs = 15_000): { method: 'POST'; body: string; headers: Record<string, string>; timeoutMs: number } {
+  return { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' }, timeoutMs }
+}
+
+async function json(response: Response): Promise<unknown> {
+  try {
+    return JSON.parse(new TextDecoder().decode(await bytesOf(response)))
+  } catch (cause) {
+    if (cause instanceof WaystoneError) throw cause
+    throw new WaystoneError('unreachable', 'an answer of the edge was not JSON', { cause, actions: ['retry'] })
+  }
+}
+
+function field(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
+}
+
+function parsePushed(value: unknown): Pushed {
+  if (field(value, 'ok') === true) {
+    const head = parseHead(field(value, 'head'))
+    if (head) return { ok: true, head }
+  }
+  if (field(value, 'code') === 'head_moved') return { ok: false, code: 'head_moved', head: parseHead(field(value, 'head')) }
+  const hashes = field(value, 'hashes')
+  if (field(value, 'code') === 'blob_missing' && Array.isArray(hashes)) return { ok: false, code: 'blob_missing', hashes: hashes.map(String) }
+  throw new WaystoneError('unreachable', 'the edge answered a push with something this Waystone does not know: update it here', { actions: ['reload'] })
+}

@@ -1,0 +1,64 @@
+import {
+  newId,
+  parseOwnerId,
+  type Blobs,
+  type Inbox,
+  type LogStore,
+  type OwnerId,
+  type Streams,
+} from '@waystone/core'
+import { Connection, type ConnectionOptions } from './connection.ts'
+import type { Database } from './database.ts'
+import { indexedBlobs } from './indexed-blobs.ts'
+import { indexedInbox } from './indexed-inbox.ts'
+import { indexedLogStore } from './indexed-log-store.ts'
+import { indexedStreams } from './indexed-streams.ts'
+import { write } from './transact.ts'
+
+/** All that a browser keeps, in one database. After `close`, which waits for work under way, all reject with `closed`. */
+export interface BrowserStorage {
+  readonly log: LogStore
+  readonly blobs: Blobs
+  readonly inbox: Inbox
+  readonly streams: Streams
+  /** The id of this browser profile, made once. */
+  device(): Promise<OwnerId>
+  close(): Promise<void>
+}
+
+/**
+ * Opens, or makes, the database `waystone-<name>`.
+ *
+ * Rejects with `storage_failed`, also when another tab keeps the database from being opened. From then on an operation
+ * rejects with `storage_full` when the browser gives no more room, `storage_lost` when it has thrown the database away,
+ * and `storage_failed` for all else; what it was to write is not stored.
+ */
+export async function openIndexedDb(name: string, options: ConnectionOptions = {}): Promise<BrowserStorage> {
+  const connection = new Connection(`waystone-${name}`, options)
+  await connection.use(() => Promise.resolve())
+  return {
+    log: indexedLogStore(connection),
+    blobs: indexedBlobs(connection),
+    inbox: indexedInbox(connection),
+    streams: indexedStreams(connection),
+    device: () => connection.use(deviceOf),
+    close: () => connection.close(),
+  }
+}
+
+/** A new random id for a browser profile. */
+export function newDevice(): OwnerId {
+  return parseOwnerId(newId((bytes) => crypto.getRandomValues(new Uint8Array(bytes))))
+}
+
+function deviceOf(db: Database): Promise<OwnerId> {
+  // Read and made in one transaction, so that two tabs that open at once agree.
+  return write(db, ['meta'], 'strict', async (tx) => {
+    const meta = tx.objectStore('meta')
+    const known = await meta.get('device')
+    if (known !== undefined) return parseOwnerId(known)
+    const made = newDevice()
+    await meta.put(made, 'device')
+    return made
+  })
+}

@@ -1,0 +1,41 @@
+import { WaystoneError } from '@waystone/core'
+
+/** The error of Waystone for whatever IndexedDB threw: `storage_full` or `storage_failed`. One of ours stays as it is. */
+export function storageError(error: unknown): WaystoneError {
+  if (error instanceof WaystoneError) return error
+  if (nameOf(error) === 'QuotaExceededError') {
+    return new WaystoneError(
+      'storage_full',
+      'this browser gives the site no more storage: nothing was stored. Free some, or move the run to the edge',
+      { cause: error, actions: ['move', 'retry'] },
+    )
+  }
+  const why = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+  return new WaystoneError(
+    'storage_failed',
+    `the storage of this browser failed, nothing was stored: ${why}`,
+    {
+      cause: error,
+      actions: ['retry', 'reload'],
+    },
+  )
+}
+
+/** The error for a database that was there before and is empty now. */
+export function storageLost(name: string): WaystoneError {
+  return new WaystoneError(
+    'storage_lost',
+    `the browser has thrown away the database ${name}, which was open here: what was synced can be pulled from the edge`,
+    { actions: ['reload'] },
+  )
+}
+
+/** The error for a storage that was closed. */
+export function storageClosed(): WaystoneError {
+  return new WaystoneError('closed', 'this storage was closed: open it again')
+}
+
+/** The name of an exception, which is how the platform tells them apart. */
+export function nameOf(error: unknown): string {
+  return error instanceof Error || error instanceof DOMException ? error.name : ''
+}

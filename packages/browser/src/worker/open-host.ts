@@ -1,0 +1,30 @@
+import { Runtime } from '@waystone/core'
+import { browserChannel } from '../platform/browser-channel.ts'
+import { browserClock } from '../platform/browser-clock.ts'
+import { browserLocks } from '../platform/browser-locks.ts'
+import { browserRandom } from '../platform/browser-random.ts'
+import { edgeClient } from '../remote/edge-client.ts'
+import { storageFor } from '../store/storage-for.ts'
+import type { HostOptions } from './host-service.ts'
+
+/** Opens the runs of this browser, in a worker or in the page, and goes on with those that were interrupted. */
+export async function openHost(options: HostOptions): Promise<{ readonly runtime: Runtime; readonly storage: 'indexeddb' | 'memory' }> {
+  const { name, agents, place, edgeUrl, token } = options
+  const { storage, log, blobs, inbox, streams, device } = await storageFor(name)
+  const me = await device()
+  const runtime = await Runtime.open({
+    me,
+    place,
+    store: log,
+    blobs,
+    inbox,
+    streams,
+    agents,
+    clock: browserClock(),
+    random: browserRandom,
+    locks: browserLocks(name),
+    channel: browserChannel(name),
+    ...(edgeUrl === undefined ? {} : { edge: edgeClient({ url: edgeUrl, ...(token ? { token } : {}) }, me) }),
+  })
+  return { runtime, storage }
+}

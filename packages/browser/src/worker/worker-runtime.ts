@@ -1,0 +1,120 @@
+import { WaystoneError, type RunId, type RuntimeApi, type WatchEvent } from '@waystone/core'
+import { proxy, releaseProxy, wrap, type Remote as Comlinked } from 'comlink'
+import { installErrorTransfer } from './error-transfer.ts'
+import type { HostConfig, HostService } from './host-service.ts'
+
+/** A host in a dedicated worker that can be replaced: its runs are in the store, so another goes on with them. */
+export interface WorkerRuntime {
+  readonly api: RuntimeApi
+  readonly storage: 'indexeddb' | 'memory'
+  /** Ends the worker at once, as a crash would, and starts another. Calls under way are made again. */
+  restart(): Promise<void>
+  terminate(): void
+}
+
+interface Hosted {
+  readonly worker: Worker
+  readonly service: Comlinked<HostService>
+  readonly ended: Promise<never>
+  readonly end: (error: WaystoneError) => void
+}
+
+/** Starts a worker that calls `serveAgents` and speaks to it. Rejects with `closed` when it cannot be started. */
+export async function workerRuntime(create: () => Worker, config: HostConfig, token?: () => string | Promise<string>): Promise<WorkerRuntime> {
+  installErrorTransfer()
+  const watches = new Map<number, { readonly run: RunId | undefined; readonly listener: (event: WatchEvent) => void; inner: number }>()
+  let count = 0
+  let closed = false
+  let storage: 'indexeddb' | 'memory' = 'indexeddb'
+
+  const host = async (): Promise<Hosted> => {
+    const worker = create()
+    let end: Hosted['end'] = () => undefined
+    const ended = new Promise<never>((_, reject) => (end = reject))
+    ended.catch(() => undefined)
+    worker.addEventListener('error', ({ message }) => {
+      end(new WaystoneError('closed', `the worker of Waystone failed: ${message || 'its script could not be loaded'}`))
+    })
+    const service = wrap<HostService>(worker)
+    const opened = service.open(config, token ? proxy(async () => token()) : undefined)
+    ;({ storage } = await Promise.race([opened, ended]))
+    return { worker, service, ended, end }
+  }
+  let current: Promise<Hosted> = host()
+  await current
+
+  /** Makes a call; when the worker is replaced meanwhile, makes it again: every call is safe to repeat. */
+  const call = async <T>(make: (api: Comlinked<RuntimeApi>) => Promise<T>): Promise<T> => {
+    for (;;) {
+      if (closed) throw new WaystoneError('closed', 'this Waystone was closed')
+      const mine = current
+      const { service, ended } = await mine
+      try {
+        return await Promise.race([make(service.api as unknown as Comlinked<RuntimeApi>), ended])
+      } catch (error) {
+        if (mine === current || closed) throw error
+      }
+    }
+  }
+  const watch = async (run: RunId | undefined, listener: (event: WatchEvent) => void): Promise<number> => {
+    const begin = (api: Comlinked<RuntimeApi>): Promise<number> =>
+      run === undefined ? api.watchRuns(proxy(() => listener({ type: 'inbox' }))) : api.watch(run, proxy(listener))
+    count += 1
+    const mine = count
+    watches.set(mine, { run, listener, inner: await call(begin) })
+    return mine
+  }
+  const api: RuntimeApi = {
+    info: () => call((host) => host.info()),
+    start: (agent, input, options) => call((host) => host.start(agent, input, options)) as Promise<RunId>,
+    runs: () => call((host) => host.runs()),
+    watchRuns: (listener) => watch(undefined, () => listener()),
+    watch: (run, listener) => watch(run, listener),
+    async unwatch(watcher) {
+      const watched = watches.get(watcher)
+      watches.delete(watcher)
+      if (watched) await call((host) => host.unwatch(watched.inner))
+    },
+    lines: (run, from) => call((host) => host.lines(run, from)),
+    blob: (run, hash) => call((host) => host.blob(run, hash)),
+    stream: (run, stream) => call((host) => host.stream(run, stream)),
+    send: (run, content, options) => call((host) => host.send(run, content, options)),
+    move: (run, to, options) => call((host) => host.move(run, to, options)),
+    fork: (run, options) => call((host) => host.fork(run, options)) as Promise<RunId>,
+    setAside: (run) => call((host) => host.setAside(run)),
+    freeze: () => call((host) => host.freeze()),
+    thaw: () => call((host) => host.thaw()),
+    close: () => call((host) => host.close()),
+  }
+  const terminate = (): void => {
+    closed = true
+    void current.then(({ worker, service, end }) => {
+      service[releaseProxy]()
+      worker.terminate()
+      end(new WaystoneError('closed', 'this Waystone was closed'))
+    })
+  }
+  return {
+    api,
+    get storage() {
+      return storage
+    },
+    async restart() {
+      const before = await current
+      before.worker.terminate()
+      current = host()
+      before.end(new WaystoneError('closed', 'the worker was replaced'))
+      await current
+      for (const [id, { run, listener }] of [...watches]) {
+        watches.delete(id)
+        const again = await watch(run, listener)
+        const inner = watches.get(again)?.inner ?? 0
+        watches.delete(again)
+        watches.set(id, { run, listener, inner })
+        // What was told while nobody listened is in the log.
+        if (run !== undefined) listener({ type: 'replaced', keep: -1 })
+      }
+    },
+    terminate,
+  }
+}

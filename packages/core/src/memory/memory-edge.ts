@@ -1,0 +1,71 @@
+import { WaystoneError } from '../errors.ts'
+import type { OwnerId, RunId } from '../ids.ts'
+import type { AnyAgent } from '../engine/agent.ts'
+import { RunLog } from '../log/run-log.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Remote } from '../ports/remote.ts'
+import type { WatchEvent } from '../ports/watch.ts'
+import { Authority } from '../runtime/authority.ts'
+import type { Edge } from '../runtime/syncer.ts'
+import { memoryLogStore } from './memory-log-store.ts'
+import { memoryBlobs, memoryInbox } from './memory-side.ts'
+
+interface EdgeRun {
+  readonly log: RunLog
+  readonly authority: Authority
+}
+
+/** An edge within one process: keeps logs and decides about owners, and runs no agents. */
+export function memoryEdge(options: { readonly clock: Clock; readonly agents?: readonly AnyAgent[]; readonly ownerAlive?: () => boolean }): Edge {
+  const { clock, agents = [], ownerAlive = () => true } = options
+  const store = memoryLogStore()
+  const blobs = memoryBlobs()
+  const inbox = memoryInbox()
+  const runs = new Map<RunId, Promise<EdgeRun>>()
+  const followers = new Map<RunId, Set<(event: WatchEvent) => void>>()
+  const tell = (run: RunId, event: WatchEvent, except?: (event: WatchEvent) => void): void => {
+    for (const follower of followers.get(run) ?? []) if (follower !== except) follower(event)
+  }
+
+  const open = (run: RunId): Promise<EdgeRun> => {
+    const known = runs.get(run)
+    if (known) return known
+    const opening = RunLog.open(run, { store, blobs, now: () => clock.now() }).then((log) => {
+      log.listen(({ entries, lines }) => tell(run, { type: 'lines', from: entries[0]?.seq ?? 0, lines }))
+      const ports = {
+        clock,
+        blobs,
+        inbox,
+        agent: (name: string) => agents.find((agent) => agent.name === name),
+        stopHost: () => Promise.resolve(),
+        ownerAlive,
+      }
+      return { log, authority: new Authority(log, ports) }
+    })
+    runs.set(run, opening)
+    return opening
+  }
+
+  const remote: Remote = {
+    push: async (run, append) => (await open(run)).authority.push(append),
+    pull: async (run, from, as: OwnerId) => (await open(run)).authority.pull(from, as),
+    claim: async (run, claim) => (await open(run)).authority.claim(claim),
+    async hold(run) {
+      const { log } = await open(run)
+      return log.mustFold().head
+    },
+    async send(run, item) {
+      const { authority, log } = await open(run)
+      if (log.fold === undefined) throw new WaystoneError('run_unknown', `the edge has no run ${run}`, { run })
+      await authority.send(item)
+      tell(run, { type: 'inbox' })
+    },
+    follow(run, { onEvent, onState }) {
+      const mine = followers.get(run) ?? new Set()
+      followers.set(run, mine.add(onEvent))
+      void Promise.resolve().then(() => onState(true))
+      return { tell: (event) => tell(run, event, onEvent), close: () => void mine.delete(onEvent) }
+    },
+  }
+  return { remote, blobs }
+}

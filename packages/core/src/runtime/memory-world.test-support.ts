@@ -1,0 +1,43 @@
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import type { OwnerId } from '../ids.ts'
+import type { AnyAgent } from '../engine/agent.ts'
+import { memoryChannels, memoryLocks } from '../memory/memory-hosts.ts'
+import { memoryLogStore } from '../memory/memory-log-store.ts'
+import { memoryBlobs, memoryInbox, memoryStreams } from '../memory/memory-side.ts'
+import type { Clock } from '../ports/clock.ts'
+import { RunHandle } from './run-handle.ts'
+import type { RuntimePorts } from './run-node.ts'
+import { Runtime } from './runtime.ts'
+import type { Edge } from './syncer.ts'
+
+/** The clock of the test process. */
+export const testClock: Clock = {
+  now: () => Date.now(),
+  task: () => setImmediate(),
+  wait: (ms, signal) => sleep(ms, undefined, signal ? { signal: signal as globalThis.AbortSignal } : {}).catch(() => undefined),
+}
+
+export const testRandom = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))
+
+/** A device with storage in memory that outlives the hosts opened on it, as a browser profile outlives its tabs. */
+export function testDevice(agents: readonly AnyAgent[], options: { readonly name?: string; readonly edge?: Edge } = {}) {
+  const channels = memoryChannels()
+  const shared = { store: memoryLogStore(), blobs: memoryBlobs(), inbox: memoryInbox(), streams: memoryStreams(), locks: memoryLocks() }
+  const ports = (): RuntimePorts => ({
+    ...shared,
+    store: { ...shared.store, close: () => Promise.resolve() },
+    me: (options.name ?? 'laptop') as OwnerId,
+    place: 'browser',
+    clock: testClock,
+    random: testRandom,
+    channel: channels(),
+    agents,
+    ...(options.edge ? { edge: options.edge } : {}),
+  })
+  return { ...shared, open: () => Runtime.open(ports()) }
+}
+
+/** Opens a handle of a run. */
+export function handleOf<State = unknown, Result = unknown>(runtime: Runtime, run: string): Promise<RunHandle<State, Result>> {
+  return RunHandle.open<State, Result>(run as never, runtime, testRandom)
+}

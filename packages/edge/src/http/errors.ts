@@ -1,0 +1,30 @@
+import { toWire, WaystoneError, type ErrorCode } from '@waystone/core'
+
+const statuses: Partial<Record<ErrorCode, number>> = {
+  unauthorized: 401,
+  run_unknown: 404,
+  blob_missing: 404,
+  head_moved: 409,
+  not_owner: 409,
+  move_refused: 409,
+  answer_taken: 409,
+  ask_unknown: 409,
+  run_ended: 409,
+  log_damaged: 409,
+  too_large: 413,
+  limit_exceeded: 429,
+  request_refused: 400,
+  input_refused: 400,
+  entry_refused: 400,
+  format_newer: 400,
+  value_refused: 400,
+  delta_refused: 400,
+}
+
+/** An error as an answer. What is not an error of Waystone says nothing of itself to the outside. */
+export function errorResponse(error: unknown): Response {
+  const known = error instanceof WaystoneError ? error : new WaystoneError('bug', 'the edge failed at this request; its log says why')
+  if (known.code === 'bug') console.error(error)
+  const { cause: _, ...wire } = toWire(known)
+  return Response.json(wire, { status: statuses[known.code] ?? 500 })
+}

@@ -1,0 +1,4 @@
+import { serveAgents } from '@waystone/browser'
+import { agents } from './agents.ts'
+
+serveAgents({ agents })

@@ -1,0 +1,127 @@
+import { defineAgent, done, next, type StepTools } from '@waystone/core'
+
+/** What the effect server answers. */
+interface Receipt {
+  readonly ok: true
+  readonly key: string
+  readonly number: number
+}
+
+/** Has an effect at the outside server, which counts it by its key. */
+async function effect(server: string, name: string, tools: Pick<StepTools, 'idempotencyKey' | 'signal'>): Promise<Receipt> {
+  const response = await fetch(`${server}/effect/${name}`, {
+    method: 'POST',
+    headers: { 'idempotency-key': tools.idempotencyKey },
+    body: name,
+    signal: tools.signal,
+  })
+  return (await response.json()) as Receipt
+}
+
+async function lookUp(server: string, key: string): Promise<{ done: true; value: Receipt } | { done: false }> {
+  const response = await fetch(`${server}/effect/any?key=${key}`)
+  const found = (await response.json()) as { done: boolean; result: Receipt }
+  return found.done ? { done: true, value: found.result } : { done: false }
+}
+
+/** Two turns of steps, a stream, parallel branches and an effect of class once: every kind of point to die at. */
+export const journey = defineAgent({
+  name: 'journey',
+  version: 1,
+  initial: (input: { server: string }) => ({ ...input, receipts: [] as string[], text: '' }),
+  async turn(ctx, state) {
+    const { server } = state
+    const step = (c: typeof ctx, name: string): Promise<Receipt> =>
+      c.step(name, { attempts: 1 }, (tools) => effect(server, `${String(ctx.turn)}-${name}`, tools))
+    const one = await step(ctx, 'one')
+    const both = await ctx.all('both', {
+      left: async (c) => [await step(c, 'left-1'), await step(c, 'left-2')],
+      right: async (c) => [await step(c, 'right-1'), await step(c, 'right-2')],
+    })
+    const text = await ctx.stream('text', async ({ out, ...tools }) => {
+      for (const word of ['some ', 'words ', 'in ', 'a ', 'row']) {
+        if (out.text.endsWith(word)) continue
+        await out.write(word)
+        if (word === 'in ') await effect(server, `${String(ctx.turn)}-text`, tools)
+      }
+      return out.text
+    })
+    const paid = await ctx.once('pay', { timeout: '1s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) }, (tools) =>
+      effect(server, `${String(ctx.turn)}-pay`, tools),
+    )
+    state.receipts.push(...[one, ...both.left, ...both.right, paid].map(({ key }) => key))
+    state.text = text
+    return ctx.turn === 0 ? next() : done(state.receipts.length)
+  },
+})
+
+/** One branch that ends at once with a large result, one that waits for its server: for moving in the middle. */
+export const branches = defineAgent({
+  name: 'branches',
+  version: 1,
+  initial: (input: { server: string; rounds: number; bytes: number }) => ({ ...input, sizes: [] as number[], places: [] as string[] }),
+  async turn(ctx, state) {
+    const { server, bytes, rounds } = state
+    const name = `round-${String(ctx.turn)}`
+    const both = await ctx.all('both', {
+      quick: (c) =>
+        c.step('get', async (tools) => {
+          await effect(server, `${name}-quick`, tools)
+          return 'x'.repeat(bytes)
+        }),
+      slow: (c) => c.step('get', { attempts: 5, backoff: 50 }, async (tools) => (await effect(server, `${name}-slow`, tools)).number),
+    })
+    state.sizes.push(both.quick.length)
+    return ctx.turn + 1 < rounds ? next() : done(state.sizes.length)
+  },
+})
+
+/** Asks a person, then acts once. */
+export const asker = defineAgent({
+  name: 'asker',
+  version: 1,
+  initial: (input: { server: string }) => ({ ...input, answer: '', by: '' }),
+  async turn(ctx, state) {
+    const { server } = state
+    const answer = await ctx.ask<string>('colour', { question: 'Which colour?' })
+    const paid = await ctx.once('pay', { timeout: '2s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) }, (tools) =>
+      effect(server, 'asker-pay', tools),
+    )
+    if (answer.status === 'answered') {
+      state.answer = answer.value
+      state.by = answer.by
+    }
+    return done(paid.key)
+  },
+})
+
+/** Many short steps, each an effect: for a network that goes away and a process that is killed. */
+export const walker = defineAgent({
+  name: 'walker',
+  version: 1,
+  initial: (input: { server: string; steps: number }) => ({ ...input, done: 0 }),
+  async turn(ctx, state) {
+    const { server, steps } = state
+    for (let number = 0; number < steps; number += 1) {
+      await ctx.step(`step-${String(number)}`, { attempts: 20, backoff: 20 }, (tools) => effect(server, `walk-${String(number)}`, tools))
+    }
+    state.done = steps
+    return done(steps)
+  },
+})
+
+/** Works without any network, then acts once: the effect has to wait for the edge. */
+export const offline = defineAgent({
+  name: 'offline',
+  version: 1,
+  initial: (input: { server: string }) => ({ ...input, numbers: [] as number[] }),
+  async turn(ctx, state) {
+    const { server } = state
+    const numbers = [await ctx.step('a', () => 1), await ctx.step('b', () => 2), await ctx.step('c', () => 3)]
+    state.numbers.push(...numbers)
+    await ctx.once('publish', { timeout: '2s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) }, (tools) => effect(server, 'publish', tools))
+    return done(numbers.length)
+  },
+})
+
+export const agents = [journey, branches, asker, walker, offline]

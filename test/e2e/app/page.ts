@@ -1,0 +1,88 @@
+import { openWaystone, type Waystone } from '@waystone/browser'
+import { toWire, type AnyAgent, type MoveTarget, type RunHandle, type RunView } from '@waystone/core'
+import { agents } from './agents.ts'
+
+/** What tests call in the page, by expressions. */
+class Rig {
+  readonly #way: Promise<Waystone>
+  readonly #runs = new Map<string, Promise<RunHandle>>()
+
+  constructor() {
+    const query = new URLSearchParams(location.search)
+    const edge = query.get('edge')
+    this.#way = openWaystone({
+      worker: () => new Worker('/agent.worker.js', { type: 'module' }),
+      ...(edge === null ? {} : { edge: { url: edge, token: () => query.get('token') ?? '' } }),
+    })
+  }
+
+  async device(): Promise<string> {
+    return (await this.#way).device
+  }
+
+  async start(name: string, input: unknown, options: object = {}): Promise<string> {
+    const agent = agents.find((one) => one.name === name) as AnyAgent
+    return (await (await this.#way).start(agent, input as never, options)).id
+  }
+
+  run(id: string): Promise<RunHandle> {
+    const known = this.#runs.get(id)
+    if (known) return known
+    const opening = this.#way.then((way) => way.open(id) as Promise<RunHandle>)
+    this.#runs.set(id, opening)
+    opening.catch(() => this.#runs.delete(id))
+    return opening
+  }
+
+  /** A view without what JSON cannot carry; undefined before the run is here. */
+  async view(id: string): Promise<RunView | undefined> {
+    return (await this.run(id)).view()
+  }
+
+  async entries(id: string): Promise<unknown> {
+    return (await this.run(id)).entries().map(({ seq, kind, owner, epoch, term, time, body }) => ({ seq, kind, owner, epoch, term, time, body }))
+  }
+
+  /** Carries out something and tells its error as data. */
+  async tried(work: () => Promise<unknown>): Promise<{ ok: boolean; code?: string; message?: string }> {
+    try {
+      await work()
+      return { ok: true }
+    } catch (error) {
+      const { code, message } = toWire(error)
+      return { ok: false, code, message }
+    }
+  }
+
+  move(id: string, to: MoveTarget, options: object = {}): ReturnType<Rig['tried']> {
+    return this.tried(async () => (await this.run(id)).move(to, options))
+  }
+
+  answer(id: string, value: unknown, by?: string): ReturnType<Rig['tried']> {
+    return this.tried(async () => {
+      const run = await this.run(id)
+      await run.answer(run.view()?.asks[0]?.ask ?? '0'.repeat(64), value, by === undefined ? {} : { by })
+    })
+  }
+
+  async setAside(id: string): Promise<unknown> {
+    const tails = await (await this.run(id)).setAside()
+    return tails.map(({ lines, ...rest }) => ({ ...rest, lines: lines.map((line) => new TextDecoder().decode(line)) }))
+  }
+
+  async runs(): Promise<unknown> {
+    return (await this.#way).runs()
+  }
+
+  async restartWorker(): Promise<void> {
+    await (await this.#way).restartWorker()
+  }
+}
+
+declare global {
+  interface Window {
+    rig: Rig
+  }
+}
+
+window.rig = new Rig()

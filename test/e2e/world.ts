@@ -1,0 +1,89 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
+import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
+import { freePort } from '../harness/free-port.ts'
+import { launchEngine, type ChromiumEngine, type ChromiumPage } from '../harness/engines.ts'
+import { bundle, serveStatic, type StaticServer } from '../harness/static-server.ts'
+
+const app = join(import.meta.dirname, 'app')
+const token = 'a-secret-of-the-tests'
+
+/** A device: a browser profile of its own with the page of the tests. */
+export interface Device {
+  readonly engine: ChromiumEngine
+  /** Opens a tab with the page, and waits until it is there. */
+  open(): Promise<ChromiumPage>
+  close(): Promise<void>
+}
+
+/** A page, an edge with its state on disk, and an outside server that counts effects. */
+export interface World {
+  readonly effects: EffectServer
+  edge(): EdgeProcess
+  /** SIGKILL to the whole tree of the edge, and the same edge again. */
+  killEdge(): Promise<void>
+  startEdge(): Promise<void>
+  device(): Promise<Device>
+  close(): Promise<void>
+}
+
+/** Starts all that an end-to-end test needs; `edge: false` leaves everything local. */
+export async function startWorld(options: { readonly edge?: boolean } = {}): Promise<World> {
+  const effects = await startEffectServer()
+  const page = await servePage()
+  const persistTo = await mkdtemp(join(tmpdir(), 'waystone-edge-'))
+  const port = await freePort()
+  const begin = (): Promise<EdgeProcess> =>
+    startEdge({ persistTo, port, config: join(app, 'wrangler.toml'), vars: { TOKEN: token, ORIGINS: page.url } })
+  let edge = options.edge === false ? undefined : await begin()
+  const devices: Device[] = []
+
+  return {
+    effects,
+    edge() {
+      if (edge === undefined) throw new Error('this world has no edge')
+      return edge
+    },
+    async killEdge() {
+      await edge?.kill()
+    },
+    async startEdge() {
+      edge = await begin()
+    },
+    async device() {
+      const profileDir = await mkdtemp(join(tmpdir(), 'waystone-profile-'))
+      const engine = await launchEngine('chromium', { profileDir })
+      const query = edge === undefined ? '' : `?edge=${encodeURIComponent(edge.url)}&token=${token}`
+      const device: Device = {
+        engine,
+        async open() {
+          const tab = await engine.newPage()
+          await tab.goto(`${page.url}/${query}`)
+          await tab.waitFor('window.rig !== undefined')
+          return tab
+        },
+        async close() {
+          await engine.close()
+          await rm(profileDir, { recursive: true, force: true, maxRetries: 5 })
+        },
+      }
+      devices.push(device)
+      return device
+    },
+    async close() {
+      for (const device of devices) await device.close().catch(() => undefined)
+      await edge?.stop()
+      await page.close()
+      await effects.close()
+      await rm(persistTo, { recursive: true, force: true, maxRetries: 5 })
+    },
+  }
+}
+
+async function servePage(): Promise<StaticServer> {
+  const scripts = await bundle([join(app, 'page.ts'), join(app, 'agent.worker.ts')])
+  const html = '<!doctype html><meta charset="utf-8"><title>Waystone</title><script type="module" src="/page.js"></script>'
+  return serveStatic({ ...scripts, 'index.html': html })
+}
