@@ -1,5 +1,7 @@
 // `npm start`: the demo on this machine, page and edge together. Options: -- --port N, -- --lan
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { appendFileSync, chmodSync, existsSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
@@ -21,16 +23,32 @@ setupOrExit({ browsers: false })
 const built = await runCommand('vite', ['build', '--logLevel', 'warn'], { cwd: join(root, 'demo') })
 if (built.code !== 0) fail('The demo page could not be built, see above.')
 
+const token = localToken()
 const host = values.lan ? '0.0.0.0' : '127.0.0.1'
 const port = values.port === undefined ? await nextFreePort(host) : parsePort(values.port)
 const edge = startEdge(host, port)
 stopTogether(edge)
 await waitUntilItAnswers(`http://127.0.0.1:${port}/`, edge)
 
-console.log(`\nWaystone is ready: http://127.0.0.1:${port}/`)
+console.log(`\nWaystone is ready: http://127.0.0.1:${port}/#token=${token}`)
 if (values.lan)
-  for (const address of lanAddresses()) console.log(`On this network:   http://${address}:${port}/`)
+  for (const address of lanAddresses())
+    console.log(`On this network:   http://${address}:${port}/#token=${token}`)
+console.log('Who has the token may read and steer the runs. The page keeps it; .dev.vars has it, too.')
 console.log('Ctrl-C ends it. Runs are kept in .waystone/state.')
+
+/** The bearer token of the edge on this machine, made at the first start. */
+function localToken() {
+  const file = join(root, '.dev.vars')
+  const known = existsSync(file) ? readFileSync(file, 'utf8') : ''
+  const found = /^WAYSTONE_TOKEN\s*=\s*"?([^"\s]+)"?\s*$/m.exec(known)?.[1]
+  if (found !== undefined) return found
+  const made = randomBytes(24).toString('base64url')
+  const start = known === '' || known.endsWith('\n') ? '' : '\n'
+  appendFileSync(file, `${start}WAYSTONE_TOKEN="${made}"\n`, { mode: 0o600 })
+  chmodSync(file, 0o600)
+  return made
+}
 
 function startEdge(ip, edgePort) {
   const state = join(root, '.waystone/state')

@@ -42,6 +42,7 @@ export const askTheDocs = defineAgent({
     notes: [],
     passages: [],
     drafts: [],
+    published: null,
   }),
   turn(ctx, state): Promise<TurnEnd<Published>> {
     if (state.phase === 'read') return read(ctx, state)
@@ -124,6 +125,7 @@ async function publish(ctx: AskCtx, state: AskState): Promise<TurnEnd<Published>
     ({ idempotencyKey, signal }) => ctx.use.publish.publish(brief, idempotencyKey, signal),
   )
   await ctx.artifact('brief.md', text, { type: 'text/markdown' })
+  state.published = number
   return done({ title, number })
 }
 
@@ -153,3 +155,20 @@ function noteOf({ title, source }: ListedSource, read: ReadResult | undefined, p
     ...(read.note === undefined ? {} : { note: read.note }),
   }
 }
+
+export { extractWriter } from './agent/extract-writer.ts'
+export { modelWriter, type ModelSettings } from './agent/model-writer.ts'
+export { readCapped } from './agent/read-capped.ts'
+export type {
+  AskState,
+  Brief,
+  Draft,
+  FetchText,
+  Publish,
+  Published,
+  Question,
+  Receipt,
+  Source,
+  SourceNote,
+  Writer,
+} from './agent/types.ts'

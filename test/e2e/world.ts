@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
 import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
+import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
 import { freePort } from '../harness/free-port.ts'
 import { launchEngine, type ChromiumEngine, type ChromiumPage } from '../harness/engines.ts'
 import { bundle, serveStatic, type StaticServer } from '../harness/static-server.ts'
@@ -13,6 +14,8 @@ const token = 'a-secret-of-the-tests'
 /** A device: a browser profile of its own with the page of the tests. */
 export interface Device {
   readonly engine: ChromiumEngine
+  /** The network between this device and the edge. */
+  readonly network: LossyProxy
   /** Opens a tab with the page, and waits until it is there. */
   open(): Promise<ChromiumPage>
   close(): Promise<void>
@@ -22,6 +25,8 @@ export interface Device {
 export interface World {
   readonly effects: EffectServer
   edge(): EdgeProcess
+  /** What lets a request of the test itself in. */
+  readonly headers: Readonly<Record<string, string>>
   /** SIGKILL to the whole tree of the edge, and the same edge again. */
   killEdge(): Promise<void>
   startEdge(): Promise<void>
@@ -42,6 +47,7 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
 
   return {
     effects,
+    headers: { authorization: `Bearer ${token}`, 'waystone-device': 'the-test' },
     edge() {
       if (edge === undefined) throw new Error('this world has no edge')
       return edge
@@ -55,9 +61,11 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
     async device() {
       const profileDir = await mkdtemp(join(tmpdir(), 'waystone-profile-'))
       const engine = await launchEngine('chromium', { profileDir })
-      const query = edge === undefined ? '' : `?edge=${encodeURIComponent(edge.url)}&token=${token}`
+      const network = await startLossyProxy(() => edge?.url ?? 'http://127.0.0.1:9')
+      const query = edge === undefined ? '' : `?edge=${encodeURIComponent(network.url)}&token=${token}`
       const device: Device = {
         engine,
+        network,
         async open() {
           const tab = await engine.newPage()
           await tab.goto(`${page.url}/${query}`)
@@ -66,6 +74,7 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
         },
         async close() {
           await engine.close()
+          await network.close()
           await rm(profileDir, { recursive: true, force: true, maxRetries: 5 })
         },
       }

@@ -1,9 +1,34 @@
-import { DurableObject } from 'cloudflare:workers'
+import { askTheDocs } from '@waystone/demo/agent'
+import { edgeRoutes, runObject } from '@waystone/edge'
+import { demoRoutes } from './demo-routes.ts'
+import type { Env } from './env.ts'
+import { fetchTextAtEdge } from './fetch-text.ts'
+import { ledgerClient } from './ledger-client.ts'
+import { writerAtEdge } from './writer.ts'
 
-export class RunObject extends DurableObject {}
+export { Ledger } from './ledger.ts'
+
+/** A run at the edge: its log, and the demo's agent with what this place provides. */
+export const RunObject = runObject<Env>({
+  agents: (env) => [
+    askTheDocs.provide({
+      fetchText: fetchTextAtEdge(env),
+      writer: writerAtEdge(env),
+      publish: ledgerClient(env),
+    }),
+  ],
+  blobs: (env) => env.BLOBS,
+})
+
+const runs = edgeRoutes<Env>({
+  runs: (env) => env.RUNS,
+  blobs: (env) => env.BLOBS,
+  token: (env) => env.WAYSTONE_TOKEN,
+})
 
 export default {
-  fetch(): Response {
-    return new Response('not found', { status: 404 })
+  fetch(request, env, ctx) {
+    const { pathname } = new URL(request.url)
+    return pathname.startsWith('/v1/') ? runs.fetch(request, env, ctx) : demoRoutes(request, env)
   },
-} satisfies ExportedHandler
+} satisfies ExportedHandler<Env>

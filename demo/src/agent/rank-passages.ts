@@ -35,11 +35,16 @@ export function rankPassages(
   index.addAll(passages)
   // A remark is about what the draft lacks: its words weigh more than those of the question.
   const queries = [about.question, about.remark, about.remark].filter((query) => query.trim() !== '')
-  const asked = new Set(queries.flatMap((query) => query.split(/[^\p{L}\p{N}]+/u)).flatMap((word) => termOf(word) ?? []))
+  const asked = new Set(
+    queries.flatMap((query) => query.split(/[^\p{L}\p{N}]+/u)).flatMap((word) => termOf(word) ?? []),
+  )
   const found = index
     .search({ combineWith: 'OR', queries })
     // A passage with more of the words fits better than one that repeats a single one.
-    .map(({ id, score, queryTerms }) => ({ id: String(id), score: score * (new Set(queryTerms).size / Math.max(1, asked.size)) }))
+    .map(({ id, score, queryTerms }) => ({
+      id: String(id),
+      score: score * (new Set(queryTerms).size / Math.max(1, asked.size)),
+    }))
     .sort((a, b) => b.score - a.score)
   return choose(found, passages, wishesIn(about.remark).quotations)
 }

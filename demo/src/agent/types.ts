@@ -113,6 +113,8 @@ export interface AskState {
   notes: SourceNote[]
   passages: Passage[]
   drafts: Draft[]
+  /** The number of the publication, once there is one. */
+  published: number | null
 }
 
 /** What a run ends with. */

@@ -1,1 +1,5 @@
-export {}
+export { blobsCases } from './conformance/blobs-cases.ts'
+export { runCases, type Case, type CaseResult } from './conformance/case.ts'
+export { inboxCases } from './conformance/inbox-cases.ts'
+export { logStoreCases } from './conformance/log-store-cases.ts'
+export { streamsCases } from './conformance/streams-cases.ts'

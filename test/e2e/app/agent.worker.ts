@@ -1,4 +1,4 @@
 import { serveAgents } from '@waystone/browser'
-import { agents } from './agents.ts'
+import { agents, pageOnly } from './agents.ts'
 
-serveAgents({ agents })
+serveAgents({ agents: [...agents, pageOnly] })

@@ -24,13 +24,13 @@ async function lookUp(server: string, key: string): Promise<{ done: true; value:
   return found.done ? { done: true, value: found.result } : { done: false }
 }
 
-/** Two turns of steps, a stream, parallel branches and an effect of class once: every kind of point to die at. */
+/** Turns of steps, a stream, parallel branches and an effect of class once: every kind of point to die at. */
 export const journey = defineAgent({
   name: 'journey',
   version: 1,
-  initial: (input: { server: string }) => ({ ...input, receipts: [] as string[], text: '' }),
+  initial: (input: { server: string; turns: number }) => ({ ...input, receipts: [] as string[], text: '' }),
   async turn(ctx, state) {
-    const { server } = state
+    const { server, turns } = state
     const step = (c: typeof ctx, name: string): Promise<Receipt> =>
       c.step(name, { attempts: 1 }, (tools) => effect(server, `${String(ctx.turn)}-${name}`, tools))
     const one = await step(ctx, 'one')
@@ -51,7 +51,7 @@ export const journey = defineAgent({
     )
     state.receipts.push(...[one, ...both.left, ...both.right, paid].map(({ key }) => key))
     state.text = text
-    return ctx.turn === 0 ? next() : done(state.receipts.length)
+    return ctx.turn + 1 < turns ? next() : done(state.receipts.length)
   },
 })
 
@@ -121,6 +121,18 @@ export const offline = defineAgent({
     state.numbers.push(...numbers)
     await ctx.once('publish', { timeout: '2s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) }, (tools) => effect(server, 'publish', tools))
     return done(numbers.length)
+  },
+})
+
+/** Registered in the page alone. */
+export const pageOnly = defineAgent({
+  name: 'page-only',
+  version: 1,
+  initial: (input: { server: string }) => input,
+  async turn(ctx, state) {
+    const { server } = state
+    await ctx.step('act', (tools) => effect(server, 'only-here', tools))
+    return done('done here')
   },
 })
 

@@ -1,6 +1,6 @@
 import { openWaystone, type Waystone } from '@waystone/browser'
 import { toWire, type AnyAgent, type MoveTarget, type RunHandle, type RunView } from '@waystone/core'
-import { agents } from './agents.ts'
+import { agents, pageOnly } from './agents.ts'
 
 /** What tests call in the page, by expressions. */
 class Rig {
@@ -21,7 +21,7 @@ class Rig {
   }
 
   async start(name: string, input: unknown, options: object = {}): Promise<string> {
-    const agent = agents.find((one) => one.name === name) as AnyAgent
+    const agent = [...agents, pageOnly].find((one) => one.name === name) as AnyAgent
     return (await (await this.#way).start(agent, input as never, options)).id
   }
 

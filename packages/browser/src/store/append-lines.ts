@@ -17,21 +17,22 @@ import { write, type Writing } from './transact.ts'
 /** Records of a run, ready to be put. */
 type Packed = readonly { readonly key: LogKey; readonly value: LogRecord }[]
 
-/** An append whose bytes are ours. */
-export interface OwnAppend {
-  readonly append: Append
+/** An append whose bytes are ours: copied into records. */
+export interface OwnAppend extends Omit<Append, 'lines'> {
   readonly packed: Packed
 }
 
 /** Copies and hashes the lines of an append, since neither can wait until a transaction is open. */
 export function ownAppend(run: RunId, append: Append): OwnAppend {
-  const packed = pack(run, (append.base?.seq ?? -1) + 1, append.lines)
-  return { append: { ...append, lines: packed.flatMap(({ value }) => linesOf(run, value)) }, packed }
+  const { lines, ...rest } = append
+  return { ...rest, packed: pack(run, (append.base?.seq ?? -1) + 1, lines) }
 }
 
 /** Stores an append: at the head in one go, else after looking at what the log has since the base. */
 export async function appendLines(db: Database, run: RunId, own: OwnAppend): Promise<Appended> {
-  return (await appendAtHead(db, run, own)) ?? appendAfterLook(db, run, own.append)
+  const appended = await appendAtHead(db, run, own)
+  if (appended) return appended
+  return appendAfterLook(db, run, { ...own, lines: own.packed.flatMap(({ value }) => linesOf(run, value)) })
 }
 
 /** The head that a key of the log stands for. */
@@ -43,17 +44,13 @@ export function headOfKey(key: LogKey | undefined): Head | undefined {
  * Checks the head and writes in one go: a write that waits for a read costs a round trip more. The check's answer
  * comes before those of the writes and rolls them back. Undefined when the log does not end at the base.
  */
-async function appendAtHead(
-  db: Database,
-  run: RunId,
-  { append, packed }: OwnAppend,
-): Promise<Appended | undefined> {
-  const { base, summary } = append
+async function appendAtHead(db: Database, run: RunId, own: OwnAppend): Promise<Appended | undefined> {
+  const { base, summary, packed } = own
   const end = headOfKey(packed.at(-1)?.key)
   if (end === undefined) return undefined
   let isMoved = false
   try {
-    await write(db, summary ? ['log', 'runs'] : ['log'], append.durability, async (tx) => {
+    await write(db, summary ? ['log', 'runs'] : ['log'], own.durability, async (tx) => {
       const log = tx.objectStore('log')
       const checked = log.openKeyCursor(keysOf(run), 'prev').then((cursor) => {
         const head = headOfKey(cursor?.key)

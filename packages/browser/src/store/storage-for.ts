@@ -28,11 +28,11 @@ export async function storageFor(name: string, options: ConnectionOptions = {}):
 
 /**
  * How browsers refuse: none at all (NotSupportedError), an origin or a setting that forbids it (SecurityError,
- * NotAllowedError), private windows of Firefox before 115 (InvalidStateError), no
- * room for anything (QuotaExceededError).
+ * NotAllowedError), private windows of Firefox before 115 (InvalidStateError), no room for anything
+ * (QuotaExceededError).
  */
 const refusals = new Set([
-  'ReferenceError',
+  'NotSupportedError',
   'SecurityError',
   'NotAllowedError',
   'InvalidStateError',

@@ -357,6 +357,7 @@ export class Attempt {
     this.#open -= 1
     this.#time = Math.max(this.#time, record.time)
     this.#event()
+    this.ports.changed()
     const outcome = outcomeOf(record)
     if ('value' in outcome) return call.resolve(decodeValue(outcome.value))
     const error = fromWire(outcome.error, 'step_failed')

@@ -28,6 +28,7 @@ export class RunLog {
   readonly run: RunId
   readonly #ports: LogPorts
   readonly #listeners = new Set<(appending: Appending, fold: Fold) => void>()
+  readonly #replacedListeners = new Set<(keep: number) => void>()
   #fold: Fold | undefined
   #tail: Promise<unknown> = Promise.resolve()
 
@@ -60,14 +61,26 @@ export class RunLog {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Folds what others have stored since; tells the listeners. */
+  /** Hears that entries this log had were set aside: what comes after `keep` is to be read again. */
+  onReplaced(listener: (keep: number) => void): () => void {
+    this.#replacedListeners.add(listener)
+    return () => this.#replacedListeners.delete(listener)
+  }
+
+  /** Folds what others have stored since; tells the listeners. A log that others have replaced is read anew. */
   catchUp(): Promise<void> {
     return this.#inOrder(async () => {
       for (;;) {
-        const from = this.#fold === undefined ? 0 : this.#fold.head.seq + 1
-        const lines = await this.#ports.store.read(this.run, from)
-        if (lines.length === 0) return
-        const entries = await this.#resolve(verifyChain(this.run, this.#fold?.head, lines))
+        const mine = this.#fold?.head
+        const lines = await this.#ports.store.read(this.run, mine === undefined ? 0 : mine.seq + 1)
+        const first = lines[0]
+        const follows = first === undefined ? await this.#isStored(mine) : (parseLine(first).prev ?? undefined) === mine?.digest
+        if (!follows) {
+          this.#fold = await this.#foldOf(await this.#read(0, Infinity))
+          return this.#replaced(-1)
+        }
+        if (first === undefined) return
+        const entries = await this.#resolve(verifyChain(this.run, mine, lines))
         this.#take({ entries, lines }, this.#after(entries))
       }
     })
@@ -141,6 +154,7 @@ export class RunLog {
       })
       if (!appended.ok) throw headMoved(this.run, base, appended.head)
       this.#fold = fold
+      this.#replaced(base.seq)
     })
   }
 
@@ -161,6 +175,14 @@ export class RunLog {
   /** The stored lines from a sequence number on: one page. */
   lines(from: number): Promise<readonly Uint8Array[]> {
     return this.#ports.store.read(this.run, from)
+  }
+
+  async #isStored(head: Head | undefined): Promise<boolean> {
+    return (await this.#ports.store.head(this.run))?.digest === head?.digest
+  }
+
+  #replaced(keep: number): void {
+    for (const listener of this.#replacedListeners) listener(keep)
   }
 
   async #foldOf(lines: readonly Uint8Array[]): Promise<Fold> {

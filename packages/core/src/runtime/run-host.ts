@@ -41,6 +41,14 @@ export type HostEnd =
   /** This host may not, or cannot, write the log any more. */
   | { readonly type: 'lost'; readonly error: unknown }
 
+/** A hold: `still` once nothing runs, and `until` it is released. */
+interface Held {
+  readonly still: Promise<void>
+  readonly reached: () => void
+  readonly until: Promise<void>
+  readonly release: () => void
+}
+
 /** Runs one run at its owner, turn by turn, from whatever its log says. */
 export class RunHost {
   readonly #log: RunLog
@@ -52,7 +60,7 @@ export class RunHost {
   #refreshing: Promise<void> = Promise.resolve()
   readonly #wakers = new Set<() => void>()
   #woken = false
-  #held: { readonly reached: () => void; readonly until: Promise<void>; readonly release: () => void } | undefined
+  #held: Held | undefined
   #telling = false
   #over = false
   #interrupting: string | undefined
@@ -96,16 +104,14 @@ export class RunHost {
    */
   async hold(ms: number): Promise<void> {
     if (this.#over) return
-    let release: () => void = () => undefined
-    const until = new Promise<void>((resolve) => (release = resolve))
-    await new Promise<void>((resolve) => {
-      this.#held = { reached: resolve, until, release }
-      void (async () => {
-        await this.#attempt?.hold(ms)
-        this.#attempt?.giveUp()
-        this.#signal()
-      })()
-    })
+    if (this.#held) return this.#held.still
+    const reached = deferred()
+    const released = deferred()
+    this.#held = { still: reached.promise, reached: reached.resolve, until: released.promise, release: released.resolve }
+    await this.#attempt?.hold(ms)
+    this.#attempt?.giveUp()
+    this.#signal()
+    await reached.promise
   }
 
   /** Goes on after `hold`. */
@@ -372,4 +378,10 @@ export class RunHost {
   #signalled(): Promise<void> {
     return new Promise((resolve) => this.#wakers.add(resolve))
   }
+}
+
+function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+  let resolve: () => void = () => undefined
+  const promise = new Promise<void>((done) => (resolve = done))
+  return { promise, resolve }
 }

@@ -66,13 +66,22 @@ export class RunNode {
     this.ports = ports
     this.blobs = blobs
     this.#fresh = fresh
-    this.#unlisten = log.listen(({ entries, lines }) => {
+    const stopListening = log.listen(({ entries, lines }) => {
       const first = entries[0]
       if (first) this.#emit({ type: 'lines', from: first.seq, lines })
       this.syncer?.appended(log.mustFold().head)
       if (this.host) this.#post({ type: 'appended', run: this.run })
       this.#wake()
     })
+    const stopReplaced = log.onReplaced((keep) => {
+      this.#emit({ type: 'replaced', keep })
+      this.#post({ type: 'appended', run: this.run })
+      this.#wake()
+    })
+    this.#unlisten = () => {
+      stopListening()
+      stopReplaced()
+    }
   }
 
   /** Opens a run from the store here. `fresh`: this host has just written its start entry, and so is its writer. */
@@ -113,6 +122,7 @@ export class RunNode {
         },
       })
     }
+    this.#post({ type: 'hello', run: this.run })
     this.#loop = this.#roles()
   }
 
@@ -150,6 +160,7 @@ export class RunNode {
   onTab(message: TabMessage): void {
     if (message.type === 'appended' && !this.writing) void this.log.catchUp().catch(() => undefined)
     if (message.type === 'inbox') this.host?.poke()
+    if (message.type === 'hello' && this.writing) this.#post({ type: 'event', run: this.run, event: { type: 'live', live: this.#live } })
     if (message.type === 'event' && !this.writing) this.#heard(message.event)
   }
 
@@ -270,15 +281,12 @@ export class RunNode {
 
   /** Compares with the edge when it can be reached; without a network the run goes on here. */
   async #reconcile(): Promise<void> {
-    const before = this.log.fold?.head.seq
     this.#stale = false
     try {
       await this.syncer?.reconcile()
     } catch (error) {
       if (!isWaystoneError(error, 'unreachable') && !isWaystoneError(error, 'run_unknown')) throw error
     }
-    const after = this.log.fold?.head.seq
-    if (before !== undefined && after !== undefined && after < before) this.#emit({ type: 'replaced', keep: after })
   }
 
   async #changed(fold: Fold | undefined): Promise<void> {

@@ -5,6 +5,8 @@ import type { WatchEvent } from '../ports/watch.ts'
 export type TabMessage =
   /** A run was started, or came from elsewhere. */
   | { readonly type: 'run'; readonly run: RunId }
+  /** A host has begun to follow: the writer tells it what goes on. */
+  | { readonly type: 'hello'; readonly run: RunId }
   /** The log has grown: read it. */
   | { readonly type: 'appended'; readonly run: RunId }
   /** The inbox has something new for the writer. */

@@ -35,7 +35,7 @@ export interface KeeperPorts {
 }
 
 /** Armed before user code runs: should the process die, the object wakes and goes on. In ms. */
-const watchdogMs = 30_000
+const watchdogMs = 15_000
 /** One alarm may run for 15 minutes; before that the host lets go between steps and goes on in another. */
 const alarmMsMax = 10 * 60_000
 /** How long a held host waits for the claim it was held for. */

@@ -1,0 +1,48 @@
+const tokenKey = 'waystone token'
+
+/** What the part of the address after `#` says: `#run=ID&token=...`. */
+export interface Address {
+  readonly run: string | undefined
+  readonly token: string | undefined
+}
+
+/** Reads the address bar. A token is kept in this browser and leaves the address at once. */
+export function readAddress(): Address {
+  const parts = new URLSearchParams(location.hash.slice(1))
+  const token = parts.get('token') ?? undefined
+  if (token !== undefined) {
+    keep(tokenKey, token)
+    parts.delete('token')
+    history.replaceState(null, '', parts.size === 0 ? location.pathname : `#${parts.toString()}`)
+  }
+  return { run: parts.get('run') ?? undefined, token: token ?? keptValue(tokenKey) }
+}
+
+/** Puts the chosen run into the address, so that a reload shows it again. */
+export function showRunInAddress(run: string | undefined): void {
+  const hash = run === undefined ? '' : `#run=${run}`
+  if (hash !== location.hash) history.pushState(null, '', hash === '' ? location.pathname : hash)
+}
+
+/** The link that opens a run on another device. Who has it may read and steer the runs. */
+export function linkToRun(run: string, token: string): string {
+  return `${location.origin}/#run=${run}&token=${token}`
+}
+
+/** Reads from localStorage, which browsers may refuse. */
+export function keptValue(key: string): string | undefined {
+  try {
+    return localStorage.getItem(key) ?? undefined
+  } catch {
+    return undefined
+  }
+}
+
+/** Writes to localStorage; without it things are kept until the page closes. */
+export function keep(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value)
+  } catch {
+    // The page works without.
+  }
+}

@@ -1,0 +1,89 @@
+import { openWaystone } from '@waystone/browser'
+import { keptValue, readAddress } from './address.ts'
+import { openRun } from './actions.ts'
+import { lookAtEdge } from './edge.ts'
+import { followNothing } from './follow-run.ts'
+import { loadModel } from './model.ts'
+import { page, type DefaultSource } from './state.ts'
+import { loadTitles } from './titles.ts'
+import { settingsName } from './worker-settings.ts'
+
+/** Opens what the page shows: the runs of this browser, the edge, the default sources. */
+export async function openPage(): Promise<void> {
+  const { run, token } = readAddress()
+  page.set({
+    token,
+    titles: loadTitles(),
+    model: loadModel(),
+    online: navigator.onLine,
+    edge: token === undefined ? 'none' : 'asking',
+  })
+  watchNetwork()
+  void loadSources()
+  void lookAtEdge()
+  if (!import.meta.env.DEV)
+    void navigator.serviceWorker?.register('/service-worker.js').catch(() => undefined)
+  try {
+    const way = await openWaystone({
+      worker: startWorker,
+      ...(token === undefined
+        ? {}
+        : { edge: { url: location.origin, token: () => page.get().token ?? token } }),
+    })
+    const listRuns = async (): Promise<void> =>
+      page.set({ runs: [...(await way.runs())].sort((a, b) => b.started - a.started) })
+    way.onRuns(() => void listRuns())
+    page.set({ way })
+    await listRuns()
+    if (run !== undefined) await openRun(run)
+    addEventListener('hashchange', () => void followAddress())
+    addEventListener('popstate', () => void followAddress())
+  } catch (error) {
+    page.set({ failed: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+function startWorker(): Worker {
+  const { model, token } = page.get()
+  const name = settingsName({
+    ...(model === undefined ? {} : { model }),
+    ...(token === undefined ? {} : { token }),
+  })
+  return new Worker(new URL('../worker.ts', import.meta.url), { type: 'module', name })
+}
+
+/** Somebody went back, or followed a link to another run. A new token means another edge: the page starts over. */
+async function followAddress(): Promise<void> {
+  const before = page.get().token
+  const { run, token } = readAddress()
+  if (token !== before) return location.reload()
+  if (run !== undefined) await openRun(run)
+  else {
+    followNothing()
+    page.set({ pane: 'ask' })
+  }
+}
+
+function watchNetwork(): void {
+  const look = (): void => {
+    page.set({ online: navigator.onLine })
+    if (navigator.onLine) void lookAtEdge()
+  }
+  addEventListener('online', look)
+  addEventListener('offline', look)
+}
+
+async function loadSources(): Promise<void> {
+  try {
+    const list: unknown = await (await fetch('/sources/index.json')).json()
+    if (Array.isArray(list)) page.set({ sources: list as readonly DefaultSource[] })
+  } catch {
+    // A person can still add sources of their own.
+  }
+}
+
+/** Light or dark, as this browser was told before. */
+export function keptTheme(): 'light' | 'dark' | undefined {
+  const theme = keptValue('waystone theme')
+  return theme === 'light' || theme === 'dark' ? theme : undefined
+}

@@ -1,0 +1,93 @@
+import type { JSX } from 'preact'
+import { useState } from 'preact/hooks'
+import type { Source } from '../agent/types.ts'
+import { ask } from '../page/actions.ts'
+import { page } from '../page/state.ts'
+import { useStore } from '../page/store.ts'
+import { SourcePicker } from './source-picker.tsx'
+
+const examples = [
+  'How do I open an IndexedDB database and upgrade its schema?',
+  'Should I hash passwords with scrypt or argon2?',
+  'How do I call a function in a worker with Comlink?',
+  'How does MiniSearch do fuzzy search and boosting?',
+]
+const questionCharsMax = 500
+
+/** Where a question goes in. */
+export function AskForm(): JSX.Element {
+  const [question, setQuestion] = useState('')
+  const [added, setAdded] = useState<readonly Source[]>([])
+  const [left, setLeft] = useState<ReadonlySet<string>>(new Set())
+  const defaults = useStore(page, ({ sources }) => sources)
+  const ready = useStore(page, ({ way }) => way !== undefined)
+  const busy = useStore(page, ({ busy: name }) => name === 'start')
+  const anyRuns = useStore(page, ({ runs }) => runs.length > 0)
+
+  const chosen: readonly Source[] = [
+    ...defaults
+      .filter(({ url }) => !left.has(url))
+      .map(({ url, title }) => ({ kind: 'url' as const, url, title })),
+    ...added,
+  ]
+  const start = async (text: string): Promise<void> => {
+    if (text.trim() === '' || chosen.length === 0 || !ready) return
+    if (await ask(text.trim(), chosen)) setQuestion('')
+  }
+  const onKey = (event: KeyboardEvent): void => {
+    if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
+    event.preventDefault()
+    void start(question)
+  }
+
+  return (
+    <form
+      class="ask"
+      onSubmit={(event) => {
+        event.preventDefault()
+        void start(question)
+      }}
+    >
+      <label class="ask-label" for="question">
+        Ask the docs
+      </label>
+      <textarea
+        id="question"
+        data-test="ask-input"
+        rows={3}
+        maxLength={questionCharsMax}
+        placeholder="What do you want to know?"
+        value={question}
+        onInput={(event) => setQuestion(event.currentTarget.value)}
+        onKeyDown={onKey}
+      />
+      <SourcePicker defaults={defaults} added={added} left={left} onAdded={setAdded} onLeft={setLeft} />
+      <button
+        type="submit"
+        class="primary wide"
+        data-test="ask-start"
+        disabled={!ready || busy || question.trim() === '' || chosen.length === 0}
+      >
+        {busy ? 'Starting' : 'Ask'}
+      </button>
+      <details class="examples" open={!anyRuns}>
+        <summary>Or try one of these</summary>
+        <ul>
+          {examples.map((example) => (
+            <li key={example}>
+              <button
+                type="button"
+                class="example"
+                data-test="example"
+                disabled={!ready || busy}
+                onClick={() => void start(example)}
+              >
+                {example}
+              </button>
+            </li>
+          ))}
+        </ul>
+      </details>
+    </form>
+  )
+}

@@ -1,0 +1,158 @@
+import { openIndexedDb, storageFor, type BrowserStorage } from '@waystone/browser'
+import {
+  isWaystoneError,
+  parseRunId,
+  sealEntry,
+  parseOwnerId,
+  type Appended,
+  type Head,
+  type RunId,
+} from '@waystone/core'
+import type { CaseResult } from '@waystone/testing'
+import { runIndexedDbCase } from './page-subjects.ts'
+import type { PortName } from './ports.ts'
+
+let worker: Worker | undefined
+const run: RunId = parseRunId('run-1')
+const storages = new Map<string, BrowserStorage>()
+
+/** What tests ask of the page, by name, in expressions. Everything it gives is JSON. */
+const page = {
+  runInPage: runIndexedDbCase,
+
+  runInWorker(port: PortName, name: string): Promise<CaseResult> {
+    worker ??= new Worker('./worker.js', { type: 'module' })
+    const { promise, resolve, reject } = Promise.withResolvers<CaseResult>()
+    worker.onmessage = (event: MessageEvent<CaseResult>) => resolve(event.data)
+    worker.onerror = (event) => reject(new Error(event.message))
+    worker.postMessage([port, name])
+    return promise
+  },
+
+  /** Opens a storage and keeps it under its name; says `ok` or the code of the error. */
+  open: (name: string, openMsMax = 10_000): Promise<string> =>
+    codeOf(async () => {
+      storages.set(name, await openIndexedDb(name, { openMsMax }))
+    }),
+
+  /** Appends entries one by one at the head; `acknowledged` counts them as they go. */
+  append: (name: string, count: number, bytes = 400): Promise<string> =>
+    codeOf(async () => {
+      for (let index = 0; index < count; index += 1) {
+        const { log } = mustOpen(name)
+        const head = await log.head(run)
+        const { line } = entryAfter(head, bytes)
+        const answer: Appended = await log.append(run, { base: head, lines: [line], durability: 'relaxed' })
+        if (!answer.ok) return answer.code
+        page.acknowledged += 1
+      }
+      return 'ok'
+    }),
+
+  acknowledged: 0,
+
+  /** Appends one entry after a head that the caller says it knows, as a tab does that does not look first. */
+  appendAfter: (name: string, base: Head | undefined, text: string): Promise<string> =>
+    codeOf(async () => {
+      const { line } = entryAfter(base ?? undefined, 400, text)
+      const answer = await mustOpen(name).log.append(run, {
+        base: base ?? undefined,
+        lines: [line],
+        durability: 'relaxed',
+      })
+      return answer.ok ? 'ok' : answer.code
+    }),
+
+  head: async (name: string): Promise<Head | null> => (await mustOpen(name).log.head(run)) ?? null,
+
+  /** How many lines the log holds, or the code of the error. */
+  count: (name: string): Promise<number | string> =>
+    codeOf(async () => {
+      let count = 0
+      for (;;) {
+        const lines = await mustOpen(name).log.read(run, count)
+        if (lines.length === 0) return count
+        count += lines.length
+      }
+    }),
+
+  device: (name: string): Promise<string> => mustOpen(name).device(),
+  close: (name: string): Promise<void> => mustOpen(name).close(),
+
+  /** Asks the browser to delete a database, as another tab or a person would. */
+  deleteDatabase: (name: string): Promise<string> => asPromise(indexedDB.deleteDatabase(`waystone-${name}`)),
+
+  /** Opens a database with a version that a later Waystone might have; resolves once it is open. */
+  upgradeDatabase: (name: string): Promise<string> => asPromise(indexedDB.open(`waystone-${name}`, 1_000)),
+
+  /** Holds a database open as a tab without a handler for `versionchange` does. */
+  holdDatabase: (name: string): Promise<string> => asPromise(indexedDB.open(`waystone-${name}`)),
+
+  /** Where a storage is kept in this document, and whether it works. */
+  async storageHere(name: string): Promise<object> {
+    const storage = await storageFor(name)
+    const { line, digest } = entryAfter(undefined, 400)
+    const answer = await storage.log.append(run, { base: undefined, lines: [line], durability: 'relaxed' })
+    const head = await storage.log.head(run)
+    await storage.close()
+    return { storage: storage.storage, ok: answer.ok && head?.digest === digest }
+  },
+
+  /** The same in a frame with an origin of its own, to which browsers give no storage. */
+  async storageInSandbox(name: string): Promise<object> {
+    const code = await (await fetch('./page.js')).text()
+    const frame = document.createElement('iframe')
+    frame.setAttribute('sandbox', 'allow-scripts')
+    const { promise, resolve } = Promise.withResolvers<object>()
+    addEventListener('message', (event: MessageEvent<object>) => resolve(event.data), { once: true })
+    const call = `page.storageHere(${JSON.stringify(name)}).catch((error) => ({ error: String(error) }))`
+    const script = `${code};${call}.then((result) => parent.postMessage(result, '*'))`
+    frame.srcdoc = `<script type="module">${script.replaceAll('</script', '<\\/script')}</script>`
+    document.body.append(frame)
+    return promise
+  },
+}
+
+Object.assign(globalThis, { page })
+
+function mustOpen(name: string): BrowserStorage {
+  const storage = storages.get(name)
+  if (storage === undefined) throw new Error(`no storage ${name} is open`)
+  return storage
+}
+
+async function codeOf<T>(work: () => Promise<T>): Promise<T | string> {
+  try {
+    return (await work()) ?? 'ok'
+  } catch (error) {
+    if (isWaystoneError(error)) return error.code
+    throw error
+  }
+}
+
+function asPromise(request: IDBOpenDBRequest): Promise<string> {
+  return new Promise((resolve) => {
+    request.onsuccess = () => resolve('ok')
+    request.onerror = () => resolve(String(request.error))
+  })
+}
+
+function entryAfter(
+  head: Head | undefined,
+  bytes: number,
+  text = '',
+): { readonly line: Uint8Array; readonly digest: string } {
+  const { line, entry } = sealEntry(
+    { kind: 'step', body: { path: '1/a', attempts: 1, ms: 1, outcome: { value: text + 'x'.repeat(bytes) } } },
+    {
+      run,
+      seq: (head?.seq ?? -1) + 1,
+      prev: head?.digest ?? null,
+      epoch: 0,
+      term: 1,
+      owner: parseOwnerId('device-1'),
+      time: 1,
+    },
+  )
+  return { line, digest: entry.digest }
+}

@@ -1,0 +1,95 @@
+import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
+import { connect, type Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+
+/** What becomes of a message: it arrives, it is lost on its way, or it arrives and its answer is lost. */
+export type Fate = 'pass' | 'lose request' | 'lose answer'
+
+/** A network between a page and the edge that a test can break. */
+export interface LossyProxy {
+  /** Without a slash at its end. */
+  readonly url: string
+  /** Ends every connection and lets nothing through until `mend`. */
+  cut(): void
+  mend(): void
+  /** Decides about every HTTP request from now on; the number counts from 1 since this call. */
+  decide(fate: (number: number, request: { readonly method: string; readonly path: string }) => Fate): void
+  close(): Promise<void>
+}
+
+/** Starts a proxy on 127.0.0.1 in front of a server; `target` is asked anew, so that the server may come back elsewhere. */
+export async function startLossyProxy(target: () => string): Promise<LossyProxy> {
+  const sockets = new Set<Duplex>()
+  let isCut = false
+  let number = 0
+  let fateOf: Parameters<LossyProxy['decide']>[0] = () => 'pass'
+
+  const handle = (request: IncomingMessage, response: ServerResponse): void => {
+    if (isCut) return void request.socket.destroy()
+    number += 1
+    const fate = fateOf(number, { method: request.method ?? '', path: request.url ?? '' })
+    if (fate === 'lose request') return void request.socket.destroy()
+    const onward = forward(new URL(request.url ?? '/', target()), { method: request.method, headers: request.headers })
+    onward.on('response', (answer) => {
+      if (fate === 'lose answer' || isCut) {
+        answer.resume()
+        answer.on('end', () => request.socket.destroy())
+        return
+      }
+      response.writeHead(answer.statusCode ?? 502, answer.headers)
+      answer.pipe(response)
+    })
+    onward.on('error', () => request.socket.destroy())
+    request.pipe(onward)
+  }
+  const server = createServer(handle)
+  server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    if (isCut) return void socket.destroy()
+    const { hostname, port } = new URL(target())
+    const onward: Socket = connect(Number(port), hostname, () => {
+      const lines = [`${request.method ?? 'GET'} ${request.url ?? '/'} HTTP/1.1`]
+      for (let at = 0; at < request.rawHeaders.length; at += 2) lines.push(`${String(request.rawHeaders[at])}: ${String(request.rawHeaders[at + 1])}`)
+      onward.write(`${lines.join('\r\n')}\r\n\r\n`)
+      onward.write(head)
+      onward.pipe(socket)
+      socket.pipe(onward)
+    })
+    for (const [one, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const) {
+      sockets.add(one)
+      one.on('error', () => other.destroy())
+      one.on('close', () => {
+        sockets.delete(one)
+        other.destroy()
+      })
+    }
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  if (typeof address !== 'object' || address === null) throw new Error('the proxy has no address')
+  const endAll = (): void => {
+    server.closeAllConnections()
+    for (const socket of sockets) socket.destroy()
+  }
+  return {
+    url: `http://127.0.0.1:${String(address.port)}`,
+    cut() {
+      isCut = true
+      endAll()
+    },
+    mend() {
+      isCut = false
+    },
+    decide(fate) {
+      number = 0
+      fateOf = fate
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        endAll()
+      }),
+  }
+}
