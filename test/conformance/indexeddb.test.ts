@@ -25,7 +25,7 @@ describe.each(engineNames)('IndexedDB in %s', (engineName) => {
   }
 
   describe.each(['runInPage', 'runInWorker'])('%s', (place) => {
-    it.each(portCases)('%s: %s', async (port, name, context) => {
+    it.for(portCases)('%s: %s', async ([port, name], context) => {
       skipWithout(engineName, context)
       const result = await (await open()).evaluate(call(place, port, name))
       expect(result).toEqual({ name, ok: true })

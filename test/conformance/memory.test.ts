@@ -10,7 +10,7 @@ const subjects: Subjects = {
 }
 
 describe('memory', () => {
-  it.each(portCases)('%s: %s', async (port, name) => {
+  it.for(portCases)('%s: %s', async ([port, name]) => {
     expect(await runPortCase(subjects, port, name)).toEqual({ name, ok: true })
   })
 })

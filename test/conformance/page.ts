@@ -1,9 +1,10 @@
 import { openIndexedDb, storageFor, type BrowserStorage } from '@waystone/browser'
 import {
   isWaystoneError,
+  parseDigest,
+  parseOwnerId,
   parseRunId,
   sealEntry,
-  parseOwnerId,
   type Appended,
   type Head,
   type RunId,
@@ -33,6 +34,7 @@ const page = {
   open: (name: string, openMsMax = 10_000): Promise<string> =>
     codeOf(async () => {
       storages.set(name, await openIndexedDb(name, { openMsMax }))
+      return 'ok'
     }),
 
   /** Appends entries one by one at the head; `acknowledged` counts them as they go. */
@@ -50,6 +52,25 @@ const page = {
     }),
 
   acknowledged: 0,
+  stopped: false,
+
+  /** Appends entries until `stopped`. */
+  appendUntilStopped: (name: string): Promise<string> => appendWhile(name, () => !page.stopped),
+
+  /** Appends entries; tells a server, which need not answer, when some are there, and in the end what became of all. */
+  async appendAndReport(name: string, count: number, server: string): Promise<void> {
+    const report = (about: string, body: string): void => {
+      const headers = { 'idempotency-key': about }
+      fetch(`${server}/effect/${about}`, { method: 'POST', headers, body }).catch(() => undefined)
+    }
+    let hasBegun = false
+    const answer = await appendWhile(name, () => {
+      if (page.acknowledged >= count / 10 && !hasBegun) report('begun', '')
+      hasBegun ||= page.acknowledged >= count / 10
+      return page.acknowledged < count
+    })
+    report('over', `${answer}, ${String(await page.count(name))} of ${String(page.acknowledged)} are there`)
+  },
 
   /** Appends one entry after a head that the caller says it knows, as a tab does that does not look first. */
   appendAfter: (name: string, base: Head | undefined, text: string): Promise<string> =>
@@ -84,6 +105,13 @@ const page = {
 
   /** Opens a database with a version that a later Waystone might have; resolves once it is open. */
   upgradeDatabase: (name: string): Promise<string> => asPromise(indexedDB.open(`waystone-${name}`, 1_000)),
+
+  /** Begins such an upgrade and gives it up, so that every connection was closed for nothing. */
+  giveUpUpgrade: (name: string): Promise<string> => {
+    const request = indexedDB.open(`waystone-${name}`, 1_000)
+    request.onupgradeneeded = () => request.transaction?.abort()
+    return asPromise(request)
+  },
 
   /** Holds a database open as a tab without a handler for `versionchange` does. */
   holdDatabase: (name: string): Promise<string> => asPromise(indexedDB.open(`waystone-${name}`)),
@@ -121,9 +149,32 @@ function mustOpen(name: string): BrowserStorage {
   return storage
 }
 
+/**
+ * Appends ten entries at a time, in calls that do not wait for each other. Each is appended twice: the second time takes
+ * two transactions, so that a connection can also end between them.
+ */
+function appendWhile(name: string, goOn: () => boolean): Promise<string> {
+  return codeOf(async () => {
+    const { log } = mustOpen(name)
+    let head = await log.head(run)
+    while (goOn()) {
+      const answers = Array.from({ length: 10 }, () => {
+        const base = head
+        const { line, digest } = entryAfter(base, 400)
+        head = { seq: (base?.seq ?? -1) + 1, digest: parseDigest(digest) }
+        const append = { base, lines: [line], durability: 'relaxed' } as const
+        return Promise.all([log.append(run, append), log.append(run, append)])
+      })
+      for (const answer of (await Promise.all(answers)).flat()) if (!answer.ok) return answer.code
+      page.acknowledged += answers.length
+    }
+    return 'ok'
+  })
+}
+
 async function codeOf<T>(work: () => Promise<T>): Promise<T | string> {
   try {
-    return (await work()) ?? 'ok'
+    return await work()
   } catch (error) {
     if (isWaystoneError(error)) return error.code
     throw error
@@ -133,7 +184,7 @@ async function codeOf<T>(work: () => Promise<T>): Promise<T | string> {
 function asPromise(request: IDBOpenDBRequest): Promise<string> {
   return new Promise((resolve) => {
     request.onsuccess = () => resolve('ok')
-    request.onerror = () => resolve(String(request.error))
+    request.onerror = () => resolve(request.error?.name ?? 'no error')
   })
 }
 

@@ -26,7 +26,10 @@ describe('a question', () => {
     expect(second).toMatchObject({ ok: false, code: 'answer_taken' })
     held.release()
     await resultOf(tab, 'asked')
-    expect(await tab.evaluate(`rig.view('asked').then(({ state }) => [state.answer, state.by])`)).toEqual(['green', 'the phone'])
+    expect(await tab.evaluate(`rig.view('asked').then(({ state }) => [state.answer, state.by])`)).toEqual([
+      'green',
+      'the phone',
+    ])
     expect(ofKind(await entriesOf(tab, 'asked'), 'answer')).toHaveLength(1)
     await laptop.close()
     await phone.close()

@@ -18,7 +18,8 @@ describe('a renderer killed in the middle of a step', () => {
     const device = await world.device()
     const { effects } = world
     const remaining = new Set(requests)
-    const holdAll = (): ReadonlyMap<string, Hold> => new Map([...remaining].map((name) => [name, effects.hold(`/effect/${name}`)]))
+    const holdAll = (): ReadonlyMap<string, Hold> =>
+      new Map([...remaining].map((name) => [name, effects.hold(`/effect/${name}`)]))
     let holds = holdAll()
     let tab = await device.open()
     await tab.evaluate(`rig.start('journey', { server: '${effects.url}', turns: 3 }, { id: 'journey' })`)
@@ -33,15 +34,27 @@ describe('a renderer killed in the middle of a step', () => {
     }
     expect(await tab.evaluate(`rig.run('journey').then((run) => run.result())`)).toBe(18)
 
-    const entries = await tab.evaluate<{ kind: string; body: { path?: string; how?: string; start?: string } }[]>(`rig.entries('journey')`)
-    const outcomes = entries.filter(({ kind }) => kind === 'step' || kind === 'once').map(({ body }) => body.path)
+    const entries =
+      await tab.evaluate<{ kind: string; body: { path?: string; how?: string; start?: string } }[]>(
+        `rig.entries('journey')`,
+      )
+    const outcomes = entries
+      .filter(({ kind }) => kind === 'step' || kind === 'once')
+      .map(({ body }) => body.path)
     expect(new Set(outcomes).size).toBe(outcomes.length)
     expect(outcomes).toHaveLength(requests.length)
     for (const { key, path } of effects.effects()) {
       // A step that was killed ran once more; an effect of class once was looked up instead.
-      expect({ path, starts: effects.starts(key) }).toEqual({ path, starts: path.endsWith('-pay') ? 1 : expect.toSatisfy((starts: number) => starts >= 2) })
+      expect({ path, starts: effects.starts(key) }).toEqual({
+        path,
+        starts: path.endsWith('-pay') ? 1 : expect.toSatisfy((starts: number) => starts >= 2),
+      })
     }
-    expect(entries.filter(({ kind }) => kind === 'once').map(({ body }) => body.how)).toEqual(['verified', 'verified', 'verified'])
+    expect(entries.filter(({ kind }) => kind === 'once').map(({ body }) => body.how)).toEqual([
+      'verified',
+      'verified',
+      'verified',
+    ])
     await device.close()
   })
 })

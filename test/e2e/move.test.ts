@@ -14,17 +14,23 @@ describe('a move in the middle of a turn', () => {
     const { effects } = world
     const tab = await device.open()
     const first = effects.hold('/effect/round-0-slow')
-    await tab.evaluate(`rig.start('branches', { server: '${effects.url}', rounds: 2, bytes: 200000 }, { id: 'there-and-back' })`)
+    await tab.evaluate(
+      `rig.start('branches', { server: '${effects.url}', rounds: 2, bytes: 200000 }, { id: 'there-and-back' })`,
+    )
     await first.arrived
     await until(tab, 'there-and-back', `view.head.seq === 2`)
-    expect(await tab.evaluate<Tried>(`rig.move('there-and-back', 'edge', { drainMs: 50 })`)).toEqual({ ok: true })
+    expect(await tab.evaluate<Tried>(`rig.move('there-and-back', 'edge', { drainMs: 50 })`)).toEqual({
+      ok: true,
+    })
     await until(tab, 'there-and-back', `view.place === 'edge' && view.owner === 'edge'`)
 
     const second = effects.hold('/effect/round-1-slow')
     first.release()
     await second.arrived
     await until(tab, 'there-and-back', `view.turn === 1 && view.live.calls.length === 1`)
-    expect(await tab.evaluate<Tried>(`rig.move('there-and-back', 'here', { drainMs: 50 })`)).toEqual({ ok: true })
+    expect(await tab.evaluate<Tried>(`rig.move('there-and-back', 'here', { drainMs: 50 })`)).toEqual({
+      ok: true,
+    })
     await until(tab, 'there-and-back', `view.place === 'browser'`)
     second.release()
     expect(await resultOf(tab, 'there-and-back')).toBe(2)
@@ -45,17 +51,23 @@ describe('a move in the middle of a turn', () => {
     const { effects } = world
     const tab = await laptop.open()
     const held = effects.hold('/effect/round-0-slow')
-    await tab.evaluate(`rig.start('branches', { server: '${effects.url}', rounds: 1, bytes: 200000 }, { id: 'laptop-gone' })`)
+    await tab.evaluate(
+      `rig.start('branches', { server: '${effects.url}', rounds: 1, bytes: 200000 }, { id: 'laptop-gone' })`,
+    )
     await held.arrived
     await until(tab, 'laptop-gone', `view.head.seq === 2`)
-    expect(await tab.evaluate<Tried>(`rig.move('laptop-gone', 'edge', { drainMs: 50 })`)).toEqual({ ok: true })
+    expect(await tab.evaluate<Tried>(`rig.move('laptop-gone', 'edge', { drainMs: 50 })`)).toEqual({
+      ok: true,
+    })
     await laptop.engine.kill()
     held.release()
 
     const phone = await world.device()
     const there = await phone.open()
     expect(await resultOf(there, 'laptop-gone')).toBe(1)
-    expect(await there.evaluate(`rig.view('laptop-gone').then((view) => view.state.sizes)`)).toEqual([200_000])
+    expect(await there.evaluate(`rig.view('laptop-gone').then((view) => view.state.sizes)`)).toEqual([
+      200_000,
+    ])
     await phone.close()
   })
 

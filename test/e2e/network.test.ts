@@ -61,14 +61,22 @@ describe('a lost network', () => {
   /** Starts a run whose one branch has finished and whose other waits for the outside. */
   async function startHeld(tab: Awaited<ReturnType<Device['open']>>, run: string) {
     const held = world.effects.hold('/effect/round-0-slow')
-    await tab.evaluate(`rig.start('branches', { server: '${world.effects.url}', rounds: 1, bytes: 10 }, { id: '${run}' })`)
+    await tab.evaluate(
+      `rig.start('branches', { server: '${world.effects.url}', rounds: 1, bytes: 10 }, { id: '${run}' })`,
+    )
     await held.arrived
     await until(tab, run, `view.head.seq === 2 && view.sync.synced?.seq === 2`)
     return held
   }
 
   /** Moves while one message of the move is lost. False when there were fewer messages than that. */
-  async function moveLosing(tab: Awaited<ReturnType<Device['open']>>, run: string, to: 'edge' | 'here', number: number, fate: Fate): Promise<boolean> {
+  async function moveLosing(
+    tab: Awaited<ReturnType<Device['open']>>,
+    run: string,
+    to: 'edge' | 'here',
+    number: number,
+    fate: Fate,
+  ): Promise<boolean> {
     let lost = false
     device.network.decide((count, { path }) => {
       if (count !== number || path.includes('/live')) return 'pass'
@@ -86,10 +94,16 @@ describe('a lost network', () => {
     expect(await resultOf(tab, run)).toBe(1)
     await tab.evaluate(`rig.run('${run}').then((run) => run.synced())`)
     const here = await entriesOf(tab, run)
-    const response = await fetch(`${world.edge().url}/v1/runs/${run}/entries?from=0`, { headers: world.headers })
+    const response = await fetch(`${world.edge().url}/v1/runs/${run}/entries?from=0`, {
+      headers: world.headers,
+    })
     const lines = (await response.text()).trim().split('\n')
-    const there = lines.map((line) => JSON.parse(line) as { seq: number; kind: string; owner: string; epoch: number })
-    expect(there.map(({ seq, kind, owner, epoch }) => [seq, kind, owner, epoch])).toEqual(here.map(({ seq, kind, owner, epoch }) => [seq, kind, owner, epoch]))
+    const there = lines.map(
+      (line) => JSON.parse(line) as { seq: number; kind: string; owner: string; epoch: number },
+    )
+    expect(there.map(({ seq, kind, owner, epoch }) => [seq, kind, owner, epoch])).toEqual(
+      here.map(({ seq, kind, owner, epoch }) => [seq, kind, owner, epoch]),
+    )
     const epochs = ofKind(here, 'claim').map(({ epoch }) => epoch)
     expect(epochs).toEqual(epochs.map((_, index) => index + 1))
     expect(ofKind(here, 'step').filter(({ body }) => body.path === '0/both/quick/get')).toHaveLength(1)

@@ -20,7 +20,11 @@ describe('two tabs', () => {
     await first.evaluate(`rig.start('walker', { server: '${effects.url}', steps: 6 }, { id: 'tabs' })`)
     const second = await device.open()
     await held.arrived
-    await until(second, 'tabs', `view.head.seq === 3 && view.live.calls.some(({ path }) => path === '0/step-2')`)
+    await until(
+      second,
+      'tabs',
+      `view.head.seq === 3 && view.live.calls.some(({ path }) => path === '0/step-2')`,
+    )
     expect(ofKind(await entriesOf(second, 'tabs'), 'open')).toEqual([])
 
     await first.close()

@@ -14,7 +14,9 @@ describe('an owner that is gone, with the policy `edge`', () => {
     const { effects } = world
     let tab = await laptop.open()
     const third = effects.hold('/effect/walk-3')
-    await tab.evaluate(`rig.start('walker', { server: '${effects.url}', steps: 8 }, { id: 'gone', whenGone: 'edge', leaseMs: 2000 })`)
+    await tab.evaluate(
+      `rig.start('walker', { server: '${effects.url}', steps: 8 }, { id: 'gone', whenGone: 'edge', leaseMs: 2000 })`,
+    )
     await third.arrived
     await until(tab, 'gone', `view.sync.synced?.seq === view.head.seq`)
     const synced = await tab.evaluate<number>(`rig.view('gone').then((view) => view.head.seq)`)
@@ -30,13 +32,16 @@ describe('an owner that is gone, with the policy `edge`', () => {
     const there = await phone.open()
     expect(await resultOf(there, 'gone')).toBe(8)
     const atEdge = await entriesOf(there, 'gone')
-    expect(ofKind(atEdge, 'claim').map(({ owner, body }) => [owner, body.reason])).toEqual([['edge', 'expired']])
+    expect(ofKind(atEdge, 'claim').map(({ owner, body }) => [owner, body.reason])).toEqual([
+      ['edge', 'expired'],
+    ])
 
     laptop.network.mend()
     tab = await laptop.open()
     expect(await resultOf(tab, 'gone')).toBe(8)
     expect(await entriesOf(tab, 'gone')).toEqual(atEdge)
-    const [tail] = await tab.evaluate<readonly { reason: string; lines: readonly string[] }[]>(`rig.setAside('gone')`)
+    const [tail] =
+      await tab.evaluate<readonly { reason: string; lines: readonly string[] }[]>(`rig.setAside('gone')`)
     const kept = tail?.lines.map((line) => JSON.parse(line) as { seq: number; body: { path: string } })
     expect(kept?.map(({ seq, body }) => [seq, body.path]).slice(0, 3)).toEqual([
       [synced + 1, '0/step-3'],

@@ -41,7 +41,12 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
   const persistTo = await mkdtemp(join(tmpdir(), 'waystone-edge-'))
   const port = await freePort()
   const begin = (): Promise<EdgeProcess> =>
-    startEdge({ persistTo, port, config: join(app, 'wrangler.toml'), vars: { TOKEN: token, ORIGINS: page.url } })
+    startEdge({
+      persistTo,
+      port,
+      config: join(app, 'wrangler.toml'),
+      vars: { TOKEN: token, ORIGINS: page.url },
+    })
   let edge = options.edge === false ? undefined : await begin()
   const devices: Device[] = []
 
@@ -93,6 +98,7 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
 
 async function servePage(): Promise<StaticServer> {
   const scripts = await bundle([join(app, 'page.ts'), join(app, 'agent.worker.ts')])
-  const html = '<!doctype html><meta charset="utf-8"><title>Waystone</title><script type="module" src="/page.js"></script>'
+  const html =
+    '<!doctype html><meta charset="utf-8"><title>Waystone</title><script type="module" src="/page.js"></script>'
   return serveStatic({ ...scripts, 'index.html': html })
 }

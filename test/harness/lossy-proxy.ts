@@ -29,7 +29,10 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
     number += 1
     const fate = fateOf(number, { method: request.method ?? '', path: request.url ?? '' })
     if (fate === 'lose request') return void request.socket.destroy()
-    const onward = forward(new URL(request.url ?? '/', target()), { method: request.method, headers: request.headers })
+    const onward = forward(new URL(request.url ?? '/', target()), {
+      method: request.method,
+      headers: request.headers,
+    })
     onward.on('response', (answer) => {
       if (fate === 'lose answer' || isCut) {
         answer.resume()
@@ -48,7 +51,8 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
     const { hostname, port } = new URL(target())
     const onward: Socket = connect(Number(port), hostname, () => {
       const lines = [`${request.method ?? 'GET'} ${request.url ?? '/'} HTTP/1.1`]
-      for (let at = 0; at < request.rawHeaders.length; at += 2) lines.push(`${String(request.rawHeaders[at])}: ${String(request.rawHeaders[at + 1])}`)
+      for (let at = 0; at < request.rawHeaders.length; at += 2)
+        lines.push(`${String(request.rawHeaders[at])}: ${String(request.rawHeaders[at + 1])}`)
       onward.write(`${lines.join('\r\n')}\r\n\r\n`)
       onward.write(head)
       onward.pipe(socket)

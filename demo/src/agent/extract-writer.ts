@@ -2,7 +2,7 @@ import { composeBrief } from './compose-brief.ts'
 import type { Writer } from './types.ts'
 
 /** About as fast as people read along. */
-const wordMs = 30
+const wordMs = 25
 
 /**
  * A writer that needs no model: it quotes the passages. Its text follows from the request alone, so after a crash it goes
@@ -14,7 +14,7 @@ export function extractWriter(wait: (ms: number) => Promise<void> = sleep): Writ
     continues: (request, text) => composeBrief(request).startsWith(text),
     async *write(request, { signal, from }) {
       const rest = composeBrief(request).slice(from.length)
-      for (const word of rest.match(/\s*\S+\s*/g) ?? []) {
+      for (const word of rest.match(/\s*\S+\s*|\s+/g) ?? []) {
         await wait(wordMs)
         signal.throwIfAborted()
         yield word

@@ -35,18 +35,16 @@ export function rankPassages(
   index.addAll(passages)
   // A remark is about what the draft lacks: its words weigh more than those of the question.
   const queries = [about.question, about.remark, about.remark].filter((query) => query.trim() !== '')
-  const asked = new Set(
-    queries.flatMap((query) => query.split(/[^\p{L}\p{N}]+/u)).flatMap((word) => termOf(word) ?? []),
-  )
-  const found = index
-    .search({ combineWith: 'OR', queries })
+  const found = index.search({ combineWith: 'OR', queries })
+  const remarked = new Set(about.remark.split(/[^\p{L}\p{N}]+/u).flatMap((word) => termOf(word) ?? []))
+  const weigh = (terms: Iterable<string>): number =>
+    [...new Set(terms)].reduce((sum, term) => sum + (remarked.has(term) ? 3 : 1), 0)
+  const all = weigh(found.flatMap(({ queryTerms }) => queryTerms))
+  const ranked = found
     // A passage with more of the words fits better than one that repeats a single one.
-    .map(({ id, score, queryTerms }) => ({
-      id: String(id),
-      score: score * (new Set(queryTerms).size / Math.max(1, asked.size)),
-    }))
+    .map(({ id, score, queryTerms }) => ({ id: String(id), score: (score * weigh(queryTerms)) / all }))
     .sort((a, b) => b.score - a.score)
-  return choose(found, passages, wishesIn(about.remark).quotations)
+  return choose(ranked, passages, wishesIn(about.remark).quotations)
 }
 
 function fieldsOf({ id, title, heading, text }: Passage): Readonly<Record<string, string>> {

@@ -8,6 +8,9 @@ import { page, type DefaultSource } from './state.ts'
 import { loadTitles } from './titles.ts'
 import { settingsName } from './worker-settings.ts'
 
+/** How often an edge that is out of reach is looked for. */
+const edgeAgainMs = 5_000
+
 /** Opens what the page shows: the runs of this browser, the edge, the default sources. */
 export async function openPage(): Promise<void> {
   const { run, token } = readAddress()
@@ -71,6 +74,10 @@ function watchNetwork(): void {
   }
   addEventListener('online', look)
   addEventListener('offline', look)
+  setInterval(() => {
+    const { edge, online } = page.get()
+    if (edge === 'away' && online) void lookAtEdge()
+  }, edgeAgainMs)
 }
 
 async function loadSources(): Promise<void> {

@@ -98,9 +98,9 @@ function rowOf(entry: Entry, place: Place): Row | undefined {
         { ms: entry.body.ms, detail: howKnown(entry.body.how) },
       )
     case 'ask':
-      return row(`${pathName(entry.body.path)}?`, 'ask', { detail: 'asked' })
+      return row(pathName(entry.body.path), 'ask', { detail: 'asked' })
     case 'answer':
-      return row(`${pathName(entry.body.path)}!`, 'ask', { detail: answerWords(entry.body.answer) })
+      return row(pathName(entry.body.path), 'ask', { detail: answerWords(entry.body.answer) })
     case 'commit':
       return row(`Turn ${String(entry.body.turn + 1)} committed`, 'commit', {
         detail: entry.body.next.type === 'done' ? 'the run is done' : undefined,

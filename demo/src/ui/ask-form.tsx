@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import type { Source } from '../agent/types.ts'
 import { ask } from '../page/actions.ts'
 import { page } from '../page/state.ts'
@@ -21,7 +21,9 @@ export function AskForm(): JSX.Element {
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set())
   const defaults = useStore(page, ({ sources }) => sources)
   const ready = useStore(page, ({ way }) => way !== undefined)
-  const busy = useStore(page, ({ busy: name }) => name === 'start')
+  const starting = useStore(page, ({ busy }) => busy === 'start')
+  /** A question asked before the page was ready: it is asked when it is. */
+  const [wanted, setWanted] = useState<string>()
   const anyRuns = useStore(page, ({ runs }) => runs.length > 0)
 
   const chosen: readonly Source[] = [
@@ -30,10 +32,17 @@ export function AskForm(): JSX.Element {
       .map(({ url, title }) => ({ kind: 'url' as const, url, title })),
     ...added,
   ]
+  const canStart = ready && chosen.length > 0
+  const busy = starting || wanted !== undefined
   const start = async (text: string): Promise<void> => {
-    if (text.trim() === '' || chosen.length === 0 || !ready) return
+    if (text.trim() === '') return
+    if (!canStart) return setWanted(text)
+    setWanted(undefined)
     if (await ask(text.trim(), chosen)) setQuestion('')
   }
+  useEffect(() => {
+    if (wanted !== undefined && canStart) void start(wanted)
+  }, [wanted, canStart])
   const onKey = (event: KeyboardEvent): void => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
@@ -66,7 +75,7 @@ export function AskForm(): JSX.Element {
         type="submit"
         class="primary wide"
         data-test="ask-start"
-        disabled={!ready || busy || question.trim() === '' || chosen.length === 0}
+        disabled={busy || question.trim() === ''}
       >
         {busy ? 'Starting' : 'Ask'}
       </button>
@@ -79,7 +88,7 @@ export function AskForm(): JSX.Element {
                 type="button"
                 class="example"
                 data-test="example"
-                disabled={!ready || busy}
+                disabled={busy}
                 onClick={() => void start(example)}
               >
                 {example}

@@ -12,7 +12,14 @@ function icon(drawing: ComponentChildren): () => JSX.Element {
 export const CloudIcon = icon(<path d="M6 15h8.5a3.2 3.2 0 0 0 .4-6.4A5 5 0 0 0 5.3 9.2 3 3 0 0 0 6 15Z" />)
 export const LaptopIcon = icon(<path d="M4.5 4.5h11v8h-11zM2.5 15.5h15" />)
 export const PhoneIcon = icon(<path d="M6.5 2.5h7v15h-7zM9 15h2" />)
-export const ForkIcon = icon(<path d="M6 3v14M6 11c5 0 8-1.5 8-5.5M14 5.5 11.5 8M14 5.5 16.5 8" />)
+export const ForkIcon = icon(
+  <>
+    <circle cx="5.5" cy="4.5" r="2" />
+    <circle cx="5.5" cy="15.5" r="2" />
+    <circle cx="14.5" cy="6.5" r="2" />
+    <path d="M5.5 6.5v7M14.5 8.5c0 3.5-9 1.5-9 5" />
+  </>,
+)
 export const BoltIcon = icon(<path d="M11 2.5 4.5 11.5H9L8.5 17.5 15.5 8.5H11z" />)
 export const ReloadIcon = icon(<path d="M15.5 6.5A6.5 6.5 0 1 0 16.5 11M16 3v4h-4" />)
 export const SunIcon = icon(

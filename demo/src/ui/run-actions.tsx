@@ -8,7 +8,7 @@ import { BoltIcon, CloudIcon, LaptopIcon, PhoneIcon, ReloadIcon } from './icons.
 /** What can be done with a run: move it, try to break it, take it along. */
 export function RunActions({ view }: { readonly view: AskView }): JSX.Element {
   const device = useStore(page, ({ way }) => way?.device ?? '')
-  const edge = useStore(page, (state) => state.edge)
+  const edge = useStore(page, (state) => (state.online ? state.edge : 'away'))
   const busy = useStore(page, (state) => state.busy)
   const here = ownerName(view, device) === 'This browser'
   const over = ['done', 'failed', 'cancelled'].includes(view.status)
@@ -20,7 +20,7 @@ export function RunActions({ view }: { readonly view: AskView }): JSX.Element {
           type="button"
           class="accent"
           data-test="move-edge"
-          disabled={over || moving || edge === 'none' || edge === 'refused'}
+          disabled={over || moving || edge !== 'ready'}
           title={
             edge === 'none'
               ? 'This browser has no edge'

@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useRef } from 'preact/hooks'
 import { page, type AskView, type Measured } from '../page/state.ts'
 import { useStore } from '../page/store.ts'
 import { stagesOf } from '../page/stages.ts'
@@ -41,11 +42,12 @@ function OwnerBadge({ view, device }: { readonly view: AskView; readonly device:
   const name = ownerName(view, device)
   const look = { 'The edge': 'edge', 'This browser': 'here', 'Another device': 'other' }[name]
   const Icon = { 'The edge': CloudIcon, 'This browser': LaptopIcon, 'Another device': PhoneIcon }[name]
+  const first = useRef(view.epoch)
   const more = `Epoch ${String(view.epoch)}: how often the owner changed. Term ${String(view.term)}: how often an owner opened it.`
   return (
     <span
       key={look}
-      class={`owner place-${look}`}
+      class={`owner place-${look}${view.epoch === first.current ? '' : ' flips'}`}
       data-test="owner"
       data-place={look}
       data-epoch={view.epoch}

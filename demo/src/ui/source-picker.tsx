@@ -59,7 +59,9 @@ export function SourcePicker({ defaults, added, left, onAdded, onLeft }: SourceP
       <summary>
         <DocumentIcon />
         {count === 1 ? '1 source' : `${String(count)} sources`} to read
-        <span class="hint">drop files here, or open to change</span>
+        <span class="hint">
+          <span class="drop-hint">drop files here, or </span>open to change
+        </span>
       </summary>
       <ul class="source-list">
         {defaults.map(({ url, title, bytes }) => (

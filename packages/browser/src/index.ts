@@ -2,3 +2,5 @@ export { openWaystone, type Waystone, type WaystoneOptions } from './open-waysto
 export { edgeClient } from './remote/edge-client.ts'
 export type { EdgeOptions } from './remote/edge-http.ts'
 export { serveAgents } from './worker/serve-agents.ts'
+export { openIndexedDb, type BrowserStorage } from './store/open-indexed-db.ts'
+export { storageFor } from './store/storage-for.ts'

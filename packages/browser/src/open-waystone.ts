@@ -38,7 +38,11 @@ export interface Waystone {
   /** `memory` when the browser refused storage: runs last as long as the page then, unless they are synced. */
   readonly storage: 'indexeddb' | 'memory'
   /** Starts a run, once for each id. The start is durable when this resolves. */
-  start<A extends AnyAgent>(agent: A, input: InputOf<A>, options?: Omit<StartOptions, 'generated'>): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
+  start<A extends AnyAgent>(
+    agent: A,
+    input: InputOf<A>,
+    options?: Omit<StartOptions, 'generated'>,
+  ): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
   /** Opens a run to show and steer it, also one that is only at the edge. Rejects with `run_unknown`. */
   open<A extends AnyAgent = AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
   /** The runs that this browser knows. */
@@ -123,7 +127,10 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
 
 async function hostOf(name: string, { agents, worker, edge }: WaystoneOptions): Promise<Opened> {
   if ((agents === undefined) === (worker === undefined)) {
-    throw new WaystoneError('input_refused', 'pass either `agents`, to host them in this page, or `worker`, whose file serves them')
+    throw new WaystoneError(
+      'input_refused',
+      'pass either `agents`, to host them in this page, or `worker`, whose file serves them',
+    )
   }
   const config = { name, ...(edge ? { edgeUrl: new URL(edge.url, location.href).href } : {}) }
   if (worker) {
@@ -137,7 +144,15 @@ async function hostOf(name: string, { agents, worker, edge }: WaystoneOptions): 
       terminate: () => runtime.terminate(),
     }
   }
-  const { runtime, storage } = await openHost({ ...config, agents: agents ?? [], place: 'page', ...(edge?.token ? { token: edge.token } : {}) })
-  const noWorker = (): Promise<never> => Promise.reject(new WaystoneError('input_refused', 'the agents are hosted in this page: there is no worker to restart'))
+  const { runtime, storage } = await openHost({
+    ...config,
+    agents: agents ?? [],
+    place: 'page',
+    ...(edge?.token ? { token: edge.token } : {}),
+  })
+  const noWorker = (): Promise<never> =>
+    Promise.reject(
+      new WaystoneError('input_refused', 'the agents are hosted in this page: there is no worker to restart'),
+    )
   return { api: runtime, storage, restart: noWorker, terminate: () => undefined }
 }

@@ -18,7 +18,8 @@ export const edgeOwner = 'edge' as OwnerId
 
 /** Checks a run id. Throws `input_refused`. */
 export function parseRunId(value: unknown): RunId {
-  if (typeof value === 'string' && idPattern.test(value) && value !== '.' && value !== '..') return value as RunId
+  if (typeof value === 'string' && idPattern.test(value) && value !== '.' && value !== '..')
+    return value as RunId
   throw new WaystoneError(
     'input_refused',
     `a run id is 1 to 100 characters of A-Z a-z 0-9 . _ ~ -; found ${JSON.stringify(value)}`,
@@ -37,7 +38,10 @@ export function parseOwnerId(value: unknown): OwnerId {
 /** Checks a digest. Throws `input_refused`. */
 export function parseDigest(value: unknown): Digest {
   if (typeof value === 'string' && digestPattern.test(value)) return value as Digest
-  throw new WaystoneError('input_refused', `a digest is 64 lowercase hex digits; found ${JSON.stringify(value)}`)
+  throw new WaystoneError(
+    'input_refused',
+    `a digest is 64 lowercase hex digits; found ${JSON.stringify(value)}`,
+  )
 }
 
 /** Makes ids from random bytes; the bytes come from outside because core knows no platform. */

@@ -9,7 +9,16 @@ export {
   type ErrorOptions,
   type WireError,
 } from './errors.ts'
-export { edgeOwner, newId, parseDigest, parseOwnerId, parseRunId, type Digest, type OwnerId, type RunId } from './ids.ts'
+export {
+  edgeOwner,
+  newId,
+  parseDigest,
+  parseOwnerId,
+  parseRunId,
+  type Digest,
+  type OwnerId,
+  type RunId,
+} from './ids.ts'
 export type { Json } from './json.ts'
 export { limits } from './limits.ts'
 
@@ -24,18 +33,47 @@ export type { Channel } from './ports/channel.ts'
 export type { Clock, Random } from './ports/clock.ts'
 export type { Decision, Inbox, InboxContent, InboxItem, InboxPut } from './ports/inbox.ts'
 export type { Locks } from './ports/locks.ts'
-export type { Append, Appended, Head, LogStore, Place, RunStatus, RunSummary, SetAside } from './ports/log-store.ts'
+export type {
+  Append,
+  Appended,
+  Head,
+  LogStore,
+  Place,
+  RunStatus,
+  RunSummary,
+  SetAside,
+} from './ports/log-store.ts'
 export type { Claim, Follow, FollowOptions, Pulled, Pushed, Remote } from './ports/remote.ts'
 export type { Streams, StreamText } from './ports/streams.ts'
 export type { Live, LiveCall, SyncState, Wait, WatchEvent } from './ports/watch.ts'
 
 export type { Bodies, EntryDraft, EntryKind, Next, Outcome, PauseReason } from './log/bodies.ts'
-export { entryFormat, parseLine, sealEntry, verifyChain, type Entry, type Position, type Sealed, type StoredEntry } from './log/entry.ts'
+export {
+  entryFormat,
+  parseLine,
+  sealEntry,
+  verifyChain,
+  type Entry,
+  type Position,
+  type Sealed,
+  type StoredEntry,
+} from './log/entry.ts'
 export { foldEntry, isEnded, summaryOf, type Fold, type Pause, type TurnRecord } from './log/fold.ts'
 export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
 export { RunLog, type Appending, type LogPorts } from './log/run-log.ts'
 
-export { claimJson, frameOf, headers, headText, joinLines, parseClaim, parseFrame, parseHead, parseInboxItem, splitLines } from './sync/wire.ts'
+export {
+  claimJson,
+  frameOf,
+  headers,
+  headText,
+  joinLines,
+  parseClaim,
+  parseFrame,
+  parseHead,
+  parseInboxItem,
+  splitLines,
+} from './sync/wire.ts'
 
 export {
   defineAgent,

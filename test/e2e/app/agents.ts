@@ -8,7 +8,11 @@ interface Receipt {
 }
 
 /** Has an effect at the outside server, which counts it by its key. */
-async function effect(server: string, name: string, tools: Pick<StepTools, 'idempotencyKey' | 'signal'>): Promise<Receipt> {
+async function effect(
+  server: string,
+  name: string,
+  tools: Pick<StepTools, 'idempotencyKey' | 'signal'>,
+): Promise<Receipt> {
   const response = await fetch(`${server}/effect/${name}`, {
     method: 'POST',
     headers: { 'idempotency-key': tools.idempotencyKey },
@@ -18,7 +22,10 @@ async function effect(server: string, name: string, tools: Pick<StepTools, 'idem
   return (await response.json()) as Receipt
 }
 
-async function lookUp(server: string, key: string): Promise<{ done: true; value: Receipt } | { done: false }> {
+async function lookUp(
+  server: string,
+  key: string,
+): Promise<{ done: true; value: Receipt } | { done: false }> {
   const response = await fetch(`${server}/effect/any?key=${key}`)
   const found = (await response.json()) as { done: boolean; result: Receipt }
   return found.done ? { done: true, value: found.result } : { done: false }
@@ -46,8 +53,10 @@ export const journey = defineAgent({
       }
       return out.text
     })
-    const paid = await ctx.once('pay', { timeout: '1s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) }, (tools) =>
-      effect(server, `${String(ctx.turn)}-pay`, tools),
+    const paid = await ctx.once(
+      'pay',
+      { timeout: '1s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) },
+      (tools) => effect(server, `${String(ctx.turn)}-pay`, tools),
     )
     state.receipts.push(...[one, ...both.left, ...both.right, paid].map(({ key }) => key))
     state.text = text
@@ -59,7 +68,11 @@ export const journey = defineAgent({
 export const branches = defineAgent({
   name: 'branches',
   version: 1,
-  initial: (input: { server: string; rounds: number; bytes: number }) => ({ ...input, sizes: [] as number[], places: [] as string[] }),
+  initial: (input: { server: string; rounds: number; bytes: number }) => ({
+    ...input,
+    sizes: [] as number[],
+    places: [] as string[],
+  }),
   async turn(ctx, state) {
     const { server, bytes, rounds } = state
     const name = `round-${String(ctx.turn)}`
@@ -69,7 +82,12 @@ export const branches = defineAgent({
           await effect(server, `${name}-quick`, tools)
           return 'x'.repeat(bytes)
         }),
-      slow: (c) => c.step('get', { attempts: 5, backoff: 50 }, async (tools) => (await effect(server, `${name}-slow`, tools)).number),
+      slow: (c) =>
+        c.step(
+          'get',
+          { attempts: 5, backoff: 50 },
+          async (tools) => (await effect(server, `${name}-slow`, tools)).number,
+        ),
     })
     state.sizes.push(both.quick.length)
     return ctx.turn + 1 < rounds ? next() : done(state.sizes.length)
@@ -84,8 +102,10 @@ export const asker = defineAgent({
   async turn(ctx, state) {
     const { server } = state
     const answer = await ctx.ask<string>('colour', { question: 'Which colour?' })
-    const paid = await ctx.once('pay', { timeout: '2s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) }, (tools) =>
-      effect(server, 'asker-pay', tools),
+    const paid = await ctx.once(
+      'pay',
+      { timeout: '2s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) },
+      (tools) => effect(server, 'asker-pay', tools),
     )
     if (answer.status === 'answered') {
       state.answer = answer.value
@@ -103,7 +123,9 @@ export const walker = defineAgent({
   async turn(ctx, state) {
     const { server, steps } = state
     for (let number = 0; number < steps; number += 1) {
-      await ctx.step(`step-${String(number)}`, { attempts: 20, backoff: 20 }, (tools) => effect(server, `walk-${String(number)}`, tools))
+      await ctx.step(`step-${String(number)}`, { attempts: 20, backoff: 20 }, (tools) =>
+        effect(server, `walk-${String(number)}`, tools),
+      )
     }
     state.done = steps
     return done(steps)
@@ -119,7 +141,11 @@ export const offline = defineAgent({
     const { server } = state
     const numbers = [await ctx.step('a', () => 1), await ctx.step('b', () => 2), await ctx.step('c', () => 3)]
     state.numbers.push(...numbers)
-    await ctx.once('publish', { timeout: '2s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) }, (tools) => effect(server, 'publish', tools))
+    await ctx.once(
+      'publish',
+      { timeout: '2s', verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) },
+      (tools) => effect(server, 'publish', tools),
+    )
     return done(numbers.length)
   },
 })

@@ -40,7 +40,9 @@ class Rig {
   }
 
   async entries(id: string): Promise<unknown> {
-    return (await this.run(id)).entries().map(({ seq, kind, owner, epoch, term, time, body }) => ({ seq, kind, owner, epoch, term, time, body }))
+    return (await this.run(id))
+      .entries()
+      .map(({ seq, kind, owner, epoch, term, time, body }) => ({ seq, kind, owner, epoch, term, time, body }))
   }
 
   /** Carries out something and tells its error as data. */
@@ -67,7 +69,10 @@ class Rig {
 
   async setAside(id: string): Promise<unknown> {
     const tails = await (await this.run(id)).setAside()
-    return tails.map(({ lines, ...rest }) => ({ ...rest, lines: lines.map((line) => new TextDecoder().decode(line)) }))
+    return tails.map(({ lines, ...rest }) => ({
+      ...rest,
+      lines: lines.map((line) => new TextDecoder().decode(line)),
+    }))
   }
 
   async runs(): Promise<unknown> {

@@ -89,5 +89,9 @@ function askedLocks(name: string): Locks {
 }
 
 function givenUp(lock: string, cause?: unknown): WaystoneError {
-  return new WaystoneError('cancelled', `waiting for lock "${lock}" was given up`, cause === undefined ? {} : { cause })
+  return new WaystoneError(
+    'cancelled',
+    `waiting for lock "${lock}" was given up`,
+    cause === undefined ? {} : { cause },
+  )
 }

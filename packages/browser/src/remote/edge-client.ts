@@ -88,8 +88,16 @@ async function itemsOf(response: Response): Promise<readonly ReturnType<typeof p
   return Array.isArray(items) ? items.map(parseInboxItem) : []
 }
 
-function post(body: unknown, timeoutMs = 15_000): { method: 'POST'; body: string; headers: Record<string, string>; timeoutMs: number } {
-  return { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' }, timeoutMs }
+function post(
+  body: unknown,
+  timeoutMs = 15_000,
+): { method: 'POST'; body: string; headers: Record<string, string>; timeoutMs: number } {
+  return {
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json' },
+    timeoutMs,
+  }
 }
 
 async function json(response: Response): Promise<unknown> {
@@ -97,7 +105,10 @@ async function json(response: Response): Promise<unknown> {
     return JSON.parse(new TextDecoder().decode(await bytesOf(response)))
   } catch (cause) {
     if (cause instanceof WaystoneError) throw cause
-    throw new WaystoneError('unreachable', 'an answer of the edge was not JSON', { cause, actions: ['retry'] })
+    throw new WaystoneError('unreachable', 'an answer of the edge was not JSON', {
+      cause,
+      actions: ['retry'],
+    })
   }
 }
 
@@ -110,8 +121,14 @@ function parsePushed(value: unknown): Pushed {
     const head = parseHead(field(value, 'head'))
     if (head) return { ok: true, head }
   }
-  if (field(value, 'code') === 'head_moved') return { ok: false, code: 'head_moved', head: parseHead(field(value, 'head')) }
+  if (field(value, 'code') === 'head_moved')
+    return { ok: false, code: 'head_moved', head: parseHead(field(value, 'head')) }
   const hashes = field(value, 'hashes')
-  if (field(value, 'code') === 'blob_missing' && Array.isArray(hashes)) return { ok: false, code: 'blob_missing', hashes: hashes.map(String) }
-  throw new WaystoneError('unreachable', 'the edge answered a push with something this Waystone does not know: update it here', { actions: ['reload'] })
+  if (field(value, 'code') === 'blob_missing' && Array.isArray(hashes))
+    return { ok: false, code: 'blob_missing', hashes: hashes.map(String) }
+  throw new WaystoneError(
+    'unreachable',
+    'the edge answered a push with something this Waystone does not know: update it here',
+    { actions: ['reload'] },
+  )
 }

@@ -41,7 +41,10 @@ export function edgeHttp({ url, token }: EdgeOptions, device: string): AskEdge {
     try {
       response = await fetch(new URL(path, url), init)
     } catch (cause) {
-      throw new WaystoneError('unreachable', `the edge at ${url} did not answer`, { cause, actions: ['retry'] })
+      throw new WaystoneError('unreachable', `the edge at ${url} did not answer`, {
+        cause,
+        actions: ['retry'],
+      })
     }
     if (response.ok) return response
     throw await errorOf(response, url)
@@ -51,7 +54,8 @@ export function edgeHttp({ url, token }: EdgeOptions, device: string): AskEdge {
 /** The bytes of an answer. An answer that breaks off is no answer: `unreachable`. */
 export async function bytesOf(response: Response): Promise<Uint8Array> {
   const length = Number(response.headers.get('content-length') ?? 0)
-  if (length > limits.blobBytesMax) throw new WaystoneError('too_large', `the edge sent ${String(length)} bytes, more than the limit`)
+  if (length > limits.blobBytesMax)
+    throw new WaystoneError('too_large', `the edge sent ${String(length)} bytes, more than the limit`)
   try {
     return new Uint8Array(await response.arrayBuffer())
   } catch (cause) {
@@ -63,5 +67,9 @@ async function errorOf(response: Response, url: string): Promise<WaystoneError> 
   const body: unknown = await response.json().catch(() => undefined)
   if (typeof body === 'object' && body !== null && 'code' in body) return fromWire(body)
   // Without one of our errors in it the answer came from something in between.
-  return new WaystoneError('unreachable', `the edge at ${url} answered ${String(response.status)} without a reason`, { actions: ['retry'] })
+  return new WaystoneError(
+    'unreachable',
+    `the edge at ${url} answered ${String(response.status)} without a reason`,
+    { actions: ['retry'] },
+  )
 }

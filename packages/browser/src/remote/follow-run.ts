@@ -1,4 +1,12 @@
-import { frameOf, limits, parseFrame, type Follow, type FollowOptions, type Remote, type RunId } from '@waystone/core'
+import {
+  frameOf,
+  limits,
+  parseFrame,
+  type Follow,
+  type FollowOptions,
+  type Remote,
+  type RunId,
+} from '@waystone/core'
 import type { EdgeOptions } from './edge-http.ts'
 
 interface FollowRun extends FollowOptions {
@@ -100,7 +108,8 @@ export function followRun(options: FollowRun): Follow {
       if (socket?.readyState !== WebSocket.OPEN) return
       const frame = frameOf(event)
       // A reader that does not keep up loses live text, never entries: those it pulls.
-      if (frame.length <= limits.frameCharsMax && socket.bufferedAmount < limits.frameCharsMax) socket.send(frame)
+      if (frame.length <= limits.frameCharsMax && socket.bufferedAmount < limits.frameCharsMax)
+        socket.send(frame)
     },
     close() {
       closed.abort()
@@ -112,5 +121,8 @@ export function followRun(options: FollowRun): Follow {
 }
 
 function toBase64Url(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+  return btoa(String.fromCharCode(...new TextEncoder().encode(text)))
+    .replaceAll('+', '-')
+    .replaceAll('/', '_')
+    .replaceAll('=', '')
 }

@@ -6,7 +6,8 @@ import { transferHandlers, type TransferHandler } from 'comlink'
  * on both sides; calling it again is harmless.
  */
 export function installErrorTransfer(): void {
-  const original = transferHandlers.get('throw') as TransferHandler<{ readonly value: unknown }, unknown> | undefined
+  const original = transferHandlers.get('throw') as
+    TransferHandler<{ readonly value: unknown }, unknown> | undefined
   if (original === undefined || installed in original) return
   const handler: TransferHandler<{ readonly value: unknown }, unknown> & { [installed]: true } = {
     [installed]: true,

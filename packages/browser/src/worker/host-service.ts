@@ -9,7 +9,10 @@ export interface HostConfig {
 /** What a worker offers to its page. */
 export interface HostService {
   /** Opens the host, once. `token` is a proxy of the page's function. */
-  open(config: HostConfig, token?: () => Promise<string>): Promise<{ readonly storage: 'indexeddb' | 'memory' }>
+  open(
+    config: HostConfig,
+    token?: () => Promise<string>,
+  ): Promise<{ readonly storage: 'indexeddb' | 'memory' }>
   readonly api: RuntimeApi
 }
 

@@ -8,7 +8,9 @@ import { storageFor } from '../store/storage-for.ts'
 import type { HostOptions } from './host-service.ts'
 
 /** Opens the runs of this browser, in a worker or in the page, and goes on with those that were interrupted. */
-export async function openHost(options: HostOptions): Promise<{ readonly runtime: Runtime; readonly storage: 'indexeddb' | 'memory' }> {
+export async function openHost(
+  options: HostOptions,
+): Promise<{ readonly runtime: Runtime; readonly storage: 'indexeddb' | 'memory' }> {
   const { name, agents, place, edgeUrl, token } = options
   const { storage, log, blobs, inbox, streams, device } = await storageFor(name)
   const me = await device()

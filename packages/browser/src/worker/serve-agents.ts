@@ -17,8 +17,14 @@ export function serveAgents({ agents }: { readonly agents: readonly AnyAgent[] }
   let api: RuntimeApi | undefined
   const service: HostService = {
     async open(config, token) {
-      if (api) throw new WaystoneError('input_refused', 'this worker was opened already: one page, one worker')
-      const { runtime, storage } = await openHost({ ...config, agents, place: 'browser', ...(token ? { token: () => token() } : {}) })
+      if (api)
+        throw new WaystoneError('input_refused', 'this worker was opened already: one page, one worker')
+      const { runtime, storage } = await openHost({
+        ...config,
+        agents,
+        place: 'browser',
+        ...(token ? { token: () => token() } : {}),
+      })
       api = proxy(runtime)
       return { storage }
     },

@@ -20,9 +20,16 @@ interface Hosted {
 }
 
 /** Starts a worker that calls `serveAgents` and speaks to it. Rejects with `closed` when it cannot be started. */
-export async function workerRuntime(create: () => Worker, config: HostConfig, token?: () => string | Promise<string>): Promise<WorkerRuntime> {
+export async function workerRuntime(
+  create: () => Worker,
+  config: HostConfig,
+  token?: () => string | Promise<string>,
+): Promise<WorkerRuntime> {
   installErrorTransfer()
-  const watches = new Map<number, { readonly run: RunId | undefined; readonly listener: (event: WatchEvent) => void; inner: number }>()
+  const watches = new Map<
+    number,
+    { readonly run: RunId | undefined; readonly listener: (event: WatchEvent) => void; inner: number }
+  >()
   let count = 0
   let closed = false
   let storage: 'indexeddb' | 'memory' = 'indexeddb'
@@ -33,7 +40,12 @@ export async function workerRuntime(create: () => Worker, config: HostConfig, to
     const ended = new Promise<never>((_, reject) => (end = reject))
     ended.catch(() => undefined)
     worker.addEventListener('error', ({ message }) => {
-      end(new WaystoneError('closed', `the worker of Waystone failed: ${message || 'its script could not be loaded'}`))
+      end(
+        new WaystoneError(
+          'closed',
+          `the worker of Waystone failed: ${message || 'its script could not be loaded'}`,
+        ),
+      )
     })
     const service = wrap<HostService>(worker)
     const opened = service.open(config, token ? proxy(async () => token()) : undefined)
@@ -58,7 +70,9 @@ export async function workerRuntime(create: () => Worker, config: HostConfig, to
   }
   const watch = async (run: RunId | undefined, listener: (event: WatchEvent) => void): Promise<number> => {
     const begin = (api: Comlinked<RuntimeApi>): Promise<number> =>
-      run === undefined ? api.watchRuns(proxy(() => listener({ type: 'inbox' }))) : api.watch(run, proxy(listener))
+      run === undefined
+        ? api.watchRuns(proxy(() => listener({ type: 'inbox' })))
+        : api.watch(run, proxy(listener))
     count += 1
     const mine = count
     watches.set(mine, { run, listener, inner: await call(begin) })

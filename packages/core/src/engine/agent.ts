@@ -90,7 +90,11 @@ export type InputOf<A> = A extends { readonly initial: (input: infer Input) => u
 /** The state of an agent. */
 export type StateOf<A> = A extends { readonly initial: (input: never) => infer State } ? State : never
 /** What a run of an agent ends with. */
-export type ResultOf<A> = A extends { readonly turn: (ctx: never, state: never) => Promise<TurnEnd<infer Result>> } ? Result : never
+export type ResultOf<A> = A extends {
+  readonly turn: (ctx: never, state: never) => Promise<TurnEnd<infer Result>>
+}
+  ? Result
+  : never
 
 /**
  * Defines an agent.
@@ -115,10 +119,16 @@ export function defineAgent<
 >(definition: AgentDefinition<Input, State, N, I, Result>): Agent<Input, State, N, I, Result> {
   const { name, version } = definition
   if (name.length === 0 || name.length > limits.nameCharsMax) {
-    throw new WaystoneError('input_refused', `an agent's name is 1 to ${String(limits.nameCharsMax)} characters, found ${String(name.length)}`)
+    throw new WaystoneError(
+      'input_refused',
+      `an agent's name is 1 to ${String(limits.nameCharsMax)} characters, found ${String(name.length)}`,
+    )
   }
   if (!Number.isSafeInteger(version) || version < 1) {
-    throw new WaystoneError('input_refused', `the version of agent ${name} is a whole number from 1 on, found ${String(version)}`)
+    throw new WaystoneError(
+      'input_refused',
+      `the version of agent ${name} is a whole number from 1 on, found ${String(version)}`,
+    )
   }
   const base = { config: null, needs: {} as N, inbox: {} as I, ...definition }
   const providing = (provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result> => ({

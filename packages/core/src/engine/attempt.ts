@@ -1,7 +1,7 @@
 import { fromWire, isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
-import type { EntryDraft, Outcome } from '../log/bodies.ts'
+import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { TurnRecord } from '../log/fold.ts'
 import type { InboxItem } from '../ports/inbox.ts'
@@ -9,30 +9,14 @@ import type { Live, Wait } from '../ports/watch.ts'
 import { decodeValue, type Value } from '../state/codec.ts'
 import { createDraft } from '../state/draft.ts'
 import type { AnyAgent, TurnEnd } from './agent.ts'
-import { effectsOff, type AttemptPorts, type OpenTurn } from './attempt-ports.ts'
+import { badEnd, describe, keyTaken, outcomeOf, tooManyCalls, type AttemptEnd } from './attempt-end.ts'
+import type { AttemptPorts, OpenTurn } from './attempt-ports.ts'
 import { familyOf, inputOf, isStart, pathOf, type Call } from './call.ts'
+import { Events } from './events.ts'
 import { makeCtx } from './scope.ts'
 
 /** The number of the replay rules, recorded in every turn. */
 export const replayRules = 1
-
-/** How an attempt at a turn ended. */
-export type AttemptEnd =
-  | { readonly type: 'returned'; readonly end: TurnEnd; readonly state: Value }
-  /** The turn threw; `drop` is the failed record the error came from, which a retry runs again. */
-  | { readonly type: 'threw'; readonly error: unknown; readonly drop: Digest | undefined }
-  /** An interrupt was delivered and the turn did not catch it: its state is kept. */
-  | { readonly type: 'interrupted'; readonly state: Value }
-  | { readonly type: 'diverged'; readonly path: string; readonly expected: string; readonly found: string }
-  | { readonly type: 'open'; readonly path: string }
-  | { readonly type: 'outside' }
-  /** Nothing runs, and a person has to decide about this effect. */
-  | { readonly type: 'unknown'; readonly path: string; readonly start: Digest; readonly key: string }
-  /** The host may not or cannot write any more. */
-  | { readonly type: 'lost'; readonly error: unknown }
-  | { readonly type: 'given up' }
-  /** Only when proving: every record was delivered, and nothing differed. */
-  | { readonly type: 'caught up' }
 
 /** What the turn's function did, and the call that was open then. */
 interface Returned {
@@ -59,8 +43,7 @@ export class Attempt {
   readonly #end: Promise<AttemptEnd>
   #resolveEnd: (end: AttemptEnd) => void = () => undefined
   readonly #taken = new Set<string>()
-  readonly #wakers = new Set<() => void>()
-  #events = 0
+  readonly #events: Events
   #at = 0
   #open = 0
   #scopes = 0
@@ -74,11 +57,17 @@ export class Attempt {
   #standing: Live['standing']
   #unknown: Extract<AttemptEnd, { type: 'unknown' }> | undefined
 
-  constructor(agent: AnyAgent, turn: OpenTurn, ports: AttemptPorts, options: { readonly prove?: boolean } = {}) {
+  constructor(
+    agent: AnyAgent,
+    turn: OpenTurn,
+    ports: AttemptPorts,
+    options: { readonly prove?: boolean } = {},
+  ) {
     this.agent = agent
     this.turn = turn
     this.ports = ports
     this.#prove = options.prove ?? false
+    this.#events = new Events(ports.clock)
     this.#queue = [...turn.records]
     this.#recorded = turn.records.length > 0
     this.#time = turn.began
@@ -128,8 +117,12 @@ export class Attempt {
     if (this.#over) return
     this.#over = true
     this.#resolveEnd(end)
-    this.#giveUp.abort(new WaystoneError('cancelled', `this attempt at turn ${String(this.turn.turn)} is over`, { run: this.turn.run }))
-    this.#wake()
+    this.#giveUp.abort(
+      new WaystoneError('cancelled', `this attempt at turn ${String(this.turn.turn)} is over`, {
+        run: this.turn.run,
+      }),
+    )
+    this.#events.end()
     this.ports.changed()
   }
 
@@ -139,9 +132,15 @@ export class Attempt {
     for (const entry of entries) {
       if (familyOf(entry as unknown as TurnRecord) === undefined && entry.kind !== 'interrupt') continue
       this.#recorded = true
-      this.#queue.push({ kind: entry.kind, body: entry.body, time: entry.time, digest: entry.digest, inert: false } as TurnRecord)
+      this.#queue.push({
+        kind: entry.kind,
+        body: entry.body,
+        time: entry.time,
+        digest: entry.digest,
+        inert: false,
+      } as TurnRecord)
     }
-    this.#event()
+    this.#events.happen()
   }
 
   /** Something outside changed (the inbox, the time, what this place provides): parked calls look again. */
@@ -164,7 +163,7 @@ export class Attempt {
       if (this.#over || running.length === 0) return
       const left = until - this.ports.clock.now()
       if (left <= 0 && !running.some(({ family }) => family === 'once')) return
-      await this.#nextEvent(Math.max(left, 50))
+      await this.#events.next(Math.max(left, 50))
     }
   }
 
@@ -178,7 +177,8 @@ export class Attempt {
   /** Stops the bodies that run, records what they gave, and then the interrupt, which the turn is told of. */
   async interrupt(item: InboxItem): Promise<void> {
     this.#holding = true
-    for (const call of this.#calls.values()) if (call.phase === 'running' && call.family !== 'once') call.abort?.()
+    for (const call of this.#calls.values())
+      if (call.phase === 'running' && call.family !== 'once') call.abort?.()
     await this.hold(limits.abortMsMax)
     await this.#guarded(() => this.record([{ kind: 'interrupt', body: { id: item.id, by: item.by } }]))
   }
@@ -187,15 +187,26 @@ export class Attempt {
   live(): Live {
     const calls = [...this.#calls.values()]
       .filter(({ phase }) => phase === 'running' || phase === 'parked')
-      .map(({ path, kind, since, wait, attempt }) => ({ path, kind, since, attempt, ...(wait ? { waits: wait } : {}) }))
-    const phase = !this.#live ? 'catching up' : calls.length > 0 && calls.every(({ waits }) => waits) ? 'waiting' : 'running'
+      .map(({ path, kind, since, wait, attempt }) => ({
+        path,
+        kind,
+        since,
+        attempt,
+        ...(wait ? { waits: wait } : {}),
+      }))
+    const phase = !this.#live
+      ? 'catching up'
+      : calls.length > 0 && calls.every(({ waits }) => waits)
+        ? 'waiting'
+        : 'running'
     return { phase, calls, ...(this.#standing ? { standing: this.#standing } : {}) }
   }
 
   /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
   waits(): readonly Wait[] | undefined {
     const open = [...this.#calls.values()].filter(({ phase }) => phase !== 'settled')
-    if (!this.#live || this.#over || this.#at < this.#queue.length || this.#returned || open.length === 0) return undefined
+    if (!this.#live || this.#over || this.#at < this.#queue.length || this.#returned || open.length === 0)
+      return undefined
     if (open.some(({ phase }) => phase !== 'parked')) return undefined
     return open.map(({ wait }) => wait as Wait)
   }
@@ -204,7 +215,7 @@ export class Attempt {
   call(spec: Pick<Call, 'path' | 'family' | 'kind' | 'input' | 'begin'>): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#over) return
-      this.#event()
+      this.#events.happen()
       if (this.#interrupted) return reject(this.#interruptedError(spec.path))
       if (this.#calls.has(spec.path)) return reject(keyTaken(spec.path))
       if (this.#calls.size >= limits.turnRecordsMax) return reject(tooManyCalls(this.turn.turn))
@@ -232,7 +243,7 @@ export class Attempt {
   /** Counts a scope whose branches are open. */
   scope(change: 1 | -1): void {
     this.#scopes += change
-    this.#event()
+    this.#events.happen()
   }
 
   /** A branch that returns with a call of its own open ends the attempt; its result never arrives. */
@@ -245,7 +256,10 @@ export class Attempt {
   }
 
   /** Stores records of this turn. A turn's first records come with the `turn` entry. */
-  async record(drafts: readonly EntryDraft[], options: { readonly strict?: boolean } = {}): Promise<readonly Entry[]> {
+  async record(
+    drafts: readonly EntryDraft[],
+    options: { readonly strict?: boolean } = {},
+  ): Promise<readonly Entry[]> {
     const { turn, config } = this.turn
     const opens: readonly EntryDraft[] = this.#recorded
       ? []
@@ -262,7 +276,9 @@ export class Attempt {
 
   /** The next message of a name that no call has taken; the caller records it. */
   takeMessage(name: string): Extract<InboxItem, { type: 'message' }> | undefined {
-    const item = this.ports.inbox().find((one) => one.type === 'message' && one.name === name && !this.#taken.has(one.id))
+    const item = this.ports
+      .inbox()
+      .find((one) => one.type === 'message' && one.name === name && !this.#taken.has(one.id))
     if (item?.type !== 'message') return undefined
     this.#taken.add(item.id)
     return item
@@ -274,7 +290,7 @@ export class Attempt {
     call.phase = 'parked'
     call.wait = wait
     call.poke = poke
-    this.#event()
+    this.#events.happen()
     this.ports.changed()
   }
 
@@ -328,16 +344,27 @@ export class Attempt {
         this.#at += 1
         this.#late.set(path, [...(this.#late.get(path) ?? []), record])
       } else if (this.#returned) {
-        this.#diverge(path, describe(record), this.#returned.error === undefined ? 'the turn returned' : `the turn threw ${String(this.#returned.error)}`)
+        this.#diverge(
+          path,
+          describe(record),
+          this.#returned.error === undefined
+            ? 'the turn returned'
+            : `the turn threw ${String(this.#returned.error)}`,
+        )
       } else {
         await this.#stand(describe(record))
       }
       return
     }
-    if (call.family !== familyOf(record)) return this.#diverge(path, describe(record), `${call.kind} "${path}"`)
+    if (call.family !== familyOf(record))
+      return this.#diverge(path, describe(record), `${call.kind} "${path}"`)
     const input = inputOf(record)
     if (input !== undefined && call.input !== undefined && input !== call.input) {
-      return this.#diverge(path, `${describe(record)} with input ${input.slice(0, 12)}`, `the same with input ${call.input.slice(0, 12)}`)
+      return this.#diverge(
+        path,
+        `${describe(record)} with input ${input.slice(0, 12)}`,
+        `the same with input ${call.input.slice(0, 12)}`,
+      )
     }
     this.#at += 1
     if (isStart(record)) {
@@ -356,7 +383,7 @@ export class Attempt {
     call.wait = undefined
     this.#open -= 1
     this.#time = Math.max(this.#time, record.time)
-    this.#event()
+    this.#events.happen()
     this.ports.changed()
     const outcome = outcomeOf(record)
     if ('value' in outcome) return call.resolve(decodeValue(outcome.value))
@@ -374,7 +401,7 @@ export class Attempt {
       this.#open -= 1
       call.reject(this.#interruptedError(call.path))
     }
-    this.#event()
+    this.#events.happen()
   }
 
   #goLive(): void {
@@ -403,12 +430,12 @@ export class Attempt {
     } catch (error) {
       this.finish({ type: 'lost', error })
     }
-    this.#event()
+    this.#events.happen()
   }
 
   #returns(returned: Returned): void {
     this.#returned = returned
-    this.#event()
+    this.#events.happen()
   }
 
   #finishTurn(returned: Returned): void {
@@ -453,17 +480,15 @@ export class Attempt {
   }
 
   #interruptedError(path: string): WaystoneError {
-    return new WaystoneError('interrupted', `turn ${String(this.turn.turn)} was interrupted`, { run: this.turn.run, path })
+    return new WaystoneError('interrupted', `turn ${String(this.turn.turn)} was interrupted`, {
+      run: this.turn.run,
+      path,
+    })
   }
 
-  /** Rule 2: three tasks in a row in which nothing happened on ctx. */
-  async #quiet(): Promise<void> {
-    let seen = this.#events
-    for (let tasks = 0; tasks < 3 && !this.#over && !this.#returned; ) {
-      await this.ports.clock.task()
-      tasks = seen === this.#events ? tasks + 1 : 0
-      seen = this.#events
-    }
+  /** Rule 2: the next delivery comes after three tasks in a row in which nothing happened on ctx. */
+  #quiet(): Promise<void> {
+    return this.#events.quiet(3, () => this.#returned !== undefined)
   }
 
   /** Live with nothing to deliver: waits for an event, and notices a turn that can never go on. */
@@ -471,90 +496,24 @@ export class Attempt {
     const open = [...this.#calls.values()].filter(({ phase }) => phase !== 'settled')
     if (open.length > 0) {
       if (this.#unknown && open.every(({ phase }) => phase === 'parked')) return this.finish(this.#unknown)
-      return void (await this.#nextEvent())
+      return void (await this.#events.next())
     }
     await this.#stand('a call on ctx, or the end of the turn', { type: 'outside' })
   }
 
   /** Rule 3: a presumed divergence is shown after `patience`, cleared by the next event, final after a minute. */
   async #stand(expected: string, verdict?: AttemptEnd): Promise<void> {
-    if (await this.#nextEvent(limits.patienceMs)) return
+    if (await this.#events.next(limits.patienceMs)) return
     const open = this.#firstOpen()
-    const found = open === undefined ? 'no call: the turn waits for something outside ctx' : `"${open}", which is still open`
+    const found =
+      open === undefined
+        ? 'no call: the turn waits for something outside ctx'
+        : `"${open}", which is still open`
     this.#standing = { expected, found }
     this.ports.changed()
-    const moved = await this.#nextEvent(limits.standingMsMax - limits.patienceMs)
+    const moved = await this.#events.next(limits.standingMsMax - limits.patienceMs)
     this.#standing = undefined
     this.ports.changed()
     if (!moved) this.finish(verdict ?? { type: 'diverged', path: expected, expected, found })
   }
-
-  #event(): void {
-    this.#events += 1
-    this.#wake()
-  }
-
-  #wake(): void {
-    const wakers = [...this.#wakers]
-    this.#wakers.clear()
-    for (const wake of wakers) wake()
-  }
-
-  /** True when an event came, false when `ms` were over first. */
-  async #nextEvent(ms?: number): Promise<boolean> {
-    const seen = this.#events
-    const stop = new AbortController()
-    const woken = new Promise<void>((resolve) => this.#wakers.add(resolve))
-    if (this.#over) return true
-    await (ms === undefined ? woken : Promise.race([woken, this.ports.clock.wait(ms, stop.signal)]))
-    stop.abort()
-    return seen !== this.#events || this.#over
-  }
-}
-
-/**
- * Replays the open turn of a log with effects off: the one mechanism behind resuming under other code and moving.
- * Resolves with `caught up` or a divergence; a turn that stands still for `patience` counts as diverged.
- */
-export function prove(agent: AnyAgent, turn: OpenTurn, ports: Pick<AttemptPorts, 'clock' | 'place'>): Promise<AttemptEnd> {
-  const changed = (): void => {
-    const { standing } = attempt.live()
-    if (standing) attempt.finish({ type: 'diverged', path: standing.expected, ...standing })
-  }
-  const attempt: Attempt = new Attempt(agent, turn, { ...effectsOff(ports.clock, ports.place), changed }, { prove: true })
-  return attempt.run()
-}
-
-function outcomeOf(record: TurnRecord): Outcome {
-  switch (record.kind) {
-    case 'step':
-    case 'once':
-      return record.body.outcome
-    case 'answer': {
-      const { answer } = record.body
-      return answer.status === 'expired'
-        ? { value: { status: 'expired' } }
-        : { value: { status: 'answered', value: answer.value, by: answer.by } }
-    }
-    case 'receive':
-      return { value: record.body.value }
-    default:
-      return { value: { $: 'undefined' } }
-  }
-}
-
-function describe(record: TurnRecord): string {
-  return `${familyOf(record) ?? record.kind} "${pathOf(record)}"`
-}
-
-function keyTaken(path: string): WaystoneError {
-  return new WaystoneError('key_taken', `"${path}" was called already in this turn: give each call in a scope a name of its own`, { path })
-}
-
-function tooManyCalls(turn: number): WaystoneError {
-  return new WaystoneError('limit_exceeded', `turn ${String(turn)} made ${String(limits.turnRecordsMax)} calls, which is the limit: end it with next() and go on in another`)
-}
-
-function badEnd(agent: string, end: unknown): WaystoneError {
-  return new WaystoneError('input_refused', `a turn of ${agent} returned ${JSON.stringify(end)}: return next(), done(result) or fail(reason)`)
 }

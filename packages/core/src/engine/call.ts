@@ -61,5 +61,7 @@ export function pathOf(record: TurnRecord): string {
 
 /** The digest of the input that a record was made with. */
 export function inputOf(record: TurnRecord): Digest | undefined {
-  return record.kind === 'step' || record.kind === 'once.start' || record.kind === 'ask' ? record.body.input : undefined
+  return record.kind === 'step' || record.kind === 'once.start' || record.kind === 'ask'
+    ? record.body.input
+    : undefined
 }

@@ -63,7 +63,9 @@ export interface OnceOptions<T> {
   readonly needs?: readonly string[]
   readonly input?: unknown
   /** Asks the outside whether the effect with this key happened. */
-  readonly verify?: (tools: StepTools) => Promise<{ readonly done: true; readonly value: T } | { readonly done: false }>
+  readonly verify?: (
+    tools: StepTools,
+  ) => Promise<{ readonly done: true; readonly value: T } | { readonly done: false }>
   /** What to do about an unknown outcome that `verify` cannot tell. Default `ask`: the run pauses and a person decides. */
   readonly onUnknown?: 'ask' | 'retry' | 'fail' | { readonly assumeDone: () => T }
 }
@@ -78,8 +80,7 @@ export interface AskOptions<T> {
 
 /** The outcome of a question. */
 export type Answer<T> =
-  | { readonly status: 'answered'; readonly value: T; readonly by: string }
-  | { readonly status: 'expired' }
+  { readonly status: 'answered'; readonly value: T; readonly by: string } | { readonly status: 'expired' }
 
 /** Bytes by their hash, to be fetched when they are needed. */
 export interface Artifact {
@@ -124,14 +125,24 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
   /** Asks people, and waits without using anything. */
   ask<T = Json>(name: string, options: AskOptions<T>): Promise<Answer<T>>
   /** The next message of this name. */
-  receive<K extends keyof I & string>(name: K, options?: { readonly key?: string }): Promise<SchemaOutput<I[K]>>
+  receive<K extends keyof I & string>(
+    name: K,
+    options?: { readonly key?: string },
+  ): Promise<SchemaOutput<I[K]>>
   /** Waits, across reloads and moves. */
   sleep(name: string, duration: Duration): Promise<void>
   /** Stores bytes or text beside the state, by hash. */
-  artifact(name: string, content: string | Uint8Array, options?: { readonly type?: string }): Promise<Artifact>
+  artifact(
+    name: string,
+    content: string | Uint8Array,
+    options?: { readonly type?: string },
+  ): Promise<Artifact>
 
   /** Runs named branches at once; resolves when all have ended, rejects with the first error then. */
-  all<B extends Branches<Ctx<N, I>>>(name: string, branches: B): Promise<{ readonly [K in keyof B]: Awaited<ReturnType<B[K]>> }>
+  all<B extends Branches<Ctx<N, I>>>(
+    name: string,
+    branches: B,
+  ): Promise<{ readonly [K in keyof B]: Awaited<ReturnType<B[K]>> }>
   /** Runs one branch for each item, some at a time; results in the order of the items. */
   map<T, R>(
     name: string,

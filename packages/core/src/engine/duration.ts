@@ -7,8 +7,14 @@ const units = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as con
 
 /** A duration in milliseconds. Throws `input_refused` when it is negative or not readable. */
 export function durationMs(duration: Duration): number {
-  const match = typeof duration === 'number' ? [String(duration), String(duration), 'ms'] : /^([0-9.]+)(ms|s|m|h|d)$/.exec(duration)
+  const match =
+    typeof duration === 'number'
+      ? [String(duration), String(duration), 'ms']
+      : /^([0-9.]+)(ms|s|m|h|d)$/.exec(duration)
   const ms = Number(match?.[1]) * units[(match?.[2] ?? 'ms') as keyof typeof units]
   if (Number.isFinite(ms) && ms >= 0) return Math.round(ms)
-  throw new WaystoneError('input_refused', `a duration is milliseconds or "500ms", "30s", "5m", "2h", "7d"; found ${JSON.stringify(duration)}`)
+  throw new WaystoneError(
+    'input_refused',
+    `a duration is milliseconds or "500ms", "30s", "5m", "2h", "7d"; found ${JSON.stringify(duration)}`,
+  )
 }

@@ -18,24 +18,45 @@ type StartRecord = Extract<TurnRecord, { kind: 'once.start' }>
  * Runs an effect of class `once`: a durable start record first, known to the edge when the run has one, then the body.
  * A start without an outcome is never started again without `verify`, the agent's policy or a person saying so.
  */
-export async function beginOnce(attempt: Attempt, call: Call, options: OnceOptions<unknown>, body: Body): Promise<void> {
+export async function beginOnce(
+  attempt: Attempt,
+  call: Call,
+  options: OnceOptions<unknown>,
+  body: Body,
+): Promise<void> {
   if (parkForNeeds(attempt, call, options.needs, () => beginOnce(attempt, call, options, body))) return
   const before = call.start?.kind === 'once.start' ? call.start : undefined
   if (before) return resolveUnknown(attempt, call, options, body, before)
   const carried = attempt.turn.effects.find(({ path }) => path === call.path)
-  if (carried === undefined) return start(attempt, call, options, body, effectKey(attempt.turn.origin, call.path))
+  if (carried === undefined)
+    return start(attempt, call, options, body, effectKey(attempt.turn.origin, call.path))
   // The source of this fork has done this already: doing it here is a person's decision.
   const decision = decisionOn(attempt, carried.key as Digest)
-  if (decision === undefined) return attempt.parkUndecided(call, { start: carried.key as Digest, key: carried.key })
-  if (decision.type === 'again') return start(attempt, call, options, body, effectKey(attempt.turn.origin, call.path))
+  if (decision === undefined)
+    return attempt.parkUndecided(call, { start: carried.key as Digest, key: carried.key })
+  if (decision.type === 'again')
+    return start(attempt, call, options, body, effectKey(attempt.turn.origin, call.path))
   return recordDecision(attempt, call, carried.key as Digest, decision)
 }
 
-async function start(attempt: Attempt, call: Call, options: OnceOptions<unknown>, body: Body, key: string): Promise<void> {
+async function start(
+  attempt: Attempt,
+  call: Call,
+  options: OnceOptions<unknown>,
+  body: Body,
+  key: string,
+): Promise<void> {
   await confirmed(attempt, call, undefined)
-  if (attempt.over || attempt.holding) return later(attempt, call, () => start(attempt, call, options, body, key))
+  if (attempt.over || attempt.holding)
+    return later(attempt, call, () => start(attempt, call, options, body, key))
   const timeoutMs = durationMs(options.timeout)
-  const record = { path: call.path, ...(call.input ? { input: call.input } : {}), key, timeoutMs, place: attempt.ports.place }
+  const record = {
+    path: call.path,
+    ...(call.input ? { input: call.input } : {}),
+    key,
+    timeoutMs,
+    place: attempt.ports.place,
+  }
   const entries = await attempt.record([{ kind: 'once.start', body: record }], { strict: true })
   const started = entries.at(-1)
   if (started === undefined) return
@@ -44,19 +65,38 @@ async function start(attempt: Attempt, call: Call, options: OnceOptions<unknown>
   attempt.running(call)
   call.attempt += 1
   const began = attempt.ports.clock.now()
-  const ran = await runBody(attempt, call, timeoutMs, (signal) => body({ signal, idempotencyKey: key, attempt: call.attempt }))
+  const ran = await runBody(attempt, call, timeoutMs, (signal) =>
+    body({ signal, idempotencyKey: key, attempt: call.attempt }),
+  )
   if (attempt.over) return
   const ms = attempt.ports.clock.now() - began
-  if (!('error' in ran)) return recordOnce(attempt, call, { start: started.digest, ms, outcome: outcomeOf(ran, call.path), how: 'ran' })
+  if (!('error' in ran))
+    return recordOnce(attempt, call, {
+      start: started.digest,
+      ms,
+      outcome: outcomeOf(ran, call.path),
+      how: 'ran',
+    })
   if (ran.timedOut || options.verify) {
     // The request may have arrived although no answer did.
     return settleUnknown(attempt, call, options, body, { start: started.digest, key, failed: ran })
   }
-  return recordOnce(attempt, call, { start: started.digest, ms, outcome: { error: recordedError(ran.error, call.path) }, how: 'ran' })
+  return recordOnce(attempt, call, {
+    start: started.digest,
+    ms,
+    outcome: { error: recordedError(ran.error, call.path) },
+    how: 'ran',
+  })
 }
 
 /** An earlier attempt started this and left no outcome: waits until it can no longer be under way, then finds out. */
-async function resolveUnknown(attempt: Attempt, call: Call, options: OnceOptions<unknown>, body: Body, record: StartRecord): Promise<void> {
+async function resolveUnknown(
+  attempt: Attempt,
+  call: Call,
+  options: OnceOptions<unknown>,
+  body: Body,
+  record: StartRecord,
+): Promise<void> {
   const { digest, time, body: started } = record
   const decision = decisionOn(attempt, digest)
   if (decision?.type === 'again') return start(attempt, call, options, body, started.key)
@@ -80,19 +120,35 @@ async function settleUnknown(
   const { start: digest, key, failed } = unknown
   if (options.verify) {
     const verify = options.verify
-    const ran = await runBody(attempt, call, durationMs(options.timeout), (signal) => verify({ signal, idempotencyKey: key, attempt: 1 }))
+    const ran = await runBody(attempt, call, durationMs(options.timeout), (signal) =>
+      verify({ signal, idempotencyKey: key, attempt: 1 }),
+    )
     if (attempt.over) return
     const answer = ran.value as Awaited<ReturnType<typeof verify>> | undefined
-    if (answer?.done === true) return recordOnce(attempt, call, { start: digest, ms: 0, outcome: outcomeOf({ ...ran, value: answer.value }, call.path), how: 'verified' })
+    if (answer?.done === true)
+      return recordOnce(attempt, call, {
+        start: digest,
+        ms: 0,
+        outcome: outcomeOf({ ...ran, value: answer.value }, call.path),
+        how: 'verified',
+      })
     if (answer?.done === false) {
       if (failed === undefined) return start(attempt, call, options, body, key)
-      return recordOnce(attempt, call, { start: digest, ms: 0, outcome: { error: recordedError(failed.error, call.path) }, how: 'verified' })
+      return recordOnce(attempt, call, {
+        start: digest,
+        ms: 0,
+        outcome: { error: recordedError(failed.error, call.path) },
+        how: 'verified',
+      })
     }
   }
   const policy = options.onUnknown ?? 'ask'
   if (policy === 'ask') return attempt.parkUndecided(call, { start: digest, key })
   if (policy === 'retry') return start(attempt, call, options, body, key)
-  const outcome: Outcome = policy === 'fail' ? { error: toWire(unknownOutcome(call.path)) } : { value: encodeValue(policy.assumeDone()) }
+  const outcome: Outcome =
+    policy === 'fail'
+      ? { error: toWire(unknownOutcome(call.path)) }
+      : { value: encodeValue(policy.assumeDone()) }
   return recordOnce(attempt, call, { start: digest, ms: 0, outcome, how: 'assumed' })
 }
 
@@ -100,7 +156,8 @@ async function settleUnknown(
 async function confirmed(attempt: Attempt, call: Call, seq: number | undefined): Promise<void> {
   const shown = new AbortController()
   void attempt.ports.clock.wait(300, shown.signal).then(() => {
-    if (!shown.signal.aborted && call.phase === 'running') attempt.park(call, { for: 'network' }, () => new Promise(() => undefined))
+    if (!shown.signal.aborted && call.phase === 'running')
+      attempt.park(call, { for: 'network' }, () => new Promise(() => undefined))
   })
   await attempt.ports.confirm(seq, attempt.signal)
   shown.abort()
@@ -117,18 +174,39 @@ function decisionOn(attempt: Attempt, start: Digest): Decision | undefined {
   return record?.kind === 'decide' ? record.body.decision : undefined
 }
 
-function recordDecision(attempt: Attempt, call: Call, start: Digest, decision: Exclude<Decision, { type: 'again' }>): Promise<void> {
+function recordDecision(
+  attempt: Attempt,
+  call: Call,
+  start: Digest,
+  decision: Exclude<Decision, { type: 'again' }>,
+): Promise<void> {
   const outcome: Outcome =
     decision.type === 'done'
       ? { value: decision.value }
-      : { error: toWire(new WaystoneError('outcome_unknown', decision.message || 'a person decided that it failed', { path: call.path })) }
+      : {
+          error: toWire(
+            new WaystoneError('outcome_unknown', decision.message || 'a person decided that it failed', {
+              path: call.path,
+            }),
+          ),
+        }
   return recordOnce(attempt, call, { start, ms: 0, outcome, how: 'decided' })
 }
 
-async function recordOnce(attempt: Attempt, call: Call, body: { readonly start: Digest; readonly ms: number; readonly outcome: Outcome; readonly how: OnceHow }): Promise<void> {
-  await attempt.record([{ kind: 'once', body: { path: call.path, ...body, ms: Math.max(0, Math.round(body.ms)) } }], { strict: true })
+async function recordOnce(
+  attempt: Attempt,
+  call: Call,
+  body: { readonly start: Digest; readonly ms: number; readonly outcome: Outcome; readonly how: OnceHow },
+): Promise<void> {
+  await attempt.record(
+    [{ kind: 'once', body: { path: call.path, ...body, ms: Math.max(0, Math.round(body.ms)) } }],
+    { strict: true },
+  )
 }
 
 function unknownOutcome(path: string): WaystoneError {
-  return new WaystoneError('outcome_unknown', `"${path}" was started and its outcome is not known`, { path, actions: ['decide'] })
+  return new WaystoneError('outcome_unknown', `"${path}" was started and its outcome is not known`, {
+    path,
+    actions: ['decide'],
+  })
 }

@@ -27,16 +27,30 @@ export async function beginStep(
   for (let number = 1; ; number += 1) {
     call.attempt = number
     attempt.running(call)
-    const ran = await runBody(attempt, call, options.timeout === undefined ? undefined : durationMs(options.timeout), (signal) => {
-      const tools = { signal, idempotencyKey, attempt: number }
-      return (body as (tools: StepTools | StreamTools) => unknown)(out ? { ...tools, out } : tools)
-    })
+    const ran = await runBody(
+      attempt,
+      call,
+      options.timeout === undefined ? undefined : durationMs(options.timeout),
+      (signal) => {
+        const tools = { signal, idempotencyKey, attempt: number }
+        return (body as (tools: StepTools | StreamTools) => unknown)(out ? { ...tools, out } : tools)
+      },
+    )
     if (attempt.over) return
-    if (isWaystoneError(ran.error, 'need_missing') && parkForNeeds(attempt, call, needOf(ran.error), () => beginStep(attempt, call, options, body))) return
+    if (
+      isWaystoneError(ran.error, 'need_missing') &&
+      parkForNeeds(attempt, call, needOf(ran.error), () => beginStep(attempt, call, options, body))
+    )
+      return
     const again = 'error' in ran && number < attempts && isRetryable(ran.error) && !ran.aborted
     if (!again) {
       await out?.flush()
-      return recordStep(attempt, call, { attempts: number, ms: attempt.ports.clock.now() - began, outcome: outcomeOf(ran, call.path), stream: out?.digest() })
+      return recordStep(attempt, call, {
+        attempts: number,
+        ms: attempt.ports.clock.now() - began,
+        outcome: outcomeOf(ran, call.path),
+        stream: out?.digest(),
+      })
     }
     await attempt.ports.clock.wait(durationMs(options.backoff ?? 500) * 2 ** (number - 1), attempt.signal)
     if (attempt.over) return
@@ -44,15 +58,30 @@ export async function beginStep(
 }
 
 /** Stores an artifact and records its handle. */
-export async function beginArtifact(attempt: Attempt, call: Call, name: string, content: string | Uint8Array, type?: string): Promise<void> {
+export async function beginArtifact(
+  attempt: Attempt,
+  call: Call,
+  name: string,
+  content: string | Uint8Array,
+  type?: string,
+): Promise<void> {
   const bytes = typeof content === 'string' ? utf8(content) : content
   if (bytes.byteLength > limits.blobBytesMax) {
-    const error = new WaystoneError('too_large', `artifact "${name}" has ${String(bytes.byteLength)} bytes, the limit is ${String(limits.blobBytesMax)}`, { path: call.path })
+    const error = new WaystoneError(
+      'too_large',
+      `artifact "${name}" has ${String(bytes.byteLength)} bytes, the limit is ${String(limits.blobBytesMax)}`,
+      { path: call.path },
+    )
     return recordStep(attempt, call, { attempts: 1, ms: 0, outcome: { error: toWire(error) } })
   }
   const hash = await attempt.ports.putBlob(bytes)
   if (attempt.over) return
-  const handle = { name, type: type ?? (typeof content === 'string' ? 'text/plain' : 'application/octet-stream'), hash, bytes: bytes.byteLength }
+  const handle = {
+    name,
+    type: type ?? (typeof content === 'string' ? 'text/plain' : 'application/octet-stream'),
+    hash,
+    bytes: bytes.byteLength,
+  }
   return recordStep(attempt, call, { attempts: 1, ms: 0, outcome: { value: handle } }, [hash])
 }
 
@@ -65,21 +94,32 @@ export interface Ran {
 }
 
 /** Runs a body with a signal of its own; after `timeoutMs` the body is told to stop and counts as failed. */
-export async function runBody(attempt: Attempt, call: Call, timeoutMs: number | undefined, body: (signal: AbortSignal) => unknown): Promise<Ran> {
+export async function runBody(
+  attempt: Attempt,
+  call: Call,
+  timeoutMs: number | undefined,
+  body: (signal: AbortSignal) => unknown,
+): Promise<Ran> {
   const controller = new AbortController()
   const done = new AbortController()
   let timedOut = false
   const stop = (reason: WaystoneError): void => controller.abort(reason)
-  const onOver = (): void => stop(new WaystoneError('cancelled', `"${call.path}" is no longer wanted here`, { path: call.path }))
+  const onOver = (): void =>
+    stop(new WaystoneError('cancelled', `"${call.path}" is no longer wanted here`, { path: call.path }))
   attempt.signal.addEventListener('abort', onOver)
-  call.abort = () => stop(new WaystoneError('interrupted', `"${call.path}" was interrupted`, { path: call.path }))
+  call.abort = () =>
+    stop(new WaystoneError('interrupted', `"${call.path}" was interrupted`, { path: call.path }))
   const races: Promise<unknown>[] = [new Promise((resolve) => resolve(body(controller.signal)))]
   if (timeoutMs !== undefined) {
     races.push(
       attempt.ports.clock.wait(timeoutMs, done.signal).then(() => {
         if (done.signal.aborted) return
         timedOut = true
-        const error = new WaystoneError('step_timeout', `"${call.path}" took longer than ${String(timeoutMs)} ms`, { path: call.path })
+        const error = new WaystoneError(
+          'step_timeout',
+          `"${call.path}" took longer than ${String(timeoutMs)} ms`,
+          { path: call.path },
+        )
         stop(error)
         throw error
       }),
@@ -97,7 +137,12 @@ export async function runBody(attempt: Attempt, call: Call, timeoutMs: number | 
 }
 
 /** Parks a call until this place provides what it needs. True when it was parked. */
-export function parkForNeeds(attempt: Attempt, call: Call, needs: readonly string[] | undefined, again: () => Promise<void>): boolean {
+export function parkForNeeds(
+  attempt: Attempt,
+  call: Call,
+  needs: readonly string[] | undefined,
+  again: () => Promise<void>,
+): boolean {
   const missing = missingNeed(attempt, needs ?? [])
   if (missing === undefined) return false
   const look = async (): Promise<void> => {
@@ -125,11 +170,23 @@ export function recordedError(error: unknown, path: string): ReturnType<typeof t
 async function recordStep(
   attempt: Attempt,
   call: Call,
-  done: { readonly attempts: number; readonly ms: number; readonly outcome: Outcome; readonly stream?: StreamDigest | undefined },
+  done: {
+    readonly attempts: number
+    readonly ms: number
+    readonly outcome: Outcome
+    readonly stream?: StreamDigest | undefined
+  },
   blobs?: readonly Digest[],
 ): Promise<void> {
   const { attempts, ms, outcome, stream } = done
-  const body = { path: call.path, ...(call.input ? { input: call.input } : {}), attempts, ms: Math.max(0, Math.round(ms)), outcome, ...(stream ? { stream } : {}) }
+  const body = {
+    path: call.path,
+    ...(call.input ? { input: call.input } : {}),
+    attempts,
+    ms: Math.max(0, Math.round(ms)),
+    outcome,
+    ...(stream ? { stream } : {}),
+  }
   await attempt.record([{ kind: 'step', body, ...(blobs ? { blobs } : {}) }])
 }
 

@@ -9,8 +9,16 @@ import type { AskOptions, Schema } from './ctx.ts'
 import { durationMs } from './duration.ts'
 
 /** Records the question, unless an earlier attempt did, and waits for the answer or the deadline. */
-export async function beginAsk(attempt: Attempt, call: Call, question: Json, options: AskOptions<unknown>): Promise<void> {
-  const asked = call.start?.kind === 'ask' ? { digest: call.start.digest, due: call.start.body.due } : await recordAsk(attempt, call, question, options)
+export async function beginAsk(
+  attempt: Attempt,
+  call: Call,
+  question: Json,
+  options: AskOptions<unknown>,
+): Promise<void> {
+  const asked =
+    call.start?.kind === 'ask'
+      ? { digest: call.start.digest, due: call.start.body.due }
+      : await recordAsk(attempt, call, question, options)
   if (attempt.over) return
   const { digest: ask, due } = asked
   const look = async (): Promise<void> => {
@@ -19,12 +27,18 @@ export async function beginAsk(attempt: Attempt, call: Call, question: Json, opt
       const checked = await check(options.schema, item.value)
       if (attempt.over) return
       if ('value' in checked) {
-        return recordAnswer(attempt, call, ask, { status: 'answered', id: item.id, value: checked.value, by: item.by })
+        return recordAnswer(attempt, call, ask, {
+          status: 'answered',
+          id: item.id,
+          value: checked.value,
+          by: item.by,
+        })
       }
       await attempt.record([refusal(item, checked.refused)])
       return look()
     }
-    if (due !== undefined && attempt.ports.clock.now() >= due) return recordAnswer(attempt, call, ask, { status: 'expired' })
+    if (due !== undefined && attempt.ports.clock.now() >= due)
+      return recordAnswer(attempt, call, ask, { status: 'expired' })
     attempt.park(call, { for: 'answer', ask, ...(due === undefined ? {} : { due }) }, look)
   }
   await look()
@@ -42,7 +56,9 @@ export async function beginReceive(attempt: Attempt, call: Call, name: string): 
       return look()
     }
     attempt.running(call)
-    await attempt.record([{ kind: 'receive', body: { path: call.path, name, id: item.id, value: checked.value, by: item.by } }])
+    await attempt.record([
+      { kind: 'receive', body: { path: call.path, name, id: item.id, value: checked.value, by: item.by } },
+    ])
   }
   await look()
 }
@@ -63,20 +79,39 @@ export async function beginSleep(attempt: Attempt, call: Call, ms: number): Prom
   await look()
 }
 
-async function recordAsk(attempt: Attempt, call: Call, question: Json, options: AskOptions<unknown>): Promise<{ digest: Digest; due: number | undefined }> {
-  const due = options.deadline === undefined ? undefined : attempt.ports.clock.now() + durationMs(options.deadline)
-  const body: Bodies['ask'] = { path: call.path, input: call.input as Digest, question, ...(due === undefined ? {} : { due }) }
+async function recordAsk(
+  attempt: Attempt,
+  call: Call,
+  question: Json,
+  options: AskOptions<unknown>,
+): Promise<{ digest: Digest; due: number | undefined }> {
+  const due =
+    options.deadline === undefined ? undefined : attempt.ports.clock.now() + durationMs(options.deadline)
+  const body: Bodies['ask'] = {
+    path: call.path,
+    input: call.input as Digest,
+    question,
+    ...(due === undefined ? {} : { due }),
+  }
   const entries = await attempt.record([{ kind: 'ask', body }])
   return { digest: entries.at(-1)?.digest as Digest, due }
 }
 
-async function recordAnswer(attempt: Attempt, call: Call, ask: Digest, answer: Bodies['answer']['answer']): Promise<void> {
+async function recordAnswer(
+  attempt: Attempt,
+  call: Call,
+  ask: Digest,
+  answer: Bodies['answer']['answer'],
+): Promise<void> {
   attempt.running(call)
   await attempt.record([{ kind: 'answer', body: { path: call.path, ask, answer } }])
 }
 
 /** What a schema makes of a value from outside, in encoded form, or why it is refused. */
-async function check(schema: Schema | undefined, value: Json): Promise<{ readonly value: Json } | { readonly refused: string }> {
+async function check(
+  schema: Schema | undefined,
+  value: Json,
+): Promise<{ readonly value: Json } | { readonly refused: string }> {
   if (schema === undefined) return { value }
   try {
     const result = await schema['~standard'].validate(decodeValue(value))

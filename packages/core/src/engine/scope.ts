@@ -20,7 +20,13 @@ export function makeCtx(attempt: Attempt, scope: string): Ctx {
   const random = seededRandom(`${attempt.turn.origin}\n${scope}`)
   let branches = 0
 
-  const call = (name: string, kind: string, family: Call['family'], input: unknown, begin: Call['begin']): Promise<unknown> => {
+  const call = (
+    name: string,
+    kind: string,
+    family: Call['family'],
+    input: unknown,
+    begin: Call['begin'],
+  ): Promise<unknown> => {
     if (branches > 0) return Promise.reject(scopeBusy(scope, name))
     return attempt.call({ path: joinPath(scope, name), kind, family, input: inputDigest(input, name), begin })
   }
@@ -64,11 +70,17 @@ export function makeCtx(attempt: Attempt, scope: string): Ctx {
       return call(name, 'ask', 'ask', options.question, (c) => beginAsk(attempt, c, question, options))
     }) as Ctx['ask'],
     receive: ((name: string, options: { readonly key?: string } = {}) =>
-      call(options.key ?? name, 'receive', 'receive', undefined, (c) => beginReceive(attempt, c, name))) as Ctx['receive'],
+      call(options.key ?? name, 'receive', 'receive', undefined, (c) =>
+        beginReceive(attempt, c, name),
+      )) as Ctx['receive'],
     sleep: (name: string, duration: Duration) =>
-      call(name, 'sleep', 'sleep', undefined, (c) => beginSleep(attempt, c, durationMs(duration))) as Promise<void>,
+      call(name, 'sleep', 'sleep', undefined, (c) =>
+        beginSleep(attempt, c, durationMs(duration)),
+      ) as Promise<void>,
     artifact: ((name: string, content: string | Uint8Array, options: { readonly type?: string } = {}) =>
-      call(name, 'artifact', 'step', undefined, (c) => beginArtifact(attempt, c, name, content, options.type))) as Ctx['artifact'],
+      call(name, 'artifact', 'step', undefined, (c) =>
+        beginArtifact(attempt, c, name, content, options.type),
+      )) as Ctx['artifact'],
     all: ((name: string, branchesByName: Readonly<Record<string, Branch>>) =>
       fork(name, async (path) => {
         const names = Object.keys(branchesByName)
@@ -78,13 +90,20 @@ export function makeCtx(attempt: Attempt, scope: string): Ctx {
         )
         return Object.fromEntries(names.map((key, index) => [key, results[index]]))
       })) as Ctx['all'],
-    map: (<T, R>(name: string, items: readonly T[], options: MapOptions<T>, each: (ctx: Ctx, item: T, index: number) => Promise<R>) =>
+    map: (<T, R>(
+      name: string,
+      items: readonly T[],
+      options: MapOptions<T>,
+      each: (ctx: Ctx, item: T, index: number) => Promise<R>,
+    ) =>
       fork(name, async (path) => {
         if (items.length > limits.mapItemsMax) throw tooManyItems(path, items.length)
         const paths = items.map((item, index) => joinPath(path, options.key(item, index)))
         if (new Set(paths).size !== paths.length) throw duplicateItem(path, paths)
         return settleAll(
-          items.map((item, index) => () => branch(attempt, paths[index] as string, (ctx) => each(ctx, item, index))),
+          items.map(
+            (item, index) => () => branch(attempt, paths[index] as string, (ctx) => each(ctx, item, index)),
+          ),
           Math.max(1, options.concurrency ?? 8),
         ) as Promise<R[]>
       })) as Ctx['map'],
@@ -139,16 +158,28 @@ function uuidOf(random: () => number): string {
 }
 
 function scopeBusy(scope: string, name: string): WaystoneError {
-  return new WaystoneError('scope_busy', `"${name}" was called on the ctx of ${scope} while branches of it are open: use the ctx that the branch is given`, {
-    path: scope,
-  })
+  return new WaystoneError(
+    'scope_busy',
+    `"${name}" was called on the ctx of ${scope} while branches of it are open: use the ctx that the branch is given`,
+    {
+      path: scope,
+    },
+  )
 }
 
 function tooManyItems(path: string, found: number): WaystoneError {
-  return new WaystoneError('limit_exceeded', `"${path}" maps over ${String(found)} items, the limit is ${String(limits.mapItemsMax)}`, { path })
+  return new WaystoneError(
+    'limit_exceeded',
+    `"${path}" maps over ${String(found)} items, the limit is ${String(limits.mapItemsMax)}`,
+    { path },
+  )
 }
 
 function duplicateItem(path: string, paths: readonly string[]): WaystoneError {
   const twice = paths.find((one, index) => paths.indexOf(one) !== index)
-  return new WaystoneError('key_taken', `two items of "${path}" have the key of "${String(twice)}": keys are unique in a map`, { path })
+  return new WaystoneError(
+    'key_taken',
+    `two items of "${path}" have the key of "${String(twice)}": keys are unique in a map`,
+    { path },
+  )
 }

@@ -8,7 +8,10 @@ import type { Attempt } from './attempt.ts'
 import type { StreamOut } from './ctx.ts'
 
 /** Opens the side log of a streamed step: with what an earlier attempt has written. */
-export async function openStream(attempt: Attempt, stream: string): Promise<StreamOut & { flush(): Promise<void>; digest(): StreamDigest }> {
+export async function openStream(
+  attempt: Attempt,
+  stream: string,
+): Promise<StreamOut & { flush(): Promise<void>; digest(): StreamDigest }> {
   let { text } = await attempt.ports.readStream(stream)
   let stored = text.length
   let writing: Promise<void> | undefined
@@ -34,7 +37,11 @@ export async function openStream(attempt: Attempt, stream: string): Promise<Stre
     },
     async write(more) {
       if (text.length + more.length > limits.streamCharsMax) {
-        throw new WaystoneError('limit_exceeded', `stream "${stream}" is longer than ${String(limits.streamCharsMax)} characters`, { path: stream })
+        throw new WaystoneError(
+          'limit_exceeded',
+          `stream "${stream}" is longer than ${String(limits.streamCharsMax)} characters`,
+          { path: stream },
+        )
       }
       text += more
       await flush()

@@ -82,7 +82,13 @@ export interface Bodies {
     readonly timeoutMs: number
     readonly place: Place
   }
-  once: { readonly path: string; readonly start: Digest; readonly ms: number; readonly outcome: Outcome; readonly how: OnceHow }
+  once: {
+    readonly path: string
+    readonly start: Digest
+    readonly ms: number
+    readonly outcome: Outcome
+    readonly how: OnceHow
+  }
   ask: { readonly path: string; readonly input: Digest; readonly question: Json; readonly due?: number }
   answer: {
     readonly path: string
@@ -106,7 +112,13 @@ export interface Bodies {
   decide: { readonly id: string; readonly by: string; readonly start: Digest; readonly decision: Decision }
   interrupt: { readonly id: string; readonly by: string }
   /** The end of a turn: what changed in the state, and what comes next. */
-  commit: { readonly turn: number; readonly rules: number; readonly version: number; readonly delta: Json; readonly next: Next }
+  commit: {
+    readonly turn: number
+    readonly rules: number
+    readonly version: number
+    readonly delta: Json
+    readonly next: Next
+  }
   pause: {
     readonly reason: PauseReason
     readonly error: WireError
@@ -127,7 +139,19 @@ export type PauseReason = 'error' | 'divergence' | 'outcome' | 'set aside' | 'in
 export type EntryKind = keyof Bodies
 
 /** An entry to be written, before it has a place in the log. */
-export type EntryDraft = { [K in EntryKind]: { readonly kind: K; readonly body: Bodies[K]; readonly blobs?: readonly Digest[] } }[EntryKind]
+export type EntryDraft = {
+  [K in EntryKind]: { readonly kind: K; readonly body: Bodies[K]; readonly blobs?: readonly Digest[] }
+}[EntryKind]
 
 /** Kinds that belong to the open turn and are replayed by path. */
-export const recordKinds = ['step', 'once.start', 'once', 'ask', 'answer', 'receive', 'sleep', 'wake', 'interrupt'] as const
+export const recordKinds = [
+  'step',
+  'once.start',
+  'once',
+  'ask',
+  'answer',
+  'receive',
+  'sleep',
+  'wake',
+  'interrupt',
+] as const

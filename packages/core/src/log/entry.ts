@@ -75,16 +75,26 @@ export function sealEntry(draft: EntryDraft, at: Position, due?: number): Sealed
   const whole = utf8(JSON.stringify({ ...header, ...(blobs.length ? { blobs } : {}), body: draft.body }))
   if (whole.byteLength <= limits.entryBytesMax) {
     const digest = digestBytes(whole) as Digest
-    return { entry: { ...header, ...(blobs.length ? { blobs } : {}), body: draft.body, digest } as Entry, line: whole }
+    return {
+      entry: { ...header, ...(blobs.length ? { blobs } : {}), body: draft.body, digest } as Entry,
+      line: whole,
+    }
   }
   const bytes = utf8(JSON.stringify(draft.body))
   const hash = digestBytes(bytes) as Digest
   const stored = { ...header, blobs: [...blobs, hash], bodyBlob: hash }
   const line = utf8(JSON.stringify(stored))
   if (line.byteLength > limits.entryBytesMax) {
-    throw new WaystoneError('limit_exceeded', `an entry names ${String(blobs.length)} blobs, which is too many for one entry`)
+    throw new WaystoneError(
+      'limit_exceeded',
+      `an entry names ${String(blobs.length)} blobs, which is too many for one entry`,
+    )
   }
-  return { entry: { ...stored, body: draft.body, digest: digestBytes(line) as Digest } as Entry, line, blob: { hash, bytes } }
+  return {
+    entry: { ...stored, body: draft.body, digest: digestBytes(line) as Digest } as Entry,
+    line,
+    blob: { hash, bytes },
+  }
 }
 
 /** Reads the header of a stored line. Throws `entry_refused`, or `format_newer` for a format of a later Waystone. */
@@ -112,7 +122,11 @@ export function parseLine(line: Uint8Array): StoredEntry & { readonly digest: Di
 }
 
 /** Checks that lines follow `base` in one chain of one run. Returns their headers. Throws `log_damaged`. */
-export function verifyChain(run: RunId, base: Head | undefined, lines: readonly Uint8Array[]): readonly (StoredEntry & { digest: Digest })[] {
+export function verifyChain(
+  run: RunId,
+  base: Head | undefined,
+  lines: readonly Uint8Array[],
+): readonly (StoredEntry & { digest: Digest })[] {
   let seq = base === undefined ? -1 : base.seq
   let prev: Digest | null = base?.digest ?? null
   return lines.map((line) => {
@@ -132,7 +146,8 @@ export function verifyChain(run: RunId, base: Head | undefined, lines: readonly 
 }
 
 function checkHeader(entry: Partial<Record<keyof StoredEntry, unknown>>): void {
-  if (entry.format !== entryFormat) throw refused(`expected format ${String(entryFormat)}, found ${JSON.stringify(entry.format)}`)
+  if (entry.format !== entryFormat)
+    throw refused(`expected format ${String(entryFormat)}, found ${JSON.stringify(entry.format)}`)
   for (const name of ['seq', 'epoch', 'term', 'time'] as const) {
     const value = entry[name]
     if (!Number.isSafeInteger(value) || (value as number) < 0) {
@@ -153,5 +168,9 @@ function checkHeader(entry: Partial<Record<keyof StoredEntry, unknown>>): void {
 }
 
 function refused(why: string, cause?: unknown): WaystoneError {
-  return new WaystoneError('entry_refused', `this is no entry of a log: ${why}`, cause === undefined ? {} : { cause })
+  return new WaystoneError(
+    'entry_refused',
+    `this is no entry of a log: ${why}`,
+    cause === undefined ? {} : { cause },
+  )
 }

@@ -127,7 +127,12 @@ export function foldEntry(fold: Fold | undefined, entry: Entry): Fold {
       return { ...next, status: 'paused', pause: entry.body }
     case 'retry':
       fold.consumed.add(entry.body.id)
-      return { ...next, status: 'running', pause: undefined, records: withoutDropped(fold.records, entry.body.drop) }
+      return {
+        ...next,
+        status: 'running',
+        pause: undefined,
+        records: withoutDropped(fold.records, entry.body.drop),
+      }
     case 'cancel':
       fold.consumed.add(entry.body.id)
       return { ...next, status: 'cancelled', pause: undefined, due: undefined, reason: entry.body.reason }
@@ -139,7 +144,10 @@ export function foldEntry(fold: Fold | undefined, entry: Entry): Fold {
 
 function firstFold(entry: Entry): Fold {
   if ((entry.kind !== 'start' && entry.kind !== 'fork') || entry.seq !== 0) {
-    throw damaged(entry.run, `expected it to begin with a start or fork entry, found entry ${String(entry.seq)} "${entry.kind}"`)
+    throw damaged(
+      entry.run,
+      `expected it to begin with a start or fork entry, found entry ${String(entry.seq)} "${entry.kind}"`,
+    )
   }
   const { agent, version, config, input, place, whenGone, leaseMs } = entry.body
   return {
@@ -169,7 +177,11 @@ function firstFold(entry: Entry): Fold {
 
 function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>): Fold {
   const { delta, next, turn, version } = entry.body
-  if (turn !== fold.turn) throw damaged(fold.run, `entry ${String(entry.seq)} commits turn ${String(turn)}, expected ${String(fold.turn)}`)
+  if (turn !== fold.turn)
+    throw damaged(
+      fold.run,
+      `entry ${String(entry.seq)} commits turn ${String(turn)}, expected ${String(fold.turn)}`,
+    )
   const committed = {
     ...fold,
     identity: fold.identity.version === version ? fold.identity : { ...fold.identity, version },
@@ -202,17 +214,25 @@ function carriedRecord(record: CarriedRecord): TurnRecord {
 function checkFollows(fold: Fold, entry: Entry): void {
   assert(entry.run === fold.run, `an entry of run ${entry.run} was folded into run ${fold.run}`)
   if (entry.seq !== fold.head.seq + 1 || entry.prev !== fold.head.digest) {
-    throw damaged(fold.run, `expected entry ${String(fold.head.seq + 1)} after ${fold.head.digest}, found entry ${String(entry.seq)}`)
+    throw damaged(
+      fold.run,
+      `expected entry ${String(fold.head.seq + 1)} after ${fold.head.digest}, found entry ${String(entry.seq)}`,
+    )
   }
   const claims = entry.kind === 'claim'
   const opens = entry.kind === 'open'
   if (entry.epoch !== fold.epoch + (claims ? 1 : 0) || (!claims && entry.owner !== fold.owner)) {
     throw damaged(fold.run, `entry ${String(entry.seq)} changes the owner without a claim`)
   }
-  if (entry.term !== fold.term + (opens ? 1 : 0)) throw damaged(fold.run, `entry ${String(entry.seq)} changes the term without opening`)
-  if (isEnded(fold) && !claims && !opens) throw damaged(fold.run, `entry ${String(entry.seq)} follows the end of the run`)
+  if (entry.term !== fold.term + (opens ? 1 : 0))
+    throw damaged(fold.run, `entry ${String(entry.seq)} changes the term without opening`)
+  if (isEnded(fold) && !claims && !opens)
+    throw damaged(fold.run, `entry ${String(entry.seq)} follows the end of the run`)
 }
 
 function damaged(run: RunId, why: string): WaystoneError {
-  return new WaystoneError('log_damaged', `the log of run ${run} is damaged: ${why}`, { run, actions: ['reload'] })
+  return new WaystoneError('log_damaged', `the log of run ${run} is damaged: ${why}`, {
+    run,
+    actions: ['reload'],
+  })
 }

@@ -20,7 +20,11 @@ export type AppendPlan =
  *
  * `at` gives the head that the log had at a sequence number.
  */
-export function planAppend(append: Append, head: Head | undefined, at: (seq: number) => Head | undefined): AppendPlan {
+export function planAppend(
+  append: Append,
+  head: Head | undefined,
+  at: (seq: number) => Head | undefined,
+): AppendPlan {
   const { base, lines, setAside } = append
   const refused: AppendPlan = { ok: false, code: 'head_moved', head }
   const baseSeq = base?.seq ?? -1
@@ -28,7 +32,8 @@ export function planAppend(append: Append, head: Head | undefined, at: (seq: num
   const last = lines.at(-1)
   const end = last === undefined ? base : headOfLine(last)
   if (end === undefined) return refused
-  if (baseSeq === headSeq && base?.digest === head?.digest) return { ok: true, keep: headSeq + 1, lines, head: end }
+  if (baseSeq === headSeq && base?.digest === head?.digest)
+    return { ok: true, keep: headSeq + 1, lines, head: end }
   if (baseSeq > headSeq || (base && at(base.seq)?.digest !== base.digest)) return refused
 
   let known = 0

@@ -51,7 +51,8 @@ export class RunLog {
 
   /** The run as far as it is stored. Throws `run_unknown`. */
   mustFold(): Fold {
-    if (this.#fold === undefined) throw new WaystoneError('run_unknown', `there is no run ${this.run} here`, { run: this.run })
+    if (this.#fold === undefined)
+      throw new WaystoneError('run_unknown', `there is no run ${this.run} here`, { run: this.run })
     return this.#fold
   }
 
@@ -74,7 +75,10 @@ export class RunLog {
         const mine = this.#fold?.head
         const lines = await this.#ports.store.read(this.run, mine === undefined ? 0 : mine.seq + 1)
         const first = lines[0]
-        const follows = first === undefined ? await this.#isStored(mine) : (parseLine(first).prev ?? undefined) === mine?.digest
+        const follows =
+          first === undefined
+            ? await this.#isStored(mine)
+            : (parseLine(first).prev ?? undefined) === mine?.digest
         if (!follows) {
           this.#fold = await this.#foldOf(await this.#read(0, Infinity))
           return this.#replaced(-1)
@@ -162,7 +166,11 @@ export class RunLog {
   async foldAt(seq: number): Promise<Fold> {
     const head = this.mustFold().head
     if (!Number.isSafeInteger(seq) || seq < 0 || seq > head.seq) {
-      throw new WaystoneError('input_refused', `run ${this.run} has entries 0 to ${String(head.seq)}, there is none ${String(seq)}`, { run: this.run })
+      throw new WaystoneError(
+        'input_refused',
+        `run ${this.run} has entries 0 to ${String(head.seq)}, there is none ${String(seq)}`,
+        { run: this.run },
+      )
     }
     return this.#foldOf(await this.#read(0, seq))
   }
@@ -199,9 +207,11 @@ export class RunLog {
     if (first === undefined) return []
     const known = head === undefined ? 0 : Math.max(0, Math.min(lines.length, head.seq - first.seq + 1))
     const mine = known === 0 ? [] : await this.#read(first.seq, first.seq + known - 1)
-    if (mine.some((line, index) => digestBytes(line) !== digestBytes(lines[index] as Uint8Array))) throw headMoved(this.run, head, head)
+    if (mine.some((line, index) => digestBytes(line) !== digestBytes(lines[index] as Uint8Array)))
+      throw headMoved(this.run, head, head)
     const next = lines[known] && parseLine(lines[known])
-    if (next && (next.prev ?? undefined) !== head?.digest) throw headMoved(this.run, head, { seq: next.seq - 1, digest: next.prev as Digest })
+    if (next && (next.prev ?? undefined) !== head?.digest)
+      throw headMoved(this.run, head, { seq: next.seq - 1, digest: next.prev as Digest })
     return lines.slice(known)
   }
 
@@ -211,7 +221,7 @@ export class RunLog {
 
   async #read(from: number, to: number): Promise<readonly Uint8Array[]> {
     const lines: Uint8Array[] = []
-    for (let seq = from; seq <= to; ) {
+    for (let seq = from; seq <= to;) {
       const page = await this.#ports.store.read(this.run, seq)
       if (page.length === 0) break
       lines.push(...page)
@@ -223,19 +233,33 @@ export class RunLog {
   #seal(owner: OwnerId, drafts: readonly EntryDraft[]): readonly Sealed[] {
     const fold = this.#fold
     if (fold && isEnded(fold) && drafts.some(({ kind }) => kind !== 'claim' && kind !== 'open')) {
-      throw new WaystoneError('run_ended', `run ${this.run} is ${fold.status}: nothing can be added to it. Fork it to go on from a checkpoint`, {
-        run: this.run,
-        actions: ['fork'],
-      })
+      throw new WaystoneError(
+        'run_ended',
+        `run ${this.run} is ${fold.status}: nothing can be added to it. Fork it to go on from a checkpoint`,
+        {
+          run: this.run,
+          actions: ['fork'],
+        },
+      )
     }
     const sealed: Sealed[] = []
-    let { seq, prev }: { seq: number; prev: Digest | null } = fold ? { seq: fold.head.seq, prev: fold.head.digest } : { seq: -1, prev: null }
+    let { seq, prev }: { seq: number; prev: Digest | null } = fold
+      ? { seq: fold.head.seq, prev: fold.head.digest }
+      : { seq: -1, prev: null }
     let epoch = fold?.epoch ?? 0
     let term = fold?.term ?? 1
     for (const draft of drafts) {
       if (draft.kind === 'claim') epoch += 1
       if (draft.kind === 'open') term += 1
-      const at = { run: this.run, seq: seq + 1, prev, epoch, term, owner, time: Math.max(0, Math.floor(this.#ports.now())) }
+      const at = {
+        run: this.run,
+        seq: seq + 1,
+        prev,
+        epoch,
+        term,
+        owner,
+        time: Math.max(0, Math.floor(this.#ports.now())),
+      }
       const next = sealEntry(draft, at, dueOf(draft))
       sealed.push(next)
       seq = next.entry.seq
@@ -271,18 +295,29 @@ export class RunLog {
 }
 
 /** Fetches the body of an entry when it stands in a blob, and checks its hash. Rejects with `blob_missing`. */
-export async function resolveEntry(stored: StoredEntry & { readonly digest: Digest }, blobs: Pick<Blobs, 'get'>): Promise<Entry> {
+export async function resolveEntry(
+  stored: StoredEntry & { readonly digest: Digest },
+  blobs: Pick<Blobs, 'get'>,
+): Promise<Entry> {
   if (stored.bodyBlob === undefined) return stored as unknown as Entry
   const bytes = await blobs.get(stored.run, stored.bodyBlob)
   if (bytes === undefined) {
-    throw new WaystoneError('blob_missing', `entry ${String(stored.seq)} of run ${stored.run} needs blob ${stored.bodyBlob}, which is not here`, {
-      run: stored.run,
-      details: { hashes: [stored.bodyBlob] },
-      actions: ['reload'],
-    })
+    throw new WaystoneError(
+      'blob_missing',
+      `entry ${String(stored.seq)} of run ${stored.run} needs blob ${stored.bodyBlob}, which is not here`,
+      {
+        run: stored.run,
+        details: { hashes: [stored.bodyBlob] },
+        actions: ['reload'],
+      },
+    )
   }
   if (digestBytes(bytes) !== stored.bodyBlob) {
-    throw new WaystoneError('log_damaged', `blob ${stored.bodyBlob} of run ${stored.run} does not have the bytes its name says`, { run: stored.run })
+    throw new WaystoneError(
+      'log_damaged',
+      `blob ${stored.bodyBlob} of run ${stored.run} does not have the bytes its name says`,
+      { run: stored.run },
+    )
   }
   return { ...stored, body: JSON.parse(fromUtf8(bytes)) as Bodies[EntryKind] } as unknown as Entry
 }

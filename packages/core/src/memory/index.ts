@@ -1,4 +1,3 @@
-export { memoryEdge } from './memory-edge.ts'
 export { memoryChannels, memoryLocks } from './memory-hosts.ts'
 export { memoryLogStore } from './memory-log-store.ts'
 export { memoryBlobs, memoryInbox, memoryStreams } from './memory-side.ts'

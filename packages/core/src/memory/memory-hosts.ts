@@ -46,7 +46,8 @@ export function memoryChannels(): () => Channel {
     const mine = new Set<{ readonly of: object; readonly hear: (message: unknown) => void }>()
     return {
       post(message) {
-        for (const { of, hear } of [...listeners]) if (of !== self) void Promise.resolve().then(() => hear(message))
+        for (const { of, hear } of [...listeners])
+          if (of !== self) void Promise.resolve().then(() => hear(message))
       },
       listen(hear) {
         const entry = { of: self, hear }

@@ -37,7 +37,8 @@ export function memoryLogStore(): LogStore {
       const { lines } = open(run)
       let bytes = 0
       let to = from
-      while (to < lines.length && (bytes === 0 || bytes < limits.pageBytesMax)) bytes += lines[to++]?.byteLength ?? 0
+      while (to < lines.length && (bytes === 0 || bytes < limits.pageBytesMax))
+        bytes += lines[to++]?.byteLength ?? 0
       return lines.slice(from, to).map((line) => line.slice())
     },
     async head(run) {

@@ -11,7 +11,11 @@ export function memoryBlobs(): Blobs {
   return {
     async put(run, hash, bytes) {
       if (bytes.byteLength > limits.blobBytesMax) {
-        throw new WaystoneError('too_large', `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(bytes.byteLength)}`, { run })
+        throw new WaystoneError(
+          'too_large',
+          `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(bytes.byteLength)}`,
+          { run },
+        )
       }
       blobs.set(hash, bytes.slice())
     },
@@ -31,7 +35,8 @@ export function memoryInbox(): Inbox {
     async put(run, item) {
       const waiting = items.get(run) ?? []
       if (waiting.some(({ id }) => id === item.id)) return 'known'
-      if (item.type === 'answer' && waiting.some((one) => one.type === 'answer' && one.ask === item.ask)) return 'taken'
+      if (item.type === 'answer' && waiting.some((one) => one.type === 'answer' && one.ask === item.ask))
+        return 'taken'
       if (waiting.length >= limits.inboxItemsMax) throw inboxFull(run)
       items.set(run, [...waiting, item])
       return 'added'
@@ -40,7 +45,10 @@ export function memoryInbox(): Inbox {
       return items.get(run) ?? []
     },
     async remove(run, ids) {
-      items.set(run, (items.get(run) ?? []).filter(({ id }) => !ids.includes(id)))
+      items.set(
+        run,
+        (items.get(run) ?? []).filter(({ id }) => !ids.includes(id)),
+      )
     },
   }
 }
@@ -65,5 +73,9 @@ export function memoryStreams(): Streams {
 
 /** The error for an inbox that takes no more. */
 export function inboxFull(run: RunId): WaystoneError {
-  return new WaystoneError('limit_exceeded', `${String(limits.inboxItemsMax)} items wait in the inbox of run ${run}, which is the limit: let the run receive some first`, { run })
+  return new WaystoneError(
+    'limit_exceeded',
+    `${String(limits.inboxItemsMax)} items wait in the inbox of run ${run}, which is the limit: let the run receive some first`,
+    { run },
+  )
 }

@@ -42,7 +42,11 @@ export interface RuntimeApi {
   blob(run: RunId, hash: Digest): Promise<Uint8Array | undefined>
   stream(run: RunId, stream: string): Promise<StreamText>
   /** Puts something into the inbox of a run, wherever its owner is. */
-  send(run: RunId, content: InboxContent, options: { readonly id?: string; readonly by?: string }): Promise<void>
+  send(
+    run: RunId,
+    content: InboxContent,
+    options: { readonly id?: string; readonly by?: string },
+  ): Promise<void>
   move(run: RunId, to: MoveTarget, options: MoveOptions): Promise<void>
   /** A new run from the checkpoint after entry `seq`; the source stays as it is. */
   fork(run: RunId, options: { readonly seq: number; readonly id?: string }): Promise<RunId>

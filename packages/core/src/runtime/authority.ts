@@ -1,6 +1,6 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, type OwnerId } from '../ids.ts'
-import { prove } from '../engine/attempt.ts'
+import { prove } from '../engine/prove.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { verifyChain } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
@@ -40,10 +40,14 @@ export class Authority {
     const { run } = this.#log
     const entries = verifyChain(run, base, lines)
     const last = entries.at(-1)
-    if (last === undefined) throw new WaystoneError('request_refused', 'a push has at least one entry', { run })
+    if (last === undefined)
+      throw new WaystoneError('request_refused', 'a push has at least one entry', { run })
     const fold = this.#log.fold
     const fresh = entries.filter(({ seq }) => seq > (fold?.head.seq ?? -1))
-    const foreign = fresh.find(({ kind, owner, epoch }) => kind === 'claim' || (fold ? owner !== fold.owner || epoch !== fold.epoch : epoch !== 0))
+    const foreign = fresh.find(
+      ({ kind, owner, epoch }) =>
+        kind === 'claim' || (fold ? owner !== fold.owner || epoch !== fold.epoch : epoch !== 0),
+    )
     if (foreign) return this.#refusePush(foreign)
     if (fold && isEnded(fold) && fresh.length > 0) return { ok: false, code: 'head_moved', head: fold.head }
     const hashes = [...new Set(fresh.flatMap(({ blobs }) => blobs ?? []))]
@@ -55,7 +59,8 @@ export class Authority {
       if (used.length > 0) await this.#ports.inbox.remove(run, used)
       return { ok: true, head: { seq: last.seq, digest: last.digest } }
     } catch (error) {
-      if (isWaystoneError(error, 'head_moved')) return { ok: false, code: 'head_moved', head: this.#log.fold?.head }
+      if (isWaystoneError(error, 'head_moved'))
+        return { ok: false, code: 'head_moved', head: this.#log.fold?.head }
       throw error
     }
   }
@@ -92,10 +97,18 @@ export class Authority {
     const fold = this.#log.mustFold()
     const { run } = this.#log
     if (fold.consumed.has(item.id)) return
-    if (isEnded(fold)) throw new WaystoneError('run_ended', `run ${run} is ${fold.status}: it takes no more messages`, { run, actions: ['fork'] })
+    if (isEnded(fold))
+      throw new WaystoneError('run_ended', `run ${run} is ${fold.status}: it takes no more messages`, {
+        run,
+        actions: ['fork'],
+      })
     if (item.type === 'answer') {
       const state = askState(fold, item.ask)
-      if (state === 'unknown') throw new WaystoneError('ask_unknown', `run ${run} has no open question with this digest`, { run, actions: ['reload'] })
+      if (state === 'unknown')
+        throw new WaystoneError('ask_unknown', `run ${run} has no open question with this digest`, {
+          run,
+          actions: ['reload'],
+        })
       if (state === 'answered') throw answerTaken(fold)
     }
     if ((await this.#ports.inbox.put(run, item)) === 'taken') throw answerTaken(fold)
@@ -117,32 +130,49 @@ export class Authority {
   async #proveHere(fold: Fold): Promise<void> {
     const agent = this.#ports.agent(fold.identity.agent)
     if (agent === undefined) throw refused(fold, agentUnknown(fold).message)
-    const lacks = Object.entries(agent.needs).flatMap(([name, { at }]) => (at === undefined && agent.provided[name] === undefined ? [name] : []))
+    const lacks = Object.entries(agent.needs).flatMap(([name, { at }]) =>
+      at === undefined && agent.provided[name] === undefined ? [name] : [],
+    )
     if (lacks.length > 0) throw refused(fold, `the edge does not provide ${lacks.join(', ')}`)
-    const proof = await prove(agent, openTurn(fold, configDigest(agent)), { clock: this.#ports.clock, place: 'edge' })
+    const proof = await prove(agent, openTurn(fold, configDigest(agent)), {
+      clock: this.#ports.clock,
+      place: 'edge',
+    })
     if (proof.type === 'diverged') throw refused(fold, divergence(fold, proof).message)
   }
 
   async #checkDevice(fold: Fold, claim: Claim): Promise<void> {
-    if (claim.proof?.head.digest !== claim.base.digest) throw refused(fold, 'the claim has no proof of exactly this head')
+    if (claim.proof?.head.digest !== claim.base.digest)
+      throw refused(fold, 'the claim has no proof of exactly this head')
     if (fold.owner === edgeOwner) return this.#ports.stopHost()
-    if (claim.reason !== 'forced' && this.#ports.ownerAlive(fold)) throw refused(fold, `its owner ${fold.owner} is there: move it from there, or force it`)
+    if (claim.reason !== 'forced' && this.#ports.ownerAlive(fold))
+      throw refused(fold, `its owner ${fold.owner} is there: move it from there, or force it`)
   }
 
   #refusePush(entry: { readonly owner: OwnerId; readonly kind: string }): Pushed {
     const { fold, run } = this.#log
     if (entry.kind === 'claim' || fold === undefined) {
-      throw new WaystoneError('request_refused', `entries of kind ${entry.kind} are written by the edge alone`, { run })
+      throw new WaystoneError(
+        'request_refused',
+        `entries of kind ${entry.kind} are written by the edge alone`,
+        { run },
+      )
     }
     return { ok: false, code: 'head_moved', head: fold.head }
   }
 }
 
-
 function refused(fold: Fold, why: string): WaystoneError {
-  return new WaystoneError('move_refused', `run ${fold.run} stays with ${fold.owner}: ${why}`, { run: fold.run, actions: ['retry'] })
+  return new WaystoneError('move_refused', `run ${fold.run} stays with ${fold.owner}: ${why}`, {
+    run: fold.run,
+    actions: ['retry'],
+  })
 }
 
 function answerTaken(fold: Fold): WaystoneError {
-  return new WaystoneError('answer_taken', `this question of run ${fold.run} was answered already; the first answer counts`, { run: fold.run, actions: ['reload'] })
+  return new WaystoneError(
+    'answer_taken',
+    `this question of run ${fold.run} was answered already; the first answer counts`,
+    { run: fold.run, actions: ['reload'] },
+  )
 }

@@ -16,17 +16,30 @@ export interface GonePolicy {
 }
 
 /** The first entry of a new run. Throws `value_refused` for an input or state that cannot be kept. */
-export function startEntry(agent: AnyAgent, input: unknown, place: Place, policy: GonePolicy): Bodies['start'] {
+export function startEntry(
+  agent: AnyAgent,
+  input: unknown,
+  place: Place,
+  policy: GonePolicy,
+): Bodies['start'] {
   const encoded = encodeValue(input, { where: 'input' })
   const state = agent.initial(input as never)
-  if (typeof state === 'object' && state !== null && 'then' in state) {
-    throw new WaystoneError('input_refused', `\`initial\` of agent ${agent.name} returned a promise: it must depend on nothing but the input`)
+  if (typeof state === 'object' && state !== null && 'then' in state && typeof state.then === 'function') {
+    throw new WaystoneError(
+      'input_refused',
+      `\`initial\` of agent ${agent.name} returned a promise: it must depend on nothing but the input`,
+    )
   }
   return { ...identity(agent, encoded, place, policy), state: encodeValue(state, { where: 'state' }) }
 }
 
 /** The first entry of a fork of `fold`; `after` are the source's entries after that checkpoint. */
-export function forkEntry(fold: Fold, after: readonly Entry[], agent: AnyAgent | undefined, place: Place): Bodies['fork'] {
+export function forkEntry(
+  fold: Fold,
+  after: readonly Entry[],
+  agent: AnyAgent | undefined,
+  place: Place,
+): Bodies['fork'] {
   const { agent: name, version, config, input, whenGone, leaseMs } = fold.identity
   return {
     agent: name,
@@ -50,7 +63,8 @@ function effectsIn(entries: readonly Entry[]): readonly EffectAfter[] {
   for (const entry of entries) {
     if (entry.kind === 'once.start') effects.set(entry.digest, { path: entry.body.path, key: entry.body.key })
     const begun = entry.kind === 'once' ? effects.get(entry.body.start) : undefined
-    if (begun && entry.kind === 'once') effects.set(entry.body.start, { ...begun, outcome: entry.body.outcome })
+    if (begun && entry.kind === 'once')
+      effects.set(entry.body.start, { ...begun, outcome: entry.body.outcome })
   }
   return [...effects.values()]
 }

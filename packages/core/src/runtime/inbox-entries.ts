@@ -17,12 +17,17 @@ export function consumedBy(entry: Entry): readonly string[] {
 export function askState(fold: Fold, ask: Digest): 'open' | 'answered' | 'unknown' {
   const asked = fold.records.some((record) => record.kind === 'ask' && record.digest === ask)
   if (!asked) return 'unknown'
-  return fold.records.some((record) => record.kind === 'answer' && record.body.ask === ask) ? 'answered' : 'open'
+  return fold.records.some((record) => record.kind === 'answer' && record.body.ask === ask)
+    ? 'answered'
+    : 'open'
 }
 
 /** The questions that wait for an answer. */
 export function openAsks(fold: Fold): readonly Extract<TurnRecord, { kind: 'ask' }>[] {
-  return fold.records.filter((record): record is Extract<TurnRecord, { kind: 'ask' }> => record.kind === 'ask' && askState(fold, record.digest) === 'open')
+  return fold.records.filter(
+    (record): record is Extract<TurnRecord, { kind: 'ask' }> =>
+      record.kind === 'ask' && askState(fold, record.digest) === 'open',
+  )
 }
 
 /** Why an item cannot be used now and never will be, as the entry that says so. */
@@ -43,7 +48,8 @@ export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefine
       return { kind: 'retry', body: { id, by, ...(drop === undefined ? {} : { drop }) } }
     }
     case 'decide':
-      if (fold.status !== 'paused' || fold.pause?.reason !== 'outcome') return refuse(item, 'no effect waits for a decision')
+      if (fold.status !== 'paused' || fold.pause?.reason !== 'outcome')
+        return refuse(item, 'no effect waits for a decision')
       return { kind: 'decide', body: { id, by, start: item.start, decision: item.decision } }
     case 'interrupt':
       return refuse(item, 'no turn was running')

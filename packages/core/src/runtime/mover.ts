@@ -1,6 +1,7 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, type RunId } from '../ids.ts'
-import { prove, replayRules } from '../engine/attempt.ts'
+import { replayRules } from '../engine/attempt.ts'
+import { prove } from '../engine/prove.ts'
 import type { Claim } from '../ports/remote.ts'
 import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts'
 import type { RunHost } from './run-host.ts'
@@ -20,14 +21,30 @@ interface Move {
  * that head after it has replayed the open turn. Whatever fails leaves the owner here; what nobody can know is asked
  * until it is known, and nothing starts before.
  */
-export async function moveToEdge({ node, host, syncer, edge, drainMs }: Move & { readonly host: RunHost }): Promise<void> {
+export async function moveToEdge({
+  node,
+  host,
+  syncer,
+  edge,
+  drainMs,
+}: Move & { readonly host: RunHost }): Promise<void> {
   const { run, log } = node
   let asked = false
   await host.hold(drainMs)
   try {
-    await withDeadline(node, syncer.confirm(undefined), `the edge did not confirm the last entries of run ${run}`)
+    await withDeadline(
+      node,
+      syncer.confirm(undefined),
+      `the edge did not confirm the last entries of run ${run}`,
+    )
     const fold = log.mustFold()
-    const claim: Claim = { base: fold.head, epoch: fold.epoch, owner: edgeOwner, place: 'edge', reason: 'moved' }
+    const claim: Claim = {
+      base: fold.head,
+      epoch: fold.epoch,
+      owner: edgeOwner,
+      place: 'edge',
+      reason: 'moved',
+    }
     asked = true
     await log.adopt(await edge.remote.claim(run, claim))
   } catch (error) {
@@ -43,7 +60,13 @@ export async function moveToEdge({ node, host, syncer, edge, drainMs }: Move & {
  * Moves a run here: its owner at the edge starts nothing for a while, this device follows to the head, replays the open
  * turn without effects, and claims exactly that head. Until the claim is in the log the owner stays where it was.
  */
-export async function moveHere({ node, syncer, edge, drainMs, force }: Move & { readonly force: boolean }): Promise<void> {
+export async function moveHere({
+  node,
+  syncer,
+  edge,
+  drainMs,
+  force,
+}: Move & { readonly force: boolean }): Promise<void> {
   const { run, log, ports } = node
   await syncer.reconcile()
   const before = log.mustFold()
@@ -52,7 +75,10 @@ export async function moveHere({ node, syncer, edge, drainMs, force }: Move & { 
   const fold = log.mustFold()
   const agent = ports.agents.find(({ name }) => name === fold.identity.agent)
   if (agent === undefined) throw refusal(run, agentUnknown(fold))
-  const proof = await prove(agent, openTurn(fold, configDigest(agent)), { clock: ports.clock, place: ports.place })
+  const proof = await prove(agent, openTurn(fold, configDigest(agent)), {
+    clock: ports.clock,
+    place: ports.place,
+  })
   if (proof.type === 'diverged') throw refusal(run, divergence(fold, proof))
   const claim: Claim = {
     base: fold.head,
@@ -80,14 +106,25 @@ async function settleUnanswered(node: RunNode, host: RunHost, syncer: Syncer, ca
       await syncer.reconcile()
       if (log.mustFold().owner !== ports.me) return host.stop()
       // The edge has no claim. An entry of ours after the head makes one that is still on its way fail.
-      await log.append(ports.me, () => [{ kind: 'open', body: { reason: 'move_abandoned', place: ports.place } }])
-      await withDeadline(node, syncer.confirm(undefined), `the edge did not confirm that the move of run ${run} was given up`)
+      await log.append(ports.me, () => [
+        { kind: 'open', body: { reason: 'move_abandoned', place: ports.place } },
+      ])
+      await withDeadline(
+        node,
+        syncer.confirm(undefined),
+        `the edge did not confirm that the move of run ${run} was given up`,
+      )
       if (log.mustFold().owner !== ports.me) return host.stop()
       host.release()
       throw refusal(run, cause)
     } catch (error) {
       if (isWaystoneError(error, 'move_refused')) throw error
-      if (node.closed) throw new WaystoneError('move_unknown', `run ${run} was closed before the edge said whether it has it`, { run, cause: error })
+      if (node.closed)
+        throw new WaystoneError(
+          'move_unknown',
+          `run ${run} was closed before the edge said whether it has it`,
+          { run, cause: error },
+        )
     }
     await ports.clock.wait(wait, node.closing)
   }
@@ -113,5 +150,9 @@ function isUnanswered(error: unknown): boolean {
 function refusal(run: RunId, cause: unknown): WaystoneError {
   if (isWaystoneError(cause, 'move_refused')) return cause
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new WaystoneError('move_refused', `run ${run} was not moved: ${why}`, { run, cause, actions: ['retry'] })
+  return new WaystoneError('move_refused', `run ${run} was not moved: ${why}`, {
+    run,
+    cause,
+    actions: ['retry'],
+  })
 }

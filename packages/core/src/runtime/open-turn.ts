@@ -2,7 +2,7 @@ import { WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import type { Fold } from '../log/fold.ts'
 import type { AnyAgent } from '../engine/agent.ts'
-import type { AttemptEnd } from '../engine/attempt.ts'
+import type { AttemptEnd } from '../engine/attempt-end.ts'
 import type { OpenTurn } from '../engine/attempt-ports.ts'
 import { encodeValue } from '../state/codec.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
@@ -15,22 +15,30 @@ export function openTurn(fold: Fold, config: Digest): OpenTurn {
 
 /** SHA-256 of an agent's configuration. Throws `value_refused` when it is not a value. */
 export function configDigest(agent: AnyAgent): Digest {
-  return digestBytes(utf8(JSON.stringify(encodeValue(agent.config, { where: `the config of agent ${agent.name}` })))) as Digest
+  return digestBytes(
+    utf8(JSON.stringify(encodeValue(agent.config, { where: `the config of agent ${agent.name}` }))),
+  ) as Digest
 }
 
 /** The names of the streams that the open turn's steps have written. */
 export function streamsOf(fold: Fold): readonly string[] {
-  return fold.records.flatMap((record) => (record.kind === 'step' && record.body.stream ? [record.body.stream.stream] : []))
+  return fold.records.flatMap((record) =>
+    record.kind === 'step' && record.body.stream ? [record.body.stream.stream] : [],
+  )
 }
 
 /** No agent of this name is at hand. */
 export function agentUnknown(fold: Fold): WaystoneError {
   const { agent } = fold.identity
-  return new WaystoneError('agent_unknown', `run ${fold.run} is of agent "${agent}", which is not registered here: pass it in \`agents\``, {
-    run: fold.run,
-    details: { agent },
-    actions: ['retry', 'move'],
-  })
+  return new WaystoneError(
+    'agent_unknown',
+    `run ${fold.run} is of agent "${agent}", which is not registered here: pass it in \`agents\``,
+    {
+      run: fold.run,
+      details: { agent },
+      actions: ['retry', 'move'],
+    },
+  )
 }
 
 /** The code asks for something else than what was recorded. */
@@ -39,17 +47,26 @@ export function divergence(fold: Fold, end: Extract<AttemptEnd, { type: 'diverge
     'divergence',
     `turn ${String(fold.turn)} of run ${fold.run} cannot be replayed by this code: expected ${end.expected}, found ${end.found}. ` +
       `Restore the code the turn began with, or fork the run at an earlier checkpoint`,
-    { run: fold.run, path: end.path, details: { expected: end.expected, found: end.found }, actions: ['retry', 'fork', 'cancel'] },
+    {
+      run: fold.run,
+      path: end.path,
+      details: { expected: end.expected, found: end.found },
+      actions: ['retry', 'fork', 'cancel'],
+    },
   )
 }
 
 /** A turn or branch ended while a call of its own was open. */
 export function callOpen(fold: Fold, path: string): WaystoneError {
-  return new WaystoneError('call_open', `turn ${String(fold.turn)} of run ${fold.run} ended while "${path}" was open: await every call`, {
-    run: fold.run,
-    path,
-    actions: ['retry', 'fork', 'cancel'],
-  })
+  return new WaystoneError(
+    'call_open',
+    `turn ${String(fold.turn)} of run ${fold.run} ended while "${path}" was open: await every call`,
+    {
+      run: fold.run,
+      path,
+      actions: ['retry', 'fork', 'cancel'],
+    },
+  )
 }
 
 /** A turn waits, but for nothing that ctx knows. */
@@ -66,6 +83,11 @@ export function unknownOutcome(fold: Fold, end: Extract<AttemptEnd, { type: 'unk
   return new WaystoneError(
     'outcome_unknown',
     `run ${fold.run} started "${end.path}" and does not know how it ended. Look it up by its key ${end.key}, then decide: done, again or failed`,
-    { run: fold.run, path: end.path, details: { start: end.start, key: end.key }, actions: ['decide', 'fork', 'cancel'] },
+    {
+      run: fold.run,
+      path: end.path,
+      details: { start: end.start, key: end.key },
+      actions: ['decide', 'fork', 'cancel'],
+    },
   )
 }

@@ -42,7 +42,11 @@ export class RunHandle<State = unknown, Result = unknown> {
   }
 
   /** Opens a run to show and steer it. One that is only at the edge is brought here. */
-  static async open<State, Result>(run: RunId, api: RuntimeApi, random: Random): Promise<RunHandle<State, Result>> {
+  static async open<State, Result>(
+    run: RunId,
+    api: RuntimeApi,
+    random: Random,
+  ): Promise<RunHandle<State, Result>> {
     const handle = new RunHandle<State, Result>(run, api, random)
     handle.#watcher = await api.watch(run, (event) => handle.#inOrder(() => handle.#take(event)))
     await handle.#inOrder(() => handle.#catchUp())
@@ -52,7 +56,12 @@ export class RunHandle<State = unknown, Result = unknown> {
   /** The run as it is known now; undefined until its first entry is here. */
   view(): RunView<State, Result> | undefined {
     if (this.#view === undefined && this.#fold) {
-      const around = { live: this.#live, sync: this.#sync, streams: this.#streams, artifacts: this.#artifacts }
+      const around = {
+        live: this.#live,
+        sync: this.#sync,
+        streams: this.#streams,
+        artifacts: this.#artifacts,
+      }
       this.#view = viewOf(this.#fold, around) as RunView<State, Result>
     }
     return this.#view
@@ -72,7 +81,10 @@ export class RunHandle<State = unknown, Result = unknown> {
   }
 
   /** Resolves with the first view that fits. Rejects with `cancelled` when the signal fires, `closed` after `close`. */
-  until(fits: (view: RunView<State, Result>) => boolean, options: { readonly signal?: AbortSignal } = {}): Promise<RunView<State, Result>> {
+  until(
+    fits: (view: RunView<State, Result>) => boolean,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<RunView<State, Result>> {
     return new Promise((resolve, reject) => {
       const stop = this.subscribe((view) => {
         if (!fits(view)) return
@@ -89,9 +101,16 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   /** The result, once the run is done. Rejects with `run_ended` when it failed or was cancelled. */
   async result(options: { readonly signal?: AbortSignal } = {}): Promise<Result> {
-    const view = await this.until(({ status }) => status === 'done' || status === 'failed' || status === 'cancelled', options)
+    const view = await this.until(
+      ({ status }) => status === 'done' || status === 'failed' || status === 'cancelled',
+      options,
+    )
     if (view.status === 'done') return view.result as Result
-    throw new WaystoneError('run_ended', `run ${this.id} ${view.status}: ${view.reason ?? 'no reason was given'}`, { run: this.id, actions: ['fork'] })
+    throw new WaystoneError(
+      'run_ended',
+      `run ${this.id} ${view.status}: ${view.reason ?? 'no reason was given'}`,
+      { run: this.id, actions: ['fork'] },
+    )
   }
 
   /** Resolves when the edge has every entry of now. Pending, not rejected, without a network. */
@@ -102,12 +121,18 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   /** Sends a message; the run consumes it once. */
   async send(name: string, value: unknown, options: SendOptions = {}): Promise<void> {
-    await this.#send({ type: 'message', name, value: encodeValue(value, { where: `message "${name}"` }) }, options)
+    await this.#send(
+      { type: 'message', name, value: encodeValue(value, { where: `message "${name}"` }) },
+      options,
+    )
   }
 
   /** Answers an open question. Rejects with `answer_taken` when another answer was first. */
   async answer(ask: string, value: unknown, options: SendOptions = {}): Promise<void> {
-    await this.#send({ type: 'answer', ask: ask as Digest, value: encodeValue(value, { where: 'the answer' }) }, options)
+    await this.#send(
+      { type: 'answer', ask: ask as Digest, value: encodeValue(value, { where: 'the answer' }) },
+      options,
+    )
   }
 
   /** Ends the open turn and keeps what it has; not the run. */
@@ -178,7 +203,9 @@ export class RunHandle<State = unknown, Result = unknown> {
         await this.#catchUp()
         break
       case 'stream': {
-        const before = this.#streams[event.stream] ?? (event.at > 0 ? (await this.#api.stream(this.id, event.stream)).text : '')
+        const before =
+          this.#streams[event.stream] ??
+          (event.at > 0 ? (await this.#api.stream(this.id, event.stream)).text : '')
         this.#streams = { ...this.#streams, [event.stream]: before.slice(0, event.at) + event.text }
         break
       }
@@ -215,7 +242,9 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   async #add(lines: readonly Uint8Array[]): Promise<void> {
     const stored = verifyChain(this.id, this.#fold?.head, lines)
-    const entries = await Promise.all(stored.map((entry) => resolveEntry(entry, { get: (run, hash) => this.#api.blob(run, hash) })))
+    const entries = await Promise.all(
+      stored.map((entry) => resolveEntry(entry, { get: (run, hash) => this.#api.blob(run, hash) })),
+    )
     this.#fold = entries.reduce<Fold | undefined>(foldEntry, this.#fold)
     this.#entries = [...this.#entries, ...entries]
     const artifacts = artifactsIn(entries)

@@ -5,7 +5,8 @@ import type { EntryDraft, Next } from '../log/bodies.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import type { Appending, RunLog } from '../log/run-log.ts'
 import type { AnyAgent, TurnEnd } from '../engine/agent.ts'
-import { Attempt, replayRules, type AttemptEnd } from '../engine/attempt.ts'
+import { Attempt, replayRules } from '../engine/attempt.ts'
+import type { AttemptEnd } from '../engine/attempt-end.ts'
 import type { AttemptPorts } from '../engine/attempt-ports.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -16,7 +17,16 @@ import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import { encodeValue } from '../state/codec.ts'
 import { diff } from '../state/delta.ts'
 import { digestBytes } from '../state/digest.ts'
-import { agentUnknown, callOpen, configDigest, divergence, openTurn, streamsOf, unknownOutcome, waitsOutside } from './open-turn.ts'
+import {
+  agentUnknown,
+  callOpen,
+  configDigest,
+  divergence,
+  openTurn,
+  streamsOf,
+  unknownOutcome,
+  waitsOutside,
+} from './open-turn.ts'
 import { consumedBy, controlEntry, refusalOf } from './inbox-entries.ts'
 
 /** What a host gives the run it hosts. */
@@ -107,7 +117,12 @@ export class RunHost {
     if (this.#held) return this.#held.still
     const reached = deferred()
     const released = deferred()
-    this.#held = { still: reached.promise, reached: reached.resolve, until: released.promise, release: released.resolve }
+    this.#held = {
+      still: reached.promise,
+      reached: reached.resolve,
+      until: released.promise,
+      release: released.resolve,
+    }
     await this.#attempt?.hold(ms)
     this.#attempt?.giveUp()
     this.#signal()
@@ -124,7 +139,9 @@ export class RunHost {
   /** What is told beside the log. */
   live(): Live {
     const idle: Live = { phase: this.#held ? 'moving' : 'idle', calls: [] }
-    return this.#attempt?.over === false ? { ...this.#attempt.live(), ...(this.#held ? { phase: 'moving' as const } : {}) } : idle
+    return this.#attempt?.over === false
+      ? { ...this.#attempt.live(), ...(this.#held ? { phase: 'moving' as const } : {}) }
+      : idle
   }
 
   async #loop(letGo: boolean): Promise<HostEnd> {
@@ -199,7 +216,11 @@ export class RunHost {
     }
   }
 
-  async #commit(fold: Fold, agent: AnyAgent, end: Extract<AttemptEnd, { type: 'returned' | 'interrupted' }>): Promise<void> {
+  async #commit(
+    fold: Fold,
+    agent: AnyAgent,
+    end: Extract<AttemptEnd, { type: 'returned' | 'interrupted' }>,
+  ): Promise<void> {
     const body = { turn: fold.turn, rules: replayRules, version: agent.version }
     let drafts: readonly EntryDraft[]
     try {
@@ -211,8 +232,15 @@ export class RunHost {
       return
     }
     if (end.type === 'interrupted') {
-      const error = toWire(new WaystoneError('interrupted', `turn ${String(fold.turn)} was interrupted; what it had is kept`, { run: fold.run }))
-      drafts = [...drafts, { kind: 'pause', body: { reason: 'interrupted', error, actions: ['retry', 'fork', 'cancel'] } }]
+      const error = toWire(
+        new WaystoneError('interrupted', `turn ${String(fold.turn)} was interrupted; what it had is kept`, {
+          run: fold.run,
+        }),
+      )
+      drafts = [
+        ...drafts,
+        { kind: 'pause', body: { reason: 'interrupted', error, actions: ['retry', 'fork', 'cancel'] } },
+      ]
     }
     await this.#log.append(this.#ports.me, () => drafts)
     const streams = fold.records.length === 0 ? [] : streamsOf(fold)
@@ -220,14 +248,28 @@ export class RunHost {
   }
 
   #next(end: TurnEnd): Next {
-    if (end.type === 'done') return { type: 'done', result: encodeValue(end.result, { where: 'the result of the run' }) }
+    if (end.type === 'done')
+      return { type: 'done', result: encodeValue(end.result, { where: 'the result of the run' }) }
     if (end.type === 'fail') return end
-    return end.afterMs === undefined ? { type: 'next' } : { type: 'next', due: this.#ports.clock.now() + end.afterMs }
+    return end.afterMs === undefined
+      ? { type: 'next' }
+      : { type: 'next', due: this.#ports.clock.now() + end.afterMs }
   }
 
-  async #pause(fold: Fold, reason: 'error' | 'divergence' | 'outcome', error: ReturnType<typeof toWire>, drop?: Digest): Promise<undefined> {
-    const actions = reason === 'outcome' ? (['decide', 'fork', 'cancel'] as const) : (['retry', 'fork', 'cancel'] as const)
-    const body = { reason, error: { run: fold.run, ...error }, actions, ...(drop === undefined ? {} : { drop }) }
+  async #pause(
+    fold: Fold,
+    reason: 'error' | 'divergence' | 'outcome',
+    error: ReturnType<typeof toWire>,
+    drop?: Digest,
+  ): Promise<undefined> {
+    const actions =
+      reason === 'outcome' ? (['decide', 'fork', 'cancel'] as const) : (['retry', 'fork', 'cancel'] as const)
+    const body = {
+      reason,
+      error: { run: fold.run, ...error },
+      actions,
+      ...(drop === undefined ? {} : { drop }),
+    }
     await this.#log.append(this.#ports.me, () => [{ kind: 'pause', body }])
     return undefined
   }
@@ -267,7 +309,9 @@ export class RunHost {
   }
 
   /** Resolves when an attempt does nothing but wait, for hosts that do not stay awake for that. */
-  async #parked(attempt: Attempt): Promise<{ readonly due: number | undefined; readonly waits: readonly Wait[] }> {
+  async #parked(
+    attempt: Attempt,
+  ): Promise<{ readonly due: number | undefined; readonly waits: readonly Wait[] }> {
     for (;;) {
       await this.#refreshing
       const waits = attempt.waits()
@@ -286,7 +330,9 @@ export class RunHost {
   async #watchTime(attempt: Attempt): Promise<void> {
     while (!attempt.over) {
       const now = this.#ports.clock.now()
-      const dues = attempt.live().calls.flatMap(({ waits }) => (waits && 'due' in waits && waits.due !== undefined ? [waits.due] : []))
+      const dues = attempt
+        .live()
+        .calls.flatMap(({ waits }) => (waits && 'due' in waits && waits.due !== undefined ? [waits.due] : []))
       const due = dues.length === 0 ? undefined : Math.min(...dues)
       if (due !== undefined && due <= now) {
         attempt.poke()
@@ -295,7 +341,9 @@ export class RunHost {
       }
       const signalled = this.#signalled()
       const stop = new AbortController()
-      await (due === undefined ? signalled : Promise.race([signalled, this.#ports.clock.wait(Math.min(due - now, 60_000), stop.signal)]))
+      await (due === undefined
+        ? signalled
+        : Promise.race([signalled, this.#ports.clock.wait(Math.min(due - now, 60_000), stop.signal)]))
       stop.abort()
     }
   }
@@ -329,7 +377,11 @@ export class RunHost {
         attempt.giveUp()
         return
       }
-      if (item.type === 'interrupt' && this.#interrupting !== item.id && attempt.live().phase !== 'catching up') {
+      if (
+        item.type === 'interrupt' &&
+        this.#interrupting !== item.id &&
+        attempt.live().phase !== 'catching up'
+      ) {
         this.#interrupting = item.id
         void attempt.interrupt(item)
         return
@@ -363,7 +415,10 @@ export class RunHost {
     if (this.#woken) return
     const signalled = this.#signalled()
     const stop = new AbortController()
-    const wait = due === undefined ? undefined : this.#ports.clock.wait(Math.min(Math.max(0, due - this.#ports.clock.now()), 60_000), stop.signal)
+    const wait =
+      due === undefined
+        ? undefined
+        : this.#ports.clock.wait(Math.min(Math.max(0, due - this.#ports.clock.now()), 60_000), stop.signal)
     await (wait ? Promise.race([signalled, wait]) : signalled)
     stop.abort()
   }

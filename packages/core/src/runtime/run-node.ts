@@ -85,7 +85,11 @@ export class RunNode {
   }
 
   /** Opens a run from the store here. `fresh`: this host has just written its start entry, and so is its writer. */
-  static async open(run: RunId, ports: RuntimePorts, options: { readonly fresh?: boolean } = {}): Promise<RunNode> {
+  static async open(
+    run: RunId,
+    ports: RuntimePorts,
+    options: { readonly fresh?: boolean } = {},
+  ): Promise<RunNode> {
     const blobs = ports.edge ? layeredBlobs(ports.blobs, ports.edge.blobs) : ports.blobs
     const log = await RunLog.open(run, { store: ports.store, blobs, now: () => ports.clock.now() })
     return new RunNode(log, ports, blobs, options.fresh ?? false)
@@ -160,7 +164,8 @@ export class RunNode {
   onTab(message: TabMessage): void {
     if (message.type === 'appended' && !this.writing) void this.log.catchUp().catch(() => undefined)
     if (message.type === 'inbox') this.host?.poke()
-    if (message.type === 'hello' && this.writing) this.#post({ type: 'event', run: this.run, event: { type: 'live', live: this.#live } })
+    if (message.type === 'hello' && this.writing)
+      this.#post({ type: 'event', run: this.run, event: { type: 'live', live: this.#live } })
     if (message.type === 'event' && !this.writing) this.#heard(message.event)
   }
 
@@ -176,7 +181,12 @@ export class RunNode {
     const { edge } = this.ports
     if (!edge || !syncer) throw noEdge(this.run)
     if (this.log.mustFold().owner === edgeOwner) return
-    if (!host) throw new WaystoneError('not_owner', `run ${this.run} is written by another tab or device: move it from there`, { run: this.run })
+    if (!host)
+      throw new WaystoneError(
+        'not_owner',
+        `run ${this.run} is written by another tab or device: move it from there`,
+        { run: this.run },
+      )
     await moveToEdge({ node: this, host, syncer, edge, ...options })
   }
 
@@ -276,7 +286,9 @@ export class RunNode {
     }
     const now = this.log.mustFold()
     if (now.owner !== this.ports.me || isEnded(now)) return
-    await this.log.append(this.ports.me, () => [{ kind: 'open', body: { reason: 'opened', place: this.ports.place } }])
+    await this.log.append(this.ports.me, () => [
+      { kind: 'open', body: { reason: 'opened', place: this.ports.place } },
+    ])
   }
 
   /** Compares with the edge when it can be reached; without a network the run goes on here. */
@@ -376,5 +388,9 @@ export class RunNode {
 }
 
 function noEdge(run: RunId): WaystoneError {
-  return new WaystoneError('move_refused', `run ${run} cannot move: this Waystone was opened without an edge`, { run })
+  return new WaystoneError(
+    'move_refused',
+    `run ${run} cannot move: this Waystone was opened without an edge`,
+    { run },
+  )
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { defineAgent, done, next } from '../engine/agent.ts'
-import { memoryEdge } from '../memory/memory-edge.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
 
 const counter = defineAgent({
@@ -23,7 +23,18 @@ describe('a run in memory', () => {
     const run = await handleOf(runtime, id)
     expect(await run.result()).toEqual({ total: 3 })
     expect(run.view()?.state).toEqual({ upTo: 3, count: 3, seen: [0, 1, 2] })
-    expect(run.entries().map(({ kind }) => kind)).toEqual(['start', 'turn', 'step', 'commit', 'turn', 'step', 'commit', 'turn', 'step', 'commit'])
+    expect(run.entries().map(({ kind }) => kind)).toEqual([
+      'start',
+      'turn',
+      'step',
+      'commit',
+      'turn',
+      'step',
+      'commit',
+      'turn',
+      'step',
+      'commit',
+    ])
     await runtime.close()
   })
 

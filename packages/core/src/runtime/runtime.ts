@@ -36,7 +36,8 @@ export class Runtime implements RuntimeApi {
   static async open(ports: RuntimePorts): Promise<Runtime> {
     const names = ports.agents.map(({ name }) => name)
     const twice = names.find((name, index) => names.indexOf(name) !== index)
-    if (twice !== undefined) throw new WaystoneError('input_refused', `two agents are named "${twice}": names are unique`)
+    if (twice !== undefined)
+      throw new WaystoneError('input_refused', `two agents are named "${twice}": names are unique`)
     const runtime = new Runtime(ports)
     for (const { run } of await runtime.#unfinished()) void runtime.#node(run)
     return runtime
@@ -49,9 +50,14 @@ export class Runtime implements RuntimeApi {
   async start(name: string, input: Json, options: StartOptions = {}): Promise<RunId> {
     this.#checkOpen()
     const agent = this.#ports.agents.find((one) => one.name === name)
-    if (agent === undefined) throw new WaystoneError('agent_unknown', `agent "${name}" is not registered here: pass it in \`agents\``)
+    if (agent === undefined)
+      throw new WaystoneError(
+        'agent_unknown',
+        `agent "${name}" is not registered here: pass it in \`agents\``,
+      )
     const run = parseRunId(options.id ?? newId(this.#ports.random))
-    if (options.id !== undefined && (await this.#exists(run, options.generated ?? false))) return this.#opened(run)
+    if (options.id !== undefined && (await this.#exists(run, options.generated ?? false)))
+      return this.#opened(run)
     const policy = { whenGone: options.whenGone ?? ('offer' as const), leaseMs: options.leaseMs ?? 30_000 }
     const log = await this.#openLog(run)
     const body = startEntry(agent, decodeValue(input), this.#ports.place, policy)
@@ -67,11 +73,12 @@ export class Runtime implements RuntimeApi {
 
   async runs(): Promise<readonly RunSummary[]> {
     const summaries: RunSummary[] = []
-    for (let after: RunId | undefined; ; ) {
+    for (let after: RunId | undefined; ;) {
       const page = await this.#ports.store.list(after)
       summaries.push(...page)
       after = page.at(-1)?.run
-      if (page.length < limits.listRunsMax) return Promise.all(summaries.map((summary) => this.#withLive(summary)))
+      if (page.length < limits.listRunsMax)
+        return Promise.all(summaries.map((summary) => this.#withLive(summary)))
     }
   }
 
@@ -102,25 +109,49 @@ export class Runtime implements RuntimeApi {
     return this.#ports.streams.read(run, stream, 0)
   }
 
-  async send(run: RunId, content: InboxContent, options: { readonly id?: string; readonly by?: string } = {}): Promise<void> {
+  async send(
+    run: RunId,
+    content: InboxContent,
+    options: { readonly id?: string; readonly by?: string } = {},
+  ): Promise<void> {
     const { me, clock, random, edge } = this.#ports
     const node = await this.#node(run)
     const fold = node.log.mustFold()
-    const item: InboxItem = { ...content, id: options.id ?? newId(random), by: options.by ?? me, time: clock.now() }
+    const item: InboxItem = {
+      ...content,
+      id: options.id ?? newId(random),
+      by: options.by ?? me,
+      time: clock.now(),
+    }
     if (fold.consumed.has(item.id)) return
     if (fold.owner !== me) {
-      if (edge === undefined) throw new WaystoneError('unreachable', `run ${run} is owned by ${fold.owner}, and this Waystone has no edge to reach it`, { run })
+      if (edge === undefined)
+        throw new WaystoneError(
+          'unreachable',
+          `run ${run} is owned by ${fold.owner}, and this Waystone has no edge to reach it`,
+          { run },
+        )
       return edge.remote.send(run, item)
     }
     if (fold.status === 'done' || fold.status === 'failed' || fold.status === 'cancelled') {
-      throw new WaystoneError('run_ended', `run ${run} is ${fold.status}: it takes no more messages`, { run, actions: ['fork'] })
+      throw new WaystoneError('run_ended', `run ${run} is ${fold.status}: it takes no more messages`, {
+        run,
+        actions: ['fork'],
+      })
     }
     if (item.type === 'answer' && askState(fold, item.ask) === 'unknown') {
-      throw new WaystoneError('ask_unknown', `run ${run} has no open question with this digest`, { run, actions: ['reload'] })
+      throw new WaystoneError('ask_unknown', `run ${run} has no open question with this digest`, {
+        run,
+        actions: ['reload'],
+      })
     }
     const taken = item.type === 'answer' && askState(fold, item.ask) === 'answered'
     if (taken || (await this.#ports.inbox.put(run, item)) === 'taken') {
-      throw new WaystoneError('answer_taken', `this question of run ${run} was answered already; the first answer counts`, { run, actions: ['reload'] })
+      throw new WaystoneError(
+        'answer_taken',
+        `this question of run ${run} was answered already; the first answer counts`,
+        { run, actions: ['reload'] },
+      )
     }
     node.poke()
   }
@@ -171,7 +202,8 @@ export class Runtime implements RuntimeApi {
   }
 
   async #unfinished(): Promise<readonly RunSummary[]> {
-    const mine = ({ owner, status }: RunSummary): boolean => owner === this.#ports.me && !['done', 'failed', 'cancelled'].includes(status)
+    const mine = ({ owner, status }: RunSummary): boolean =>
+      owner === this.#ports.me && !['done', 'failed', 'cancelled'].includes(status)
     return (await this.runs()).filter(mine)
   }
 
@@ -219,7 +251,9 @@ export class Runtime implements RuntimeApi {
   async #withLive(summary: RunSummary): Promise<RunSummary> {
     const node = await this.#nodes.get(summary.run)?.catch(() => undefined)
     const phase = node?.live.phase
-    return summary.status === 'running' && (phase === 'waiting' || phase === 'moving') ? { ...summary, status: phase } : summary
+    return summary.status === 'running' && (phase === 'waiting' || phase === 'moving')
+      ? { ...summary, status: phase }
+      : summary
   }
 
   /** The bytes of artifacts that a carried record names: the fork's blobs are its own. */
@@ -253,7 +287,13 @@ export class Runtime implements RuntimeApi {
       this.#moves.set(id, (error) => (error === undefined ? resolve() : reject(fromWire(error))))
       this.#ports.channel.post({ type: 'move', run, id, drainMs } satisfies TabMessage)
       void this.#ports.clock.wait(tabAnswerMs, stop.signal).then(() => {
-        reject(new WaystoneError('move_refused', `run ${run} is written by another tab, which does not answer: close it, or try again`, { run, actions: ['retry'] }))
+        reject(
+          new WaystoneError(
+            'move_refused',
+            `run ${run} is written by another tab, which does not answer: close it, or try again`,
+            { run, actions: ['retry'] },
+          ),
+        )
       })
     }).finally(() => {
       this.#moves.delete(id)
@@ -261,13 +301,21 @@ export class Runtime implements RuntimeApi {
     })
   }
 
-  async #moveForOtherTab(node: RunNode, { run, id, drainMs }: Extract<TabMessage, { type: 'move' }>): Promise<void> {
+  async #moveForOtherTab(
+    node: RunNode,
+    { run, id, drainMs }: Extract<TabMessage, { type: 'move' }>,
+  ): Promise<void> {
     if (!node.writing) return
     const error = await node.moveToEdge({ drainMs }).then(
       () => undefined,
       (reason: unknown) => toWire(reason),
     )
-    this.#ports.channel.post({ type: 'moved', run, id, ...(error === undefined ? {} : { error }) } satisfies TabMessage)
+    this.#ports.channel.post({
+      type: 'moved',
+      run,
+      id,
+      ...(error === undefined ? {} : { error }),
+    } satisfies TabMessage)
   }
 
   #told(run: RunId): void {

@@ -49,7 +49,11 @@ export class Syncer {
   }
 
   get state(): SyncState {
-    return { online: this.#online, synced: this.#model?.acked, ...(this.#error ? { error: this.#error } : {}) }
+    return {
+      online: this.#online,
+      synced: this.#model?.acked,
+      ...(this.#error ? { error: this.#error } : {}),
+    }
   }
 
   /** False until the logs were compared for the first time, and while they are known to differ. */
@@ -80,7 +84,9 @@ export class Syncer {
       })
     }
     if (signal?.aborted) return await new Promise<never>(() => undefined)
-    throw new WaystoneError('closed', `run ${this.#log.run} was closed while it waited for the edge`, { run: this.#log.run })
+    throw new WaystoneError('closed', `run ${this.#log.run} was closed while it waited for the edge`, {
+      run: this.#log.run,
+    })
   }
 
   /**
@@ -102,7 +108,12 @@ export class Syncer {
       if (pulled.head === undefined) break
       if (local === undefined || pulled.head.seq > local.seq) {
         const first = pulled.lines[0]
-        if (first === undefined) throw new WaystoneError('unreachable', `the edge has run ${run} up to entry ${String(pulled.head.seq)}, but sent none`, { run })
+        if (first === undefined)
+          throw new WaystoneError(
+            'unreachable',
+            `the edge has run ${run} up to entry ${String(pulled.head.seq)}, but sent none`,
+            { run },
+          )
         await this.#ports.stopWriting()
         if ((parseLine(first).prev ?? undefined) === local?.digest) await this.#log.adopt(pulled.lines)
         else await this.#setAside(local as Head, pulled.head)
@@ -140,9 +151,18 @@ export class Syncer {
       const theirs = await this.#remoteLines(from, remote.seq)
       const mine = await this.#localHeads(from, shorter)
       const differs = theirs.findIndex((line, index) => headOfLine(line).digest !== mine[index]?.digest)
-      if (differs > 0) return this.#log.replaceTail(mine[differs - 1] as Head, theirs.slice(differs), 'the edge had other entries here')
+      if (differs > 0)
+        return this.#log.replaceTail(
+          mine[differs - 1] as Head,
+          theirs.slice(differs),
+          'the edge had other entries here',
+        )
       if (from === 0) {
-        throw new WaystoneError('log_damaged', `run ${run} here and run ${run} at the edge are different runs: give one of them another id`, { run, actions: ['fork'] })
+        throw new WaystoneError(
+          'log_damaged',
+          `run ${run} here and run ${run} at the edge are different runs: give one of them another id`,
+          { run, actions: ['fork'] },
+        )
       }
     }
   }
@@ -150,7 +170,9 @@ export class Syncer {
   async #remoteLines(from: number, to: number): Promise<readonly Uint8Array[]> {
     const lines: Uint8Array[] = []
     while (from + lines.length <= to) {
-      const page = await this.#ask(() => this.#ports.edge.remote.pull(this.#log.run, from + lines.length, this.#ports.me))
+      const page = await this.#ask(() =>
+        this.#ports.edge.remote.pull(this.#log.run, from + lines.length, this.#ports.me),
+      )
       if (page.lines.length === 0) break
       lines.push(...page.lines)
     }
@@ -199,7 +221,8 @@ export class Syncer {
       this.#error = undefined
       this.#event({ type: 'pushed', pushed })
     } catch (error) {
-      if (isWaystoneError(error, 'not_owner')) this.#event({ type: 'pushed', pushed: { ok: false, code: 'head_moved', head: undefined } })
+      if (isWaystoneError(error, 'not_owner'))
+        this.#event({ type: 'pushed', pushed: { ok: false, code: 'head_moved', head: undefined } })
       else this.#failed(error)
     }
   }
@@ -215,7 +238,8 @@ export class Syncer {
     try {
       for (const hash of hashes as readonly Digest[]) {
         const bytes = await this.#ports.local.get(run, hash)
-        if (bytes === undefined) throw new WaystoneError('blob_missing', `run ${run} needs blob ${hash}, which is not here`, { run })
+        if (bytes === undefined)
+          throw new WaystoneError('blob_missing', `run ${run} needs blob ${hash}, which is not here`, { run })
         await this.#ports.edge.blobs.put(run, hash, bytes)
       }
     } catch (error) {

@@ -60,7 +60,23 @@ export interface Around {
 
 /** The view of a fold. */
 export function viewOf(fold: Fold, around: Around): RunView {
-  const { identity, run, state, turn, owner, place, epoch, term, head, started, updated, result, reason, pause, due } = fold
+  const {
+    identity,
+    run,
+    state,
+    turn,
+    owner,
+    place,
+    epoch,
+    term,
+    head,
+    started,
+    updated,
+    result,
+    reason,
+    pause,
+    due,
+  } = fold
   return {
     run,
     agent: identity.agent,
@@ -80,7 +96,12 @@ export function viewOf(fold: Fold, around: Around): RunView {
     reason,
     pause,
     error: pause?.error,
-    asks: openAsks(fold).map((ask) => ({ ask: ask.digest, path: ask.body.path, question: decodeValue(ask.body.question), due: ask.body.due })),
+    asks: openAsks(fold).map((ask) => ({
+      ask: ask.digest,
+      path: ask.body.path,
+      question: decodeValue(ask.body.question),
+      due: ask.body.due,
+    })),
     due,
     ...around,
   }
@@ -91,7 +112,9 @@ export function artifactsIn(entries: readonly Entry[]): readonly Artifact[] {
   return entries.flatMap((entry) => {
     if (entry.kind !== 'step' || !entry.blobs || !('value' in entry.body.outcome)) return []
     const { value } = entry.body.outcome
-    return typeof value === 'object' && value !== null && 'hash' in value && 'bytes' in value ? [value as unknown as Artifact] : []
+    return typeof value === 'object' && value !== null && 'hash' in value && 'bytes' in value
+      ? [value as unknown as Artifact]
+      : []
   })
 }
 

@@ -49,7 +49,13 @@ export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncMode
     case 'failed': {
       const ms = Math.min(backoffMax, backoffMin * 2 ** model.failures)
       const failed: SyncModel = { ...model, doing: 'waiting', failures: Math.min(model.failures + 1, 10) }
-      return [failed, [{ type: 'online', online: false }, { type: 'wait', ms }]]
+      return [
+        failed,
+        [
+          { type: 'online', online: false },
+          { type: 'wait', ms },
+        ],
+      ]
     }
     case 'reconciled': {
       // A push under way goes on: its answer tells what to do next.
@@ -77,5 +83,10 @@ function next(model: SyncModel): readonly [SyncModel, readonly SyncEffect[]] {
 }
 
 function synced(head: Head | undefined): readonly SyncEffect[] {
-  return head === undefined ? [] : [{ type: 'online', online: true }, { type: 'synced', head }]
+  return head === undefined
+    ? []
+    : [
+        { type: 'online', online: true },
+        { type: 'synced', head },
+      ]
 }

@@ -54,7 +54,11 @@ export function splitLines(bytes: Uint8Array): Uint8Array[] {
     lines.push(bytes.slice(from, to))
     from = to + 1
   }
-  if (from !== bytes.byteLength) throw refused('lines that end with a line feed', `${String(bytes.byteLength - from)} bytes after the last`)
+  if (from !== bytes.byteLength)
+    throw refused(
+      'lines that end with a line feed',
+      `${String(bytes.byteLength - from)} bytes after the last`,
+    )
   return lines
 }
 
@@ -62,7 +66,10 @@ export function splitLines(bytes: Uint8Array): Uint8Array[] {
 export function parseInboxItem(value: unknown): InboxItem {
   const item = object(value, 'an inbox item')
   if (JSON.stringify(item).length > limits.inboxItemBytesMax) {
-    throw new WaystoneError('too_large', `an inbox item has at most ${String(limits.inboxItemBytesMax)} characters of JSON`)
+    throw new WaystoneError(
+      'too_large',
+      `an inbox item has at most ${String(limits.inboxItemBytesMax)} characters of JSON`,
+    )
   }
   const id = shortText(item['id'], 'an id')
   const by = shortText(item['by'], 'a sender in "by"')
@@ -79,7 +86,12 @@ export function parseInboxItem(value: unknown): InboxItem {
     case 'cancel':
       return { ...head, type: 'cancel', reason: typeof item['reason'] === 'string' ? item['reason'] : '' }
     case 'decide':
-      return { ...head, type: 'decide', start: parseDigest(item['start']), decision: parseDecision(item['decision']) }
+      return {
+        ...head,
+        type: 'decide',
+        start: parseDigest(item['start']),
+        decision: parseDecision(item['decision']),
+      }
     default:
       throw refused('message, answer, interrupt, cancel, retry or decide', item['type'])
   }
@@ -91,7 +103,8 @@ export function parseClaim(value: unknown): Claim {
   const base = parseHead(claim['base'])
   if (base === undefined) throw refused('a base', 'none')
   const reason = claim['reason']
-  if (reason !== 'moved' && reason !== 'expired' && reason !== 'forced') throw refused('moved, expired or forced', reason)
+  if (reason !== 'moved' && reason !== 'expired' && reason !== 'forced')
+    throw refused('moved, expired or forced', reason)
   const proof = claim['proof'] === undefined ? undefined : parseProof(claim['proof'])
   return {
     base,
@@ -106,7 +119,11 @@ export function parseClaim(value: unknown): Claim {
 /** A claim as JSON. The inverse of `parseClaim`. */
 export function claimJson(claim: Claim): Json {
   const { base, proof, ...rest } = claim
-  return { ...rest, base: headText(base), ...(proof ? { proof: { ...proof, head: headText(proof.head) } } : {}) }
+  return {
+    ...rest,
+    base: headText(base),
+    ...(proof ? { proof: { ...proof, head: headText(proof.head) } } : {}),
+  }
 }
 
 /** A watch event as a frame of a live connection. The inverse of `parseFrame`. */
@@ -119,7 +136,8 @@ export function frameOf(event: WatchEvent): string {
  * durable is in the log. Throws `request_refused` for anything malformed.
  */
 export function parseFrame(text: unknown): WatchEvent | undefined {
-  if (typeof text !== 'string' || text.length > limits.frameCharsMax) throw refused(`a frame of at most ${String(limits.frameCharsMax)} characters`, typeof text)
+  if (typeof text !== 'string' || text.length > limits.frameCharsMax)
+    throw refused(`a frame of at most ${String(limits.frameCharsMax)} characters`, typeof text)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -130,14 +148,20 @@ export function parseFrame(text: unknown): WatchEvent | undefined {
   switch (frame['type']) {
     case 'lines': {
       const { lines } = frame
-      if (!Array.isArray(lines) || !lines.every((line) => typeof line === 'string')) throw refused('lines of text', lines)
+      if (!Array.isArray(lines) || !lines.every((line) => typeof line === 'string'))
+        throw refused('lines of text', lines)
       return { type: 'lines', from: wholeNumber(frame['from'], 'a sequence number'), lines: lines.map(utf8) }
     }
     case 'replaced':
       return { type: 'replaced', keep: wholeNumber(frame['keep'], 'a sequence number') }
     case 'stream':
       if (typeof frame['text'] !== 'string') throw refused('text', frame['text'])
-      return { type: 'stream', stream: String(frame['stream']).slice(0, 2_000), at: wholeNumber(frame['at'], 'a position'), text: frame['text'] }
+      return {
+        type: 'stream',
+        stream: String(frame['stream']).slice(0, 2_000),
+        at: wholeNumber(frame['at'], 'a position'),
+        text: frame['text'],
+      }
     case 'live':
       return { type: 'live', live: object(frame['live'], 'live calls') as unknown as Live }
     case 'inbox':
@@ -165,7 +189,11 @@ function parseProof(value: unknown): NonNullable<Claim['proof']> {
   const proof = object(value, 'a proof')
   const head = parseHead(proof['head'])
   if (head === undefined) throw refused('a proven head', 'none')
-  return { head, version: wholeNumber(proof['version'], 'a version'), rules: wholeNumber(proof['rules'], 'a rule number') }
+  return {
+    head,
+    version: wholeNumber(proof['version'], 'a version'),
+    rules: wholeNumber(proof['rules'], 'a rule number'),
+  }
 }
 
 /** Checks a place. Throws `request_refused`. */
@@ -175,7 +203,8 @@ function parsePlace(value: unknown): Place {
 }
 
 function object(value: unknown, what: string): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>
+  if (typeof value === 'object' && value !== null && !Array.isArray(value))
+    return value as Record<string, unknown>
   throw refused(what, value)
 }
 

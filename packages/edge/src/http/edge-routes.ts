@@ -1,6 +1,7 @@
 import { headers, limits, parseDigest, parseRunId, WaystoneError } from '@waystone/core'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
+import { reportNothing, type Report } from '../report.ts'
 import { blobKey, r2Blobs } from '../store/r2-blobs.ts'
 import { readBody, readJson } from './body.ts'
 import { errorResponse } from './errors.ts'
@@ -14,6 +15,8 @@ export interface EdgeRoutesOptions<Env> {
   readonly token: (env: Env) => string | undefined
   /** Origins whose pages may ask, besides the worker's own. */
   readonly origins?: (env: Env) => readonly string[]
+  /** Hears of requests that failed by a defect. */
+  readonly report?: Report
 }
 
 /**
@@ -22,8 +25,9 @@ export interface EdgeRoutesOptions<Env> {
  */
 export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>): Hono<{ Bindings: Env }> {
   const app = new Hono<{ Bindings: Env }>()
-  app.onError((error) => errorResponse(error))
-  app.notFound(() => errorResponse(new WaystoneError('request_refused', 'there is no such route')))
+  const report = options.report ?? reportNothing
+  app.onError((error) => errorResponse(error, report))
+  app.notFound(() => errorResponse(noRoute(), report))
   app.use('/v1/*', (context, next) => {
     // The answer to an upgrade carries a socket, which is lost when a middleware rewrites its headers.
     if (context.req.header('upgrade') !== undefined) return next()
@@ -42,22 +46,34 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
   app.post('/v1/runs/:run/blobs/missing', async (context) => {
     const run = parseRunId(context.req.param('run'))
     const body = await readJson(context.req.raw, limits.pageBytesMax)
-    const hashes = typeof body === 'object' && body !== null && 'hashes' in body && Array.isArray(body.hashes) ? body.hashes.map(parseDigest) : []
+    const hashes =
+      typeof body === 'object' && body !== null && 'hashes' in body && Array.isArray(body.hashes)
+        ? body.hashes.map(parseDigest)
+        : []
     return context.json({ hashes: await r2Blobs(options.blobs(context.env)).missing(run, hashes) })
   })
   app.put('/v1/runs/:run/blobs/:hash', async (context) => {
     const run = parseRunId(context.req.param('run'))
     const hash = parseDigest(context.req.param('hash'))
-    await r2Blobs(options.blobs(context.env)).put(run, hash, await readBody(context.req.raw, limits.blobBytesMax))
+    await r2Blobs(options.blobs(context.env)).put(
+      run,
+      hash,
+      await readBody(context.req.raw, limits.blobBytesMax),
+    )
     return context.body(null, 204)
   })
   app.get('/v1/runs/:run/blobs/:hash', async (context) => {
     const run = parseRunId(context.req.param('run'))
     const hash = parseDigest(context.req.param('hash'))
     const object = await options.blobs(context.env).get(blobKey(run, hash))
-    if (object === null) throw new WaystoneError('blob_missing', `run ${run} has no blob ${hash} here`, { run })
+    if (object === null)
+      throw new WaystoneError('blob_missing', `run ${run} has no blob ${hash} here`, { run })
     return new Response(object.body, {
-      headers: { 'content-type': 'application/octet-stream', 'content-length': String(object.size), 'cache-control': 'private, immutable, max-age=31536000' },
+      headers: {
+        'content-type': 'application/octet-stream',
+        'content-length': String(object.size),
+        'cache-control': 'private, immutable, max-age=31536000',
+      },
     })
   })
   app.all('/v1/runs/:run/*', (context) => {
@@ -68,17 +84,28 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
   return app
 }
 
+function noRoute(): WaystoneError {
+  return new WaystoneError('request_refused', 'there is no such route')
+}
+
 /** Lets in who sends the secret, in a header or, for WebSockets, a subprotocol. Throws `unauthorized`. */
 async function authorize(request: Request, secret: string | undefined): Promise<void> {
   const sent = bearerOf(request)
   if (secret && sent !== undefined && (await sameSecret(sent, secret))) return
-  throw new WaystoneError('unauthorized', 'this request has no valid token: send it as `authorization: Bearer ...`')
+  throw new WaystoneError(
+    'unauthorized',
+    'this request has no valid token: send it as `authorization: Bearer ...`',
+  )
 }
 
 function bearerOf(request: Request): string | undefined {
   const header = request.headers.get('authorization')
   if (header?.startsWith('Bearer ')) return header.slice(7)
-  const protocols = request.headers.get('sec-websocket-protocol')?.split(',').map((one) => one.trim()) ?? []
+  const protocols =
+    request.headers
+      .get('sec-websocket-protocol')
+      ?.split(',')
+      .map((one) => one.trim()) ?? []
   const token = protocols.find((one) => one.startsWith('token.'))?.slice(6)
   if (token === undefined) return undefined
   try {
@@ -91,6 +118,7 @@ function bearerOf(request: Request): string | undefined {
 
 /** Compares digests of equal length in constant time, so that timing tells nothing of the secret. */
 async function sameSecret(sent: string, secret: string): Promise<boolean> {
-  const digest = (text: string): Promise<ArrayBuffer> => crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
+  const digest = (text: string): Promise<ArrayBuffer> =>
+    crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
   return crypto.subtle.timingSafeEqual(await digest(sent), await digest(secret))
 }

@@ -1,4 +1,5 @@
 import { toWire, WaystoneError, type ErrorCode } from '@waystone/core'
+import type { Report } from '../report.ts'
 
 const statuses: Partial<Record<ErrorCode, number>> = {
   unauthorized: 401,
@@ -22,9 +23,12 @@ const statuses: Partial<Record<ErrorCode, number>> = {
 }
 
 /** An error as an answer. What is not an error of Waystone says nothing of itself to the outside. */
-export function errorResponse(error: unknown): Response {
-  const known = error instanceof WaystoneError ? error : new WaystoneError('bug', 'the edge failed at this request; its log says why')
-  if (known.code === 'bug') console.error(error)
+export function errorResponse(error: unknown, report: Report): Response {
+  const known =
+    error instanceof WaystoneError
+      ? error
+      : new WaystoneError('bug', 'the edge failed at this request; its log says why')
+  if (known.code === 'bug') report({ where: 'request', error })
   const { cause: _, ...wire } = toWire(known)
   return Response.json(wire, { status: statuses[known.code] ?? 500 })
 }

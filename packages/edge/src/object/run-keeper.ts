@@ -18,6 +18,7 @@ import {
   type RunId,
   type WatchEvent,
 } from '@waystone/core'
+import type { Report } from '../report.ts'
 import type { SqlLogStore } from '../store/sql-log-store.ts'
 import type { sqlStreams } from '../store/sql-streams.ts'
 import { edgeClock } from './edge-clock.ts'
@@ -32,6 +33,7 @@ export interface KeeperPorts {
   readonly streams: ReturnType<typeof sqlStreams>
   readonly sockets: RunSockets
   readonly agents: () => readonly AnyAgent[]
+  readonly report: Report
 }
 
 /** Armed before user code runs: should the process die, the object wakes and goes on. In ms. */
@@ -65,19 +67,30 @@ export class RunKeeper {
     log.listen(({ entries, lines }, fold) => {
       const first = entries[0]
       const writer = fold.owner === edgeOwner ? undefined : fold.owner
-      if (first) ports.sockets.tell({ type: 'lines', from: first.seq, lines }, first.kind === 'claim' ? undefined : writer)
+      if (first)
+        ports.sockets.tell(
+          { type: 'lines', from: first.seq, lines },
+          first.kind === 'claim' ? undefined : writer,
+        )
     })
   }
 
   /** Opens what this object has of a run, which may be nothing. */
   static async open(run: RunId, ports: KeeperPorts): Promise<RunKeeper> {
-    return new RunKeeper(await RunLog.open(run, { store: ports.store, blobs: ports.blobs, now: () => Date.now() }), ports)
+    return new RunKeeper(
+      await RunLog.open(run, { store: ports.store, blobs: ports.blobs, now: () => Date.now() }),
+      ports,
+    )
   }
 
   /** What a new follower is told first. */
   async greeting(from: number): Promise<readonly WatchEvent[]> {
     const lines = await this.log.lines(from)
-    const texts = await Promise.all(this.#ports.streams.names().map(async (stream) => ({ stream, ...(await this.#ports.streams.read(this.log.run, stream, 0)) })))
+    const texts = await Promise.all(
+      this.#ports.streams
+        .names()
+        .map(async (stream) => ({ stream, ...(await this.#ports.streams.read(this.log.run, stream, 0)) })),
+    )
     return [
       ...(lines.length > 0 ? [{ type: 'lines', from, lines } as const] : []),
       ...texts.map(({ stream, at, text }) => ({ type: 'stream', stream, at, text }) as const),
@@ -143,7 +156,7 @@ export class RunKeeper {
       else if (this.#mayTakeOver(fold)) await this.#takeOver(fold)
       else await this.schedule()
     } catch (error) {
-      console.error(`waystone: the alarm of run ${this.log.run} failed and will be tried again`, error)
+      this.#ports.report({ where: 'alarm', run: this.log.run, error })
       await this.#ports.storage.setAlarm(Date.now() + watchdogMs)
     }
   }
@@ -193,7 +206,7 @@ export class RunKeeper {
       return end.due === undefined ? storage.deleteAlarm() : storage.setAlarm(end.due)
     }
     this.#live = nothingLive
-    if (end.type === 'lost') console.error(`waystone: run ${this.log.run} was interrupted at the edge`, end.error)
+    if (end.type === 'lost') this.#ports.report({ where: 'run', run: this.log.run, error: end.error })
     await (end.type === 'lost' ? storage.setAlarm(Date.now() + 1_000) : this.schedule())
   }
 
@@ -205,11 +218,20 @@ export class RunKeeper {
     const count = before?.seq === fold.head.seq ? before.count + 1 : 1
     sql.exec('INSERT OR REPLACE INTO stalls (one, seq, count) VALUES (1, ?, ?)', fold.head.seq, count)
     if (count <= limits.stallsMax || fold.status === 'paused') return false
-    const error = new WaystoneError('bug', `run ${fold.run} was woken ${String(count)} times at the edge and made no progress: its step may use up the memory or time of an object`, {
-      run: fold.run,
-    })
+    const error = new WaystoneError(
+      'bug',
+      `run ${fold.run} was woken ${String(count)} times at the edge and made no progress: its step may use up the memory or time of an object`,
+      {
+        run: fold.run,
+      },
+    )
     sql.exec('DELETE FROM stalls')
-    await this.log.append(edgeOwner, () => [{ kind: 'pause', body: { reason: 'error', error: toWire(error), actions: ['retry', 'fork', 'cancel'] } }])
+    await this.log.append(edgeOwner, () => [
+      {
+        kind: 'pause',
+        body: { reason: 'error', error: toWire(error), actions: ['retry', 'fork', 'cancel'] },
+      },
+    ])
     await this.#ports.storage.deleteAlarm()
     return true
   }
@@ -229,7 +251,8 @@ export class RunKeeper {
 
   /** True when the owner is gone, the policy says so, and the run can go on without it. */
   #mayTakeOver(fold: Fold): boolean {
-    if (fold.owner === edgeOwner || fold.identity.whenGone !== 'edge' || fold.status !== 'running') return false
+    if (fold.owner === edgeOwner || fold.identity.whenGone !== 'edge' || fold.status !== 'running')
+      return false
     return this.#silentMs(fold) >= fold.identity.leaseMs
   }
 
@@ -238,16 +261,25 @@ export class RunKeeper {
     // A run that waits for a person stays where it is: the answer brings the alarm back.
     if (waits) return this.#ports.storage.deleteAlarm()
     try {
-      await this.authority.claim({ base: fold.head, epoch: fold.epoch, owner: edgeOwner, place: 'edge', reason: 'expired' })
+      await this.authority.claim({
+        base: fold.head,
+        epoch: fold.epoch,
+        owner: edgeOwner,
+        place: 'edge',
+        reason: 'expired',
+      })
       await this.#ports.storage.setAlarm(Date.now())
     } catch (error) {
-      console.warn(`waystone: run ${fold.run} was not taken over`, error)
+      this.#ports.report({ where: 'take over', run: fold.run, error })
       await this.#ports.storage.deleteAlarm()
     }
   }
 
   #silentMs(fold: Fold): number {
-    const heard = Math.max(this.#ports.sockets.lastHeard(fold.owner) ?? 0, this.#ports.store.lastAppend() ?? 0)
+    const heard = Math.max(
+      this.#ports.sockets.lastHeard(fold.owner) ?? 0,
+      this.#ports.store.lastAppend() ?? 0,
+    )
     return Date.now() - heard
   }
 

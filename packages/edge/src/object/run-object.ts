@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { parseRunId, type AnyAgent, type RunId } from '@waystone/core'
 import { errorResponse } from '../http/errors.ts'
+import { reportNothing, type Report } from '../report.ts'
 import { r2Blobs } from '../store/r2-blobs.ts'
 import { sqlInbox } from '../store/sql-inbox.ts'
 import { sqlLogStore } from '../store/sql-log-store.ts'
@@ -15,6 +16,8 @@ export interface RunObjectOptions<Env> {
   readonly agents: (env: Env) => readonly AnyAgent[]
   /** The bucket of blobs and artifacts. */
   readonly blobs: (env: Env) => R2Bucket
+  /** Hears of what failed without anybody waiting for it. */
+  readonly report?: Report
 }
 
 /**
@@ -23,7 +26,10 @@ export interface RunObjectOptions<Env> {
  * @example
  * export const RunObject = runObject<Env>({ agents: (env) => [researcher.provide({ llm: viaKey(env.KEY) })], blobs: (env) => env.BLOBS })
  */
-export function runObject<Env>(options: RunObjectOptions<Env>): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
+export function runObject<Env>(
+  options: RunObjectOptions<Env>,
+): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
+  const report = options.report ?? reportNothing
   return class RunObject extends DurableObject<Env> {
     readonly #sockets: RunSockets
     #keeper: Promise<RunKeeper> | undefined
@@ -40,9 +46,14 @@ export function runObject<Env>(options: RunObjectOptions<Env>): new (ctx: Durabl
     override async fetch(request: Request): Promise<Response> {
       try {
         const run = parseRunId(new URL(request.url).pathname.split('/')[3])
-        return await runRoutes(await this.#open(run), this.#sockets, (used) => this.#name(used)).fetch(request)
+        return await runRoutes(
+          await this.#open(run),
+          this.#sockets,
+          (used) => this.#name(used),
+          report,
+        ).fetch(request)
       } catch (error) {
-        return errorResponse(error)
+        return errorResponse(error, report)
       }
     }
 
@@ -55,7 +66,7 @@ export function runObject<Env>(options: RunObjectOptions<Env>): new (ctx: Durabl
       const run = this.#run()
       const device = deviceOf(socket)
       if (run === undefined || device === undefined) return
-      const event = ownerEvent(message, run)
+      const event = ownerEvent(message, run, report)
       if (event) await (await this.#open(run)).heard(event, device)
     }
 
@@ -72,6 +83,7 @@ export function runObject<Env>(options: RunObjectOptions<Env>): new (ctx: Durabl
         blobs: r2Blobs(options.blobs(this.env)),
         sockets: this.#sockets,
         agents: () => options.agents(this.env),
+        report,
       })
       this.#keeper.catch(() => (this.#keeper = undefined))
       return this.#keeper

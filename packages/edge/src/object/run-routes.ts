@@ -15,6 +15,7 @@ import {
 import { Hono, type Context } from 'hono'
 import { readBody, readJson } from '../http/body.ts'
 import { errorResponse } from '../http/errors.ts'
+import type { Report } from '../report.ts'
 import type { RunKeeper } from './run-keeper.ts'
 import type { RunSockets } from './run-sockets.ts'
 
@@ -22,17 +23,23 @@ import type { RunSockets } from './run-sockets.ts'
 const pushBytesMax = limits.pageBytesMax + limits.entryBytesMax + 1_000
 
 /** The routes of one run, inside its object. `used` is called when something is stored for the first time. */
-export function runRoutes(keeper: RunKeeper, sockets: RunSockets, used: (run: RunId) => void): Hono {
+export function runRoutes(
+  keeper: RunKeeper,
+  sockets: RunSockets,
+  used: (run: RunId) => void,
+  report: Report,
+): Hono {
   const app = new Hono().basePath('/v1/runs/:run')
   const { log, authority } = keeper
-  app.onError((error) => errorResponse(error))
-  app.notFound(() => errorResponse(new WaystoneError('request_refused', 'there is no such route')))
+  app.onError((error) => errorResponse(error, report))
+  app.notFound(() => errorResponse(new WaystoneError('request_refused', 'there is no such route'), report))
 
   app.post('/entries', async (context) => {
     const base = parseHead(context.req.header(headers.base))
     const lines = splitLines(await readBody(context.req.raw, pushBytesMax))
     const pushed = await authority.push({ base, lines })
-    if (!pushed.ok) return context.json(pushed.code === 'head_moved' ? { ...pushed, head: headText(pushed.head) } : pushed)
+    if (!pushed.ok)
+      return context.json(pushed.code === 'head_moved' ? { ...pushed, head: headText(pushed.head) } : pushed)
     used(log.run)
     await keeper.pushed()
     return context.json({ ok: true, head: headText(pushed.head) })
@@ -66,7 +73,8 @@ export function runRoutes(keeper: RunKeeper, sockets: RunSockets, used: (run: Ru
     return context.json({ items: inbox })
   })
   app.get('/live', async (context) => {
-    if (context.req.header('upgrade')?.toLowerCase() !== 'websocket') throw new WaystoneError('request_refused', 'this route is a WebSocket')
+    if (context.req.header('upgrade')?.toLowerCase() !== 'websocket')
+      throw new WaystoneError('request_refused', 'this route is a WebSocket')
     return sockets.accept(parseOwnerId(context.req.query('device')), await keeper.greeting(fromOf(context)))
   })
   return app
@@ -75,7 +83,10 @@ export function runRoutes(keeper: RunKeeper, sockets: RunSockets, used: (run: Ru
 function fromOf(context: Context): number {
   const from = Number(context.req.query('from') ?? 0)
   if (Number.isSafeInteger(from) && from >= 0) return from
-  throw new WaystoneError('request_refused', `expected \`from\` as a sequence number, found ${String(context.req.query('from'))}`)
+  throw new WaystoneError(
+    'request_refused',
+    `expected \`from\` as a sequence number, found ${String(context.req.query('from'))}`,
+  )
 }
 
 function deviceOf(context: Context): OwnerId {

@@ -1,4 +1,5 @@
 import { frameOf, limits, parseFrame, type OwnerId, type RunId, type WatchEvent } from '@waystone/core'
+import type { Report } from '../report.ts'
 
 /** What is remembered of a socket while its object sleeps. */
 interface Attached {
@@ -24,7 +25,11 @@ export class RunSockets {
     this.#ctx.acceptWebSocket(server)
     server.serializeAttachment({ device, since: Date.now() } satisfies Attached)
     for (const event of first) server.send(frameOf(event))
-    return new Response(null, { status: 101, webSocket: client, headers: { 'sec-websocket-protocol': 'waystone' } })
+    return new Response(null, {
+      status: 101,
+      webSocket: client,
+      headers: { 'sec-websocket-protocol': 'waystone' },
+    })
   }
 
   /** Tells every follower but one device. */
@@ -55,12 +60,16 @@ export class RunSockets {
 }
 
 /** What an owner says to its followers. Returns undefined for anything else. */
-export function ownerEvent(message: unknown, run: RunId): Extract<WatchEvent, { type: 'live' | 'stream' }> | undefined {
+export function ownerEvent(
+  message: unknown,
+  run: RunId,
+  report: Report,
+): Extract<WatchEvent, { type: 'live' | 'stream' }> | undefined {
   try {
     const event = parseFrame(message)
     return event?.type === 'live' || event?.type === 'stream' ? event : undefined
-  } catch {
-    console.warn(`waystone: a frame for run ${run} was passed over: it could not be read`)
+  } catch (error) {
+    report({ where: 'frame', run, error })
     return undefined
   }
 }

@@ -5,13 +5,21 @@ export function r2Blobs(bucket: R2Bucket): Blobs {
   return {
     async put(run, hash, bytes) {
       if (bytes.byteLength > limits.blobBytesMax) {
-        throw new WaystoneError('too_large', `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(bytes.byteLength)}`, { run })
+        throw new WaystoneError(
+          'too_large',
+          `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(bytes.byteLength)}`,
+          { run },
+        )
       }
       try {
         // R2 itself refuses a body that does not have this hash.
         await bucket.put(blobKey(run, hash), bytes, { sha256: hash })
       } catch (cause) {
-        throw new WaystoneError('request_refused', `blob ${hash} of run ${run} was not stored: are these the bytes with this SHA-256?`, { run, cause })
+        throw new WaystoneError(
+          'request_refused',
+          `blob ${hash} of run ${run} was not stored: are these the bytes with this SHA-256?`,
+          { run, cause },
+        )
       }
     },
     async get(run, hash) {

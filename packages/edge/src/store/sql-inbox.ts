@@ -14,7 +14,13 @@ export function sqlInbox({ sql }: DurableObjectStorage): Inbox {
       if (waiting.some(({ id }) => id === item.id)) return Promise.resolve('known')
       if (ask !== null && waiting.some((one) => one.ask === ask)) return Promise.resolve('taken')
       if (waiting.length >= limits.inboxItemsMax) {
-        return Promise.reject(new WaystoneError('limit_exceeded', `${String(waiting.length)} items wait in the inbox of run ${run}, which is the limit`, { run }))
+        return Promise.reject(
+          new WaystoneError(
+            'limit_exceeded',
+            `${String(waiting.length)} items wait in the inbox of run ${run}, which is the limit`,
+            { run },
+          ),
+        )
       }
       sql.exec('INSERT INTO inbox (id, ask, item) VALUES (?, ?, ?)', item.id, ask, JSON.stringify(item))
       return Promise.resolve('added')

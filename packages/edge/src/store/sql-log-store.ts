@@ -1,4 +1,15 @@
-import { headOfLine, joinLines, limits, planAppend, splitLines, type Append, type Head, type LogStore, type RunId, type SetAside } from '@waystone/core'
+import {
+  headOfLine,
+  joinLines,
+  limits,
+  planAppend,
+  splitLines,
+  type Append,
+  type Head,
+  type LogStore,
+  type RunId,
+  type SetAside,
+} from '@waystone/core'
 
 /** What the log of one run is kept in: an object's SQLite. One row an append, however many entries it has. */
 const schema = `
@@ -24,8 +35,10 @@ interface LogRow extends Record<string, SqlStorageValue> {
 export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
   const { sql } = storage
   sql.exec(schema)
-  const lastRow = (): LogRow | undefined => sql.exec<LogRow>('SELECT * FROM log ORDER BY seq DESC LIMIT 1').toArray()[0]
-  const rowOf = (seq: number): LogRow | undefined => sql.exec<LogRow>('SELECT * FROM log WHERE seq <= ? ORDER BY seq DESC LIMIT 1', seq).toArray()[0]
+  const lastRow = (): LogRow | undefined =>
+    sql.exec<LogRow>('SELECT * FROM log ORDER BY seq DESC LIMIT 1').toArray()[0]
+  const rowOf = (seq: number): LogRow | undefined =>
+    sql.exec<LogRow>('SELECT * FROM log WHERE seq <= ? ORDER BY seq DESC LIMIT 1', seq).toArray()[0]
   const at = (seq: number): Head | undefined => {
     const row = rowOf(seq)
     const line = row && linesOf(row)[seq - row.seq]
@@ -33,7 +46,13 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
   }
   const insert = (from: number, lines: readonly Uint8Array[]): void => {
     for (const batch of batches(lines)) {
-      sql.exec('INSERT INTO log (seq, entries, time, lines) VALUES (?, ?, ?, ?)', from, batch.length, Date.now(), joinLines(batch))
+      sql.exec(
+        'INSERT INTO log (seq, entries, time, lines) VALUES (?, ?, ?, ?)',
+        from,
+        batch.length,
+        Date.now(),
+        joinLines(batch),
+      )
       from += batch.length
     }
   }
@@ -57,7 +76,13 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
           const aside = append.setAside ? cut(plan.keep) : []
           if (append.setAside && aside.length > 0) {
             const { reason, time } = append.setAside
-            sql.exec('INSERT INTO aside (name, reason, time, lines) VALUES (?, ?, ?, ?)', `${String(plan.keep)}-${String(time)}`, reason, time, joinLines(aside))
+            sql.exec(
+              'INSERT INTO aside (name, reason, time, lines) VALUES (?, ?, ?, ?)',
+              `${String(plan.keep)}-${String(time)}`,
+              reason,
+              time,
+              joinLines(aside),
+            )
           }
           insert(plan.keep, plan.lines)
           return { ok: true as const, head: plan.head }
@@ -81,8 +106,14 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
     // An object has one run and keeps no list: that is the catalog's.
     list: () => Promise.resolve([]),
     setAside: () => {
-      const rows = sql.exec<{ name: string; reason: string; time: number; lines: ArrayBuffer }>('SELECT * FROM aside ORDER BY time').toArray()
-      return Promise.resolve(rows.map(({ lines, ...rest }): SetAside => ({ ...rest, lines: splitLines(new Uint8Array(lines)) })))
+      const rows = sql
+        .exec<{ name: string; reason: string; time: number; lines: ArrayBuffer }>(
+          'SELECT * FROM aside ORDER BY time',
+        )
+        .toArray()
+      return Promise.resolve(
+        rows.map(({ lines, ...rest }): SetAside => ({ ...rest, lines: splitLines(new Uint8Array(lines)) })),
+      )
     },
     close: () => Promise.resolve(),
     lastAppend: () => lastRow()?.time,

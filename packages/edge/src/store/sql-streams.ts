@@ -20,11 +20,14 @@ export function sqlStreams({ sql }: DurableObjectStorage): Streams & { names(): 
     if (chunk === undefined) return
     sql.exec('DELETE FROM streams WHERE stream = ? AND at >= ?', stream, chunk.at)
     cutLast(sql, stream, chunk.at)
-    if (chunk.text !== '') sql.exec('INSERT INTO streams (stream, at, text) VALUES (?, ?, ?)', stream, chunk.at, chunk.text)
+    if (chunk.text !== '')
+      sql.exec('INSERT INTO streams (stream, at, text) VALUES (?, ?, ?)', stream, chunk.at, chunk.text)
   }
   const read = (stream: string): string => {
     store(stream)
-    const rows = sql.exec<{ text: string }>('SELECT text FROM streams WHERE stream = ? ORDER BY at', stream).toArray()
+    const rows = sql
+      .exec<{ text: string }>('SELECT text FROM streams WHERE stream = ? ORDER BY at', stream)
+      .toArray()
     return rows.map(({ text }) => text).join('')
   }
   return {
@@ -47,14 +50,27 @@ export function sqlStreams({ sql }: DurableObjectStorage): Streams & { names(): 
     },
     names: () => {
       for (const stream of [...pending.keys()]) store(stream)
-      return sql.exec<{ stream: string }>('SELECT DISTINCT stream FROM streams').toArray().map(({ stream }) => stream)
+      return sql
+        .exec<{ stream: string }>('SELECT DISTINCT stream FROM streams')
+        .toArray()
+        .map(({ stream }) => stream)
     },
   }
 }
 
 /** Cuts the row that reaches beyond `at`. */
 function cutLast(sql: SqlStorage, stream: string, at: number): void {
-  const [last] = sql.exec<{ at: number; text: string }>('SELECT at, text FROM streams WHERE stream = ? ORDER BY at DESC LIMIT 1', stream).toArray()
+  const [last] = sql
+    .exec<{ at: number; text: string }>(
+      'SELECT at, text FROM streams WHERE stream = ? ORDER BY at DESC LIMIT 1',
+      stream,
+    )
+    .toArray()
   if (last === undefined || last.at + last.text.length <= at) return
-  sql.exec('UPDATE streams SET text = ? WHERE stream = ? AND at = ?', last.text.slice(0, at - last.at), stream, last.at)
+  sql.exec(
+    'UPDATE streams SET text = ? WHERE stream = ? AND at = ?',
+    last.text.slice(0, at - last.at),
+    stream,
+    last.at,
+  )
 }

@@ -5,10 +5,10 @@ import { RunLog } from '../log/run-log.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Remote } from '../ports/remote.ts'
 import type { WatchEvent } from '../ports/watch.ts'
-import { Authority } from '../runtime/authority.ts'
-import type { Edge } from '../runtime/syncer.ts'
-import { memoryLogStore } from './memory-log-store.ts'
-import { memoryBlobs, memoryInbox } from './memory-side.ts'
+import { Authority } from './authority.ts'
+import type { Edge } from './syncer.ts'
+import { memoryLogStore } from '../memory/memory-log-store.ts'
+import { memoryBlobs, memoryInbox } from '../memory/memory-side.ts'
 
 interface EdgeRun {
   readonly log: RunLog
@@ -16,7 +16,11 @@ interface EdgeRun {
 }
 
 /** An edge within one process: keeps logs and decides about owners, and runs no agents. */
-export function memoryEdge(options: { readonly clock: Clock; readonly agents?: readonly AnyAgent[]; readonly ownerAlive?: () => boolean }): Edge {
+export function memoryEdge(options: {
+  readonly clock: Clock
+  readonly agents?: readonly AnyAgent[]
+  readonly ownerAlive?: () => boolean
+}): Edge {
   const { clock, agents = [], ownerAlive = () => true } = options
   const store = memoryLogStore()
   const blobs = memoryBlobs()
@@ -56,7 +60,8 @@ export function memoryEdge(options: { readonly clock: Clock; readonly agents?: r
     },
     async send(run, item) {
       const { authority, log } = await open(run)
-      if (log.fold === undefined) throw new WaystoneError('run_unknown', `the edge has no run ${run}`, { run })
+      if (log.fold === undefined)
+        throw new WaystoneError('run_unknown', `the edge has no run ${run}`, { run })
       await authority.send(item)
       tell(run, { type: 'inbox' })
     },

@@ -1,0 +1,383 @@
+import { describe, expect, it } from 'vitest'
+import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
+import type { RunHandle } from '../runtime/run-handle.ts'
+import { defineAgent, done, next, type AnyAgent } from './agent.ts'
+import type { Schema } from './ctx.ts'
+
+const text: Schema<string> = {
+  '~standard': {
+    version: 1,
+    vendor: 'test',
+    validate: (value) => (typeof value === 'string' ? { value } : { issues: [{ message: 'not a text' }] }),
+  },
+}
+
+/** Answers and messages that a person gives when the run waits for them. */
+type Person = (run: RunHandle) => Promise<void>
+
+/** Runs an agent to its end on a device, with a person who acts when the run waits. */
+async function finish(
+  device: ReturnType<typeof testDevice>,
+  agent: AnyAgent,
+  person: Person,
+): Promise<RunHandle> {
+  const runtime = await device.open()
+  const run = await handleOf(runtime, await runtime.start(agent.name, null, { id: 'run' }))
+  const stop = run.subscribe(() => void person(run).catch(() => undefined))
+  await run.until(({ status }) => ['done', 'failed', 'cancelled', 'paused'].includes(status))
+  stop()
+  await runtime.close()
+  return run
+}
+
+/** A device whose log ends after some entries of another run, as a crash there would have left it. */
+async function crashedAfter(
+  agent: AnyAgent,
+  lines: readonly Uint8Array[],
+  source: ReturnType<typeof testDevice>,
+  clock = testClock,
+): Promise<ReturnType<typeof testDevice>> {
+  const device = testDevice([agent], { clock })
+  await device.store.append('run' as never, { base: undefined, lines, durability: 'relaxed' })
+  for (const { stream, text: written } of await streamsOf(source))
+    await device.streams.append('run' as never, stream, { at: 0, text: written })
+  return device
+}
+
+async function streamsOf(device: ReturnType<typeof testDevice>): Promise<{ stream: string; text: string }[]> {
+  const { text: written } = await device.streams.read('run' as never, '0/words', 0)
+  return written === '' ? [] : [{ stream: '0/words', text: written }]
+}
+
+/** Kills a run after each of its entries and finishes it from there: the same state, and no recorded step ran again. */
+async function crashEverywhere(
+  make: (ran: (what: string) => void) => AnyAgent,
+  person: Person = async () => undefined,
+): Promise<string[]> {
+  const calls: string[] = []
+  const source = testDevice([make((what) => calls.push(what))])
+  const agent = make((what) => calls.push(what))
+  const whole = await finish(source, agent, person)
+  expect(whole.view()?.error).toBeUndefined()
+  const lines = await source.store.read('run' as never, 0)
+  const entries = whole.entries()
+  for (let kept = 1; kept < lines.length; kept += 1) {
+    const ran: string[] = []
+    const again = make((what) => ran.push(what))
+    const device = await crashedAfter(again, lines.slice(0, kept), testDevice([]))
+    const resumed = await finish(device, again, person)
+    const where = `killed after entry ${String(kept - 1)} (${String(entries[kept - 1]?.kind)})`
+    expect(resumed.view()?.error, where).toBeUndefined()
+    expect(resumed.view()?.state, where).toEqual(whole.view()?.state)
+    const recorded = entries
+      .slice(0, kept)
+      .flatMap(({ kind, body }) =>
+        ['step', 'once', 'once.start'].includes(kind) ? [(body as { path: string }).path] : [],
+      )
+    expect(
+      ran.filter((path) => recorded.includes(path)),
+      where,
+    ).toEqual([])
+  }
+  return calls
+}
+
+describe('a run killed after any of its entries comes to the same end', () => {
+  it('with steps, loops and several turns', async () => {
+    await crashEverywhere((ran) =>
+      defineAgent({
+        name: 'loop',
+        version: 1,
+        initial: () => ({ sum: 0, turns: 0 }),
+        async turn(ctx, state) {
+          let sum = 0
+          for (let at = 0; at < 3; at += 1)
+            sum += await ctx.step(
+              `add-${String(at)}`,
+              () => (ran(`${String(ctx.turn)}/add-${String(at)}`), at),
+            )
+          state.sum += sum
+          state.turns += 1
+          return state.turns < 3 ? next() : done(state.sum)
+        },
+      }),
+    )
+  })
+
+  it('with branches that observe the order in which others end', async () => {
+    await crashEverywhere((ran) =>
+      defineAgent({
+        name: 'order',
+        version: 1,
+        initial: () => ({ order: [] as string[], seen: [] as string[] }),
+        async turn(ctx, state) {
+          const order: string[] = []
+          const wait = { slow: 12, quick: 1, middle: 6 }
+          await ctx.all(
+            'race',
+            Object.fromEntries(
+              Object.entries(wait).map(([name, ms]) => [
+                name,
+                async (c: typeof ctx) => {
+                  await c.step('first', () =>
+                    new Promise((resolve) => setTimeout(resolve, ms)).then(() => ran(`0/race/${name}/first`)),
+                  )
+                  order.push(name)
+                  // What a branch does depends on who was there before it.
+                  await c.step(
+                    `after-${String(order.length)}`,
+                    () => (ran(`0/race/${name}/after-${String(order.length)}`), order.length),
+                  )
+                  order.push(`${name} again`)
+                },
+              ]),
+            ),
+          )
+          state.order.push(...order)
+          return done(order)
+        },
+      }),
+    )
+  })
+
+  it('with a map that works on some items at a time', async () => {
+    const calls = await crashEverywhere((ran) =>
+      defineAgent({
+        name: 'mapper',
+        version: 1,
+        initial: () => ({ doubled: [] as number[] }),
+        async turn(ctx, state) {
+          const doubled = await ctx.map(
+            'double',
+            [1, 2, 3, 4, 5],
+            { key: (item) => String(item), concurrency: 2 },
+            (c, item) => c.step('one', () => (ran(`0/double/${String(item)}/one`), item * 2)),
+          )
+          state.doubled = doubled
+          return done(doubled.length)
+        },
+      }),
+    )
+    expect(new Set(calls).size).toBe(5)
+  })
+
+  it('with questions, messages, sleep, a stream, an artifact and an effect of class once', async () => {
+    const outside = new Set<string>()
+    await crashEverywhere(
+      (ran) =>
+        defineAgent({
+          name: 'everything',
+          version: 1,
+          inbox: { hint: text },
+          initial: () => ({ parts: [] as unknown[] }),
+          async turn(ctx, state) {
+            const hint = await ctx.receive('hint')
+            const words = await ctx.stream('words', async ({ out }) => {
+              for (const word of ['a ', 'b ', 'c'].slice(out.text.split(' ').filter(Boolean).length))
+                await out.write(word)
+              return out.text
+            })
+            await ctx.sleep('nap', 5)
+            const answer = await ctx.ask<string>('sure', { question: { words }, schema: text })
+            const paid = await ctx.once(
+              'pay',
+              {
+                timeout: 20,
+                verify: async ({ idempotencyKey }) => {
+                  return outside.has(idempotencyKey) ? { done: true, value: 'paid' } : { done: false }
+                },
+              },
+              ({ idempotencyKey }) => {
+                ran('0/pay')
+                outside.add(idempotencyKey)
+                return 'paid'
+              },
+            )
+            const file = await ctx.artifact('brief.md', `# ${words}`, { type: 'text/markdown' })
+            state.parts.push(hint, words, answer.status, paid, file.hash)
+            return done(file.bytes)
+          },
+        }),
+      async (run) => {
+        const view = run.view()
+        for (const { ask } of view?.asks ?? [])
+          await run.answer(ask, 'yes', { id: `answer-${ask}`, by: 'me' })
+        if (view?.live.calls.some(({ waits }) => waits?.for === 'message'))
+          await run.send('hint', 'look there', { id: 'hint-1' })
+      },
+    )
+  })
+
+  it('with a failing step that the turn catches', async () => {
+    await crashEverywhere((ran) =>
+      defineAgent({
+        name: 'catcher',
+        version: 1,
+        initial: () => ({ error: '', after: 0 }),
+        async turn(ctx, state) {
+          let message = ''
+          try {
+            await ctx.step('fails', { attempts: 1 }, () => {
+              ran('0/fails')
+              throw new TypeError('not today')
+            })
+          } catch (error) {
+            message = error instanceof Error ? error.message : ''
+          }
+          const after = await ctx.step('after', () => (ran('0/after'), 2))
+          state.error = message
+          state.after = after
+          return done(message)
+        },
+      }),
+    )
+  })
+})
+
+/** Finishes a run under other code than it began with: from the log of `before` cut after `kept` entries. */
+async function underOtherCode(before: AnyAgent, after: AnyAgent, kept: number): Promise<RunHandle> {
+  const source = testDevice([before])
+  await finish(source, before, async () => undefined)
+  const lines = await source.store.read('run' as never, 0)
+  const device = await crashedAfter(after, lines.slice(0, kept), source, hastyClock)
+  return finish(device, after, async () => undefined)
+}
+
+describe('other code than the turn began with', () => {
+  const agent = (turn: Parameters<typeof defineAgent<null, { sum: number }>>[0]['turn']): AnyAgent =>
+    defineAgent({ name: 'skew', version: 1, initial: (input: null) => ({ sum: input ?? 0 }), turn })
+  const before = agent(async (ctx, state) => {
+    const one = await ctx.step('one', { input: 'first' }, () => 1)
+    const two = await ctx.step('two', () => 2)
+    state.sum = one + two
+    return done(state.sum)
+  })
+  let ran: string[] = []
+  const cases: Record<string, readonly [AnyAgent, string]> = {
+    'a step renamed': [
+      agent(async (ctx, state) => {
+        state.sum = await ctx.step('uno', { input: 'first' }, () => (ran.push('uno'), 1))
+        return done(state.sum)
+      }),
+      '0/one',
+    ],
+    'a step removed': [agent(async () => done(0)), '0/one'],
+    'its kind changed': [
+      agent(async (ctx) => {
+        await ctx.sleep('one', 1)
+        return done(0)
+      }),
+      '0/one',
+    ],
+    'asked for with another input': [
+      agent(async (ctx) => {
+        await ctx.step('one', { input: 'second' }, () => (ran.push('one'), 1))
+        return done(0)
+      }),
+      '0/one',
+    ],
+  }
+  for (const [name, [after, path]] of Object.entries(cases)) {
+    it(`${name}: pauses, runs nothing, and names the first difference`, async () => {
+      ran = []
+      const run = await underOtherCode(before, after, 3)
+      const view = run.view()
+      expect(view?.status).toBe('paused')
+      expect(view?.pause?.reason).toBe('divergence')
+      expect(view?.error?.code).toBe('divergence')
+      expect(view?.error?.message).toContain(path)
+      expect(ran).toEqual([])
+    })
+  }
+})
+
+describe('the rules of a turn', () => {
+  const runOnce = async (
+    turn: Parameters<typeof defineAgent<null, { log: unknown[] }>>[0]['turn'],
+  ): Promise<RunHandle> => {
+    const agent = defineAgent({
+      name: 'rules',
+      version: 1,
+      initial: (input: null) => ({ log: input === null ? ([] as unknown[]) : [] }),
+      turn,
+    })
+    return finish(testDevice([agent]), agent, async () => undefined)
+  }
+  const codeOf = (run: RunHandle): string | undefined => run.view()?.error?.code
+
+  it('the same key twice in a scope is refused', async () => {
+    const run = await runOnce(async (ctx) => {
+      await ctx.step('twice', () => 1)
+      await ctx.step('twice', () => 2)
+      return done()
+    })
+    expect(codeOf(run)).toBe('key_taken')
+  })
+
+  it('a parent refuses steps while its branches are open', async () => {
+    const run = await runOnce(async (ctx) => {
+      await ctx.all('both', { a: (c) => c.step('x', () => 1), b: () => ctx.step('y', () => 2) })
+      return done()
+    })
+    expect(codeOf(run)).toBe('scope_busy')
+  })
+
+  it('a turn that returns with a call open pauses and names it', async () => {
+    const run = await runOnce(async (ctx) => {
+      void ctx.step('forgotten', () => new Promise(() => undefined))
+      return done()
+    })
+    expect(codeOf(run)).toBe('call_open')
+    expect(run.view()?.error?.path).toBe('0/forgotten')
+  })
+
+  it('the state cannot be written while a call is open', async () => {
+    const run = await runOnce(async (ctx, state) => {
+      const open = ctx.step('open', () => 1)
+      state.log.push('too early')
+      await open
+      return done()
+    })
+    expect(codeOf(run)).toBe('state_locked')
+  })
+
+  it('what a step returns is what its record says, the first time too', async () => {
+    const run = await runOnce(async (ctx, state) => {
+      const shared = { when: new Date(5) }
+      const value = await ctx.step('make', () => ({ one: shared, two: shared }))
+      state.log.push(
+        value.one === value.two,
+        value.one.when.getTime(),
+        Object.getPrototypeOf(value) === Object.prototype,
+      )
+      return done()
+    })
+    expect(run.view()?.state).toEqual({ log: [false, 5, true] })
+  })
+
+  it('a result that cannot be kept fails the step, with the path to it', async () => {
+    const run = await runOnce(async (ctx) => {
+      await ctx.step('make', () => ({ deep: { call: () => 1 } }))
+      return done()
+    })
+    expect(codeOf(run)).toBe('value_refused')
+    expect(run.view()?.error?.message).toContain('deep.call')
+  })
+
+  it('a map rejects when all of its branches have ended, with the error that came first', async () => {
+    const ended: string[] = []
+    const run = await runOnce(async (ctx) => {
+      await ctx.map('each', ['a', 'b', 'c'], { key: (item) => item }, (c, item) =>
+        c.step('x', { attempts: 1 }, async () => {
+          await new Promise((resolve) => setTimeout(resolve, item === 'b' ? 1 : 10))
+          ended.push(item)
+          if (item === 'b') throw new Error('b failed')
+          return item
+        }),
+      )
+      return done()
+    })
+    expect(run.view()?.error?.message).toBe('b failed')
+    expect(ended.sort()).toEqual(['a', 'b', 'c'])
+  })
+})

@@ -1,0 +1,14 @@
+import type { RunId } from '@waystone/core'
+
+/** Something that failed at the edge without anybody waiting for it: the library itself logs nothing. */
+export interface Failure {
+  readonly where: 'request' | 'alarm' | 'run' | 'take over' | 'frame'
+  readonly run?: RunId
+  readonly error: unknown
+}
+
+/** Hears of failures; what it does is the application's: `console.error`, a metric, an alert. */
+export type Report = (failure: Failure) => void
+
+/** For applications that do not want to hear. */
+export const reportNothing: Report = () => undefined
