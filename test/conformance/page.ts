@@ -57,19 +57,22 @@ const page = {
   /** Appends entries until `stopped`. */
   appendUntilStopped: (name: string): Promise<string> => appendWhile(name, () => !page.stopped),
 
-  /** Appends entries; tells a server, which need not answer, when some are there, and in the end what became of all. */
-  async appendAndReport(name: string, count: number, server: string): Promise<void> {
-    const report = (about: string, body: string): void => {
-      const headers = { 'idempotency-key': about }
-      fetch(`${server}/effect/${about}`, { method: 'POST', headers, body }).catch(() => undefined)
-    }
-    let hasBegun = false
+  /**
+   * Appends until that fails, then loads this page anew and counts. Tells a server, which need not answer, when some
+   * entries are there (`begun`) and in the end what became of all (`over`), for a driver that is gone by then.
+   */
+  async appendAndReport(name: string, server: string): Promise<void> {
+    const begunAt = 100
     const answer = await appendWhile(name, () => {
-      if (page.acknowledged >= count / 10 && !hasBegun) report('begun', '')
-      hasBegun ||= page.acknowledged >= count / 10
-      return page.acknowledged < count
+      if (page.acknowledged === begunAt) report(server, 'begun', '')
+      return true
     })
-    report('over', `${answer}, ${String(await page.count(name))} of ${String(page.acknowledged)} are there`)
+    location.search = new URLSearchParams({
+      name,
+      server,
+      answer,
+      count: String(page.acknowledged),
+    }).toString()
   },
 
   /** Appends one entry after a head that the caller says it knows, as a tab does that does not look first. */
@@ -142,6 +145,20 @@ const page = {
 }
 
 Object.assign(globalThis, { page })
+void reportAfterLoad(new URLSearchParams(location.search))
+
+async function reportAfterLoad(search: URLSearchParams): Promise<void> {
+  const [name, server, answer] = [search.get('name'), search.get('server'), search.get('answer')]
+  if (name === null || server === null) return
+  const opened = await page.open(name)
+  const isAll = Number(await page.count(name)) >= Number(search.get('count'))
+  report(server, 'over', `${String(answer)}, ${opened}, ${isAll ? 'all are there' : 'some are lost'}`)
+}
+
+function report(server: string, about: string, body: string): void {
+  const headers = { 'idempotency-key': about }
+  fetch(`${server}/effect/${about}`, { method: 'POST', headers, body }).catch(() => undefined)
+}
 
 function mustOpen(name: string): BrowserStorage {
   const storage = storages.get(name)

@@ -14,7 +14,9 @@ const openMsMax = 10_000
 /**
  * The connection to one database. Browsers close connections behind one's back (WebKit "server lost", Chromium "backing
  * store", 2024 to 2026), and another tab may ask to have them closed: then the handle is dropped and the next use opens
- * another. Work that died with its connection is done once more, so it has to be harmless to repeat.
+ * another. Work that died with its connection is done once more, so it has to be harmless to repeat. When WebKit's network
+ * process dies, no connection of the same document comes up again (WebKitGTK 2.50, 2026-11): then that fails, too, and
+ * the page has to be loaded anew.
  */
 export class Connection {
   readonly name: string
