@@ -58,21 +58,15 @@ const page = {
   appendUntilStopped: (name: string): Promise<string> => appendWhile(name, () => !page.stopped),
 
   /**
-   * Appends until that fails, then loads this page anew and counts. Tells a server, which need not answer, when some
-   * entries are there (`begun`) and in the end what became of all (`over`), for a driver that is gone by then.
+   * Appends until that fails, then loads this page anew and opens the storage again. Tells a server, which need not
+   * answer, when some entries are there (`begun`) and how it ended (`over`), for a driver that is gone by then.
    */
   async appendAndReport(name: string, server: string): Promise<void> {
-    const begunAt = 100
     const answer = await appendWhile(name, () => {
-      if (page.acknowledged === begunAt) report(server, 'begun', '')
+      if (page.acknowledged === 100) report(server, 'begun', '')
       return true
     })
-    location.search = new URLSearchParams({
-      name,
-      server,
-      answer,
-      count: String(page.acknowledged),
-    }).toString()
+    location.search = new URLSearchParams({ name, server, answer }).toString()
   },
 
   /** Appends one entry after a head that the caller says it knows, as a tab does that does not look first. */
@@ -150,9 +144,7 @@ void reportAfterLoad(new URLSearchParams(location.search))
 async function reportAfterLoad(search: URLSearchParams): Promise<void> {
   const [name, server, answer] = [search.get('name'), search.get('server'), search.get('answer')]
   if (name === null || server === null) return
-  const opened = await page.open(name)
-  const isAll = Number(await page.count(name)) >= Number(search.get('count'))
-  report(server, 'over', `${String(answer)}, ${opened}, ${isAll ? 'all are there' : 'some are lost'}`)
+  report(server, 'over', `${String(answer)}, then ${await page.open(name)}`)
 }
 
 function report(server: string, about: string, body: string): void {

@@ -13,7 +13,10 @@ const html =
 const texts = { 'one.txt': 'first', 'two.txt': 'second', 'three.txt': 'third' }
 
 /** The code blocks of the README by the file that their first line names; those without one in order. */
-async function examples(): Promise<{ readonly files: ReadonlyMap<string, string>; readonly rest: readonly string[] }> {
+async function examples(): Promise<{
+  readonly files: ReadonlyMap<string, string>
+  readonly rest: readonly string[]
+}> {
   const readme = await readFile(join(root, 'README.md'), 'utf8')
   const files = new Map<string, string>()
   const rest: string[] = []
@@ -80,7 +83,11 @@ describe('the example of the README', () => {
 [[migrations]]\ntag = "v1"\nnew_sqlite_classes = ["RunObject"]\n
 [[r2_buckets]]\nbinding = "BLOBS"\nbucket_name = "readme"\n`
     await writeFile(join(folder, 'wrangler.toml'), config)
-    edge = await startEdge({ persistTo: state, config: join(folder, 'wrangler.toml'), vars: { TOKEN: token } })
+    edge = await startEdge({
+      persistTo: state,
+      config: join(folder, 'wrangler.toml'),
+      vars: { TOKEN: token },
+    })
 
     const main = (files.get('main.ts') ?? '').replace(/const waystone = .*\n/, `${opens}\n`) + `${moves}\n`
     expect(main).toContain('edge:')

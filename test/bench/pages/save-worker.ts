@@ -49,6 +49,7 @@ async function measure({ bytes, rounds, warmup }: SaveRequest): Promise<SaveTime
     place: 'browser',
     whenGone: 'offer',
     leaseMs: 30_000,
+    nonce: 'bench',
   } as const
   await log.append(owner, () => [{ kind: 'start', body: { ...identity, state: encodeValue(state) } }])
 

@@ -49,12 +49,17 @@ export interface StreamDigest {
   readonly digest: Digest
 }
 
-/** The body of each kind of entry. A kind's meaning never changes; a new meaning is a new kind. */
+/**
+ * The body of each kind of entry. A kind's meaning never changes; a new meaning is a new kind. Kinds that make somebody a
+ * writer carry a nonce: without it two hosts could seal the same bytes in the same millisecond, and since an append of
+ * what the log has already is accepted, both would believe that they are the one writer.
+ */
 export interface Bodies {
   /** The first entry of a run. */
-  start: RunIdentity & { readonly state: Json }
+  start: RunIdentity & { readonly nonce: string; readonly state: Json }
   /** The first entry of a fork: all that the source's entries would have told. */
   fork: RunIdentity & {
+    readonly nonce: string
     readonly from: { readonly run: RunId; readonly seq: number; readonly digest: Digest }
     readonly state: Json
     readonly turn: number
@@ -62,9 +67,18 @@ export interface Bodies {
     readonly effects: readonly EffectAfter[]
   }
   /** This host opened the log for writing: the term is one higher from here on. */
-  open: { readonly reason: 'opened' | 'stolen' | 'move_abandoned'; readonly place: Place }
+  open: {
+    readonly reason: 'opened' | 'stolen' | 'move_abandoned'
+    readonly place: Place
+    readonly nonce: string
+  }
   /** The only record of a change of owner; written by the run's authority. */
-  claim: { readonly reason: 'moved' | 'expired' | 'forced'; readonly place: Place; readonly from: OwnerId }
+  claim: {
+    readonly reason: 'moved' | 'expired' | 'forced'
+    readonly place: Place
+    readonly from: OwnerId
+    readonly nonce: string
+  }
   /** Before the first record of a turn. */
   turn: { readonly turn: number; readonly rules: number; readonly version: number; readonly config: Digest }
   step: {

@@ -1,12 +1,12 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { edgeOwner, type OwnerId } from '../ids.ts'
+import { edgeOwner, newId, type OwnerId } from '../ids.ts'
 import { prove } from '../engine/prove.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { verifyChain } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Blobs } from '../ports/blobs.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Clock, Random } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Append } from '../ports/log-store.ts'
 import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
@@ -16,6 +16,7 @@ import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts
 /** What the authority of a run needs of the object it lives in. */
 export interface AuthorityPorts {
   readonly clock: Clock
+  readonly random: Random
   readonly blobs: Blobs
   readonly inbox: Inbox
   agent(name: string): AnyAgent | undefined
@@ -81,7 +82,8 @@ export class Authority {
     if (fold.owner === claim.owner) throw refused(fold, `${claim.owner} owns it already`)
     if (claim.owner === edgeOwner) await this.#proveHere(fold)
     else await this.#checkDevice(fold, claim)
-    const body = { reason: claim.reason, place: claim.place, from: fold.owner }
+    const nonce = newId(this.#ports.random)
+    const body = { reason: claim.reason, place: claim.place, from: fold.owner, nonce }
     await this.#log.append(claim.owner, (now) => {
       this.#checkHead(now ?? fold, claim)
       return [{ kind: 'claim', body }]

@@ -15,11 +15,17 @@ export interface GonePolicy {
   readonly leaseMs: number
 }
 
+/** Who writes a first entry: where, and what tells it from that of another host at the same moment. */
+export interface Writer {
+  readonly place: Place
+  readonly nonce: string
+}
+
 /** The first entry of a new run. Throws `value_refused` for an input or state that cannot be kept. */
 export function startEntry(
   agent: AnyAgent,
   input: unknown,
-  place: Place,
+  { place, nonce }: Writer,
   policy: GonePolicy,
 ): Bodies['start'] {
   const encoded = encodeValue(input, { where: 'input' })
@@ -30,7 +36,7 @@ export function startEntry(
       `\`initial\` of agent ${agent.name} returned a promise: it must depend on nothing but the input`,
     )
   }
-  return { ...identity(agent, encoded, place, policy), state: encodeValue(state, { where: 'state' }) }
+  return { ...identity(agent, encoded, place, policy), nonce, state: encodeValue(state, { where: 'state' }) }
 }
 
 /** The first entry of a fork of `fold`; `after` are the source's entries after that checkpoint. */
@@ -38,7 +44,7 @@ export function forkEntry(
   fold: Fold,
   after: readonly Entry[],
   agent: AnyAgent | undefined,
-  place: Place,
+  { place, nonce }: Writer,
 ): Bodies['fork'] {
   const { agent: name, version, config, input, whenGone, leaseMs } = fold.identity
   return {
@@ -49,6 +55,7 @@ export function forkEntry(
     place,
     whenGone,
     leaseMs,
+    nonce,
     from: { run: fold.run, ...fold.head },
     state: encodeValue(fold.state),
     turn: fold.turn,

@@ -38,6 +38,7 @@ export function memoryEdge(options: {
       log.listen(({ entries, lines }) => tell(run, { type: 'lines', from: entries[0]?.seq ?? 0, lines }))
       const ports = {
         clock,
+        random: (bytes: number) => crypto.getRandomValues(new Uint8Array(bytes)),
         blobs,
         inbox,
         agent: (name: string) => agents.find((agent) => agent.name === name),

@@ -1,5 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { edgeOwner, type RunId } from '../ids.ts'
+import { edgeOwner, newId, type RunId } from '../ids.ts'
 import { replayRules } from '../engine/attempt.ts'
 import { prove } from '../engine/prove.ts'
 import type { Claim } from '../ports/remote.ts'
@@ -107,7 +107,7 @@ async function settleUnanswered(node: RunNode, host: RunHost, syncer: Syncer, ca
       if (log.mustFold().owner !== ports.me) return host.stop()
       // The edge has no claim. An entry of ours after the head makes one that is still on its way fail.
       await log.append(ports.me, () => [
-        { kind: 'open', body: { reason: 'move_abandoned', place: ports.place } },
+        { kind: 'open', body: { reason: 'move_abandoned', place: ports.place, nonce: newId(ports.random) } },
       ])
       await withDeadline(
         node,

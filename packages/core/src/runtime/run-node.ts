@@ -1,5 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
+import { edgeOwner, newId, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
@@ -287,7 +287,7 @@ export class RunNode {
     const now = this.log.mustFold()
     if (now.owner !== this.ports.me || isEnded(now)) return
     await this.log.append(this.ports.me, () => [
-      { kind: 'open', body: { reason: 'opened', place: this.ports.place } },
+      { kind: 'open', body: { reason: 'opened', place: this.ports.place, nonce: newId(this.ports.random) } },
     ])
   }
 

@@ -8,7 +8,7 @@ import type { WatchEvent } from '../ports/watch.ts'
 import { decodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
 import type { MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
-import { forkEntry, startEntry } from './first-entry.ts'
+import { forkEntry, startEntry, type Writer } from './first-entry.ts'
 import { askState } from './inbox-entries.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
@@ -60,7 +60,7 @@ export class Runtime implements RuntimeApi {
       return this.#opened(run)
     const policy = { whenGone: options.whenGone ?? ('offer' as const), leaseMs: options.leaseMs ?? 30_000 }
     const log = await this.#openLog(run)
-    const body = startEntry(agent, decodeValue(input), this.#ports.place, policy)
+    const body = startEntry(agent, decodeValue(input), this.#writer(), policy)
     let started = false
     await log.append(this.#ports.me, (fold) => {
       started = fold === undefined
@@ -171,7 +171,7 @@ export class Runtime implements RuntimeApi {
     const fold = await node.log.foldAt(options.seq)
     const after = await node.log.entries(options.seq + 1, node.log.mustFold().head.seq)
     const agent = this.#ports.agents.find(({ name }) => name === fold.identity.agent)
-    const body = forkEntry(fold, after, agent, this.#ports.place)
+    const body = forkEntry(fold, after, agent, this.#writer())
     for (const record of fold.records) await this.#bringBlobs(node, record.body)
     const log = await this.#openLog(run)
     await log.append(this.#ports.me, (now) => (now === undefined ? [{ kind: 'fork', body }] : []))
@@ -222,6 +222,10 @@ export class Runtime implements RuntimeApi {
       // Without a network the run begins here; should the edge have one of this id, syncing says so.
       return false
     }
+  }
+
+  #writer(): Writer {
+    return { place: this.#ports.place, nonce: newId(this.#ports.random) }
   }
 
   #openLog(run: RunId): Promise<RunLog> {

@@ -58,6 +58,7 @@ export class RunKeeper {
     this.#ports = ports
     this.authority = new Authority(log, {
       clock: edgeClock,
+      random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
       blobs: ports.blobs,
       inbox: ports.inbox,
       agent: (name) => this.#agent(name),

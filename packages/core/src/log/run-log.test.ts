@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest'
+import type { Digest, OwnerId, RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import { memoryLogStore } from '../memory/memory-log-store.ts'
+import { memoryBlobs } from '../memory/memory-side.ts'
+import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
+import type { EntryDraft } from './bodies.ts'
+import { parseLine, verifyChain } from './entry.ts'
+import { RunLog } from './run-log.ts'
+
+const run = 'the-run' as RunId
+const me = 'me' as OwnerId
+const config = '0'.repeat(64) as Digest
+const start: EntryDraft = {
+  kind: 'start',
+  body: {
+    agent: 'a',
+    version: 1,
+    config,
+    input: null,
+    place: 'browser',
+    whenGone: 'offer',
+    leaseMs: 1,
+    nonce: 'n',
+    state: { list: [1] },
+  },
+}
+const open = (nonce: string): EntryDraft => ({
+  kind: 'open',
+  body: { reason: 'opened', place: 'browser', nonce },
+})
+const commit = (turn: number, delta: readonly unknown[] = []): EntryDraft => ({
+  kind: 'commit',
+  body: { turn, rules: 1, version: 1, delta: delta as never, next: { type: 'next' } },
+})
+
+function ports() {
+  return { store: memoryLogStore(), blobs: memoryBlobs(), now: () => 5 }
+}
+
+describe('RunLog', () => {
+  it('append() chains entries by the digest of their stored bytes', async () => {
+    const log = await RunLog.open(run, ports())
+    await log.append(me, () => [start, commit(0), commit(1)])
+    const lines = await log.lines(0)
+    expect(verifyChain(run, undefined, lines)).toHaveLength(3)
+    expect(parseLine(lines[1] as Uint8Array).prev).toBe(digestBytes(lines[0] as Uint8Array))
+    expect(log.mustFold().head.digest).toBe(digestBytes(lines[2] as Uint8Array))
+  })
+
+  it('folds to the same run as a log that reads it again', async () => {
+    const shared = ports()
+    const log = await RunLog.open(run, shared)
+    await log.append(me, () => [start])
+    await log.append(me, () => [commit(0, [['splice', ['list'], 1, 0, [2, 3]]])])
+    const again = await RunLog.open(run, shared)
+    expect(again.mustFold()).toEqual(log.mustFold())
+    expect(again.mustFold().state).toEqual({ list: [1, 2, 3] })
+  })
+
+  it('append() keeps nothing when somebody else appended first, and says so', async () => {
+    const shared = ports()
+    const one = await RunLog.open(run, shared)
+    await one.append(me, () => [start])
+    const two = await RunLog.open(run, shared)
+    await one.append(me, () => [open('one')])
+    await expect(two.append(me, () => [open('two')])).rejects.toMatchObject({ code: 'head_moved' })
+    expect(two.mustFold().term).toBe(1)
+    await two.catchUp()
+    expect(two.mustFold()).toEqual(one.mustFold())
+  })
+
+  it('append() never stores what it could not fold', async () => {
+    const log = await RunLog.open(run, ports())
+    await log.append(me, () => [start])
+    await expect(log.append(me, () => [commit(7)])).rejects.toMatchObject({ code: 'log_damaged' })
+    await expect(log.append(me, () => [commit(0, [['del', ['nothing']]])])).rejects.toMatchObject({
+      code: 'delta_refused',
+    })
+    expect(await log.lines(1)).toEqual([])
+  })
+
+  it('append() puts a body over the limit into a blob, and reads it back', async () => {
+    const shared = ports()
+    const log = await RunLog.open(run, shared)
+    const text = 'x'.repeat(limits.entryBytesMax)
+    await log.append(me, () => [start, commit(0, [['set', ['text'], text]])])
+    const [, line] = await log.lines(0)
+    expect((line as Uint8Array).byteLength).toBeLessThan(limits.entryBytesMax)
+    expect((await RunLog.open(run, shared)).mustFold().state).toEqual({ list: [1], text })
+  })
+
+  it('refuses to append after the end of a run', async () => {
+    const log = await RunLog.open(run, ports())
+    await log.append(me, () => [start, { kind: 'cancel', body: { id: 'c', by: 'me', reason: 'enough' } }])
+    await expect(log.append(me, () => [commit(0)])).rejects.toMatchObject({ code: 'run_ended' })
+  })
+
+  it('notices a changed byte in what is stored', async () => {
+    const shared = ports()
+    const log = await RunLog.open(run, shared)
+    await log.append(me, () => [start, commit(0)])
+    const [first, second] = (await log.lines(0)) as [Uint8Array, Uint8Array]
+    const damaged = utf8(fromUtf8(first).replace('"list"', '"lost"'))
+    const other = memoryLogStore()
+    await other.append(run, { base: undefined, lines: [damaged, second], durability: 'relaxed' })
+    await expect(RunLog.open(run, { ...shared, store: other })).rejects.toMatchObject({ code: 'log_damaged' })
+  })
+
+  it('refuses a format of a later Waystone', () => {
+    expect(() => parseLine(utf8('{"format":99}'))).toThrow(/update Waystone/)
+  })
+
+  it('adopt() takes what follows, passes over what it has, and refuses what differs', async () => {
+    const here = await RunLog.open(run, ports())
+    const there = await RunLog.open(run, ports())
+    await here.append(me, () => [start, commit(0), commit(1)])
+    await there.adopt((await here.lines(0)).slice(0, 2))
+    await there.adopt(await here.lines(1))
+    expect(there.mustFold()).toEqual(here.mustFold())
+    const other = await RunLog.open(run, { ...ports(), now: () => 6 })
+    await other.append(me, () => [start, commit(0), commit(1)])
+    await expect(there.adopt(await other.lines(0))).rejects.toMatchObject({ code: 'head_moved' })
+  })
+
+  it('replaceTail() sets aside what differs, verbatim, and folds what came instead', async () => {
+    const shared = ports()
+    const log = await RunLog.open(run, shared)
+    await log.append(me, () => [start, commit(0)])
+    const base = log.mustFold().head
+    const edge = await RunLog.open(run, ports())
+    await edge.adopt(await log.lines(0))
+    await edge.append(me, () => [commit(1, [['set', ['by'], 'edge']])])
+    await log.append(me, () => [commit(1, [['set', ['by'], 'laptop']]), commit(2)])
+    const mine = await log.lines(2)
+    await log.replaceTail(base, await edge.lines(2), 'the edge was ahead')
+    expect(log.mustFold().state).toEqual({ list: [1], by: 'edge' })
+    expect(await shared.store.setAside(run)).toMatchObject([{ reason: 'the edge was ahead', lines: mine }])
+  })
+})

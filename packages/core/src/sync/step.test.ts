@@ -1,0 +1,100 @@
+import { describe, expect, it } from 'vitest'
+import type { Digest } from '../ids.ts'
+import type { Head } from '../ports/log-store.ts'
+import { syncModel, syncStep, type SyncEffect, type SyncEvent, type SyncModel } from './step.ts'
+
+const head = (seq: number): Head => ({ seq, digest: String(seq).repeat(64).slice(0, 64) as Digest })
+
+/** Feeds events one after the other; gives the last model and all effects. */
+function feed(
+  model: SyncModel,
+  ...events: readonly SyncEvent[]
+): readonly [SyncModel, readonly SyncEffect[]] {
+  return events.reduce<readonly [SyncModel, readonly SyncEffect[]]>(
+    ([before, effects], event) => {
+      const [after, more] = syncStep(before, event)
+      return [after, [...effects, ...more]]
+    },
+    [model, []],
+  )
+}
+const pushes = (effects: readonly SyncEffect[]): readonly (Head | undefined)[] =>
+  effects.flatMap((effect) => (effect.type === 'push' ? [effect.base] : []))
+
+describe('syncStep()', () => {
+  it('pushes from the last acknowledged entry when the log grows', () => {
+    const [model, effects] = feed(syncModel(head(3), head(3)), { type: 'appended', head: head(5) })
+    expect(effects).toEqual([{ type: 'push', base: head(3) }])
+    expect(model.doing).toBe('pushing')
+  })
+
+  it('has one push under way, and sends what came meanwhile in the next', () => {
+    const [, effects] = feed(
+      syncModel(head(0), head(0)),
+      { type: 'appended', head: head(1) },
+      { type: 'appended', head: head(2) },
+      { type: 'appended', head: head(3) },
+      { type: 'pushed', pushed: { ok: true, head: head(1) } },
+    )
+    expect(pushes(effects)).toEqual([head(0), head(1)])
+  })
+
+  it('pushes a new run from its first entry', () => {
+    const [, effects] = feed(syncModel(head(0)), { type: 'reconciled', local: head(0), acked: undefined })
+    expect(pushes(effects)).toEqual([undefined])
+  })
+
+  it('waits longer after every failure, and at most 15 s', () => {
+    let model = syncModel(head(1), head(0))
+    const waits: number[] = []
+    for (let time = 0; time < 8; time += 1) {
+      const [after, effects] = feed(model, { type: 'failed' }, { type: 'retry' })
+      waits.push(...effects.flatMap((effect) => (effect.type === 'wait' ? [effect.ms] : [])))
+      model = after
+    }
+    expect(waits).toEqual([500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000])
+  })
+
+  it('pushes nothing while it waits after a failure', () => {
+    const [model, effects] = feed(
+      syncModel(head(1), head(0)),
+      { type: 'failed' },
+      { type: 'appended', head: head(2) },
+    )
+    expect(pushes(effects)).toEqual([])
+    expect(model.doing).toBe('waiting')
+  })
+
+  it('puts the blobs that the edge lacks and does not count the push as done', () => {
+    const [model, effects] = feed(
+      syncModel(head(0), head(0)),
+      { type: 'appended', head: head(1) },
+      { type: 'pushed', pushed: { ok: false, code: 'blob_missing', hashes: ['a'] } },
+    )
+    expect(effects.at(-1)).toEqual({ type: 'put blobs', hashes: ['a'] })
+    expect(model.acked).toEqual(head(0))
+  })
+
+  it('stops pushing when the edge has something else, until the logs were compared', () => {
+    const lost = feed(
+      syncModel(head(0), head(0)),
+      { type: 'appended', head: head(1) },
+      { type: 'pushed', pushed: { ok: false, code: 'head_moved', head: head(9) } },
+      { type: 'appended', head: head(2) },
+      { type: 'retry' },
+    )
+    expect(pushes(lost[1])).toEqual([head(0)])
+    expect(lost[1].at(-1)).toEqual({ type: 'reconcile' })
+    const [, after] = feed(lost[0], { type: 'reconciled', local: head(10), acked: head(9) })
+    expect(pushes(after)).toEqual([head(9)])
+  })
+
+  it('does not start a second push when the logs are compared during one', () => {
+    const [, effects] = feed(
+      syncModel(head(0)),
+      { type: 'reconciled', local: head(0), acked: undefined },
+      { type: 'reconciled', local: head(1), acked: undefined },
+    )
+    expect(pushes(effects)).toHaveLength(1)
+  })
+})
