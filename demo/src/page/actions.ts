@@ -4,7 +4,10 @@ import type { Source } from '../agent/types.ts'
 import { showRunInAddress } from './address.ts'
 import { beginMeasuring, followNothing, followRun } from './follow-run.ts'
 import { page, type AskRun, type PageState } from './state.ts'
-import { idFor, rememberTitle } from './titles.ts'
+import { rememberTitle } from './titles.ts'
+
+/** Reading a source may end before a move; a draft takes too long and goes on at the other place instead. */
+const drainMs = 400
 
 /** Starts a run and shows it. */
 export function ask(question: string, sources: readonly Source[]): Promise<boolean> {
@@ -12,7 +15,7 @@ export function ask(question: string, sources: readonly Source[]): Promise<boole
     const { way, token } = page.get()
     if (way === undefined) return
     const whenGone = token === undefined ? 'offer' : 'edge'
-    const handle = await way.start(askTheDocs, { question, sources }, { id: idFor(question), whenGone })
+    const handle = await way.start(askTheDocs, { question, sources }, { whenGone })
     rememberTitle(handle.id, question)
     show(handle)
   })
@@ -39,7 +42,7 @@ export function closeRun(): void {
 export function move(to: 'edge' | 'here'): Promise<boolean> {
   return withRun(`move-${to}`, async (handle) => {
     beginMeasuring('move')
-    await handle.move(to)
+    await handle.move(to, { drainMs })
   })
 }
 
@@ -56,7 +59,7 @@ export function forkFrom(seq: number): Promise<boolean> {
   return withRun('fork', async (handle) => {
     const { way, view } = page.get()
     const question = view?.state.question ?? 'fork'
-    const id = await handle.fork({ seq, id: idFor(question) })
+    const id = await handle.fork({ seq })
     rememberTitle(id, question)
     if (way !== undefined) show(await way.open<typeof askTheDocs>(id))
   })

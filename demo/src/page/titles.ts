@@ -24,25 +24,7 @@ export function rememberTitle(run: string, title: string): void {
   keep(titlesKey, JSON.stringify(all))
 }
 
-/** An id for a run that people can read: the words of its question and some letters of chance. */
-export function idFor(question: string): string {
-  const words = question
-    .toLowerCase()
-    .normalize('NFKD')
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-+|-+$/g, '')
-    .slice(0, 40)
-    .replace(/-+$/, '')
-  const chance = [...crypto.getRandomValues(new Uint8Array(5))]
-    .map((byte) => (byte % 36).toString(36))
-    .join('')
-  return words === '' ? `ask-${chance}` : `${words}-${chance}`
-}
-
-/** What a list calls a run: its question, or the words of its id. */
+/** What a list calls a run: its question, or its id as long as the question is not known here. */
 export function titleOfRun(run: string, titles: Readonly<Record<string, string>>): string {
-  const known = titles[run]
-  if (known !== undefined) return known
-  const words = run.replace(/-[a-z0-9]{5}$/, '').replaceAll('-', ' ')
-  return words.slice(0, 1).toUpperCase() + words.slice(1)
+  return titles[run] ?? `Run ${run.slice(0, 8)}`
 }

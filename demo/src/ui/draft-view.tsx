@@ -1,4 +1,5 @@
 import type { JSX } from 'preact'
+import { useRef } from 'preact/hooks'
 import type { Draft } from '../agent/types.ts'
 import type { AskView } from '../page/state.ts'
 import { Markdown } from './markdown.tsx'
@@ -11,7 +12,11 @@ export function DraftView({ view }: { readonly view: AskView }): JSX.Element {
   const streaming = view.live.calls.some(({ kind }) => kind === 'stream') && asked === undefined
   const last = drafts.at(-1)
   const settled = last?.approved === true ? last.text : undefined
-  const text = withoutTitle(asked ?? streamed ?? settled, view.state.question)
+  // After a crash the text is read again from its beginning: what was seen stays until it is there.
+  const seen = useRef({ run: view.run, turn: view.turn, text: streamed })
+  if (streamed !== undefined || seen.current.run !== view.run || seen.current.turn !== view.turn)
+    seen.current = { run: view.run, turn: view.turn, text: streamed }
+  const text = withoutTitle(asked ?? streamed ?? settled ?? seen.current.text, view.state.question)
   const earlier = drafts.filter(({ approved }) => !approved)
   return (
     <>

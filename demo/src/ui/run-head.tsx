@@ -11,13 +11,17 @@ import { SyncNote } from './sync-note.tsx'
 export function RunHead({ view }: { readonly view: AskView }): JSX.Element {
   const device = useStore(page, ({ way }) => way?.device ?? '')
   const entries = useStore(page, (state) => state.entries)
+  const leaving = useStore(
+    page,
+    ({ busy }) => (busy === 'move-edge' || busy === 'move-here') && view.status !== 'moving',
+  )
   const { text, tone } = statusLine(view, entries, device)
   return (
     <div class="run-head">
       <h1 data-test="question">{view.state.question}</h1>
       <p class={`status tone-${tone}`} role="status" data-test="status" data-status={view.status}>
         <span class="status-dot" aria-hidden="true" />
-        {text}
+        {leaving ? `${text}, about to move` : text}
       </p>
       <div class="where">
         <OwnerBadge view={view} device={device} />

@@ -122,11 +122,17 @@ describe('a run killed after any of its entries comes to the same end', () => {
                   await c.step('first', () =>
                     new Promise((resolve) => setTimeout(resolve, ms)).then(() => ran(`0/race/${name}/first`)),
                   )
+                  // A branch may take its time, in microtasks, to notice: the others must not overtake it on replay.
+                  for (let hop = 0; hop < 12 - ms; hop += 1) await null
                   order.push(name)
                   // What a branch does depends on who was there before it.
                   await c.step(
                     `after-${String(order.length)}`,
-                    () => (ran(`0/race/${name}/after-${String(order.length)}`), order.length),
+                    // Long enough that all three have recorded their first step before: nothing else keeps them apart.
+                    async () => {
+                      ran(`0/race/${name}/after-${String(order.length)}`)
+                      await new Promise((resolve) => setTimeout(resolve, 30))
+                    },
                   )
                   order.push(`${name} again`)
                 },
