@@ -31,10 +31,14 @@ export function statusLine(view: AnyView, entries: readonly Entry[], device: str
   }
 }
 
+/** True for a pause that a person asked for, whether the turn or a step of it was told. */
+export function isInterrupted({ reason, error }: NonNullable<AnyView['pause']>): boolean {
+  return reason === 'interrupted' || error.code === 'interrupted'
+}
+
 function pausedText({ pause }: AnyView): string {
+  if (pause !== undefined && isInterrupted(pause)) return 'Interrupted'
   switch (pause?.reason) {
-    case 'interrupted':
-      return 'Interrupted'
     case 'outcome':
       return 'Nobody knows yet whether the brief was published'
     case 'set aside':

@@ -13,11 +13,14 @@ interface Sync {
 
 /** How safe a run is: saved in this browser, at the edge as well, or waiting for the network. */
 export function SyncNote({ view }: { readonly view: AskView }): JSX.Element {
+  const device = useStore(page, ({ way }) => way?.device ?? '')
   const edge = useStore(page, (state) => state.edge)
   const online = useStore(page, (state) => state.online)
   const memory = useStore(page, ({ way }) => way?.storage === 'memory')
   const waiting = Math.max(0, view.head.seq - (view.sync.synced?.seq ?? -1))
-  const sync = useSettled(syncOf(view, { waiting, edge, online, memory }))
+  const followed =
+    useStore(page, ({ way }) => way !== undefined) && view.place !== 'edge' && view.owner !== device
+  const sync = useSettled(syncOf(view, { waiting, edge, online, memory, followed }))
   return (
     <span
       class={`sync sync-${sync.look}`}
@@ -33,9 +36,11 @@ export function SyncNote({ view }: { readonly view: AskView }): JSX.Element {
 
 function syncOf(
   view: AskView,
-  around: { waiting: number; edge: string; online: boolean; memory: boolean },
+  around: { waiting: number; edge: string; online: boolean; memory: boolean; followed: boolean },
 ): Sync {
-  const { waiting, edge, online, memory } = around
+  const { waiting, edge, online, memory, followed } = around
+  if (followed)
+    return online ? { look: 'edge', words: 'Followed live' } : { look: 'away', words: 'As last heard' }
   if (memory) return { look: 'away', words: 'Only in memory' }
   if (edge === 'none') return { look: 'here', words: 'Saved here' }
   if (view.place === 'edge' && !online) return { look: 'away', words: 'At the edge, as last heard' }

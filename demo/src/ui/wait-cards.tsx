@@ -2,6 +2,7 @@ import type { JSX } from 'preact'
 import { decide, move, retry, cancel, forkFrom } from '../page/actions.ts'
 import { page, type AskView } from '../page/state.ts'
 import { useStore } from '../page/store.ts'
+import { isInterrupted } from '../page/words.ts'
 import { CloudIcon } from './icons.tsx'
 
 /** Shown while a run waits for something that only the edge has. */
@@ -38,11 +39,16 @@ export function PlaceCard({ view }: { readonly view: AskView }): JSX.Element {
 export function PauseCard({ view }: { readonly view: AskView }): JSX.Element {
   const { pause } = view
   if (view.status !== 'paused' || pause === undefined) return <></>
+  const interrupted = isInterrupted(pause)
   const start = startOf(pause.error.details)
   return (
     <section class="card pause-card" data-test="pause-card" data-reason={pause.reason}>
-      <h2>{pause.reason === 'interrupted' ? 'You interrupted this run' : 'This run is paused'}</h2>
-      <p>{pause.error.message}</p>
+      <h2>{interrupted ? 'You interrupted this run' : 'This run is paused'}</h2>
+      <p>
+        {interrupted
+          ? 'What it had is kept. When it goes on, it begins this turn again.'
+          : pause.error.message}
+      </p>
       {pause.actions.includes('decide') && start !== undefined && (
         <>
           <p>

@@ -1,3 +1,7 @@
 export { edgeRoutes, type EdgeRoutesOptions } from './http/edge-routes.ts'
 export { runObject, type RunObjectOptions } from './object/run-object.ts'
 export type { Failure, Report } from './report.ts'
+export { r2Blobs } from './store/r2-blobs.ts'
+export { sqlInbox } from './store/sql-inbox.ts'
+export { sqlLogStore, type SqlLogStore } from './store/sql-log-store.ts'
+export { sqlStreams } from './store/sql-streams.ts'

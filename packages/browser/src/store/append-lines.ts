@@ -25,7 +25,7 @@ export interface OwnAppend extends Omit<Append, 'lines'> {
 /** Copies and hashes the lines of an append, since neither can wait until a transaction is open. */
 export function ownAppend(run: RunId, append: Append): OwnAppend {
   const { lines, ...rest } = append
-  return { ...rest, packed: pack(run, (append.base?.seq ?? -1) + 1, lines) }
+  return { ...rest, packed: pack(run, (append.base?.seq ?? -1) + 1, lines, append.end) }
 }
 
 /** Stores an append: at the head in one go, else after looking at what the log has since the base. */
@@ -101,11 +101,12 @@ async function put(tx: Writing, run: RunId, packed: Packed, summary: Append['sum
 }
 
 /** Lines as records, the first line at `from`. Throws `entry_refused` for lines that do not count up from there. */
-function pack(run: RunId, from: number, lines: readonly Uint8Array[]): Packed {
+function pack(run: RunId, from: number, lines: readonly Uint8Array[], end?: Head): Packed {
   let next = from
+  const last = from + lines.length
   return splitLines(lines).map((group) => {
     next += group.length
-    const { seq, digest } = headOfLine(group.at(-1) as Uint8Array)
+    const { seq, digest } = next === last && end ? end : headOfLine(group.at(-1) as Uint8Array)
     if (seq !== next - 1) {
       throw new WaystoneError(
         'entry_refused',

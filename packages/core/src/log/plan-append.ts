@@ -30,7 +30,7 @@ export function planAppend(
   const baseSeq = base?.seq ?? -1
   const headSeq = head?.seq ?? -1
   const last = lines.at(-1)
-  const end = last === undefined ? base : headOfLine(last)
+  const end = last === undefined ? base : (append.end ?? headOfLine(last))
   if (end === undefined) return refused
   if (baseSeq === headSeq && base?.digest === head?.digest)
     return { ok: true, keep: headSeq + 1, lines, head: end }

@@ -110,6 +110,7 @@ export class RunLog {
       const appended = await this.#ports.store.append(this.run, {
         base: this.#fold?.head,
         lines,
+        end: fold.head,
         durability: options.strict ? 'strict' : 'relaxed',
         ...(sameSummary(this.#fold, fold) ? {} : { summary: summaryOf(fold) }),
       })
@@ -132,6 +133,7 @@ export class RunLog {
       const appended = await this.#ports.store.append(this.run, {
         base: this.#fold?.head,
         lines: fresh,
+        end: fold.head,
         durability: 'relaxed',
         ...(sameSummary(this.#fold, fold) ? {} : { summary: summaryOf(fold) }),
       })

@@ -26,9 +26,11 @@ export function memoryLogStore(): LogStore {
       const plan = planAppend(append, headOf(kept.lines.at(-1)), at)
       if (!plan.ok) return plan
       const aside = kept.lines.slice(plan.keep)
+      const isRepeat = plan.lines.length === 0 && append.lines.length > 0 && aside.length === 0
       runs.set(run, {
         lines: [...kept.lines.slice(0, plan.keep), ...plan.lines.map((line) => line.slice())],
-        summary: append.summary ?? kept.summary,
+        // What is stored again changes nothing, its summary neither.
+        summary: isRepeat ? kept.summary : (append.summary ?? kept.summary),
         aside: [...kept.aside, ...asideOf(append, plan.keep, aside)],
       })
       return { ok: true, head: plan.head }

@@ -30,6 +30,8 @@ export interface Append {
   readonly base: Head | undefined
   /** Sealed entries in order, without line ends. The store keeps these very bytes and does not change them. */
   readonly lines: readonly Uint8Array[]
+  /** Where the log ends after the lines, from a caller that has hashed them: it saves the store from hashing again. */
+  readonly end?: Head
   /** `strict` survives a power loss where the platform offers it; `relaxed` survives a killed process. */
   readonly durability: 'relaxed' | 'strict'
   /** Replaces what a list shows of this run, in the same transaction. */

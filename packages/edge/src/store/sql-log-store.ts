@@ -8,13 +8,15 @@ import {
   type Head,
   type LogStore,
   type RunId,
+  type RunSummary,
   type SetAside,
 } from '@waystone/core'
 
 /** What the log of one run is kept in: an object's SQLite. One row an append, however many entries it has. */
 const schema = `
   CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, entries INTEGER NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL);
-  CREATE TABLE IF NOT EXISTS aside (name TEXT PRIMARY KEY, reason TEXT NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS aside (number INTEGER PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS summary (one INTEGER PRIMARY KEY, json TEXT NOT NULL);
 `
 
 /** A log store that also says when it last took an append, by the clock of the edge. */
@@ -85,6 +87,13 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
             )
           }
           insert(plan.keep, plan.lines)
+          const isRepeat = plan.lines.length === 0 && append.lines.length > 0 && aside.length === 0
+          if (append.summary && !isRepeat) {
+            sql.exec(
+              'INSERT OR REPLACE INTO summary (one, json) VALUES (1, ?)',
+              JSON.stringify(append.summary),
+            )
+          }
           return { ok: true as const, head: plan.head }
         }),
       ),
@@ -103,12 +112,15 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
       return Promise.resolve(lines)
     },
     head: () => Promise.resolve(headOf(lastRow())),
-    // An object has one run and keeps no list: that is the catalog's.
-    list: () => Promise.resolve([]),
+    // An object has one run; the list of all is the catalog's.
+    list: () => {
+      const rows = sql.exec<{ json: string }>('SELECT json FROM summary').toArray()
+      return Promise.resolve(rows.map(({ json }) => JSON.parse(json) as RunSummary))
+    },
     setAside: () => {
       const rows = sql
         .exec<{ name: string; reason: string; time: number; lines: ArrayBuffer }>(
-          'SELECT * FROM aside ORDER BY time',
+          'SELECT name, reason, time, lines FROM aside ORDER BY number',
         )
         .toArray()
       return Promise.resolve(

@@ -17,7 +17,8 @@ export function sqlStreams({ sql }: DurableObjectStorage): Streams & { names(): 
   const store = (stream: string): void => {
     const chunk = pending.get(stream)
     pending.delete(stream)
-    if (chunk === undefined) return
+    // After a gap the text could not be told from what is missing.
+    if (chunk === undefined || chunk.at > lengthOf(sql, stream)) return
     sql.exec('DELETE FROM streams WHERE stream = ? AND at >= ?', stream, chunk.at)
     cutLast(sql, stream, chunk.at)
     if (chunk.text !== '')
@@ -60,12 +61,7 @@ export function sqlStreams({ sql }: DurableObjectStorage): Streams & { names(): 
 
 /** Cuts the row that reaches beyond `at`. */
 function cutLast(sql: SqlStorage, stream: string, at: number): void {
-  const [last] = sql
-    .exec<{ at: number; text: string }>(
-      'SELECT at, text FROM streams WHERE stream = ? ORDER BY at DESC LIMIT 1',
-      stream,
-    )
-    .toArray()
+  const last = lastRow(sql, stream)
   if (last === undefined || last.at + last.text.length <= at) return
   sql.exec(
     'UPDATE streams SET text = ? WHERE stream = ? AND at = ?',
@@ -73,4 +69,22 @@ function cutLast(sql: SqlStorage, stream: string, at: number): void {
     stream,
     last.at,
   )
+}
+
+/** How many UTF-16 units of a stream are stored. */
+function lengthOf(sql: SqlStorage, stream: string): number {
+  const last = lastRow(sql, stream)
+  return last === undefined ? 0 : last.at + last.text.length
+}
+
+function lastRow(
+  sql: SqlStorage,
+  stream: string,
+): { readonly at: number; readonly text: string } | undefined {
+  return sql
+    .exec<{ at: number; text: string }>(
+      'SELECT at, text FROM streams WHERE stream = ? ORDER BY at DESC LIMIT 1',
+      stream,
+    )
+    .toArray()[0]
 }

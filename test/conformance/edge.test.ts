@@ -1,0 +1,41 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { CaseResult } from '@waystone/testing'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
+import { portCases } from './ports.ts'
+
+/** What an object does not do, and why. */
+const notHere: Readonly<Record<string, string>> = {
+  'list() pages': 'an object has one run: the list of all runs is the catalog',
+  'close() waits for appends under way; afterwards everything rejects with `closed`':
+    'an object has nothing to close: the runtime ends it',
+}
+
+describe('SQLite in a Durable Object, and R2, in workerd', () => {
+  let edge: EdgeProcess
+  let persistTo: string
+  beforeAll(async () => {
+    persistTo = await mkdtemp(join(tmpdir(), 'waystone-conformance-'))
+    edge = await startEdge({ persistTo, config: join(import.meta.dirname, 'edge/wrangler.toml') })
+  })
+  afterAll(async () => {
+    await edge.stop()
+    await rm(persistTo, { recursive: true, force: true, maxRetries: 5 })
+  })
+
+  for (const [port, name] of portCases) {
+    if (notHere[name] !== undefined) continue
+    it(`${port}: ${name}`, async () => {
+      const response = await fetch(edge.url, { method: 'POST', body: JSON.stringify({ port, name }) })
+      const result = (await response.json()) as CaseResult
+      expect(result).toEqual({ name, ok: true })
+    })
+  }
+
+  it('leaves out only what it has a reason for', () => {
+    const names = new Set(portCases.map(([, name]) => name))
+    expect(Object.keys(notHere).filter((name) => !names.has(name))).toEqual([])
+  })
+})
