@@ -13,9 +13,9 @@ export function DraftView({ view }: { readonly view: AskView }): JSX.Element {
   const last = drafts.at(-1)
   const settled = last?.approved === true ? last.text : undefined
   // After a crash the text is read again from its beginning: what was seen stays until it is there.
-  const seen = useRef({ run: view.run, turn: view.turn, text: streamed })
-  if (streamed !== undefined || seen.current.run !== view.run || seen.current.turn !== view.turn)
-    seen.current = { run: view.run, turn: view.turn, text: streamed }
+  const seen = useRef({ turn: view.turn, text: streamed })
+  if (streamed !== undefined || seen.current.turn !== view.turn)
+    seen.current = { turn: view.turn, text: streamed }
   const text = withoutTitle(asked ?? streamed ?? settled ?? seen.current.text, view.state.question)
   const earlier = drafts.filter(({ approved }) => !approved)
   return (

@@ -19,7 +19,7 @@ export function RunPanel(): JSX.Element {
   if (view === undefined) return <p class="opening">Opening the run</p>
   const ask = view.asks[0]
   return (
-    <div class="run" data-test="run" data-run={view.run}>
+    <div key={view.run} class="run" data-test="run" data-run={view.run}>
       <RunHead view={view} />
       <RunActions view={view} />
       <PauseCard view={view} />

@@ -17,9 +17,8 @@ export function SyncNote({ view }: { readonly view: AskView }): JSX.Element {
   const edge = useStore(page, (state) => state.edge)
   const online = useStore(page, (state) => state.online)
   const memory = useStore(page, ({ way }) => way?.storage === 'memory')
-  const waiting = Math.max(0, view.head.seq - (view.sync.synced?.seq ?? -1))
-  const followed =
-    useStore(page, ({ way }) => way !== undefined) && view.place !== 'edge' && view.owner !== device
+  const followed = view.place !== 'edge' && view.owner !== device
+  const waiting = followed ? 0 : Math.max(0, view.head.seq - (view.sync.synced?.seq ?? -1))
   const sync = useSettled(syncOf(view, { waiting, edge, online, memory, followed }))
   return (
     <span

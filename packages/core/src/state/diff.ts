@@ -132,7 +132,7 @@ function unitsOf(
 }
 
 function compareLists(base: List, next: List, place: Place): void {
-  const same = (b: number, n: number): boolean => sameValue(base[b], next[n])
+  const same = (b: number, n: number): boolean => base[b] === next[n] || sameValue(base[b], next[n])
   const middle = trim(whole(base, next), same)
   // Items that are there on both sides, whatever became of their neighbours, divide the list into gaps. From
   // the last to the first, so that the indices of a gap are still those of the base when its changes apply.

@@ -104,12 +104,16 @@ function settle(slot: Slot, walk: SettleWalk): object {
 }
 
 function settleItems(slot: Slot, items: readonly unknown[], at: number, walk: SettleWalk): unknown[] {
-  const out: unknown[] = []
+  const out = items.slice()
+  // Items that are still where the base had them need no look: a push onto 10,000 of them costs their copying.
+  const isInPlace = !walk.fresh && slot.depth >= 0 && walk.parents.length <= slot.depth + 1
+  const before = isInPlace ? (slot.origin as readonly unknown[]) : []
   for (let i = 0; i < items.length; i++) {
-    walk.keys[at] = i
     const item = items[i]
+    if (item !== undefined && i < before.length && item === before[i]) continue
+    walk.keys[at] = i
     if (item === undefined && !(i in items)) refuse(walk, 'is a hole: put null or undefined there')
-    out.push(settleField(slot, item, walk))
+    out[i] = settleField(slot, item, walk)
   }
   return out
 }
