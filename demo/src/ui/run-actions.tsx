@@ -15,12 +15,12 @@ export function RunActions({ view }: { readonly view: AskView }): JSX.Element {
   const moving = busy === 'move-edge' || busy === 'move-here' || view.status === 'moving'
   return (
     <div class="actions" role="toolbar" aria-label="Actions on this run">
-      {here ? (
+      {over ? null : here ? (
         <button
           type="button"
           class="accent"
           data-test="move-edge"
-          disabled={over || moving || edge !== 'ready'}
+          disabled={moving || edge !== 'ready'}
           title={
             edge === 'none'
               ? 'This browser has no edge'
@@ -36,7 +36,7 @@ export function RunActions({ view }: { readonly view: AskView }): JSX.Element {
           type="button"
           class="accent"
           data-test="move-here"
-          disabled={over || moving}
+          disabled={moving}
           title="This browser goes on with this run"
           onClick={() => void move('here')}
         >

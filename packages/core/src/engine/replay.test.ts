@@ -123,7 +123,7 @@ describe('a run killed after any of its entries comes to the same end', () => {
                     new Promise((resolve) => setTimeout(resolve, ms)).then(() => ran(`0/race/${name}/first`)),
                   )
                   // A branch may take its time, in microtasks, to notice: the others must not overtake it on replay.
-                  for (let hop = 0; hop < 12 - ms; hop += 1) await null
+                  for (let hop = 0; hop < 12 - ms; hop += 1) await Promise.resolve()
                   order.push(name)
                   // What a branch does depends on who was there before it.
                   await c.step(

@@ -1,0 +1,105 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
+import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
+import { engineNames, launchEngine, skipWithout, type Engine, type EnginePage } from '../harness/engines.ts'
+
+const demo = join(import.meta.dirname, '../../demo')
+const token = 'the-token-of-this-test'
+const question = 'How do I open an IndexedDB database and run a transaction?'
+
+/** The text of an element of the page; empty when it is not there. */
+const textOf = (page: EnginePage, test: string): Promise<string> =>
+  page.evaluate<string>(`document.querySelector('[data-test="${test}"]')?.textContent ?? ''`)
+const sees = (page: EnginePage, test: string, part: string): Promise<void> =>
+  page.waitFor(
+    `document.querySelector('[data-test="${test}"]')?.textContent.includes(${JSON.stringify(part)})`,
+    {
+      timeoutMs: 60_000,
+    },
+  )
+const click = (page: EnginePage, test: string): Promise<void> => page.click(`[data-test="${test}"]`)
+
+describe('the demo, driven as a person would', () => {
+  let edge: EdgeProcess
+  let ledger: EffectServer
+  let persistTo: string
+  beforeAll(async () => {
+    const vite = join(demo, '../node_modules/vite/bin/vite.js')
+    await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'error'], { cwd: demo })
+    persistTo = await mkdtemp(join(tmpdir(), 'waystone-demo-'))
+    ledger = await startEffectServer()
+    edge = await startEdge({ persistTo, vars: { WAYSTONE_TOKEN: token, LEDGER_URL: ledger.url } })
+  })
+  afterAll(async () => {
+    await edge.stop()
+    await ledger.close()
+    await rm(persistTo, { recursive: true, force: true, maxRetries: 5 })
+  })
+
+  for (const name of engineNames) {
+    it(`in ${name}: asked, killed in mid-sentence, sent back, moved, approved elsewhere, published once`, async (context) => {
+      skipWithout(name, context)
+      const laptop = await launchEngine(name)
+      const page = await laptop.newPage()
+      const before = ledger.count()
+      await page.goto(`${edge.url}/#token=${token}`)
+      await page.fill('[data-test="ask-input"]', question)
+      await click(page, 'ask-start')
+
+      // The worker dies in the middle of a sentence; the text goes on where it was.
+      await page.waitFor(`document.querySelector('[data-test="stream"]')?.textContent.length > 60`, {
+        timeoutMs: 60_000,
+      })
+      const written = await textOf(page, 'stream')
+      await click(page, 'kill-worker')
+      await page.waitFor(
+        `(document.querySelector('[data-test="stream"]')?.textContent.length ?? 0) > ${String(written.length + 40)}`,
+        { timeoutMs: 60_000 },
+      )
+      expect((await textOf(page, 'stream')).startsWith(written.slice(0, 40))).toBe(true)
+
+      await page.waitFor(`document.querySelector('[data-test="approve-card"]') !== null`, {
+        timeoutMs: 60_000,
+      })
+      await page.fill('[data-test="remark"]', 'shorter, and about transactions')
+      await click(page, 'send-back')
+      await page.waitFor(`document.querySelector('[data-test="approve-card"]') === null`)
+      await click(page, 'move-edge')
+      await sees(page, 'owner', 'edge')
+      await page.waitFor(`document.querySelector('[data-test="approve-card"]') !== null`, {
+        timeoutMs: 60_000,
+      })
+
+      const phone = await otherDevice(page)
+      await click(phone.page, 'approve')
+      await page.waitFor(`document.querySelector('[data-test="published"]') !== null`, { timeoutMs: 60_000 })
+      await sees(page, 'ledger', '1')
+      expect(ledger.count()).toBe(before + 1)
+      expect(ledger.starts()).toBe(before + 1)
+      await phone.engine.close()
+      await laptop.close()
+    })
+  }
+
+  /** Opens the link that the page offers for another device, in a browser of its own. */
+  async function otherDevice(page: EnginePage): Promise<{ engine: Engine; page: EnginePage }> {
+    await click(page, 'open-device')
+    await page.waitFor(`document.querySelector('[data-test="device-link"]') !== null`)
+    const link = await page.evaluate<string>(
+      `(() => { const link = document.querySelector('[data-test="device-link"]'); return link.href ?? link.value ?? link.textContent })()`,
+    )
+    await click(page, 'close-dialog')
+    const engine = await launchEngine('chromium')
+    const there = await engine.newPage({ viewport: { width: 390, height: 844 } })
+    await there.goto(link)
+    await there.waitFor(`document.querySelector('[data-test="approve-card"]') !== null`, {
+      timeoutMs: 60_000,
+    })
+    return { engine, page: there }
+  }
+})
