@@ -71,6 +71,27 @@ describe('a move in the middle of a turn', () => {
     await phone.close()
   })
 
+  it('right after the worker was killed waits for the new one, and then moves', async () => {
+    const device = await world.device()
+    const { effects } = world
+    const tab = await device.open()
+    const held = effects.hold('/effect/walk-1')
+    await tab.evaluate(
+      `rig.start('walker', { server: '${effects.url}', steps: 3 }, { id: 'killed-and-moved' })`,
+    )
+    await held.arrived
+    await tab.evaluate(`rig.restartWorker()`)
+    expect(await tab.evaluate<Tried>(`rig.move('killed-and-moved', 'edge', { drainMs: 50 })`)).toEqual({
+      ok: true,
+    })
+    held.release()
+    expect(await resultOf(tab, 'killed-and-moved')).toBe(3)
+    expect(ofKind(await entriesOf(tab, 'killed-and-moved'), 'claim').map(({ owner }) => owner)).toEqual([
+      'edge',
+    ])
+    await device.close()
+  })
+
   it('is refused when the edge cannot replay the turn, and the owner stays and goes on', async () => {
     const device = await world.device()
     const { effects } = world

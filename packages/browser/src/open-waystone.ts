@@ -43,6 +43,8 @@ export interface Waystone {
     input: InputOf<A>,
     options?: Omit<StartOptions, 'generated'>,
   ): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
+  /** The same by the agent's name, for pages whose worker has the agent and that need not load it. */
+  start(agent: string, input: unknown, options?: Omit<StartOptions, 'generated'>): Promise<RunHandle>
   /** Opens a run to show and steer it, also one that is only at the edge. Rejects with `run_unknown`. */
   open<A extends AnyAgent = AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
   /** The runs that this browser knows. */
@@ -97,12 +99,13 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
     get storage() {
       return host.storage
     },
-    async start(agent, input, start = {}) {
+    start: (async (agent: AnyAgent | string, input: unknown, start: StartOptions = {}) => {
       const json = encodeValue(input, { where: 'input' })
       // The id is made here, so that a call that is made again starts one run.
       const chosen = start.id === undefined ? { id: newId(browserRandom), generated: true } : {}
-      return handle(await api.start(agent.name, json, { ...start, ...chosen }))
-    },
+      const name = typeof agent === 'string' ? agent : agent.name
+      return handle(await api.start(name, json, { ...start, ...chosen }))
+    }) as Waystone['start'],
     async open(run) {
       const opened = await handle<never>(run)
       if (opened.error !== undefined) throw opened.error

@@ -51,6 +51,8 @@ export class Attempt {
   #live = false
   #holding = false
   #interrupted = false
+  /** An interrupt is being recorded: what the turn makes of its aborted steps waits for it. */
+  #interrupting = false
   #recorded: boolean
   #time: number
   #returned: Returned | undefined
@@ -167,6 +169,15 @@ export class Attempt {
     }
   }
 
+  /** Tells the bodies that run to stop, all but those of `once`, and waits for them, for a bounded time. */
+  async stopBodies(): Promise<void> {
+    this.#holding = true
+    for (const call of this.#calls.values()) {
+      if (call.phase === 'running' && call.family !== 'once') call.abort?.()
+    }
+    await this.hold(limits.abortMsMax)
+  }
+
   /** Goes on after `hold`. */
   release(): void {
     this.#holding = false
@@ -176,11 +187,11 @@ export class Attempt {
 
   /** Stops the bodies that run, records what they gave, and then the interrupt, which the turn is told of. */
   async interrupt(item: InboxItem): Promise<void> {
-    this.#holding = true
-    for (const call of this.#calls.values())
-      if (call.phase === 'running' && call.family !== 'once') call.abort?.()
-    await this.hold(limits.abortMsMax)
+    this.#interrupting = true
+    await this.stopBodies()
     await this.#guarded(() => this.record([{ kind: 'interrupt', body: { id: item.id, by: item.by } }]))
+    this.#interrupting = false
+    this.#events.happen()
   }
 
   /** What the host tells people about this attempt. */
@@ -316,7 +327,7 @@ export class Attempt {
     while (!this.#over) {
       const record = this.#queue[this.#at]
       if (record === undefined) {
-        if (this.#returned) return this.#finishTurn(this.#returned)
+        if (this.#returned && !this.#interrupting) return this.#finishTurn(this.#returned)
         if (!this.#live) {
           await this.#quiet()
           if (this.#at === this.#queue.length && !this.#returned) this.#goLive()
@@ -453,7 +464,7 @@ export class Attempt {
   }
 
   #finishThrown(error: unknown): void {
-    if (this.#interrupted && isWaystoneError(error, 'interrupted')) {
+    if (this.#interrupted) {
       return this.finish({ type: 'interrupted', state: this.#draft.finish() })
     }
     const drop = typeof error === 'object' && error !== null ? this.#origins.get(error) : undefined
@@ -494,7 +505,7 @@ export class Attempt {
   /** Live with nothing to deliver: waits for an event, and notices a turn that can never go on. */
   async #idle(): Promise<void> {
     const open = [...this.#calls.values()].filter(({ phase }) => phase !== 'settled')
-    if (open.length > 0) {
+    if (open.length > 0 || this.#interrupting) {
       if (this.#unknown && open.every(({ phase }) => phase === 'parked')) return this.finish(this.#unknown)
       return void (await this.#events.next())
     }

@@ -5,6 +5,7 @@ import { memoryChannels, memoryLocks } from '../memory/memory-hosts.ts'
 import { memoryLogStore } from '../memory/memory-log-store.ts'
 import { memoryBlobs, memoryInbox, memoryStreams } from '../memory/memory-side.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Locks } from '../ports/locks.ts'
 import { RunHandle } from './run-handle.ts'
 import type { RuntimePorts } from './run-node.ts'
 import { Runtime } from './runtime.ts'
@@ -26,7 +27,12 @@ export const testRandom = (bytes: number): Uint8Array => crypto.getRandomValues(
 /** A device with storage in memory that outlives the hosts opened on it, as a browser profile outlives its tabs. */
 export function testDevice(
   agents: readonly AnyAgent[],
-  options: { readonly name?: string; readonly edge?: Edge; readonly clock?: Clock } = {},
+  options: {
+    readonly name?: string
+    readonly edge?: Edge
+    readonly clock?: Clock
+    readonly locks?: Locks
+  } = {},
 ) {
   const channels = memoryChannels()
   const shared = {
@@ -34,7 +40,7 @@ export function testDevice(
     blobs: memoryBlobs(),
     inbox: memoryInbox(),
     streams: memoryStreams(),
-    locks: memoryLocks(),
+    locks: options.locks ?? memoryLocks(),
   }
   const ports = (): RuntimePorts => ({
     ...shared,

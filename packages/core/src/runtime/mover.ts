@@ -30,8 +30,10 @@ export async function moveToEdge({
 }: Move & { readonly host: RunHost }): Promise<void> {
   const { run, log } = node
   let asked = false
+  const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
   await host.hold(drainMs)
   try {
+    await node.tellStreams(streams)
     await withDeadline(
       node,
       syncer.confirm(undefined),

@@ -1,6 +1,5 @@
 import { toWire, WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId } from '../ids.ts'
-import { limits } from '../limits.ts'
 import type { EntryDraft, Next } from '../log/bodies.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import type { Appending, RunLog } from '../log/run-log.ts'
@@ -373,7 +372,7 @@ export class RunHost {
     if (attempt === undefined || attempt.over) return
     for (const item of this.#items) {
       if (item.type === 'cancel') {
-        await attempt.hold(limits.abortMsMax)
+        await attempt.stopBodies()
         attempt.giveUp()
         return
       }

@@ -135,6 +135,25 @@ export class RunNode {
     return this.host !== undefined
   }
 
+  /** Resolves when this host writes the run; never, should that not come, and not after the signal. */
+  async untilWriting(signal: AbortSignal): Promise<void> {
+    while (!this.writing && !signal.aborted) {
+      await new Promise<void>((resolve) => {
+        this.#wakers.add(resolve)
+        signal.addEventListener('abort', resolve)
+      })
+    }
+    if (signal.aborted) await new Promise<never>(() => undefined)
+  }
+
+  /** Tells those who follow the whole text of streams, so that whoever goes on has their end. */
+  async tellStreams(streams: readonly string[]): Promise<void> {
+    for (const stream of streams) {
+      const { text } = await this.ports.streams.read(this.run, stream, 0)
+      if (text !== '') this.#follow?.tell({ type: 'stream', stream, at: 0, text })
+    }
+  }
+
   /** True after `close`; `closing` fires then. */
   get closed(): boolean {
     return this.#closed.signal.aborted

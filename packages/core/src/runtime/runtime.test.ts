@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { WaystoneError } from '../errors.ts'
 import { defineAgent, done, next } from '../engine/agent.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
@@ -107,5 +108,152 @@ describe('a run in memory', () => {
     expect(await there.result()).toEqual({ total: 4 })
     await laptop.close()
     await phone.close()
+  })
+
+  it('an interrupt ends a turn that does not catch it, keeps its state, and pauses once', async () => {
+    const agent = defineAgent({
+      name: 'writer',
+      version: 1,
+      initial: () => ({ texts: [] as string[] }),
+      async turn(ctx, state) {
+        state.texts.push(await ctx.step('first', () => 'kept'))
+        await ctx.step(
+          'long',
+          ({ signal }) =>
+            new Promise((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped')))),
+        )
+        return done()
+      },
+    })
+    const device = testDevice([agent])
+    const runtime = await device.open()
+    const run = await handleOf<{ texts: string[] }>(runtime, await runtime.start('writer', null))
+    await run.until(({ live }) => live.calls.some(({ path }) => path === '0/long'))
+    await run.interrupt()
+    const view = await run.until(({ status }) => status === 'paused')
+    expect(view.pause?.reason).toBe('interrupted')
+    expect(view.state.texts).toEqual(['kept'])
+    expect(run.entries().filter(({ kind }) => kind === 'pause')).toHaveLength(1)
+    await run.retry()
+    await run.until(({ turn, live }) => turn === 1 && live.calls.some(({ path }) => path === '1/long'))
+    await run.cancel('enough')
+    expect((await run.until(({ status }) => status === 'cancelled')).reason).toBe('enough')
+    await runtime.close()
+  })
+
+  it('an interrupt that the turn catches keeps what the turn made of it', async () => {
+    const agent = defineAgent({
+      name: 'patient',
+      version: 1,
+      initial: () => ({ caught: '' }),
+      async turn(ctx, state) {
+        let code = 'none'
+        try {
+          await ctx.ask('never', { question: 'Will anybody answer?' })
+        } catch (error) {
+          code = error instanceof WaystoneError ? error.code : 'another'
+        }
+        state.caught = code
+        return done(code)
+      },
+    })
+    const runtime = await testDevice([agent]).open()
+    const run = await handleOf(runtime, await runtime.start('patient', null))
+    await run.until(({ asks }) => asks.length === 1)
+    await run.interrupt()
+    expect(await run.result()).toBe('interrupted')
+    await runtime.close()
+  })
+
+  it('a step that failed pauses the run, and a retry runs it again and nothing else', async () => {
+    const ran: string[] = []
+    const agent = defineAgent({
+      name: 'flaky',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        await ctx.step('before', () => void ran.push('before'))
+        await ctx.step('fails', { attempts: 2, backoff: 1 }, () => {
+          ran.push('fails')
+          if (ran.length < 4) throw new Error('not yet')
+        })
+        return done('fine')
+      },
+    })
+    const runtime = await testDevice([agent]).open()
+    const run = await handleOf(runtime, await runtime.start('flaky', null))
+    const view = await run.until(({ status }) => status === 'paused')
+    expect(view.error?.message).toBe('not yet')
+    await run.retry()
+    expect(await run.result()).toBe('fine')
+    expect(ran).toEqual(['before', 'fails', 'fails', 'fails'])
+    await runtime.close()
+  })
+
+  it('a fork begins in the middle of a turn, asks before it repeats an effect, and leaves its source as it was', async () => {
+    const paid: string[] = []
+    const agent = defineAgent({
+      name: 'payer',
+      version: 1,
+      initial: () => ({ receipt: '' }),
+      async turn(ctx, state) {
+        const amount = await ctx.step('amount', () => 5)
+        const receipt = await ctx.once('pay', { timeout: 50 }, ({ idempotencyKey }) => {
+          paid.push(idempotencyKey)
+          return `paid ${String(amount)}`
+        })
+        state.receipt = receipt
+        return done(receipt)
+      },
+    })
+    const device = testDevice([agent])
+    const runtime = await device.open()
+    const source = await handleOf(runtime, await runtime.start('payer', null, { id: 'source' }))
+    await source.result()
+    const lines = await device.store.read('source' as never, 0)
+
+    const fork = await handleOf(runtime, await source.fork({ seq: 2 }))
+    const paused = await fork.until(({ status }) => status === 'paused')
+    expect(paused.pause?.reason).toBe('outcome')
+    const { start } = paused.error?.details as { start: string }
+    await fork.decide(start, { type: 'done', value: 'paid elsewhere' })
+    expect(await fork.result()).toBe('paid elsewhere')
+    expect(paid).toHaveLength(1)
+
+    const again = await handleOf(runtime, await source.fork({ seq: 2 }))
+    await again.until(({ status }) => status === 'paused')
+    await again.decide(start, { type: 'again' })
+    expect(await again.result()).toBe('paid 5')
+    // Another run's payment is another payment.
+    expect(new Set(paid).size).toBe(2)
+    expect(await device.store.read('source' as never, 0)).toEqual(lines)
+    await runtime.close()
+  })
+
+  it('two hosts of one store that both believe to be the writer: one goes on, each step runs once', async () => {
+    const ran: string[] = []
+    const agent = defineAgent({
+      name: 'once-each',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        for (const name of ['a', 'b', 'c']) await ctx.step(name, () => void ran.push(name))
+        return done('end')
+      },
+    })
+    // No locks at all, and a clock that stands still: whatever keeps them apart is the log.
+    const clock = { ...testClock, now: () => 1_000 }
+    const device = testDevice([agent], {
+      clock,
+      locks: { acquire: async () => ({ release: () => undefined }) },
+    })
+    const hosts = await Promise.all([device.open(), device.open()])
+    await Promise.all(hosts.map((host) => host.start('once-each', null, { id: 'same' })))
+    const runs = await Promise.all(hosts.map((host) => handleOf(host, 'same')))
+    expect(await Promise.all(runs.map((run) => run.result()))).toEqual(['end', 'end'])
+    const steps = runs[0]?.entries().filter(({ kind }) => kind === 'step')
+    expect(steps).toHaveLength(3)
+    expect(runs[0]?.entries().filter(({ kind }) => kind === 'start')).toHaveLength(1)
+    for (const host of hosts) await host.close()
   })
 })

@@ -1,6 +1,7 @@
-import { toWire, fromWire, WaystoneError } from '../errors.ts'
+import { fromWire, isWaystoneError, toWire, WaystoneError } from '../errors.ts'
 import { newId, parseRunId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
+import type { EntryDraft } from '../log/bodies.ts'
 import { RunLog } from '../log/run-log.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { RunSummary } from '../ports/log-store.ts'
@@ -61,14 +62,7 @@ export class Runtime implements RuntimeApi {
     const policy = { whenGone: options.whenGone ?? ('offer' as const), leaseMs: options.leaseMs ?? 30_000 }
     const log = await this.#openLog(run)
     const body = startEntry(agent, decodeValue(input), this.#writer(), policy)
-    let started = false
-    await log.append(this.#ports.me, (fold) => {
-      started = fold === undefined
-      return started ? [{ kind: 'start', body }] : []
-    })
-    await this.#node(run, { fresh: started })
-    this.#told(run)
-    return run
+    return this.#begin(log, { kind: 'start', body })
   }
 
   async runs(): Promise<readonly RunSummary[]> {
@@ -161,7 +155,13 @@ export class Runtime implements RuntimeApi {
     const drainMs = options.drainMs ?? 2_000
     if (to === 'here') return node.moveHere({ drainMs, force: options.force ?? false })
     const ours = node.log.fold?.owner === this.#ports.me
-    return ours && !node.writing ? this.#moveByOtherTab(run, drainMs) : node.moveToEdge({ drainMs })
+    if (!ours || node.writing) return node.moveToEdge({ drainMs })
+    // Another tab writes the run, or this host is about to: whichever it turns out to be.
+    const stop = new AbortController()
+    const byThisHost = node.untilWriting(stop.signal).then(() => node.moveToEdge({ drainMs }))
+    const byOtherTab = this.#moveByOtherTab(run, drainMs, stop)
+    byOtherTab.catch(() => undefined)
+    return Promise.race([byThisHost, byOtherTab]).finally(() => stop.abort())
   }
 
   async fork(source: RunId, options: { readonly seq: number; readonly id?: string }): Promise<RunId> {
@@ -174,10 +174,7 @@ export class Runtime implements RuntimeApi {
     const body = forkEntry(fold, after, agent, this.#writer())
     for (const record of fold.records) await this.#bringBlobs(node, record.body)
     const log = await this.#openLog(run)
-    await log.append(this.#ports.me, (now) => (now === undefined ? [{ kind: 'fork', body }] : []))
-    await this.#node(run, { fresh: true })
-    this.#told(run)
-    return run
+    return this.#begin(log, { kind: 'fork', body })
   }
 
   async setAside(run: RunId): ReturnType<RuntimeApi['setAside']> {
@@ -222,6 +219,23 @@ export class Runtime implements RuntimeApi {
       // Without a network the run begins here; should the edge have one of this id, syncing says so.
       return false
     }
+  }
+
+  /** Writes the first entry of a log. When another host was first, the run is its, and this one follows. */
+  async #begin(log: RunLog, first: EntryDraft): Promise<RunId> {
+    let fresh = false
+    try {
+      await log.append(this.#ports.me, (fold) => {
+        fresh = fold === undefined
+        return fresh ? [first] : []
+      })
+    } catch (error) {
+      if (!isWaystoneError(error, 'head_moved')) throw error
+      fresh = false
+    }
+    await this.#node(log.run, { fresh })
+    this.#told(log.run)
+    return log.run
   }
 
   #writer(): Writer {
@@ -283,26 +297,18 @@ export class Runtime implements RuntimeApi {
     node.onTab(message)
   }
 
-  /** The writer of the run is another tab's host: it has to move it. */
-  #moveByOtherTab(run: RunId, drainMs: number): Promise<void> {
+  /** The writer of the run is another tab's host: it has to move it. `answered` fires when it has. */
+  #moveByOtherTab(run: RunId, drainMs: number, answered: AbortController): Promise<void> {
     const id = newId(this.#ports.random)
-    const stop = new AbortController()
     return new Promise<void>((resolve, reject) => {
-      this.#moves.set(id, (error) => (error === undefined ? resolve() : reject(fromWire(error))))
-      this.#ports.channel.post({ type: 'move', run, id, drainMs } satisfies TabMessage)
-      void this.#ports.clock.wait(tabAnswerMs, stop.signal).then(() => {
-        reject(
-          new WaystoneError(
-            'move_refused',
-            `run ${run} is written by another tab, which does not answer: close it, or try again`,
-            { run, actions: ['retry'] },
-          ),
-        )
+      this.#moves.set(id, (error) => {
+        answered.abort()
+        if (error === undefined) resolve()
+        else reject(fromWire(error))
       })
-    }).finally(() => {
-      this.#moves.delete(id)
-      stop.abort()
-    })
+      this.#ports.channel.post({ type: 'move', run, id, drainMs } satisfies TabMessage)
+      void this.#ports.clock.wait(tabAnswerMs, answered.signal).then(() => reject(noAnswer(run)))
+    }).finally(() => this.#moves.delete(id))
   }
 
   async #moveForOtherTab(
@@ -349,3 +355,11 @@ export class Runtime implements RuntimeApi {
 
 /** Kinds of entries that change what a list of runs shows. */
 const listed = new Set(['start', 'fork', 'claim', 'commit', 'pause', 'retry', 'decide', 'cancel'])
+
+function noAnswer(run: RunId): WaystoneError {
+  return new WaystoneError(
+    'move_refused',
+    `run ${run} is written by another tab, which does not answer: close it, or try again`,
+    { run, actions: ['retry'] },
+  )
+}
