@@ -1,0 +1,178 @@
+import { limits, parseDigest, parseOwnerId, parseRunId, sealEntry, type Sealed } from '@waystone/core'
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { startWorld, type World } from './world.ts'
+
+const zeros = parseDigest('0'.repeat(64))
+const device = parseOwnerId('a-device')
+
+/** The first entry of a run, as a device would seal it. */
+function startOf(run: string, change: { readonly epoch?: number; readonly kind?: 'claim' } = {}): Sealed {
+  const at = {
+    run: parseRunId(run),
+    seq: 0,
+    prev: null,
+    epoch: change.epoch ?? 0,
+    term: 1,
+    owner: device,
+    time: 1,
+  }
+  if (change.kind === 'claim') {
+    return sealEntry(
+      { kind: 'claim', body: { reason: 'forced', place: 'browser', from: device, nonce: 'n' } },
+      at,
+    )
+  }
+  const identity = { agent: 'walker', version: 1, config: zeros, input: null, place: 'browser' } as const
+  return sealEntry(
+    { kind: 'start', body: { ...identity, whenGone: 'offer', leaseMs: 1_000, nonce: 'n', state: {} } },
+    at,
+  )
+}
+
+describe('the edge, asked by whoever', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await startWorld()
+  })
+  afterAll(() => world.close())
+
+  const ask = async (path: string, init: RequestInit = {}) => {
+    const response = await fetch(`${world.edge().url}${path}`, {
+      ...init,
+      headers: { ...world.headers, ...init.headers },
+    })
+    const text = await response.text()
+    const json = (): { code?: string; message?: string; ok?: boolean } => JSON.parse(text) as never
+    return { status: response.status, text, json, headers: response.headers }
+  }
+  const push = (run: string, body: string, base = 'none') =>
+    ask(`/v1/runs/${run}/entries`, { method: 'POST', body, headers: { 'waystone-base': base } })
+  const lineOf = ({ line }: Sealed): string => `${new TextDecoder().decode(line)}\n`
+
+  it('lets nobody in without the token, whatever the route and the method', async () => {
+    for (const authorization of ['', 'Bearer ', 'Bearer wrong', `Basic ${btoa('a:b')}`]) {
+      for (const [path, method] of [
+        ['entries?from=0', 'GET'],
+        ['entries', 'POST'],
+        ['claim', 'POST'],
+        ['hold', 'POST'],
+        ['inbox', 'POST'],
+        ['inbox', 'GET'],
+        ['live', 'GET'],
+        [`blobs/${zeros}`, 'GET'],
+        [`blobs/${zeros}`, 'PUT'],
+        ['blobs/missing', 'POST'],
+      ] as const) {
+        const answer = await ask(`/v1/runs/locked/${path}`, { method, headers: { authorization } })
+        expect([path, method, answer.status, answer.json().code]).toEqual([path, method, 401, 'unauthorized'])
+      }
+    }
+  })
+
+  it('takes a run, gives it back byte for byte, and takes the same push again', async () => {
+    const line = lineOf(startOf('taken'))
+    expect((await push('taken', line)).json()).toMatchObject({ ok: true })
+    expect((await push('taken', line)).json()).toMatchObject({ ok: true })
+    const pulled = await ask('/v1/runs/taken/entries?from=0')
+    expect(pulled.text).toBe(line)
+    expect(pulled.headers.get('waystone-head')).toMatch(/^0:/)
+  })
+
+  it('refuses what is no log, with a code, and stores nothing of it', async () => {
+    const wrong: readonly (readonly [string, string])[] = [
+      ['', 'request_refused'],
+      ['not json\n', 'entry_refused'],
+      [lineOf(startOf('refused')).trimEnd(), 'request_refused'],
+      [lineOf(startOf('another-run')), 'log_damaged'],
+      [lineOf(startOf('refused', { kind: 'claim' })), 'request_refused'],
+      [lineOf(startOf('refused', { epoch: 3 })), 'request_refused'],
+      [`{"format":7}\n`, 'format_newer'],
+      [`${'x'.repeat(limits.entryBytesMax + 1)}\n`, 'entry_refused'],
+    ]
+    for (const [body, code] of wrong)
+      expect((await push('refused', body)).json().code, body.slice(0, 60)).toBe(code)
+    expect((await push('refused', lineOf(startOf('refused')), 'rubbish')).json().code).toBe('request_refused')
+    expect((await ask('/v1/runs/refused/entries?from=0')).text).toBe('')
+  })
+
+  it('stops reading a body that is too large', async () => {
+    const answer = await push('large', 'x'.repeat(3 * limits.pageBytesMax))
+    expect([answer.status, answer.json().code]).toEqual([413, 'too_large'])
+    const item = { type: 'message', name: 'n', id: 'i', by: 'b', time: 1, value: 'x'.repeat(200_000) }
+    await push('large', lineOf(startOf('large')))
+    const sent = await ask('/v1/runs/large/inbox', { method: 'POST', body: JSON.stringify(item) })
+    expect([sent.status, sent.json().code]).toEqual([413, 'too_large'])
+  })
+
+  it('keeps a blob only under the hash of its bytes', async () => {
+    const bytes = 'some bytes'
+    const hash = createHash('sha256').update(bytes).digest('hex')
+    const put = (name: string) => ask(`/v1/runs/blobs/blobs/${name}`, { method: 'PUT', body: bytes })
+    expect((await put(zeros)).json().code).toBe('request_refused')
+    expect((await put(hash)).status).toBe(204)
+    expect((await ask(`/v1/runs/blobs/blobs/${hash}`)).text).toBe(bytes)
+    expect((await ask(`/v1/runs/blobs/blobs/${zeros}`)).json().code).toBe('blob_missing')
+    // A run's blobs are its own.
+    expect((await ask(`/v1/runs/other/blobs/${hash}`)).json().code).toBe('blob_missing')
+  })
+
+  it('takes no entry whose blob is not there, and names the blob', async () => {
+    const at = {
+      run: parseRunId('needs-blob'),
+      seq: 0,
+      prev: null,
+      epoch: 0,
+      term: 1,
+      owner: device,
+      time: 1,
+    }
+    const identity = { agent: 'walker', version: 1, config: zeros, input: null, place: 'browser' } as const
+    const state = 'x'.repeat(limits.entryBytesMax)
+    const sealed = sealEntry(
+      { kind: 'start', body: { ...identity, whenGone: 'offer', leaseMs: 1, nonce: 'n', state } },
+      at,
+    )
+    expect((await push('needs-blob', lineOf(sealed))).json()).toMatchObject({
+      code: 'blob_missing',
+      hashes: [sealed.blob?.hash],
+    })
+    expect((await ask('/v1/runs/needs-blob/entries?from=0')).text).toBe('')
+    await ask(`/v1/runs/needs-blob/blobs/${String(sealed.blob?.hash)}`, {
+      method: 'PUT',
+      body: sealed.blob?.bytes as BodyInit,
+    })
+    expect((await push('needs-blob', lineOf(sealed))).json()).toMatchObject({ ok: true })
+  })
+
+  it('refuses a claim without a proof of exactly the head, of an owner that is there, and of a run it does not know', async () => {
+    await push('claimed', lineOf(startOf('claimed')))
+    const head = (await ask('/v1/runs/claimed/entries?from=0')).headers.get('waystone-head') ?? ''
+    const claim = (change: object, run = 'claimed') => {
+      const body = { base: head, epoch: 0, owner: 'another', place: 'browser', reason: 'moved', ...change }
+      return ask(`/v1/runs/${run}/claim`, { method: 'POST', body: JSON.stringify(body) })
+    }
+    const proof = { head, version: 1, rules: 1 }
+    expect((await claim({})).json().code).toBe('move_refused')
+    expect((await claim({ proof: { ...proof, head: `0:${zeros}` } })).json().code).toBe('move_refused')
+    expect((await claim({ proof })).json().code).toBe('move_refused')
+    expect((await claim({ proof, epoch: 4 })).json().code).toBe('head_moved')
+    expect((await claim({ proof }, 'unheard-of')).json().code).toBe('run_unknown')
+    expect((await claim({ owner: '../edge' })).json().code).toBe('input_refused')
+    expect((await ask('/v1/runs/claimed/entries?from=1')).text).toBe('')
+  })
+
+  it('says of no failure more than its code', async () => {
+    for (const path of [
+      '/v1/nothing',
+      '/v1/runs/%2e%2e/entries',
+      '/v1/runs/a%20b/entries?from=0',
+      '/v1/runs/x/nothing',
+      '/v1/runs/x/entries?from=-1',
+    ]) {
+      const answer = await ask(path)
+      expect(answer.status, path).toBe(400)
+      expect(answer.text).not.toMatch(/\.ts|at \w+ \(/)
+    }
+  })
+})
