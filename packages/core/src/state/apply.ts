@@ -5,6 +5,9 @@ import type { Json } from '../json.ts'
 import type { Delta, Op, Path } from './ops.ts'
 import { isList, isObject, kindOf, put } from './value.ts'
 
+/** Engines take at least 65,535 arguments in one call. */
+const spreadItemsMax = 10_000
+
 type Container = Record<PropertyKey, unknown>
 
 /**
@@ -72,7 +75,13 @@ function spliced(
     )
   if (isList(target) && isList(items)) {
     const decoded = items.map((item) => decodeAt(item as Json, path.length + 1))
-    return target.slice(0, index).concat(decoded, target.slice(index + count))
+    // One copy of the list; more arguments than a call can take go the longer way.
+    if (decoded.length > spreadItemsMax)
+      return target.slice(0, index).concat(decoded, target.slice(index + count))
+    const out = target.slice()
+    if (count === 0 && index === out.length) out.push(...decoded)
+    else out.splice(index, count, ...decoded)
+    return out
   }
   if (typeof items !== 'string' || isList(target))
     throw refused(path, 'items for an array, text for the rest', typeof items)
