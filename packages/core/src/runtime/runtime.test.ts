@@ -254,6 +254,13 @@ describe('a run in memory', () => {
     const steps = runs[0]?.entries().filter(({ kind }) => kind === 'step')
     expect(steps).toHaveLength(3)
     expect(runs[0]?.entries().filter(({ kind }) => kind === 'start')).toHaveLength(1)
+    // Without it the second host would seal the bytes of the first, and be told that they are stored.
+    const nonces =
+      runs[0]
+        ?.entries()
+        .flatMap(({ kind, body }) => (kind === 'start' || kind === 'open' ? [body.nonce] : [])) ?? []
+    expect(nonces.length).toBeGreaterThan(1)
+    expect(new Set(nonces).size).toBe(nonces.length)
     for (const host of hosts) await host.close()
   })
 })
