@@ -1,4 +1,4 @@
-import type { Digest, RunId } from '../ids.ts'
+import { edgeOwner, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { EffectAfter, EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { TurnRecord } from '../log/fold.ts'
@@ -25,6 +25,9 @@ export interface OpenTurn {
 export interface AttemptPorts {
   readonly place: Place
   readonly clock: Clock
+  /** The owner as whom this host appends, and when it began to, by its clock. */
+  readonly me: OwnerId
+  readonly opened: number
   /** Makes entries durable and hands them to `attempt.take`, in log order, before it resolves. */
   append(drafts: readonly EntryDraft[], options?: { readonly strict?: boolean }): Promise<readonly Entry[]>
   /** Resolves when the edge, if this run has one, has everything up to `seq`; undefined asks only for a connection. */
@@ -45,6 +48,8 @@ export function effectsOff(clock: Clock, place: Place): AttemptPorts {
   return {
     place,
     clock,
+    me: edgeOwner,
+    opened: clock.now(),
     append: never,
     confirm: never,
     inbox: () => [],

@@ -139,6 +139,7 @@ export class Attempt {
         body: entry.body,
         time: entry.time,
         digest: entry.digest,
+        owner: entry.owner,
         inert: false,
       } as TurnRecord)
     }
@@ -271,6 +272,8 @@ export class Attempt {
     drafts: readonly EntryDraft[],
     options: { readonly strict?: boolean } = {},
   ): Promise<readonly Entry[]> {
+    // Whoever gave this attempt up may be claiming the head as it is.
+    if (this.#over) return await new Promise<never>(() => undefined)
     const { turn, config } = this.turn
     const opens: readonly EntryDraft[] = this.#recorded
       ? []
@@ -279,7 +282,7 @@ export class Attempt {
     try {
       return await this.ports.append([...opens, ...drafts], options)
     } catch (error) {
-      if (isWaystoneError(error, 'limit_exceeded')) throw error
+      if (isWaystoneError(error, 'limit_exceeded') || isWaystoneError(error, 'too_large')) throw error
       this.finish({ type: 'lost', error })
       return await new Promise<never>(() => undefined)
     }

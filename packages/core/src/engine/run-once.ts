@@ -12,6 +12,10 @@ import { effectKey } from './paths.ts'
 import { outcomeOf, parkForNeeds, recordedError, runBody, type Ran } from './run-step.ts'
 
 type Body = (tools: StepTools) => unknown
+
+/** How often the policy `retry` starts an effect before a person is asked, and the first wait between, in ms. */
+const retriesMax = 5
+const retryMsMin = 500
 type StartRecord = Extract<TurnRecord, { kind: 'once.start' }>
 
 /**
@@ -45,48 +49,50 @@ async function start(
   options: OnceOptions<unknown>,
   body: Body,
   key: string,
+  round = 1,
 ): Promise<void> {
   await confirmed(attempt, call, undefined)
-  if (attempt.over || attempt.holding)
+  if (attempt.over || attempt.holding) {
     return later(attempt, call, () => start(attempt, call, options, body, key))
-  const timeoutMs = durationMs(options.timeout)
-  const record = {
-    path: call.path,
-    ...(call.input ? { input: call.input } : {}),
-    key,
-    timeoutMs,
-    place: attempt.ports.place,
   }
+  const { clock, place } = attempt.ports
+  const timeoutMs = durationMs(options.timeout)
+  const record = { path: call.path, ...(call.input ? { input: call.input } : {}), key, timeoutMs, place }
   const entries = await attempt.record([{ kind: 'once.start', body: record }], { strict: true })
   const started = entries.at(-1)
   if (started === undefined) return
   await confirmed(attempt, call, started.seq)
   if (attempt.over) return
+  // Whoever finds the start record waits this long after it: the body has to be over by then. When the edge took too
+  // long to confirm, the start is recorded anew.
+  const leftMs = started.time + timeoutMs - clock.now()
+  if (leftMs < timeoutMs / 2) {
+    if (round < retriesMax) return start(attempt, call, options, body, key, round + 1)
+    const outcome = { error: toWire(slowEdge(call.path, timeoutMs)) }
+    return recordOnce(attempt, call, { start: started.digest, ms: 0, outcome, how: 'ran' })
+  }
   attempt.running(call)
   call.attempt += 1
-  const began = attempt.ports.clock.now()
-  const ran = await runBody(attempt, call, timeoutMs, (signal) =>
+  const began = clock.now()
+  const ran = await runBody(attempt, call, leftMs, (signal) =>
     body({ signal, idempotencyKey: key, attempt: call.attempt }),
   )
   if (attempt.over) return
-  const ms = attempt.ports.clock.now() - began
-  if (!('error' in ran))
+  const ms = clock.now() - began
+  if (!('error' in ran)) {
     return recordOnce(attempt, call, {
       start: started.digest,
       ms,
       outcome: outcomeOf(ran, call.path),
       how: 'ran',
     })
+  }
   if (ran.timedOut || options.verify) {
     // The request may have arrived although no answer did.
     return settleUnknown(attempt, call, options, body, { start: started.digest, key, failed: ran })
   }
-  return recordOnce(attempt, call, {
-    start: started.digest,
-    ms,
-    outcome: { error: recordedError(ran.error, call.path) },
-    how: 'ran',
-  })
+  const outcome = { error: recordedError(ran.error, call.path) }
+  return recordOnce(attempt, call, { start: started.digest, ms, outcome, how: 'ran' })
 }
 
 /** An earlier attempt started this and left no outcome: waits until it can no longer be under way, then finds out. */
@@ -101,7 +107,9 @@ async function resolveUnknown(
   const decision = decisionOn(attempt, digest)
   if (decision?.type === 'again') return start(attempt, call, options, body, started.key)
   if (decision) return recordDecision(attempt, call, digest, decision)
-  const over = time + started.timeoutMs
+  // Another owner's clock may be anywhere: its time is counted from when this host began.
+  const from = record.owner === attempt.ports.me ? time : Math.max(time, attempt.ports.opened)
+  const over = from + started.timeoutMs
   const look = async (): Promise<void> => {
     if (attempt.ports.clock.now() < over) return attempt.park(call, { for: 'time', due: over }, look)
     attempt.running(call)
@@ -144,7 +152,11 @@ async function settleUnknown(
   }
   const policy = options.onUnknown ?? 'ask'
   if (policy === 'ask') return attempt.parkUndecided(call, { start: digest, key })
-  if (policy === 'retry') return start(attempt, call, options, body, key)
+  if (policy === 'retry' && call.attempt < retriesMax) {
+    await attempt.ports.clock.wait(retryMsMin * 2 ** call.attempt, attempt.signal)
+    return attempt.over ? undefined : start(attempt, call, options, body, key)
+  }
+  if (policy === 'retry') return attempt.parkUndecided(call, { start: digest, key })
   const outcome: Outcome =
     policy === 'fail'
       ? { error: toWire(unknownOutcome(call.path)) }
@@ -209,4 +221,12 @@ function unknownOutcome(path: string): WaystoneError {
     path,
     actions: ['decide'],
   })
+}
+
+function slowEdge(path: string, timeoutMs: number): WaystoneError {
+  return new WaystoneError(
+    'step_timeout',
+    `"${path}" was not started: each time the edge took more than half of its time-out of ${String(timeoutMs)} ms to confirm the start`,
+    { path, actions: ['retry'] },
+  )
 }

@@ -45,6 +45,7 @@ export async function beginStep(
     const again = 'error' in ran && number < attempts && isRetryable(ran.error) && !ran.aborted
     if (!again) {
       await out?.flush()
+      if (attempt.over) return
       return recordStep(attempt, call, {
         attempts: number,
         ms: attempt.ports.clock.now() - began,
@@ -187,7 +188,15 @@ async function recordStep(
     outcome,
     ...(stream ? { stream } : {}),
   }
-  await attempt.record([{ kind: 'step', body, ...(blobs ? { blobs } : {}) }])
+  try {
+    await attempt.record([{ kind: 'step', body, ...(blobs ? { blobs } : {}) }])
+  } catch (error) {
+    // A result that nowhere has room for is a failed step, not one that runs for ever.
+    if ('error' in outcome) throw error
+    await attempt.record([
+      { kind: 'step', body: { ...body, outcome: { error: recordedError(error, call.path) } } },
+    ])
+  }
 }
 
 /** An error says that trying again is useless by `retryable: false`; so does a value that cannot be kept. */

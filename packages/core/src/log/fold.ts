@@ -13,6 +13,8 @@ export type TurnRecord = {
     readonly body: Extract<Entry, { kind: K }>['body']
     readonly time: number
     readonly digest: Digest
+    /** Who appended it; undefined for a record that a fork has carried along. */
+    readonly owner: OwnerId | undefined
     /** Delivered when it is asked for, but replay does not insist on it: it lies after a record that runs again. */
     readonly inert: boolean
   }
@@ -197,8 +199,11 @@ function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>): Fol
 }
 
 function withRecord(fold: Fold, entry: Entry): Fold {
-  const { kind, body, time, digest } = entry
-  return { ...fold, records: [...fold.records, { kind, body, time, digest, inert: false } as TurnRecord] }
+  const { kind, body, time, digest, owner } = entry
+  return {
+    ...fold,
+    records: [...fold.records, { kind, body, time, digest, owner, inert: false } as TurnRecord],
+  }
 }
 
 function withoutDropped(records: readonly TurnRecord[], drop: Digest | undefined): readonly TurnRecord[] {
@@ -208,7 +213,7 @@ function withoutDropped(records: readonly TurnRecord[], drop: Digest | undefined
 }
 
 function carriedRecord(record: CarriedRecord): TurnRecord {
-  return { ...record, inert: false } as unknown as TurnRecord
+  return { ...record, owner: undefined, inert: false } as unknown as TurnRecord
 }
 
 function checkFollows(fold: Fold, entry: Entry): void {

@@ -1,4 +1,4 @@
-import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, newId, type RunId } from '../ids.ts'
 import { replayRules } from '../engine/attempt.ts'
 import { prove } from '../engine/prove.ts'
@@ -29,7 +29,6 @@ export async function moveToEdge({
   drainMs,
 }: Move & { readonly host: RunHost }): Promise<void> {
   const { run, log } = node
-  let asked = false
   const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
   await host.hold(drainMs)
   try {
@@ -39,20 +38,24 @@ export async function moveToEdge({
       syncer.confirm(undefined),
       `the edge did not confirm the last entries of run ${run}`,
     )
-    const fold = log.mustFold()
-    const claim: Claim = {
-      base: fold.head,
-      epoch: fold.epoch,
-      owner: edgeOwner,
-      place: 'edge',
-      reason: 'moved',
-    }
-    asked = true
-    await log.adopt(await edge.remote.claim(run, claim))
   } catch (error) {
-    if (asked && isUnanswered(error)) return settleUnanswered(node, host, syncer, error)
     host.release()
     throw refusal(run, error)
+  }
+  const fold = log.mustFold()
+  const claim: Claim = {
+    base: fold.head,
+    epoch: fold.epoch,
+    owner: edgeOwner,
+    place: 'edge',
+    reason: 'moved',
+  }
+  try {
+    await log.adopt(await askForClaim(edge, run, claim))
+  } catch (error) {
+    if (!(error instanceof Refused)) return settleUnanswered(node, host, syncer, error)
+    host.release()
+    throw refusal(run, error.cause)
   }
   host.stop()
   node.ownerChanged()
@@ -98,6 +101,30 @@ export async function moveHere({
     if (log.mustFold().owner !== ports.me) throw isUnanswered(error) ? error : refusal(run, error)
   }
   node.ownerChanged()
+}
+
+/** The edge has said no before it wrote anything. */
+class Refused extends Error {}
+
+/** Codes of a claim that was certainly not made; after any other answer, or none, nobody knows. */
+const refusals: readonly ErrorCode[] = [
+  'move_refused',
+  'head_moved',
+  'run_unknown',
+  'run_ended',
+  'unauthorized',
+  'request_refused',
+  'input_refused',
+]
+
+async function askForClaim(edge: Edge, run: RunId, claim: Claim): Promise<readonly Uint8Array[]> {
+  try {
+    return await edge.remote.claim(run, claim)
+  } catch (error) {
+    if (error instanceof WaystoneError && refusals.includes(error.code))
+      throw new Refused(error.message, { cause: error })
+    throw error
+  }
 }
 
 /** Nobody knows whether the claim was made: asks for the head until it is known. */

@@ -10,6 +10,7 @@ import type { SetAside } from '../ports/log-store.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { MoveOptions, MoveTarget, RuntimeApi } from './api.ts'
+import { callListener } from './call-listener.ts'
 import { artifactsIn, viewOf, type RunView } from './view.ts'
 
 /** How a person or program is named as the sender of an item; sending again with the same id is harmless. */
@@ -255,7 +256,7 @@ export class RunHandle<State = unknown, Result = unknown> {
   #changed(): void {
     this.#view = undefined
     const view = this.view()
-    if (view) for (const listener of [...this.#listeners]) listener(view)
+    if (view) for (const listener of [...this.#listeners]) callListener(listener, view)
   }
 
   #inOrder(work: () => Promise<void>): Promise<void> {

@@ -1,4 +1,4 @@
-import { toWire, WaystoneError } from '../errors.ts'
+import { isWaystoneError, toWire, WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId } from '../ids.ts'
 import type { EntryDraft, Next } from '../log/bodies.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
@@ -38,6 +38,8 @@ export interface HostPorts {
   readonly streams: Streams
   agent(name: string): AnyAgent | undefined
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
+  /** Inbox items that entries up to `seq` have consumed: to be forgotten once those entries cannot be set aside. */
+  consumed(ids: readonly string[], seq: number): void
   tell(event: WatchEvent): void
 }
 
@@ -63,6 +65,7 @@ export class RunHost {
   readonly #log: RunLog
   readonly #ports: HostPorts
   readonly #stop = new AbortController()
+  readonly #opened: number
   readonly #unlisten: () => void
   #attempt: Attempt | undefined
   #items: readonly InboxItem[] = []
@@ -77,6 +80,7 @@ export class RunHost {
   constructor(log: RunLog, ports: HostPorts) {
     this.#log = log
     this.#ports = ports
+    this.#opened = ports.clock.now()
     this.#unlisten = log.listen((appending) => this.#onEntries(appending))
   }
 
@@ -126,6 +130,8 @@ export class RunHost {
     this.#attempt?.giveUp()
     this.#signal()
     await reached.promise
+    // An append that was under way when its attempt was given up is part of the head.
+    await this.#log.append(this.#ports.me, () => [])
   }
 
   /** Goes on after `hold`. */
@@ -154,6 +160,8 @@ export class RunHost {
       }
       this.#woken = false
       await this.#control()
+      // What was asked for while an entry was being stored counts before a turn is begun.
+      if (this.#stop.signal.aborted || this.#held) continue
       const fold = this.#log.mustFold()
       if (isEnded(fold)) {
         this.#tellLive()
@@ -241,7 +249,13 @@ export class RunHost {
         { kind: 'pause', body: { reason: 'interrupted', error, actions: ['retry', 'fork', 'cancel'] } },
       ]
     }
-    await this.#log.append(this.#ports.me, () => drafts)
+    try {
+      await this.#log.append(this.#ports.me, () => drafts)
+    } catch (error) {
+      if (!isWaystoneError(error, 'too_large')) throw error
+      await this.#pause(fold, 'error', toWire(error))
+      return
+    }
     const streams = fold.records.length === 0 ? [] : streamsOf(fold)
     if (streams.length > 0) await this.#ports.streams.remove(fold.run, streams)
   }
@@ -283,6 +297,8 @@ export class RunHost {
     return {
       clock,
       place,
+      me,
+      opened: this.#opened,
       append: (drafts, options) => this.#log.append(me, () => drafts, options),
       confirm: (seq, signal) => this.#ports.confirm(seq, signal),
       inbox: () => this.#items,
@@ -352,14 +368,14 @@ export class RunHost {
     const used = entries.flatMap(consumedBy)
     if (used.length === 0) return
     this.#items = this.#items.filter(({ id }) => !used.includes(id))
-    void this.#ports.inbox.remove(this.#log.run, used).catch(() => undefined)
+    this.#ports.consumed(used, entries.at(-1)?.seq ?? 0)
   }
 
   async #refresh(): Promise<void> {
     const consumed = this.#log.fold?.consumed ?? new Set<string>()
     const items = await this.#ports.inbox.list(this.#log.run)
     const stale = items.filter(({ id }) => consumed.has(id)).map(({ id }) => id)
-    if (stale.length > 0) await this.#ports.inbox.remove(this.#log.run, stale)
+    if (stale.length > 0) this.#ports.consumed(stale, this.#log.mustFold().head.seq)
     this.#items = items.filter(({ id }) => !consumed.has(id) && !(this.#log.fold?.consumed.has(id) ?? false))
     await this.#controlAttempt()
     this.#attempt?.poke()

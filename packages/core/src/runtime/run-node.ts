@@ -1,4 +1,4 @@
-import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, newId, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
@@ -13,6 +13,7 @@ import type { LogStore, Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
 import type { Streams } from '../ports/streams.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
+import { callListener } from './call-listener.ts'
 import { layeredBlobs } from './layered-blobs.ts'
 import { moveHere, moveToEdge } from './mover.ts'
 import { RunHost } from './run-host.ts'
@@ -36,6 +37,15 @@ export interface RuntimePorts {
   readonly agents: readonly AnyAgent[]
 }
 
+/** The new owner has no use for an item any more: others answered, or the run is over. */
+const undeliverable: readonly ErrorCode[] = [
+  'answer_taken',
+  'ask_unknown',
+  'run_ended',
+  'request_refused',
+  'too_large',
+]
+
 const nothingLive: Live = { phase: 'idle', calls: [] }
 
 /** One run on this device: writes it when it is ours and no other tab does, follows it otherwise. */
@@ -49,6 +59,10 @@ export class RunNode {
   readonly #unlisten: () => void
   #closed = new AbortController()
   #frozen = false
+  #retryMs = 0
+  #wakes = 0
+  /** Consumed inbox items by the entry that did it: while it can still be set aside, they are kept. */
+  #consumed: readonly { readonly id: string; readonly seq: number }[] = []
   /** The log here may lack what the edge has. */
   #stale = true
   #fresh: boolean
@@ -113,6 +127,7 @@ export class RunNode {
         stopWriting: () => this.#stopWriting(),
         changed: (sync) => {
           this.#sync = sync
+          this.#forget([], -1)
           this.#emit({ type: 'sync', sync })
           this.#wake()
         },
@@ -250,17 +265,26 @@ export class RunNode {
   }
 
   async #roles(): Promise<void> {
-    while (!this.#closed.signal.aborted) {
+    for (let failures = 0, seen = -1; !this.#closed.signal.aborted;) {
+      const looked = this.#wakes
       try {
         if (this.#stale && !this.#fresh) await this.#reconcile()
         const fold = this.log.fold
         const mine = fold !== undefined && fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen
         if (mine) await this.#write()
-        else await this.#changed(fold)
+        else {
+          if (fold && fold.owner !== this.ports.me) await this.#forwardInbox(fold)
+          await this.#changed(looked)
+        }
       } catch (error) {
         if (this.#closed.signal.aborted) return
         this.#stale = true
-        if (!isWaystoneError(error, 'cancelled')) await this.ports.clock.wait(1_000, this.#closed.signal)
+        if (isWaystoneError(error, 'cancelled')) continue
+        // Each failure without an entry between waits longer: it may run a step that costs money.
+        const seq = this.log.fold?.head.seq ?? -1
+        failures = seq > seen + 2 ? 1 : failures + 1
+        seen = seq
+        await this.ports.clock.wait(Math.min(1_000 * 2 ** (failures - 1), 60_000), this.#closed.signal)
       }
     }
   }
@@ -273,15 +297,18 @@ export class RunNode {
     try {
       await this.#openForWriting()
       const fold = this.log.mustFold()
-      if (fold.owner !== this.ports.me || isEnded(fold) || this.#closed.signal.aborted) return
+      if (fold.owner !== this.ports.me || isEnded(fold) || this.#closed.signal.aborted || this.#frozen) return
       this.host = new RunHost(this.log, {
         ...this.ports,
         blobs: this.blobs,
         agent: (name) => this.ports.agents.find((agent) => agent.name === name),
+        consumed: (ids, seq) => this.#forget(ids, seq),
         confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),
         tell: (event) => this.#tell(event),
       })
       this.#wake()
+      // What arrived while nobody wrote.
+      void this.#pullInbox().catch(() => this.#retryLater())
       const end = await this.host.run()
       if (end.type === 'lost') throw end.error
     } finally {
@@ -304,7 +331,7 @@ export class RunNode {
       await this.#reconcile()
     }
     const now = this.log.mustFold()
-    if (now.owner !== this.ports.me || isEnded(now)) return
+    if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
     await this.log.append(this.ports.me, () => [
       { kind: 'open', body: { reason: 'opened', place: this.ports.place, nonce: newId(this.ports.random) } },
     ])
@@ -315,20 +342,33 @@ export class RunNode {
     this.#stale = false
     try {
       await this.syncer?.reconcile()
+      this.#retryMs = 0
     } catch (error) {
+      this.#retryLater()
       if (!isWaystoneError(error, 'unreachable') && !isWaystoneError(error, 'run_unknown')) throw error
     }
   }
 
-  async #changed(fold: Fold | undefined): Promise<void> {
-    const seen = fold?.head.digest
-    if (this.log.fold?.head.digest !== seen) return
+  /** Asks the edge again after a while, whatever the live connection says. */
+  #retryLater(): void {
+    if (this.#retryMs < 0) return
+    const ms = Math.min(Math.max(this.#retryMs * 2, 500), 15_000)
+    this.#retryMs = -1
+    void this.ports.clock.wait(ms, this.closing).then(async () => {
+      this.#retryMs = ms
+      if (!this.closed) await this.#cameOnline()
+    })
+  }
+
+  /** Resolves when something has happened since the loop looked. */
+  async #changed(looked: number): Promise<void> {
+    if (this.#wakes !== looked || this.closed) return
     await new Promise<void>((resolve) => this.#wakers.add(resolve))
   }
 
   async #onRemote(event: WatchEvent): Promise<void> {
     try {
-      if (event.type === 'inbox') await this.#pullInbox()
+      if (event.type === 'inbox') await this.#pullInbox().catch(() => this.#retryLater())
       else if (event.type === 'lines' && !this.writing) await this.log.adopt(event.lines)
       else if (event.type === 'lines') this.#checkWritten(event.lines)
       else if (!this.writing) this.#heard(event)
@@ -346,7 +386,7 @@ export class RunNode {
       return this.#wake()
     }
     // While the host runs only the comparison is made here; when the edge is ahead it stops the host first.
-    if (this.syncer?.ready) await this.#pullInbox().catch(() => undefined)
+    if (this.syncer?.ready) await this.#pullInbox().catch(() => this.#retryLater())
     else await this.#reconcile().catch(() => undefined)
   }
 
@@ -391,15 +431,40 @@ export class RunNode {
     await this.ports.streams.append(this.run, stream, { at, text }).catch(() => undefined)
   }
 
+  /** Forgets consumed inbox items, once the entries that did it are at the edge, if there is one. */
+  #forget(ids: readonly string[], seq: number): void {
+    const synced = this.ports.edge ? (this.#sync.synced?.seq ?? -1) : Infinity
+    const all = [...this.#consumed, ...ids.map((id) => ({ id, seq }))]
+    this.#consumed = all.filter((one) => one.seq > synced)
+    const done = all.filter((one) => one.seq <= synced).map(({ id }) => id)
+    if (done.length > 0) void this.ports.inbox.remove(this.run, done).catch(() => undefined)
+  }
+
+  /** Items that this device took while it owned the run go on to its new owner. */
+  async #forwardInbox(fold: Fold): Promise<void> {
+    const { edge, inbox } = this.ports
+    if (!edge) return
+    for (const item of await inbox.list(this.run)) {
+      try {
+        if (!fold.consumed.has(item.id)) await edge.remote.send(this.run, item)
+      } catch (error) {
+        if (!(error instanceof WaystoneError) || !undeliverable.includes(error.code))
+          return this.#retryLater()
+      }
+      await inbox.remove(this.run, [item.id])
+    }
+  }
+
   #post(message: TabMessage): void {
     this.ports.channel.post(message)
   }
 
   #emit(event: WatchEvent): void {
-    for (const watcher of this.#watchers) watcher(event)
+    for (const watcher of this.#watchers) callListener(watcher, event)
   }
 
   #wake(): void {
+    this.#wakes += 1
     const wakers = [...this.#wakers]
     this.#wakers.clear()
     for (const wake of wakers) wake()

@@ -215,7 +215,7 @@ describe('a run in memory', () => {
     const fork = await handleOf(runtime, await source.fork({ seq: 2 }))
     const paused = await fork.until(({ status }) => status === 'paused')
     expect(paused.pause?.reason).toBe('outcome')
-    const { start } = paused.error?.details as { start: string }
+    const start = (paused.error?.details as { start: string } | undefined)?.start ?? ''
     await fork.decide(start, { type: 'done', value: 'paid elsewhere' })
     expect(await fork.result()).toBe('paid elsewhere')
     expect(paid).toHaveLength(1)
@@ -262,5 +262,61 @@ describe('a run in memory', () => {
     expect(nonces.length).toBeGreaterThan(1)
     expect(new Set(nonces).size).toBe(nonces.length)
     for (const host of hosts) await host.close()
+  })
+
+  it('a message that the owner took, and had no use for yet, goes with the run to its new owner', async () => {
+    const agent = defineAgent({
+      name: 'listener',
+      version: 1,
+      inbox: {
+        hint: { '~standard': { version: 1, vendor: 'test', validate: (value: unknown) => ({ value }) } },
+      },
+      initial: () => ({}),
+      async turn(ctx) {
+        const answer = await ctx.ask<string>('first', { question: 'First?' })
+        const hint = await ctx.receive('hint')
+        return done([answer.status, hint])
+      },
+    })
+    const edge = memoryEdge({ clock: testClock, agents: [agent] })
+    const laptop = await testDevice([agent], { edge }).open()
+    const phone = await testDevice([agent], { edge, name: 'phone' }).open()
+    const here = await handleOf(laptop, await laptop.start('listener', null))
+    await here.until(({ asks, status }) => asks.length === 1 && status === 'waiting')
+    await here.send('hint', 'look there', { id: 'the-hint' })
+    await here.move('edge')
+    const there = await handleOf(phone, here.id)
+    await there.until(({ owner }) => owner === 'edge')
+    await there.move('here')
+    const view = await there.until(({ asks, status }) => asks.length === 1 && status === 'waiting')
+    await there.answer(view.asks[0]?.ask ?? '', 'yes')
+    expect(await there.result()).toEqual(['answered', 'look there'])
+    await laptop.close()
+    await phone.close()
+  })
+
+  it('a turn is not begun by a retry that came just before the host was told to hold', async () => {
+    const ran: string[] = []
+    const agent = defineAgent({
+      name: 'held',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        await ctx.step('act', { attempts: 1 }, () => {
+          ran.push('act')
+          if (ran.length === 1) throw new Error('not yet')
+        })
+        return done('end')
+      },
+    })
+    const edge = memoryEdge({ clock: testClock, agents: [agent] })
+    const runtime = await testDevice([agent], { edge }).open()
+    const run = await handleOf(runtime, await runtime.start('held', null))
+    await run.until(({ status, sync, head }) => status === 'paused' && sync.synced?.seq === head.seq)
+    await Promise.all([run.retry(), run.move('edge')])
+    await run.until(({ owner }) => owner === 'edge')
+    const claim = run.entries().findIndex(({ kind }) => kind === 'claim')
+    expect(run.entries().slice(claim + 1)).toEqual([])
+    await runtime.close()
   })
 })

@@ -1,5 +1,5 @@
 import { fromWire, isWaystoneError, toWire, WaystoneError } from '../errors.ts'
-import { newId, parseRunId, type RunId } from '../ids.ts'
+import { newId, parseRunId, type Digest, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -8,6 +8,7 @@ import type { RunSummary } from '../ports/log-store.ts'
 import type { WatchEvent } from '../ports/watch.ts'
 import { decodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
+import { callListener } from './call-listener.ts'
 import type { MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
 import { forkEntry, startEntry, type Writer } from './first-entry.ts'
 import { askState } from './inbox-entries.ts'
@@ -172,9 +173,9 @@ export class Runtime implements RuntimeApi {
     const after = await node.log.entries(options.seq + 1, node.log.mustFold().head.seq)
     const agent = this.#ports.agents.find(({ name }) => name === fold.identity.agent)
     const body = forkEntry(fold, after, agent, this.#writer())
-    for (const record of fold.records) await this.#bringBlobs(node, record.body)
+    const blobs = await this.#bringBlobs(node, options.seq)
     const log = await this.#openLog(run)
-    return this.#begin(log, { kind: 'fork', body })
+    return this.#begin(log, { kind: 'fork', body, blobs })
   }
 
   async setAside(run: RunId): ReturnType<RuntimeApi['setAside']> {
@@ -274,13 +275,16 @@ export class Runtime implements RuntimeApi {
       : summary
   }
 
-  /** The bytes of artifacts that a carried record names: the fork's blobs are its own. */
-  async #bringBlobs(node: RunNode, body: object): Promise<void> {
-    const outcome = 'outcome' in body ? (body.outcome as { value?: unknown }) : {}
-    const value = outcome.value
-    if (typeof value === 'object' && value !== null && 'hash' in value && typeof value.hash === 'string') {
-      await node.blobs.get(node.run, value.hash as never)
+  /** Brings the artifacts of a run up to a checkpoint here, since a fork's blobs are its own. Their hashes. */
+  async #bringBlobs(node: RunNode, seq: number): Promise<readonly Digest[]> {
+    const entries = await node.log.entries(0, seq)
+    const hashes = [
+      ...new Set(entries.flatMap(({ blobs, bodyBlob }) => (blobs ?? []).filter((hash) => hash !== bodyBlob))),
+    ]
+    for (const hash of hashes) {
+      if ((await node.blobs.get(node.run, hash)) === undefined) throw blobMissing(node.run, hash)
     }
+    return hashes
   }
 
   async #onTab(message: TabMessage): Promise<void> {
@@ -334,7 +338,7 @@ export class Runtime implements RuntimeApi {
   }
 
   #runsChanged(): void {
-    for (const listener of this.#runListeners) listener()
+    for (const listener of this.#runListeners) callListener(listener)
   }
 
   #watcher(stop: () => void): number {
@@ -360,6 +364,14 @@ function noAnswer(run: RunId): WaystoneError {
   return new WaystoneError(
     'move_refused',
     `run ${run} is written by another tab, which does not answer: close it, or try again`,
+    { run, actions: ['retry'] },
+  )
+}
+
+function blobMissing(run: RunId, hash: Digest): WaystoneError {
+  return new WaystoneError(
+    'blob_missing',
+    `run ${run} cannot be forked here: its artifact ${hash} is neither on this device nor in reach`,
     { run, actions: ['retry'] },
   )
 }

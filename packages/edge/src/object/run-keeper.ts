@@ -37,7 +37,7 @@ export interface KeeperPorts {
 }
 
 /** Armed before user code runs: should the process die, the object wakes and goes on. In ms. */
-const watchdogMs = 15_000
+export const watchdogMs = 15_000
 /** One alarm may run for 15 minutes; before that the host lets go between steps and goes on in another. */
 const alarmMsMax = 10 * 60_000
 /** How long a held host waits for the claim it was held for. */
@@ -138,6 +138,7 @@ export class RunKeeper {
     if (fold.owner === edgeOwner) return this.#ports.storage.setAlarm(Date.now())
     this.#ports.sockets.tell({ type: 'inbox' })
     if (this.#mayTakeOver(fold)) await this.#ports.storage.setAlarm(Date.now())
+    else if ((await this.#ports.storage.getAlarm()) === null) await this.schedule()
   }
 
   /** Live events of the owner, for those who follow it. */
@@ -184,6 +185,7 @@ export class RunKeeper {
       inbox,
       streams,
       agent: (name) => this.#agent(name),
+      consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
       confirm: () => Promise.resolve(),
       tell: (event) => {
         if (event.type === 'live') this.#live = event.live
@@ -201,7 +203,7 @@ export class RunKeeper {
     const end = await ended
     stop.abort()
     this.#host = undefined
-    this.#ran()
+    if (end.type !== 'lost') this.#ran()
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
       return end.due === undefined ? storage.deleteAlarm() : storage.setAlarm(end.due)
@@ -258,21 +260,20 @@ export class RunKeeper {
   }
 
   async #takeOver(fold: Fold): Promise<void> {
-    const waits = fold.records.at(-1)?.kind === 'ask' && (await this.#ports.inbox.list(fold.run)).length === 0
-    // A run that waits for a person stays where it is: the answer brings the alarm back.
-    if (waits) return this.#ports.storage.deleteAlarm()
+    const { inbox, storage } = this.#ports
+    const last = fold.records.at(-1)
+    const due = last?.kind === 'ask' ? (last.body.due ?? Infinity) : 0
+    if (due > Date.now() && (await inbox.list(fold.run)).length === 0) {
+      // A run that waits for a person stays where it is until the answer, or the deadline, brings the alarm back.
+      return due === Infinity ? storage.deleteAlarm() : storage.setAlarm(due)
+    }
     try {
-      await this.authority.claim({
-        base: fold.head,
-        epoch: fold.epoch,
-        owner: edgeOwner,
-        place: 'edge',
-        reason: 'expired',
-      })
-      await this.#ports.storage.setAlarm(Date.now())
+      const { head, epoch } = fold
+      await this.authority.claim({ base: head, epoch, owner: edgeOwner, place: 'edge', reason: 'expired' })
+      await storage.setAlarm(Date.now())
     } catch (error) {
       this.#ports.report({ where: 'take over', run: fold.run, error })
-      await this.#ports.storage.deleteAlarm()
+      await storage.setAlarm(Date.now() + Math.max(fold.identity.leaseMs, watchdogMs))
     }
   }
 

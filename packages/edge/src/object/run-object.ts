@@ -6,7 +6,7 @@ import { r2Blobs } from '../store/r2-blobs.ts'
 import { sqlInbox } from '../store/sql-inbox.ts'
 import { sqlLogStore } from '../store/sql-log-store.ts'
 import { sqlStreams } from '../store/sql-streams.ts'
-import { RunKeeper } from './run-keeper.ts'
+import { RunKeeper, watchdogMs } from './run-keeper.ts'
 import { runRoutes } from './run-routes.ts'
 import { deviceOf, ownerEvent, RunSockets } from './run-sockets.ts'
 
@@ -59,7 +59,14 @@ export function runObject<Env>(
 
     override async alarm(): Promise<void> {
       const run = this.#run()
-      if (run !== undefined) await (await this.#open(run)).alarm()
+      if (run === undefined) return
+      try {
+        await (await this.#open(run)).alarm()
+      } catch (error) {
+        // An alarm that throws seven times is gone for ever, and the run with it.
+        report({ where: 'alarm', run, error })
+        await this.ctx.storage.setAlarm(Date.now() + watchdogMs)
+      }
     }
 
     override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
