@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { WaystoneError } from '../errors.ts'
 import { defineAgent, done, next } from '../engine/agent.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
-import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
+import { handleOf, hastyClock, testClock, testDevice } from './memory-world.test-support.ts'
 
 const counter = defineAgent({
   name: 'counter',
@@ -317,6 +317,57 @@ describe('a run in memory', () => {
     await run.until(({ owner }) => owner === 'edge')
     const claim = run.entries().findIndex(({ kind }) => kind === 'claim')
     expect(run.entries().slice(claim + 1)).toEqual([])
+    await runtime.close()
+  })
+
+  it('an answer of the edge that is lost once delays an effect, and does not strand it', async () => {
+    const agent = defineAgent({
+      name: 'payer',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        return done(await ctx.once('pay', { timeout: '30s' }, () => 'paid'))
+      },
+    })
+    const { remote, blobs } = memoryEdge({ clock: testClock, agents: [agent] })
+    let pulls = 0
+    const losing = {
+      ...remote,
+      pull: (...args: Parameters<typeof remote.pull>) => {
+        pulls += 1
+        if (pulls === 1) return Promise.reject(new WaystoneError('unreachable', 'lost'))
+        return remote.pull(...args)
+      },
+    }
+    const runtime = await testDevice([agent], { edge: { remote: losing, blobs } }).open()
+    const run = await handleOf(runtime, await runtime.start('payer', null))
+    expect(await run.result()).toBe('paid')
+    await runtime.close()
+  })
+
+  it('an effect whose policy is to retry is not started for ever', async () => {
+    let starts = 0
+    const agent = defineAgent({
+      name: 'stubborn',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        await ctx.once(
+          'pay',
+          { timeout: '30s', onUnknown: 'retry', verify: () => Promise.reject(new Error('no answer')) },
+          () => {
+            starts += 1
+            throw new Error('no network')
+          },
+        )
+        return done()
+      },
+    })
+    const runtime = await testDevice([agent], { clock: hastyClock }).open()
+    const run = await handleOf(runtime, await runtime.start('stubborn', null))
+    const view = await run.until(({ status }) => status === 'paused')
+    expect(view.pause?.reason).toBe('outcome')
+    expect(starts).toBe(5)
     await runtime.close()
   })
 })
