@@ -1,7 +1,7 @@
-import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
+import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, newId, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
-import { isEnded, type Fold } from '../log/fold.ts'
+import { isEnded } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { RunLog } from '../log/run-log.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -14,6 +14,7 @@ import type { Follow } from '../ports/remote.ts'
 import type { Streams } from '../ports/streams.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { callListener } from './call-listener.ts'
+import { InboxCourier } from './inbox-courier.ts'
 import { layeredBlobs } from './layered-blobs.ts'
 import { moveHere, moveToEdge } from './mover.ts'
 import { RunHost } from './run-host.ts'
@@ -37,15 +38,6 @@ export interface RuntimePorts {
   readonly agents: readonly AnyAgent[]
 }
 
-/** The new owner has no use for an item any more: others answered, or the run is over. */
-const undeliverable: readonly ErrorCode[] = [
-  'answer_taken',
-  'ask_unknown',
-  'run_ended',
-  'request_refused',
-  'too_large',
-]
-
 const nothingLive: Live = { phase: 'idle', calls: [] }
 
 /** One run on this device: writes it when it is ours and no other tab does, follows it otherwise. */
@@ -57,12 +49,11 @@ export class RunNode {
   readonly #watchers = new Set<(event: WatchEvent) => void>()
   readonly #wakers = new Set<() => void>()
   readonly #unlisten: () => void
+  readonly #courier: InboxCourier
   #closed = new AbortController()
   #frozen = false
   #retryMs = 0
   #wakes = 0
-  /** Consumed inbox items by the entry that did it: while it can still be set aside, they are kept. */
-  #consumed: readonly { readonly id: string; readonly seq: number }[] = []
   /** The log here may lack what the edge has. */
   #stale = true
   #fresh: boolean
@@ -80,6 +71,12 @@ export class RunNode {
     this.ports = ports
     this.blobs = blobs
     this.#fresh = fresh
+    this.#courier = new InboxCourier(log.run, {
+      me: ports.me,
+      inbox: ports.inbox,
+      edge: ports.edge,
+      synced: () => this.#sync.synced?.seq ?? -1,
+    })
     const stopListening = log.listen(({ entries, lines }) => {
       const first = entries[0]
       if (first) this.#emit({ type: 'lines', from: first.seq, lines })
@@ -127,7 +124,7 @@ export class RunNode {
         stopWriting: () => this.#stopWriting(),
         changed: (sync) => {
           this.#sync = sync
-          this.#forget([], -1)
+          this.#courier.synced()
           this.#emit({ type: 'sync', sync })
           this.#wake()
         },
@@ -273,7 +270,8 @@ export class RunNode {
         const mine = fold !== undefined && fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen
         if (mine) await this.#write()
         else {
-          if (fold && fold.owner !== this.ports.me) await this.#forwardInbox(fold)
+          if (fold && fold.owner !== this.ports.me)
+            await this.#courier.forward(fold).catch(() => this.#retryLater())
           await this.#changed(looked)
         }
       } catch (error) {
@@ -302,13 +300,13 @@ export class RunNode {
         ...this.ports,
         blobs: this.blobs,
         agent: (name) => this.ports.agents.find((agent) => agent.name === name),
-        consumed: (ids, seq) => this.#forget(ids, seq),
+        consumed: (ids, seq) => this.#courier.consumed(ids, seq),
         confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),
         tell: (event) => this.#tell(event),
       })
       this.#wake()
       // What arrived while nobody wrote.
-      void this.#pullInbox().catch(() => this.#retryLater())
+      void this.#pullInbox()
       const end = await this.host.run()
       if (end.type === 'lost') throw end.error
     } finally {
@@ -368,7 +366,7 @@ export class RunNode {
 
   async #onRemote(event: WatchEvent): Promise<void> {
     try {
-      if (event.type === 'inbox') await this.#pullInbox().catch(() => this.#retryLater())
+      if (event.type === 'inbox') await this.#pullInbox()
       else if (event.type === 'lines' && !this.writing) await this.log.adopt(event.lines)
       else if (event.type === 'lines') this.#checkWritten(event.lines)
       else if (!this.writing) this.#heard(event)
@@ -386,7 +384,7 @@ export class RunNode {
       return this.#wake()
     }
     // While the host runs only the comparison is made here; when the edge is ahead it stops the host first.
-    if (this.syncer?.ready) await this.#pullInbox().catch(() => this.#retryLater())
+    if (this.syncer?.ready) await this.#pullInbox()
     else await this.#reconcile().catch(() => undefined)
   }
 
@@ -405,11 +403,13 @@ export class RunNode {
   }
 
   async #pullInbox(): Promise<void> {
-    const { edge, me, inbox } = this.ports
-    if (!edge || !this.writing) return
-    const { inbox: items } = await edge.remote.pull(this.run, this.log.mustFold().head.seq + 1, me)
-    for (const item of items) await inbox.put(this.run, item)
-    this.host?.poke()
+    if (!this.writing) return
+    try {
+      await this.#courier.pull(this.log.mustFold().head.seq + 1)
+      this.host?.poke()
+    } catch {
+      this.#retryLater()
+    }
   }
 
   /** An event of this host: to watchers here, other tabs, other devices. */
@@ -429,30 +429,6 @@ export class RunNode {
   async #keepStream({ stream, at, text }: Extract<WatchEvent, { type: 'stream' }>): Promise<void> {
     if (this.log.fold?.owner === this.ports.me) return
     await this.ports.streams.append(this.run, stream, { at, text }).catch(() => undefined)
-  }
-
-  /** Forgets consumed inbox items, once the entries that did it are at the edge, if there is one. */
-  #forget(ids: readonly string[], seq: number): void {
-    const synced = this.ports.edge ? (this.#sync.synced?.seq ?? -1) : Infinity
-    const all = [...this.#consumed, ...ids.map((id) => ({ id, seq }))]
-    this.#consumed = all.filter((one) => one.seq > synced)
-    const done = all.filter((one) => one.seq <= synced).map(({ id }) => id)
-    if (done.length > 0) void this.ports.inbox.remove(this.run, done).catch(() => undefined)
-  }
-
-  /** Items that this device took while it owned the run go on to its new owner. */
-  async #forwardInbox(fold: Fold): Promise<void> {
-    const { edge, inbox } = this.ports
-    if (!edge) return
-    for (const item of await inbox.list(this.run)) {
-      try {
-        if (!fold.consumed.has(item.id)) await edge.remote.send(this.run, item)
-      } catch (error) {
-        if (!(error instanceof WaystoneError) || !undeliverable.includes(error.code))
-          return this.#retryLater()
-      }
-      await inbox.remove(this.run, [item.id])
-    }
   }
 
   #post(message: TabMessage): void {
