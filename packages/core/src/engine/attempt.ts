@@ -11,6 +11,7 @@ import { createDraft } from '../state/draft.ts'
 import type { AnyAgent, TurnEnd } from './agent.ts'
 import { badEnd, describe, keyTaken, outcomeOf, tooManyCalls, type AttemptEnd } from './attempt-end.ts'
 import type { AttemptPorts, OpenTurn } from './attempt-ports.ts'
+import { CallTable } from './call-table.ts'
 import { familyOf, inputOf, isStart, pathOf, type Call } from './call.ts'
 import { Events } from './events.ts'
 import { makeCtx } from './scope.ts'
@@ -34,7 +35,7 @@ export class Attempt {
   readonly agent: AnyAgent
   readonly ports: AttemptPorts
   readonly #prove: boolean
-  readonly #calls = new Map<string, Call>()
+  readonly #calls = new CallTable()
   readonly #queue: TurnRecord[]
   readonly #late = new Map<string, TurnRecord[]>()
   readonly #giveUp = new AbortController()
@@ -45,7 +46,6 @@ export class Attempt {
   readonly #taken = new Set<string>()
   readonly #events: Events
   #at = 0
-  #open = 0
   #scopes = 0
   #over = false
   #live = false
@@ -83,7 +83,7 @@ export class Attempt {
     void Promise.resolve()
       .then(() => this.agent.turn(ctx as never, this.#draft.draft as never))
       .then(
-        (value) => this.#returns({ value, open: this.#firstOpen() }),
+        (value) => this.#returns({ value, open: this.#calls.firstOpen }),
         (error: unknown) => this.#returns({ error, open: undefined }),
       )
     void this.#pump().catch((error: unknown) => this.finish({ type: 'lost', error }))
@@ -149,7 +149,7 @@ export class Attempt {
   /** Something outside changed (the inbox, the time, what this place provides): parked calls look again. */
   poke(): void {
     if (!this.#live || this.#over || this.#holding) return
-    for (const call of this.#calls.values()) {
+    for (const call of this.#calls.open) {
       const { poke } = call
       if (call.phase !== 'parked' || poke === undefined) continue
       call.poke = undefined
@@ -162,7 +162,7 @@ export class Attempt {
     this.#holding = true
     const until = this.ports.clock.now() + ms
     for (;;) {
-      const running = [...this.#calls.values()].filter(({ phase }) => phase === 'running')
+      const running = this.#calls.open.filter(({ phase }) => phase === 'running')
       if (this.#over || running.length === 0) return
       const left = until - this.ports.clock.now()
       if (left <= 0 && !running.some(({ family }) => family === 'once')) return
@@ -173,7 +173,7 @@ export class Attempt {
   /** Tells the bodies that run to stop, all but those of `once`, and waits for them, for a bounded time. */
   async stopBodies(): Promise<void> {
     this.#holding = true
-    for (const call of this.#calls.values()) {
+    for (const call of this.#calls.open) {
       if (call.phase === 'running' && call.family !== 'once') call.abort?.()
     }
     await this.hold(limits.abortMsMax)
@@ -197,7 +197,7 @@ export class Attempt {
 
   /** What the host tells people about this attempt. */
   live(): Live {
-    const calls = [...this.#calls.values()]
+    const calls = this.#calls.open
       .filter(({ phase }) => phase === 'running' || phase === 'parked')
       .map(({ path, kind, since, wait, attempt }) => ({
         path,
@@ -216,7 +216,7 @@ export class Attempt {
 
   /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
   waits(): readonly Wait[] | undefined {
-    const open = [...this.#calls.values()].filter(({ phase }) => phase !== 'settled')
+    const open = this.#calls.open
     if (!this.#live || this.#over || this.#at < this.#queue.length || this.#returned || open.length === 0)
       return undefined
     if (open.some(({ phase }) => phase !== 'parked')) return undefined
@@ -229,7 +229,7 @@ export class Attempt {
       if (this.#over) return
       this.#events.happen()
       if (this.#interrupted) return reject(this.#interruptedError(spec.path))
-      if (this.#calls.has(spec.path)) return reject(keyTaken(spec.path))
+      if (this.#calls.get(spec.path)) return reject(keyTaken(spec.path))
       if (this.#calls.size >= limits.turnRecordsMax) return reject(tooManyCalls(this.turn.turn))
       const call: Call = {
         ...spec,
@@ -243,8 +243,7 @@ export class Attempt {
         start: undefined,
         abort: undefined,
       }
-      this.#calls.set(spec.path, call)
-      this.#open += 1
+      this.#calls.add(call)
       const late = this.#late.get(spec.path)
       if (late) this.#queue.splice(this.#at, 0, ...late)
       this.#late.delete(spec.path)
@@ -260,8 +259,8 @@ export class Attempt {
 
   /** A branch that returns with a call of its own open ends the attempt; its result never arrives. */
   async endBranch(scope: string): Promise<void> {
-    for (const call of this.#calls.values()) {
-      if (call.phase === 'settled' || !call.path.startsWith(`${scope}/`)) continue
+    for (const call of this.#calls.open) {
+      if (!call.path.startsWith(`${scope}/`)) continue
       this.finish({ type: 'open', path: call.path })
       await new Promise<never>(() => undefined)
     }
@@ -392,10 +391,7 @@ export class Attempt {
   }
 
   #deliver(call: Call, record: TurnRecord): void {
-    if (call.phase === 'settled') return
-    call.phase = 'settled'
-    call.wait = undefined
-    this.#open -= 1
+    if (!this.#calls.settle(call)) return
     this.#time = Math.max(this.#time, record.time)
     this.#events.happen()
     this.ports.changed()
@@ -409,10 +405,8 @@ export class Attempt {
   #deliverInterrupt(record: TurnRecord): void {
     this.#interrupted = true
     this.#time = Math.max(this.#time, record.time)
-    for (const call of this.#calls.values()) {
-      if (call.phase === 'settled') continue
-      call.phase = 'settled'
-      this.#open -= 1
+    for (const call of this.#calls.open) {
+      this.#calls.settle(call)
       call.reject(this.#interruptedError(call.path))
     }
     this.#events.happen()
@@ -427,7 +421,7 @@ export class Attempt {
   }
 
   #beginAll(): void {
-    for (const call of this.#calls.values()) if (call.phase === 'made') this.#begin(call)
+    for (const call of this.#calls.open) if (call.phase === 'made') this.#begin(call)
   }
 
   #begin(call: Call): void {
@@ -478,14 +472,9 @@ export class Attempt {
     this.finish({ type: 'diverged', path, expected, found })
   }
 
-  #firstOpen(): string | undefined {
-    for (const call of this.#calls.values()) if (call.phase !== 'settled') return call.path
-    return undefined
-  }
-
   #guard(): void {
-    if (this.#open === 0 && this.#scopes === 0) return
-    const path = this.#firstOpen()
+    if (!this.#calls.isOpen && this.#scopes === 0) return
+    const path = this.#calls.firstOpen
     throw new WaystoneError(
       'state_locked',
       `the state was written while ${path ?? 'a scope'} is open. Await it first: a write beside an open call would be replayed in another order`,
@@ -507,7 +496,7 @@ export class Attempt {
 
   /** Live with nothing to deliver: waits for an event, and notices a turn that can never go on. */
   async #idle(): Promise<void> {
-    const open = [...this.#calls.values()].filter(({ phase }) => phase !== 'settled')
+    const open = this.#calls.open
     if (open.length > 0 || this.#interrupting) {
       if (this.#unknown && open.every(({ phase }) => phase === 'parked')) return this.finish(this.#unknown)
       return void (await this.#events.next())
@@ -518,7 +507,7 @@ export class Attempt {
   /** Rule 3: a presumed divergence is shown after `patience`, cleared by the next event, final after a minute. */
   async #stand(expected: string, verdict?: AttemptEnd): Promise<void> {
     if (await this.#events.next(limits.patienceMs)) return
-    const open = this.#firstOpen()
+    const open = this.#calls.firstOpen
     const found =
       open === undefined
         ? 'no call: the turn waits for something outside ctx'
