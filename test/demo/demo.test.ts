@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
 import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
+import { startLossyProxy } from '../harness/lossy-proxy.ts'
 import { engineNames, launchEngine, skipWithout, type Engine, type EnginePage } from '../harness/engines.ts'
 
 const demo = join(import.meta.dirname, '../../demo')
@@ -30,7 +31,9 @@ describe('the demo, driven as a person would', () => {
   let persistTo: string
   beforeAll(async () => {
     const vite = join(demo, '../node_modules/vite/bin/vite.js')
-    await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'error'], { cwd: demo })
+    // The test runner sets NODE_ENV to `test`, which would build another page than people get.
+    const env = { ...process.env, NODE_ENV: 'production' }
+    await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'error'], { cwd: demo, env })
     persistTo = await mkdtemp(join(tmpdir(), 'waystone-demo-'))
     ledger = await startEffectServer()
     edge = await startEdge({ persistTo, vars: { WAYSTONE_TOKEN: token, LEDGER_URL: ledger.url } })
@@ -84,6 +87,63 @@ describe('the demo, driven as a person would', () => {
       await phone.engine.close()
       await laptop.close()
     })
+  }
+
+  it('by keyboard alone: asked and approved', async (context) => {
+    skipWithout('chromium', context)
+    const engine = await launchEngine('chromium')
+    const page = await engine.newPage()
+    await page.goto(`${edge.url}/#token=${token}`)
+    await page.waitFor(`document.querySelector('[data-test="ask-input"]') !== null`)
+    await tabTo(page, 'ask-input')
+    await page.raw.keyboard.type(question)
+    await tabTo(page, 'ask-start')
+    await page.press('Enter')
+    await page.waitFor(`document.querySelector('[data-test="approve-card"]') !== null`, { timeoutMs: 60_000 })
+    await tabTo(page, 'approve')
+    await page.press('Enter')
+    await page.waitFor(`document.querySelector('[data-test="approve-card"]') === null`)
+    await tabTo(page, 'move-edge')
+    await page.press('Enter')
+    await page.waitFor(`document.querySelector('[data-test="published"]') !== null`, { timeoutMs: 60_000 })
+    await engine.close()
+  })
+
+  it('in airplane mode: reloaded, asked and approved without a network, published when it is back', async (context) => {
+    skipWithout('chromium', context)
+    const engine = await launchEngine('chromium')
+    const page = await engine.newPage()
+    const network = await startLossyProxy(() => edge.url)
+    const before = ledger.starts()
+    await page.goto(`${network.url}/#token=${token}`)
+    // The page's shell is kept for later once its service worker is there.
+    await page.waitFor(`navigator.serviceWorker.ready.then(({ active }) => active?.state === 'activated')`, {
+      timeoutMs: 60_000,
+    })
+    await page.waitFor(`document.querySelector('[data-test="ask-input"]') !== null`)
+    network.cut()
+    await page.goto(`${network.url}/`)
+    await page.fill('[data-test="ask-input"]', question)
+    await click(page, 'ask-start')
+    await page.waitFor(`document.querySelector('[data-test="approve-card"]') !== null`, { timeoutMs: 60_000 })
+    await click(page, 'approve')
+    await page.waitFor(`document.querySelector('[data-test="approve-card"]') === null`)
+    expect(ledger.starts()).toBe(before)
+    network.mend()
+    await click(page, 'move-edge')
+    await page.waitFor(`document.querySelector('[data-test="published"]') !== null`, { timeoutMs: 60_000 })
+    expect(ledger.starts()).toBe(before + 1)
+    await engine.close()
+    await network.close()
+  })
+
+  /** Presses Tab until an element has the focus. */
+  async function tabTo(page: EnginePage, test: string): Promise<void> {
+    for (let presses = 0; presses < 100; presses += 1) {
+      if (await page.evaluate<boolean>(`document.activeElement?.dataset?.test === '${test}'`)) return
+      await page.press('Tab')
+    }
+    throw new Error(`Tab never reached ${test}`)
   }
 
   /** Opens the link that the page offers for another device, in a browser of its own. */
