@@ -31,7 +31,14 @@ export { sameValue } from './state/equal.ts'
 export type { Blobs } from './ports/blobs.ts'
 export type { Channel } from './ports/channel.ts'
 export type { Clock, Random } from './ports/clock.ts'
-export type { Decision, Inbox, InboxContent, InboxItem, InboxPut } from './ports/inbox.ts'
+export {
+  inboxFull,
+  type Decision,
+  type Inbox,
+  type InboxContent,
+  type InboxItem,
+  type InboxPut,
+} from './ports/inbox.ts'
 export type { Locks } from './ports/locks.ts'
 export type {
   Append,

@@ -1,4 +1,4 @@
-import { limits, WaystoneError, type Inbox, type InboxItem, type InboxPut, type RunId } from '@waystone/core'
+import { inboxFull, limits, type Inbox, type InboxItem, type InboxPut, type RunId } from '@waystone/core'
 import type { Connection } from './connection.ts'
 import { read, write, type Writing } from './transact.ts'
 
@@ -37,13 +37,7 @@ async function putItem(tx: Writing, run: RunId, item: InboxItem): Promise<InboxP
   ])
   if (known !== undefined) return 'known'
   if (taken !== undefined) return 'taken'
-  if (count >= limits.inboxItemsMax) {
-    throw new WaystoneError(
-      'limit_exceeded',
-      `${String(count)} items wait in the inbox of run ${run}, which is the limit: let the run receive some first`,
-      { run },
-    )
-  }
+  if (count >= limits.inboxItemsMax) throw inboxFull(run)
   await inbox.add({ run, item })
   return 'added'
 }

@@ -62,8 +62,8 @@ export interface Fold {
 }
 
 /** True when nothing can be appended to a run any more. */
-export function isEnded(fold: Fold): boolean {
-  return fold.status === 'done' || fold.status === 'failed' || fold.status === 'cancelled'
+export function isEnded({ status }: { readonly status: RunStatus }): boolean {
+  return status === 'done' || status === 'failed' || status === 'cancelled'
 }
 
 /** What a list shows of a run. */

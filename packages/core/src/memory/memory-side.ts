@@ -2,7 +2,7 @@ import { WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
-import type { Inbox, InboxItem } from '../ports/inbox.ts'
+import { inboxFull, type Inbox, type InboxItem } from '../ports/inbox.ts'
 import type { Streams } from '../ports/streams.ts'
 
 /** Blobs in memory. */
@@ -69,13 +69,4 @@ export function memoryStreams(): Streams {
       for (const stream of streams) texts.delete(`${run} ${stream}`)
     },
   }
-}
-
-/** The error for an inbox that takes no more. */
-export function inboxFull(run: RunId): WaystoneError {
-  return new WaystoneError(
-    'limit_exceeded',
-    `${String(limits.inboxItemsMax)} items wait in the inbox of run ${run}, which is the limit: let the run receive some first`,
-    { run },
-  )
 }

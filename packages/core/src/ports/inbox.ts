@@ -1,5 +1,7 @@
+import { WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
+import { limits } from '../limits.ts'
 
 /** What can be put into the inbox of a run. */
 export type InboxContent =
@@ -39,4 +41,13 @@ export interface Inbox {
   list(run: RunId): Promise<readonly InboxItem[]>
   /** Forgets items whose entries are in the log. */
   remove(run: RunId, ids: readonly string[]): Promise<void>
+}
+
+/** The error for an inbox that takes no more. */
+export function inboxFull(run: RunId): WaystoneError {
+  return new WaystoneError(
+    'limit_exceeded',
+    `${String(limits.inboxItemsMax)} items wait in the inbox of run ${run}, which is the limit: let the run receive some first`,
+    { run },
+  )
 }

@@ -10,7 +10,8 @@ import type { Clock, Random } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Append } from '../ports/log-store.ts'
 import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
-import { askState, consumedBy } from './inbox-entries.ts'
+import { acceptItem } from './accept-item.ts'
+import { consumedBy } from './inbox-entries.ts'
 import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts'
 
 /** What the authority of a run needs of the object it lives in. */
@@ -96,24 +97,7 @@ export class Authority {
    * `ask_unknown`, `answer_taken`. Sending the same item again is fine.
    */
   async send(item: InboxItem): Promise<void> {
-    const fold = this.#log.mustFold()
-    const { run } = this.#log
-    if (fold.consumed.has(item.id)) return
-    if (isEnded(fold))
-      throw new WaystoneError('run_ended', `run ${run} is ${fold.status}: it takes no more messages`, {
-        run,
-        actions: ['fork'],
-      })
-    if (item.type === 'answer') {
-      const state = askState(fold, item.ask)
-      if (state === 'unknown')
-        throw new WaystoneError('ask_unknown', `run ${run} has no open question with this digest`, {
-          run,
-          actions: ['reload'],
-        })
-      if (state === 'answered') throw answerTaken(fold)
-    }
-    if ((await this.#ports.inbox.put(run, item)) === 'taken') throw answerTaken(fold)
+    await acceptItem(this.#log.mustFold(), item, this.#ports.inbox)
   }
 
   async #waiting(fold: Fold): Promise<readonly InboxItem[]> {
@@ -169,12 +153,4 @@ function refused(fold: Fold, why: string): WaystoneError {
     run: fold.run,
     actions: ['retry'],
   })
-}
-
-function answerTaken(fold: Fold): WaystoneError {
-  return new WaystoneError(
-    'answer_taken',
-    `this question of run ${fold.run} was answered already; the first answer counts`,
-    { run: fold.run, actions: ['reload'] },
-  )
 }

@@ -2,7 +2,7 @@ import { WaystoneError } from '../errors.ts'
 import { newId, type Digest, type RunId } from '../ids.ts'
 import type { Artifact } from '../engine/ctx.ts'
 import { verifyChain, type Entry } from '../log/entry.ts'
-import { foldEntry, type Fold } from '../log/fold.ts'
+import { foldEntry, isEnded, type Fold } from '../log/fold.ts'
 import { resolveEntry } from '../log/run-log.ts'
 import type { Random } from '../ports/clock.ts'
 import type { Decision, InboxContent } from '../ports/inbox.ts'
@@ -102,10 +102,7 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   /** The result, once the run is done. Rejects with `run_ended` when it failed or was cancelled. */
   async result(options: { readonly signal?: AbortSignal } = {}): Promise<Result> {
-    const view = await this.until(
-      ({ status }) => status === 'done' || status === 'failed' || status === 'cancelled',
-      options,
-    )
+    const view = await this.until(isEnded, options)
     if (view.status === 'done') return view.result as Result
     throw new WaystoneError(
       'run_ended',

@@ -183,7 +183,7 @@ export class RunHost {
 
   async #runTurn(fold: Fold, letGo: boolean): Promise<HostEnd | undefined> {
     const agent = this.#ports.agent(fold.identity.agent)
-    if (agent === undefined) return this.#pauseFor(fold, agentUnknown(fold))
+    if (agent === undefined) return this.#pause(fold, 'error', toWire(agentUnknown(fold)))
     const config = configDigest(agent)
     const attempt = new Attempt(agent, openTurn(fold, config), this.#attemptPorts())
     this.#attempt = attempt
@@ -285,10 +285,6 @@ export class RunHost {
     }
     await this.#log.append(this.#ports.me, () => [{ kind: 'pause', body }])
     return undefined
-  }
-
-  #pauseFor(fold: Fold, error: WaystoneError): Promise<undefined> {
-    return this.#pause(fold, 'error', toWire(error))
   }
 
   #attemptPorts(): AttemptPorts {

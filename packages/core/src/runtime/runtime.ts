@@ -2,6 +2,7 @@ import { fromWire, isWaystoneError, toWire, WaystoneError } from '../errors.ts'
 import { newId, parseRunId, type Digest, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft } from '../log/bodies.ts'
+import { isEnded } from '../log/fold.ts'
 import { RunLog } from '../log/run-log.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { RunSummary } from '../ports/log-store.ts'
@@ -9,9 +10,9 @@ import type { WatchEvent } from '../ports/watch.ts'
 import { decodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
 import { callListener } from './call-listener.ts'
+import { acceptItem } from './accept-item.ts'
 import type { MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
 import { forkEntry, startEntry, type Writer } from './first-entry.ts'
-import { askState } from './inbox-entries.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
@@ -128,26 +129,7 @@ export class Runtime implements RuntimeApi {
         )
       return edge.remote.send(run, item)
     }
-    if (fold.status === 'done' || fold.status === 'failed' || fold.status === 'cancelled') {
-      throw new WaystoneError('run_ended', `run ${run} is ${fold.status}: it takes no more messages`, {
-        run,
-        actions: ['fork'],
-      })
-    }
-    if (item.type === 'answer' && askState(fold, item.ask) === 'unknown') {
-      throw new WaystoneError('ask_unknown', `run ${run} has no open question with this digest`, {
-        run,
-        actions: ['reload'],
-      })
-    }
-    const taken = item.type === 'answer' && askState(fold, item.ask) === 'answered'
-    if (taken || (await this.#ports.inbox.put(run, item)) === 'taken') {
-      throw new WaystoneError(
-        'answer_taken',
-        `this question of run ${run} was answered already; the first answer counts`,
-        { run, actions: ['reload'] },
-      )
-    }
+    await acceptItem(fold, item, this.#ports.inbox)
     node.poke()
   }
 
@@ -200,8 +182,7 @@ export class Runtime implements RuntimeApi {
   }
 
   async #unfinished(): Promise<readonly RunSummary[]> {
-    const mine = ({ owner, status }: RunSummary): boolean =>
-      owner === this.#ports.me && !['done', 'failed', 'cancelled'].includes(status)
+    const mine = (summary: RunSummary): boolean => summary.owner === this.#ports.me && !isEnded(summary)
     return (await this.runs()).filter(mine)
   }
 

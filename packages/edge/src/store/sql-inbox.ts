@@ -1,4 +1,4 @@
-import { limits, parseInboxItem, WaystoneError, type Inbox } from '@waystone/core'
+import { inboxFull, limits, parseInboxItem, type Inbox } from '@waystone/core'
 
 const schema = `
   CREATE TABLE IF NOT EXISTS inbox (number INTEGER PRIMARY KEY, id TEXT NOT NULL, ask TEXT, item TEXT NOT NULL);
@@ -13,15 +13,7 @@ export function sqlInbox({ sql }: DurableObjectStorage): Inbox {
       const waiting = sql.exec<{ id: string; ask: string | null }>('SELECT id, ask FROM inbox').toArray()
       if (waiting.some(({ id }) => id === item.id)) return Promise.resolve('known')
       if (ask !== null && waiting.some((one) => one.ask === ask)) return Promise.resolve('taken')
-      if (waiting.length >= limits.inboxItemsMax) {
-        return Promise.reject(
-          new WaystoneError(
-            'limit_exceeded',
-            `${String(waiting.length)} items wait in the inbox of run ${run}, which is the limit`,
-            { run },
-          ),
-        )
-      }
+      if (waiting.length >= limits.inboxItemsMax) return Promise.reject(inboxFull(run))
       sql.exec('INSERT INTO inbox (id, ask, item) VALUES (?, ?, ?)', item.id, ask, JSON.stringify(item))
       return Promise.resolve('added')
     },

@@ -1,0 +1,34 @@
+import { WaystoneError } from '../errors.ts'
+import { isEnded, type Fold } from '../log/fold.ts'
+import type { Inbox, InboxItem } from '../ports/inbox.ts'
+import { askState } from './inbox-entries.ts'
+
+/**
+ * Puts an item into the inbox of a run, at its owner's device or at the edge. An answer to a question that is not open
+ * is refused at once, and so is a second one. The same item again is fine. Rejects with `run_ended`, `ask_unknown`,
+ * `answer_taken`, `limit_exceeded`.
+ */
+export async function acceptItem(fold: Fold, item: InboxItem, inbox: Inbox): Promise<void> {
+  const { run } = fold
+  if (fold.consumed.has(item.id)) return
+  if (isEnded(fold)) {
+    throw new WaystoneError('run_ended', `run ${run} is ${fold.status}: it takes no more messages`, {
+      run,
+      actions: ['fork'],
+    })
+  }
+  const asked = item.type === 'answer' ? askState(fold, item.ask) : 'open'
+  if (asked === 'unknown') {
+    throw new WaystoneError('ask_unknown', `run ${run} has no open question with this digest`, {
+      run,
+      actions: ['reload'],
+    })
+  }
+  if (asked === 'answered' || (await inbox.put(run, item)) === 'taken') {
+    throw new WaystoneError(
+      'answer_taken',
+      `this question of run ${run} was answered already; the first answer counts`,
+      { run, actions: ['reload'] },
+    )
+  }
+}
