@@ -11,8 +11,9 @@ const packages = join(here, '../../packages')
 /** What is measured, as the imports of an application. */
 const entries: Readonly<Record<string, string>> = {
   'an agent (@waystone/core: defineAgent, next, done, fail, need)': `export { defineAgent, done, fail, need, next } from '@waystone/core'`,
-  'store + engine + sync (IndexedDB, RunHost, Syncer)': [
+  'store + engine + sync (IndexedDB, RunLog, RunHost, Syncer)': [
     `export { openIndexedDb } from '${packages}/browser/src/store/open-indexed-db.ts'`,
+    `export { RunLog } from '${packages}/core/src/log/run-log.ts'`,
     `export { RunHost } from '${packages}/core/src/runtime/run-host.ts'`,
     `export { Syncer } from '${packages}/core/src/runtime/syncer.ts'`,
   ].join('\n'),

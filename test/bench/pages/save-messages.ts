@@ -1,4 +1,7 @@
-/** What the page asks of the worker. */
+/** The three ways to save that are compared. */
+export type Way = 'commit' | 'raw' | 'whole'
+
+/** What the bench asks of the page. */
 export interface SaveRequest {
   readonly bytes: number
   readonly rounds: number
@@ -7,9 +10,20 @@ export interface SaveRequest {
 
 /** Milliseconds of each round, and bytes of one save. */
 export interface SaveTimes {
-  commit: number[]
-  rawPut: number[]
-  wholePut: number[]
-  commitBytes: number
-  wholeBytes: number
+  readonly commit: number[]
+  readonly raw: number[]
+  readonly whole: number[]
+  readonly commitBytes: number
+  readonly wholeBytes: number
 }
+
+/** What the page asks of a worker: to get ready, to save once, to end. */
+export type ToWorker =
+  | { readonly type: 'open'; readonly way: Way; readonly bytes: number }
+  | { readonly type: 'save'; readonly round: number; readonly line: Uint8Array<ArrayBuffer> | undefined }
+  | { readonly type: 'close' }
+
+/** What a worker answers: how long the save took, and what it stored. */
+export type FromWorker =
+  | { readonly ms: number; readonly stored: number; readonly line?: Uint8Array<ArrayBuffer> }
+  | { readonly error: string }

@@ -1,4 +1,4 @@
-import type { SaveRequest, SaveTimes } from './save-messages.ts'
+import type { FromWorker, SaveRequest, SaveTimes, ToWorker, Way } from './save-messages.ts'
 
 declare global {
   interface Window {
@@ -6,15 +6,59 @@ declare global {
   }
 }
 
-/** Measures in a worker, which is where runs live. */
-window.save = (request) =>
-  new Promise((resolve, reject) => {
-    const worker = new Worker('/save-worker.js', { type: 'module' })
-    worker.addEventListener('message', ({ data }: MessageEvent<{ times?: SaveTimes; error?: string }>) => {
-      worker.terminate()
-      if (data.times) resolve(data.times)
-      else reject(new Error(data.error))
+/** All six orders in turn, so that each way follows each other one equally often. */
+const orders: readonly (readonly Way[])[] = [
+  ['commit', 'raw', 'whole'],
+  ['commit', 'whole', 'raw'],
+  ['raw', 'commit', 'whole'],
+  ['raw', 'whole', 'commit'],
+  ['whole', 'commit', 'raw'],
+  ['whole', 'raw', 'commit'],
+]
+
+/**
+ * Saves by three ways in turn. Each has a worker of its own, as an application has that saves one way: a worker collects
+ * its own garbage, and no other's.
+ */
+window.save = async ({ bytes, rounds, warmup }) => {
+  const ways = {
+    commit: await open('commit', bytes),
+    raw: await open('raw', bytes),
+    whole: await open('whole', bytes),
+  }
+  const times: Record<Way, number[]> = { commit: [], raw: [], whole: [] }
+  const stored: Record<Way, number> = { commit: 0, raw: 0, whole: 0 }
+  // The raw put stores the very bytes that the newest commit has stored.
+  let line = (await ways.commit({ type: 'save', round: -1, line: undefined })).line
+  for (let round = 0; round < warmup + rounds; round += 1) {
+    for (const way of orders[round % orders.length] ?? []) {
+      const saved = await ways[way]({ type: 'save', round, line: way === 'raw' ? line : undefined })
+      if (round >= warmup) times[way].push(saved.ms)
+      stored[way] = saved.stored
+      line = saved.line ?? line
+    }
+  }
+  for (const way of Object.values(ways)) await way({ type: 'close' })
+  return { ...times, commitBytes: stored.commit, wholeBytes: stored.whole }
+}
+
+type Saved = Exclude<FromWorker, { error: string }>
+
+async function open(way: Way, bytes: number): Promise<(message: ToWorker) => Promise<Saved>> {
+  const worker = new Worker('/save-worker.js', { type: 'module' })
+  const ask = (message: ToWorker): Promise<Saved> =>
+    new Promise((resolve, reject) => {
+      worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+        if ('error' in data) reject(new Error(data.error))
+        else resolve(data)
+      }
+      worker.onerror = ({ message: text }) => reject(new Error(text))
+      worker.postMessage(message)
     })
-    worker.addEventListener('error', ({ message }) => reject(new Error(message)))
-    worker.postMessage(request)
-  })
+  await ask({ type: 'open', way, bytes })
+  return async (message) => {
+    const saved = await ask(message)
+    if (message.type === 'close') worker.terminate()
+    return saved
+  }
+}

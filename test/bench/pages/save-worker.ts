@@ -1,19 +1,20 @@
-import {
-  createDraft,
-  diff,
-  encodeValue,
-  parseDigest,
-  RunLog,
-  type Delta,
-  type RunId,
-  type Value,
-} from '@waystone/core'
+import { createDraft, diff, encodeValue, parseDigest, RunLog, type RunId, type Value } from '@waystone/core'
 import { openDB, type IDBPDatabase } from 'idb'
 import { openIndexedDb } from '../../../packages/browser/src/store/open-indexed-db.ts'
-import type { SaveRequest, SaveTimes } from './save-messages.ts'
+import type { FromWorker, ToWorker, Way } from './save-messages.ts'
 
 interface Chat {
   messages: { role: string; text: string }[]
+}
+
+/** One way to save. */
+interface Saving {
+  /** Saves once. The time is taken around the part that such an application would have to do. */
+  save(
+    round: number,
+    line: Uint8Array<ArrayBuffer> | undefined,
+  ): Promise<Exclude<FromWorker, { error: string }>>
+  close(): Promise<void>
 }
 
 const messageBytes = 1_000
@@ -31,16 +32,23 @@ function chatOf(bytes: number): Chat {
   }
 }
 
-async function measure({ bytes, rounds, warmup }: SaveRequest): Promise<SaveTimes> {
-  const name = `bench-${String(bytes)}-${crypto.randomUUID()}`
+function newMessages(round: number): Chat['messages'] {
+  const text = `A new message in round ${String(round)}. `.repeat(20)
+  return [
+    { role: 'user', text },
+    { role: 'assistant', text },
+  ]
+}
+
+/** The log of Waystone: a draft, its delta, one durable entry. */
+async function openCommits(bytes: number): Promise<Saving> {
+  const name = `bench-${crypto.randomUUID()}`
   const storage = await openIndexedDb(name)
-  const raw = await openDB(`${name}-raw`, 1, { upgrade: (db) => void db.createObjectStore('records') })
   const log = await RunLog.open('bench' as RunId, {
     store: storage.log,
     blobs: storage.blobs,
     now: () => Date.now(),
   })
-  let state = chatOf(bytes) as unknown as Value
   const identity = {
     agent: 'chat',
     version: 1,
@@ -51,50 +59,68 @@ async function measure({ bytes, rounds, warmup }: SaveRequest): Promise<SaveTime
     leaseMs: 30_000,
     nonce: 'bench',
   } as const
-  await log.append(owner, () => [{ kind: 'start', body: { ...identity, state: encodeValue(state) } }])
+  await log.append(owner, () => [{ kind: 'start', body: { ...identity, state: encodeValue(chatOf(bytes)) } }])
+  return {
+    async save(round) {
+      const messages = newMessages(round)
+      const ms = await timed(async () => {
+        const { state, turn } = log.mustFold()
+        const { draft, finish } = createDraft(state as unknown as Chat)
+        draft.messages.push(...messages)
+        const next = finish() as unknown as Value
+        const body = { turn, rules: 1, version: 1, delta: diff(state, next), next: { type: 'next' } } as const
+        await log.append(owner, () => [{ kind: 'commit', body }], { state: next })
+      })
+      const [stored] = await log.lines(log.mustFold().head.seq)
+      const line = Uint8Array.from(stored ?? [])
+      return { ms, stored: line.byteLength, line }
+    },
+    async close() {
+      await storage.close()
+      indexedDB.deleteDatabase(name)
+    },
+  }
+}
 
-  let line = new ArrayBuffer(1_424)
-  const times: SaveTimes = { commit: [], rawPut: [], wholePut: [], commitBytes: 0, wholeBytes: 0 }
-  const commitRound = async (round: number): Promise<void> => {
-    const text = `A new message in round ${String(round)}. `.repeat(20)
-    const ms = await timed(async () => {
-      const { draft, finish } = createDraft(state as unknown as Chat)
-      draft.messages.push({ role: 'user', text }, { role: 'assistant', text })
-      const delta: Delta = diff(state, finish() as unknown as Value)
-      await log.append(owner, (fold) => [
-        {
-          kind: 'commit',
-          body: { turn: fold?.turn ?? 0, rules: 1, version: 1, delta, next: { type: 'next' } },
-        },
-      ])
-      state = log.mustFold().state
-    })
-    times.commit.push(ms)
-    const [stored] = await log.lines(log.mustFold().head.seq)
-    line = (stored as Uint8Array).slice().buffer
-    times.commitBytes = line.byteLength
+/** One put of bytes that are at hand. */
+async function openRaw(): Promise<Saving> {
+  const db = await openRecords()
+  return {
+    async save(round, line) {
+      if (line === undefined) throw new Error('a raw put without bytes')
+      const ms = await timed(() => put(db, round, line.buffer))
+      return { ms, stored: line.byteLength }
+    },
+    close: () => closeRecords(db),
   }
-  const rawRound = async (round: number): Promise<void> => {
-    times.rawPut.push(await timed(() => put(raw, round, line)))
+}
+
+/** What many agents do: the whole state, written anew at every save. */
+async function openWhole(bytes: number): Promise<Saving> {
+  const db = await openRecords()
+  const chat = chatOf(bytes)
+  return {
+    async save(round) {
+      chat.messages.push(...newMessages(round))
+      let stored = 0
+      const ms = await timed(async () => {
+        const line = new TextEncoder().encode(JSON.stringify(chat))
+        stored = line.byteLength
+        await put(db, 'whole', line.buffer)
+      })
+      return { ms, stored }
+    },
+    close: () => closeRecords(db),
   }
-  // What many agents do: the whole state, written anew at every save.
-  const wholeRound = async (): Promise<void> => {
-    times.wholePut.push(
-      await timed(async () => put(raw, 'whole', new TextEncoder().encode(JSON.stringify(state)).buffer)),
-    )
-  }
-  const measures = [commitRound, rawRound, wholeRound]
-  for (let round = 0; round < warmup + rounds; round += 1) {
-    // Each of the three follows each other one equally often, since it inherits the other's garbage and open writes.
-    for (let place = 0; place < measures.length; place += 1)
-      await measures[(round + place) % measures.length]?.(round)
-    if (round === warmup - 1) for (const list of [times.commit, times.rawPut, times.wholePut]) list.length = 0
-  }
-  times.wholeBytes = JSON.stringify(state).length
-  raw.close()
-  await storage.close()
-  indexedDB.deleteDatabase(`${name}-raw`)
-  return times
+}
+
+function openRecords(): Promise<IDBPDatabase> {
+  return openDB(`bench-${crypto.randomUUID()}`, 1, { upgrade: (db) => void db.createObjectStore('records') })
+}
+
+async function closeRecords(db: IDBPDatabase): Promise<void> {
+  db.close()
+  indexedDB.deleteDatabase(db.name)
 }
 
 async function put(db: IDBPDatabase, key: IDBValidKey, bytes: ArrayBuffer): Promise<void> {
@@ -109,9 +135,23 @@ async function timed(work: () => Promise<void>): Promise<number> {
   return performance.now() - from
 }
 
-addEventListener('message', ({ data }: MessageEvent<SaveRequest>) => {
-  measure(data).then(
-    (times) => postMessage({ times }),
+const openers: Record<Way, (bytes: number) => Promise<Saving>> = {
+  commit: openCommits,
+  raw: openRaw,
+  whole: openWhole,
+}
+let saving: Saving | undefined
+
+async function answer(message: ToWorker): Promise<FromWorker> {
+  if (message.type === 'open') saving = await openers[message.way](message.bytes)
+  if (message.type === 'close') await saving?.close()
+  if (message.type !== 'save' || saving === undefined) return { ms: 0, stored: 0 }
+  return saving.save(message.round, message.line)
+}
+
+addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+  answer(data).then(
+    (answered) => postMessage(answered),
     (error: unknown) =>
       postMessage({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
   )

@@ -79,8 +79,11 @@ export function summaryOf(fold: Fold, live?: 'waiting'): RunSummary {
   }
 }
 
-/** Adds one entry to a fold; undefined stands for the empty log. Throws `log_damaged` when it does not follow. */
-export function foldEntry(fold: Fold | undefined, entry: Entry): Fold {
+/**
+ * Adds one entry to a fold; undefined stands for the empty log. Throws `log_damaged` when it does not follow. `state` is
+ * what a commit makes of the state, for those who know it because they made its delta: it is not applied then.
+ */
+export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): Fold {
   if (fold === undefined) return firstFold(entry)
   checkFollows(fold, entry)
   const next: Fold = {
@@ -124,7 +127,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry): Fold {
     case 'wake':
       return withRecord(next, entry)
     case 'commit':
-      return afterCommit(next, entry)
+      return afterCommit(next, entry, state)
     case 'pause':
       return { ...next, status: 'paused', pause: entry.body }
     case 'retry':
@@ -177,7 +180,7 @@ function firstFold(entry: Entry): Fold {
   }
 }
 
-function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>): Fold {
+function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>, state?: Value): Fold {
   const { delta, next, turn, version } = entry.body
   if (turn !== fold.turn)
     throw damaged(
@@ -187,7 +190,7 @@ function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>): Fol
   const committed = {
     ...fold,
     identity: fold.identity.version === version ? fold.identity : { ...fold.identity, version },
-    state: applyDelta(fold.state, parseDelta(delta)),
+    state: state ?? applyDelta(fold.state, parseDelta(delta)),
     turn: turn + 1,
     turnBegan: entry.time,
     records: [],

@@ -3,6 +3,7 @@ import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Head, LogStore } from '../ports/log-store.ts'
 import { digestBytes, fromUtf8 } from '../state/digest.ts'
+import type { Value } from '../state/codec.ts'
 import type { Bodies, EntryDraft, EntryKind } from './bodies.ts'
 import { parseLine, sealEntry, verifyChain, type Entry, type Sealed, type StoredEntry } from './entry.ts'
 import { foldEntry, isEnded, summaryOf, type Fold } from './fold.ts'
@@ -93,11 +94,12 @@ export class RunLog {
   /**
    * Seals and stores entries at the head, as this owner. `first` makes the entries from the fold as it is when it is
    * their turn; it may return none. Rejects with `head_moved` when somebody else appended, `run_ended` after the end.
+   * `state`: what the commit among the entries makes, when the caller has it; it must never change from then on.
    */
   append(
     owner: OwnerId,
     first: (fold: Fold | undefined) => readonly EntryDraft[],
-    options: { readonly strict?: boolean } = {},
+    options: { readonly strict?: boolean; readonly state?: Value } = {},
   ): Promise<readonly Entry[]> {
     return this.#inOrder(async () => {
       const drafts = first(this.#fold)
@@ -106,7 +108,7 @@ export class RunLog {
       for (const { blob } of sealed) if (blob) await this.#ports.blobs.put(this.run, blob.hash, blob.bytes)
       const entries = sealed.map(({ entry }) => entry)
       const lines = sealed.map(({ line }) => line)
-      const fold = this.#after(entries)
+      const fold = this.#after(entries, options.state)
       const appended = await this.#ports.store.append(this.run, {
         base: this.#fold?.head,
         lines,
@@ -197,7 +199,7 @@ export class RunLog {
 
   async #foldOf(lines: readonly Uint8Array[]): Promise<Fold> {
     const entries = await this.#resolve(verifyChain(this.run, undefined, lines))
-    const fold = entries.reduce<Fold | undefined>(foldEntry, undefined)
+    const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), undefined)
     assert(fold !== undefined, 'a log without entries was folded')
     return fold
   }
@@ -275,9 +277,9 @@ export class RunLog {
   }
 
   /** The fold with these entries, which are not stored yet: what they consume is kept apart until `#take`. */
-  #after(entries: readonly Entry[]): Fold {
+  #after(entries: readonly Entry[], state?: Value): Fold {
     const before = this.#fold && { ...this.#fold, consumed: new Set<string>() }
-    const fold = entries.reduce<Fold | undefined>(foldEntry, before)
+    const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry, state), before)
     assert(fold !== undefined, 'an append ended without a fold')
     return fold
   }

@@ -243,7 +243,7 @@ export class RunHandle<State = unknown, Result = unknown> {
     const entries = await Promise.all(
       stored.map((entry) => resolveEntry(entry, { get: (run, hash) => this.#api.blob(run, hash) })),
     )
-    this.#fold = entries.reduce<Fold | undefined>(foldEntry, this.#fold)
+    this.#fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), this.#fold)
     this.#entries = [...this.#entries, ...entries]
     const artifacts = artifactsIn(entries)
     if (artifacts.length > 0) this.#artifacts = [...this.#artifacts, ...artifacts]

@@ -250,7 +250,7 @@ export class RunHost {
       ]
     }
     try {
-      await this.#log.append(this.#ports.me, () => drafts)
+      await this.#log.append(this.#ports.me, () => drafts, { state: end.state })
     } catch (error) {
       if (!isWaystoneError(error, 'too_large')) throw error
       await this.#pause(fold, 'error', toWire(error))

@@ -1,3 +1,4 @@
+import { knownAlike } from './alike.ts'
 import { toBase64 } from './bytes.ts'
 import { encodeAt, type Value } from './codec.ts'
 import { sameValue } from './equal.ts'
@@ -133,7 +134,8 @@ function unitsOf(
 
 function compareLists(base: List, next: List, place: Place): void {
   const same = (b: number, n: number): boolean => base[b] === next[n] || sameValue(base[b], next[n])
-  const middle = trim(whole(base, next), same)
+  const known = knownAlike(next, base)
+  const middle = trim({ ...whole(base, next), base: known, next: known }, same)
   // Items that are there on both sides, whatever became of their neighbours, divide the list into gaps. From
   // the last to the first, so that the indices of a gap are still those of the base when its changes apply.
   let { baseEnd, nextEnd } = middle

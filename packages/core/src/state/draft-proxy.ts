@@ -1,5 +1,5 @@
 import { WaystoneError } from '../errors.ts'
-import { fieldsOf, held, read, reveal, show, type Slot, type SlotOf, writable } from './slot.ts'
+import { append, fieldsOf, held, read, reveal, show, type Slot, type SlotOf, writable } from './slot.ts'
 import { put } from './value.ts'
 
 /** The draft of a plain object or an array: a Proxy that behaves as the object itself would. */
@@ -58,7 +58,7 @@ const traps: ProxyHandler<Target> = {
 }
 
 function write(slot: Slot, key: PropertyKey, value: unknown): void {
-  const fields = writable(slot)
+  const fields = writable(slot, Number(key === 'length' ? value : key.toString()))
   if (typeof key === 'symbol')
     refuseWrite(`${String(key)} is a symbol, and only strings can be names in a state`)
   if (slot.kind === 'array' && key !== 'length' && !isIndex(key)) {
@@ -87,9 +87,18 @@ type Named = Readonly<Record<string, Method>>
 export function arrayMethods(slotOf: SlotOf): ReadonlyMap<PropertyKey, Method> {
   const natives = Array.prototype as unknown as Named
   const methods = new Map<PropertyKey, Method>()
-  for (const name of ['push', 'pop', 'shift', 'unshift', 'splice', 'reverse']) {
+  for (const name of ['pop', 'shift', 'unshift', 'splice', 'reverse']) {
     methods.set(name, moving(name, natives[name] as Method, slotOf))
   }
+  methods.set('push', function (...args) {
+    const slot = slotOf(this)
+    if (!slot || slot.seen !== this) return (natives['push'] as Method).apply(this, args)
+    append(
+      slot,
+      args.map((value) => held(slot.scope, value)),
+    )
+    return fieldsOf(slot)['length']
+  })
   for (const name of ['includes', 'indexOf', 'lastIndexOf']) {
     methods.set(name, searching(natives[name] as Method, slotOf))
   }

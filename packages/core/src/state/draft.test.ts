@@ -147,6 +147,27 @@ describe('finish()', () => {
     expect(finish()).toBe(finish())
   })
 
+  it('can still be read after the end, and reading changes nothing', () => {
+    const { draft, finish } = createDraft(baseOf())
+    draft.messages.push({ role: 'user', content: 'c', parts: ['x'] })
+    const next = finish()
+    expect(draft.messages.map(({ content }) => content)).toEqual(['a', 'b', 'c'])
+    expect(draft.messages[2]).toBe(draft.messages[2])
+    expect(() => draft.messages[2]?.parts?.push('y')).toThrow(/finished/)
+    expect(next).toBe(finish())
+    expect(structuredClone(next).messages[2]).toEqual({ role: 'user', content: 'c', parts: ['x'] })
+  })
+
+  it('makes two values of a list that stands at two places', () => {
+    const { draft, finish } = createDraft<{ a: { n: number }[]; b?: { n: number }[] }>({ a: [{ n: 1 }] })
+    draft.a.push({ n: 2 })
+    draft.b = draft.a
+    draft.a.push({ n: 3 })
+    const next = finish()
+    expect(next).toEqual({ a: [{ n: 1 }, { n: 2 }, { n: 3 }], b: [{ n: 1 }, { n: 2 }, { n: 3 }] })
+    expect(next.a).not.toBe(next.b)
+  })
+
   it('refuses what no state may hold, with its path, and leaves the draft open', () => {
     const { draft, finish } = createDraft<{ messages: unknown[]; tool?: unknown }>({ messages: [{}] })
     draft.messages.push({ when: /x/ })

@@ -1,7 +1,8 @@
+import { beginsLike } from './alike.ts'
 import { copy, copyObject, type CopyWalk } from './copy.ts'
 import { arrayMethods, makeDraft } from './draft-proxy.ts'
 import { sameValue } from './equal.ts'
-import { fieldsOf, type Scope, show, Slot, type SlotOf } from './slot.ts'
+import { type Fields, type Scope, show, Slot, type SlotOf } from './slot.ts'
 import { isObject, put } from './value.ts'
 import { enter, guarded, leave, refuse, startWalk } from './walk.ts'
 
@@ -52,12 +53,17 @@ export function createDraft<T>(base: T, options: DraftOptions = {}): Draft<T> {
   const draft = isObject(base) ? (show(new Slot(scope, base, 0)) as T) : base
 
   function settled<U>(value: U, where: string, fresh: boolean): U {
-    const walk: SettleWalk = { ...startWalk(where), encode: false, fresh, adopt }
+    const walk: SettleWalk = { ...startWalk(where), encode: false, fresh, adopt, taken: new Set(), undo: [] }
     function adopt(value: object): unknown {
       const slot = known.get(value)
       return slot && settle(slot, walk)
     }
-    return guarded(walk, () => copy(value, walk)) as U
+    try {
+      return guarded(walk, () => copy(value, walk)) as U
+    } catch (error) {
+      for (const [taken, key, held] of walk.undo) put(taken, key, held)
+      throw error
+    }
   }
 
   let result: T
@@ -77,6 +83,10 @@ export function createDraft<T>(base: T, options: DraftOptions = {}): Draft<T> {
 interface SettleWalk extends CopyWalk {
   /** Copies also what did not change. */
   readonly fresh: boolean
+  /** Copies of slots that became part of the result: a list of 10,000 items is copied once, by its draft. */
+  readonly taken: Set<object>
+  /** What stood in them, for when the result is refused. */
+  readonly undo: [taken: object, key: PropertyKey, held: unknown][]
 }
 
 /** What stands in a slot at the end, as a value that holds no drafts. */
@@ -88,34 +98,42 @@ function settle(slot: Slot, walk: SettleWalk): object {
   }
   if (!copy) return depth < 0 ? copyObject(origin, walk) : kept(origin, depth, walk)
   const at = enter(walk, copy)
-  const fields = fieldsOf(slot)
-  let out: object
-  if (kind === 'array') out = settleItems(slot, fields as unknown as readonly unknown[], at, walk)
-  else {
-    out = {}
-    for (const key of Object.keys(fields)) {
-      walk.keys[at] = key
-      put(out, key, settleField(slot, fields[key], walk))
-    }
-  }
+  // What stands at two places is two values: only the first takes the draft's own copy.
+  const take = !walk.fresh && !walk.taken.has(copy)
+  const out = take ? copy : kind === 'array' ? (copy as unknown[]).slice() : { ...copy }
+  if (take) walk.taken.add(copy)
+  settleFields(slot, out as Fields, at, walk)
   leave(walk)
   const unchanged = !walk.fresh && depth >= walk.parents.length && sameValue(out, origin)
   return unchanged ? origin : out
 }
 
-function settleItems(slot: Slot, items: readonly unknown[], at: number, walk: SettleWalk): unknown[] {
-  const out = items.slice()
-  // Items that are still where the base had them need no look: a push onto 10,000 of them costs their copying.
-  const isInPlace = !walk.fresh && slot.depth >= 0 && walk.parents.length <= slot.depth + 1
-  const before = isInPlace ? (slot.origin as readonly unknown[]) : []
-  for (let i = 0; i < items.length; i++) {
+function settleFields(slot: Slot, out: Fields, at: number, walk: SettleWalk): void {
+  const { kind, origin, depth } = slot
+  const settleAt = (key: string | number, value: unknown): void => {
+    walk.keys[at] = key
+    const settled = settleField(slot, value, walk)
+    if (settled === value) return
+    if (walk.taken.has(out)) walk.undo.push([out, key, value])
+    put(out, key, settled)
+  }
+  if (kind !== 'array') {
+    for (const key of Object.keys(out)) settleAt(key, out[key])
+    return
+  }
+  const items = out as unknown as readonly unknown[]
+  // Items that are still where the base had them need no look.
+  const isInPlace = !walk.fresh && depth >= 0 && walk.parents.length <= depth + 1
+  const before = isInPlace ? (origin as readonly unknown[]) : []
+  const same = isInPlace ? slot.same : 0
+  if (isInPlace) beginsLike(out, origin, same)
+  for (let i = same; i < items.length; i++) {
     const item = items[i]
     if (item !== undefined && i < before.length && item === before[i]) continue
     walk.keys[at] = i
     if (item === undefined && !(i in items)) refuse(walk, 'is a hole: put null or undefined there')
-    out[i] = settleField(slot, item, walk)
+    settleAt(i, item)
   }
-  return out
 }
 
 function settleField(slot: Slot, value: unknown, walk: SettleWalk): unknown {

@@ -1,3 +1,4 @@
+import { WaystoneError } from '../errors.ts'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
@@ -142,6 +143,16 @@ function mutate(root: unknown, { name, at: from, to, pick, key, value: given }: 
   else if (isArray) mutateArray(place, name, pick, value)
 }
 
+/** Ends a draft that cannot end yet: it must be as it was, and as writable. */
+function expectRefusal(draft: unknown, finish: () => unknown): void {
+  const place = draft as Container
+  const key = Array.isArray(draft) ? place.length : 'refused'
+  place[key] = () => 0
+  expect(finish).toThrow(WaystoneError)
+  if (Array.isArray(draft)) draft.pop()
+  else delete place[key]
+}
+
 const plain = { writable: true, enumerable: true, configurable: true }
 
 function mutateArray(place: Container, name: string, pick: number, value: unknown): void {
@@ -264,9 +275,10 @@ describe('any program of mutations', () => {
         const before = cloneValue(base)
         const expected = cloneValue(base)
         const { draft, finish, current } = createDraft(base)
-        for (const mutation of program) {
+        for (const [index, mutation] of program.entries()) {
           mutate(expected, mutation)
           mutate(draft, mutation)
+          if (index % 4 === 3) expectRefusal(draft, finish)
         }
         expect(sameValue(current(draft), expected)).toBe(true)
         const next = finish()

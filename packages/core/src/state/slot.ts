@@ -34,6 +34,8 @@ export class Slot {
    * Of a plain object or array, from the first write or the first child on: a shallow copy that holds slots.
    */
   copy: object | undefined
+  /** How many items at the beginning of an array's copy are the origin's: no slots, never written to. */
+  same = 0
   /** What the user sees: a draft, or of a leaf a copy of its own, which is compared by value at the end. */
   seen: object | undefined
 
@@ -52,14 +54,33 @@ export function fieldsOf(slot: Slot): Fields {
   return (slot.copy ?? slot.origin) as Fields
 }
 
-/** The properties to write to. Throws `state_locked` after the end, and whatever the guard throws. */
-export function writable(slot: Slot): Fields {
-  const { finished, guard } = slot.scope
+/**
+ * The properties to write to: in an array at no index below `from`. Throws `state_locked` after the end, and whatever
+ * the guard throws.
+ */
+export function writable(slot: Slot, from = 0): Fields {
+  checkWritable(slot)
+  return owned(slot, from)
+}
+
+/** Adds items at the end of an array; a list of the base is copied once, with them. Throws as `writable` does. */
+export function append(slot: Slot, items: readonly unknown[]): void {
+  checkWritable(slot)
+  if (slot.copy === undefined && slot.depth >= 0) {
+    const origin = slot.origin as readonly unknown[]
+    slot.copy = origin.concat(items)
+    slot.same = origin.length
+  } else {
+    const list = owned(slot, Infinity) as unknown as unknown[]
+    for (const item of items) list.push(item)
+  }
+}
+
+function checkWritable({ scope: { finished, guard } }: Slot): void {
   if (finished) {
     throw new WaystoneError('state_locked', 'this draft is finished: what is written to it now would be lost')
   }
   guard?.()
-  return owned(slot)
 }
 
 /** What the user sees of the object at this place; the same one every time. */
@@ -78,7 +99,8 @@ export function reveal(slot: Slot, value: unknown): unknown {
   if (!isObject(value)) return value
   if (value instanceof Slot) return show(value)
   const { scope, depth } = slot
-  return show(depth < 0 ? slotFor(scope, value) : new Slot(scope, value, depth + 1))
+  // After the end a slot's copy is part of the result and holds no slots.
+  return show(depth < 0 || scope.finished ? slotFor(scope, value) : new Slot(scope, value, depth + 1))
 }
 
 /**
@@ -90,7 +112,8 @@ export function read(slot: Slot, key: PropertyKey): unknown {
   const value = fields[key]
   if (!isObject(value) || !Object.hasOwn(fields, key)) return value
   const seen = reveal(slot, value)
-  if (!(value instanceof Slot) && slot.depth >= 0) put(owned(slot), key, slot.scope.known.get(seen as object))
+  if (!(value instanceof Slot) && slot.depth >= 0 && !slot.scope.finished)
+    put(owned(slot, Number(key)), key, slot.scope.known.get(seen as object))
   return seen
 }
 
@@ -105,11 +128,17 @@ function slotFor(scope: Scope, value: object): Slot {
   return slot
 }
 
-function owned(slot: Slot): Fields {
+function owned(slot: Slot, from: number): Fields {
   const { origin, kind, depth } = slot
   // What the user assigned may be odd (accessors, extra properties): a plain copy would drop that silently.
   if (depth < 0) slot.copy ??= detached(origin, (child) => child)
-  slot.copy ??= kind === 'array' ? (origin as unknown[]).slice() : { ...origin }
+  if (slot.copy === undefined && kind === 'array') {
+    slot.copy = (origin as readonly unknown[]).slice()
+    slot.same = (origin as readonly unknown[]).length
+  }
+  slot.copy ??= { ...origin }
+  // Not a number for a name in an object, which has no beginning.
+  if (!(from >= slot.same)) slot.same = from >= 0 ? from : 0
   return slot.copy as Fields
 }
 
