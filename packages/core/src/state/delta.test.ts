@@ -36,6 +36,10 @@ describe('diff()', () => {
     expect(diff({ messages }, { messages: next })).toEqual([['set', ['messages', 7, 'content'], 'short']])
   })
 
+  it('tells 0 from -0 in a list', () => {
+    expect(diff([new Date(0), 0], [new Date(0), -0])).toEqual([['set', [1], { $: 'number', v: '-0' }]])
+  })
+
   it('goes by value where references differ', () => {
     expect(diff({ messages }, structuredClone({ messages }))).toEqual([])
   })

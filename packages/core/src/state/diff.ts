@@ -133,7 +133,7 @@ function unitsOf(
 }
 
 function compareLists(base: List, next: List, place: Place): void {
-  const same = (b: number, n: number): boolean => base[b] === next[n] || sameValue(base[b], next[n])
+  const same = (b: number, n: number): boolean => sameValue(base[b], next[n])
   const known = knownAlike(next, base)
   const middle = trim({ ...whole(base, next), base: known, next: known }, same)
   // Items that are there on both sides, whatever became of their neighbours, divide the list into gaps. From
