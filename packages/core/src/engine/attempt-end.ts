@@ -39,6 +39,10 @@ export function outcomeOf(record: TurnRecord): Outcome {
     }
     case 'receive':
       return { value: record.body.value }
+    case 'drain':
+      return { value: record.body.items.map(({ value }) => value) }
+    case 'race':
+      return { value: record.body.winner }
     default:
       return { value: { $: 'undefined' } }
   }
@@ -56,6 +60,11 @@ export function keyTaken(path: string): WaystoneError {
     `"${path}" was called already in this turn: give each call in a scope a name of its own`,
     { path },
   )
+}
+
+/** What a branch that lost a race is told. */
+export function lostRace(path: string): WaystoneError {
+  return new WaystoneError('cancelled', `"${path}" is in a branch that lost a race`, { path })
 }
 
 /** A turn that should have ended. */

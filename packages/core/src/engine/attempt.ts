@@ -9,10 +9,20 @@ import type { Live, Wait } from '../ports/watch.ts'
 import { decodeValue, type Value } from '../state/codec.ts'
 import { createDraft } from '../state/draft.ts'
 import type { AnyAgent, TurnEnd } from './agent.ts'
-import { badEnd, describe, keyTaken, outcomeOf, tooManyCalls, type AttemptEnd } from './attempt-end.ts'
+import {
+  badEnd,
+  describe,
+  keyTaken,
+  lostRace,
+  outcomeOf,
+  tooManyCalls,
+  type AttemptEnd,
+} from './attempt-end.ts'
 import type { AttemptPorts, OpenTurn } from './attempt-ports.ts'
+import { Branch } from './branch.ts'
 import { CallTable } from './call-table.ts'
 import { familyOf, inputOf, isStart, pathOf, type Call } from './call.ts'
+import { Deliveries } from './deliveries.ts'
 import { Events } from './events.ts'
 import { makeCtx } from './scope.ts'
 
@@ -36,8 +46,7 @@ export class Attempt {
   readonly ports: AttemptPorts
   readonly #prove: boolean
   readonly #calls = new CallTable()
-  readonly #queue: TurnRecord[]
-  readonly #late = new Map<string, TurnRecord[]>()
+  readonly #deliveries: Deliveries
   readonly #giveUp = new AbortController()
   readonly #origins = new WeakMap<object, Digest>()
   readonly #draft: ReturnType<typeof createDraft<Value>>
@@ -45,7 +54,6 @@ export class Attempt {
   #resolveEnd: (end: AttemptEnd) => void = () => undefined
   readonly #taken = new Set<string>()
   readonly #events: Events
-  #at = 0
   #scopes = 0
   #over = false
   #live = false
@@ -70,7 +78,7 @@ export class Attempt {
     this.ports = ports
     this.#prove = options.prove ?? false
     this.#events = new Events(ports.clock)
-    this.#queue = [...turn.records]
+    this.#deliveries = new Deliveries(turn.records)
     this.#recorded = turn.records.length > 0
     this.#time = turn.began
     this.#end = new Promise((resolve) => (this.#resolveEnd = resolve))
@@ -79,7 +87,7 @@ export class Attempt {
 
   /** Runs the attempt to its end. It may wait for as long as the turn does. */
   run(): Promise<AttemptEnd> {
-    const ctx = makeCtx(this, String(this.turn.turn))
+    const ctx = makeCtx(this, Branch.ofTurn(String(this.turn.turn), this.signal))
     void Promise.resolve()
       .then(() => this.agent.turn(ctx as never, this.#draft.draft as never))
       .then(
@@ -134,7 +142,7 @@ export class Attempt {
     for (const entry of entries) {
       if (familyOf(entry as unknown as TurnRecord) === undefined && entry.kind !== 'interrupt') continue
       this.#recorded = true
-      this.#queue.push({
+      this.#deliveries.add({
         kind: entry.kind,
         body: entry.body,
         time: entry.time,
@@ -151,7 +159,7 @@ export class Attempt {
     if (!this.#live || this.#over || this.#holding) return
     for (const call of this.#calls.open) {
       const { poke } = call
-      if (call.phase !== 'parked' || poke === undefined) continue
+      if (call.phase !== 'parked' || poke === undefined || isOut(call)) continue
       call.poke = undefined
       void this.#guarded(poke)
     }
@@ -216,19 +224,66 @@ export class Attempt {
 
   /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
   waits(): readonly Wait[] | undefined {
-    const open = this.#calls.open
-    if (!this.#live || this.#over || this.#at < this.#queue.length || this.#returned || open.length === 0)
-      return undefined
-    if (open.some(({ phase }) => phase !== 'parked')) return undefined
-    return open.map(({ wait }) => wait as Wait)
+    if (!this.#live || this.#over || this.#deliveries.next || this.#returned) return undefined
+    const active = this.#active()
+    if (active.length === 0 || active.some(({ phase }) => phase !== 'parked')) return undefined
+    return active.map(({ wait }) => wait as Wait)
+  }
+
+  /** Ends what the losers of a race have under way: steps are told to stop, for a bounded time; a `once` is waited for. */
+  async stopLosers(): Promise<void> {
+    const doomed = (): readonly Call[] => this.#calls.open.filter(({ branch }) => branch.doomed)
+    for (const call of doomed()) if (call.family !== 'once') call.abort?.()
+    const until = this.ports.clock.now() + limits.abortMsMax
+    for (;;) {
+      const left = until - this.ports.clock.now()
+      const running = doomed().filter(
+        ({ family, phase, start }) =>
+          (phase === 'running' && (left > 0 || family === 'once')) ||
+          (phase === 'parked' && family === 'once' && start),
+      )
+      if (this.#over || running.length === 0) return
+      await this.#events.next(Math.max(left, 50))
+    }
+  }
+
+  /** The race is decided and recorded: the calls of its losers, and those they make from now on, reject. */
+  cancelBranch(branch: Branch): void {
+    branch.cancel(lostRace(branch.path))
+    for (const call of this.#calls.open) {
+      if (!call.branch.cancelled) continue
+      this.#calls.settle(call)
+      call.reject(lostRace(call.path))
+    }
+    this.#events.happen()
+  }
+
+  /** Resolves when branches have ended, or have had the time that bodies have to stop. */
+  async ended(branches: readonly Promise<unknown>[]): Promise<void> {
+    const stop = new AbortController()
+    await Promise.race([Promise.allSettled(branches), this.ports.clock.wait(limits.abortMsMax, stop.signal)])
+    stop.abort()
+  }
+
+  /** True while the call of this path is open. */
+  isOpen(path: string): boolean {
+    const phase = this.#calls.get(path)?.phase
+    return phase !== undefined && phase !== 'settled'
+  }
+
+  /** A call stops doing anything, since its branch has lost a race. */
+  rest(call: Call): void {
+    call.phase = 'made'
+    this.#events.happen()
   }
 
   /** Makes a call of a turn. Rejects with `key_taken` for a path that was used, `divergence` for one recorded otherwise. */
-  call(spec: Pick<Call, 'path' | 'family' | 'kind' | 'input' | 'begin'>): Promise<unknown> {
+  call(spec: Pick<Call, 'path' | 'family' | 'kind' | 'input' | 'branch' | 'begin'>): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#over) return
       this.#events.happen()
       if (this.#interrupted) return reject(this.#interruptedError(spec.path))
+      if (spec.branch.cancelled) return reject(lostRace(spec.path))
       if (this.#calls.get(spec.path)) return reject(keyTaken(spec.path))
       if (this.#calls.size >= limits.turnRecordsMax) return reject(tooManyCalls(this.turn.turn))
       const call: Call = {
@@ -244,10 +299,8 @@ export class Attempt {
         abort: undefined,
       }
       this.#calls.add(call)
-      const late = this.#late.get(spec.path)
-      if (late) this.#queue.splice(this.#at, 0, ...late)
-      this.#late.delete(spec.path)
-      if (this.#live && !late) this.#begin(call)
+      const comes = this.#deliveries.called(spec.path)
+      if (this.#live && !comes) this.#begin(call)
     })
   }
 
@@ -258,9 +311,9 @@ export class Attempt {
   }
 
   /** A branch that returns with a call of its own open ends the attempt; its result never arrives. */
-  async endBranch(scope: string): Promise<void> {
-    for (const call of this.#calls.open) {
-      if (!call.path.startsWith(`${scope}/`)) continue
+  async endBranch({ path, doomed }: Branch): Promise<void> {
+    for (const call of doomed ? [] : this.#calls.open) {
+      if (!call.path.startsWith(`${path}/`)) continue
       this.finish({ type: 'open', path: call.path })
       await new Promise<never>(() => undefined)
     }
@@ -327,21 +380,21 @@ export class Attempt {
 
   async #pump(): Promise<void> {
     while (!this.#over) {
-      const record = this.#queue[this.#at]
+      const record = this.#deliveries.next
       if (record === undefined) {
         if (this.#returned && !this.#interrupting) return this.#finishTurn(this.#returned)
         if (!this.#live) {
           await this.#quiet()
-          if (this.#at === this.#queue.length && !this.#returned) this.#goLive()
+          if (this.#deliveries.next === undefined && !this.#returned) this.#goLive()
           continue
         }
         await this.#idle()
       } else if (record.kind === 'interrupt') {
-        this.#at += 1
+        this.#deliveries.advance()
         this.#deliverInterrupt(record)
         await this.#quiet()
       } else if (familyOf(record) === undefined) {
-        this.#at += 1
+        this.#deliveries.advance()
       } else {
         await this.#next(record)
       }
@@ -353,11 +406,10 @@ export class Attempt {
     const path = pathOf(record)
     const call = this.#calls.get(path)
     if (call === undefined) {
-      if (record.inert) {
-        this.#at += 1
-        this.#late.set(path, [...(this.#late.get(path) ?? []), record])
+      if (this.#deliveries.isOptional(record)) {
+        this.#deliveries.passOver(record)
       } else if (this.#returned) {
-        this.#diverge(
+        this.diverge(
           path,
           describe(record),
           this.#returned.error === undefined
@@ -370,20 +422,19 @@ export class Attempt {
       return
     }
     if (call.family !== familyOf(record))
-      return this.#diverge(path, describe(record), `${call.kind} "${path}"`)
+      return this.diverge(path, describe(record), `${call.kind} "${path}"`)
     const input = inputOf(record)
     if (input !== undefined && call.input !== undefined && input !== call.input) {
-      return this.#diverge(
+      return this.diverge(
         path,
         `${describe(record)} with input ${input.slice(0, 12)}`,
         `the same with input ${call.input.slice(0, 12)}`,
       )
     }
-    this.#at += 1
+    this.#deliveries.advance()
     if (isStart(record)) {
       call.start = record
-      const more = this.#queue.slice(this.#at).some((later) => pathOf(later) === path)
-      if (this.#live && call.phase === 'made' && !more) this.#begin(call)
+      if (this.#live && call.phase === 'made' && !this.#deliveries.hasMore(path)) this.#begin(call)
       return
     }
     this.#deliver(call, record)
@@ -425,7 +476,7 @@ export class Attempt {
   }
 
   #begin(call: Call): void {
-    if (this.#holding || this.#over) return
+    if (this.#holding || this.#over || isOut(call)) return
     call.since = this.ports.clock.now()
     this.running(call)
     void this.#guarded(() => call.begin(call))
@@ -468,7 +519,15 @@ export class Attempt {
     this.finish({ type: 'threw', error, drop })
   }
 
-  #diverge(path: string, expected: string, found: string): void {
+  /** The open calls that count for whether the turn waits: not those that wait for these, or for the end of a race. */
+  #active(): readonly Call[] {
+    return this.#calls.open.filter(
+      ({ family, branch, phase }) => family !== 'race' && !(branch.doomed && phase === 'made'),
+    )
+  }
+
+  /** The code asks for something else than what was recorded. */
+  diverge(path: string, expected: string, found: string): void {
     this.finish({ type: 'diverged', path, expected, found })
   }
 
@@ -498,7 +557,8 @@ export class Attempt {
   async #idle(): Promise<void> {
     const open = this.#calls.open
     if (open.length > 0 || this.#interrupting) {
-      if (this.#unknown && open.every(({ phase }) => phase === 'parked')) return this.finish(this.#unknown)
+      if (this.#unknown && this.#active().every(({ phase }) => phase === 'parked'))
+        return this.finish(this.#unknown)
       return void (await this.#events.next())
     }
     await this.#stand('a call on ctx, or the end of the turn', { type: 'outside' })
@@ -519,4 +579,9 @@ export class Attempt {
     this.ports.changed()
     if (!moved) this.finish(verdict ?? { type: 'diverged', path: expected, expected, found })
   }
+}
+
+/** True for a call of a branch that has lost: nothing starts for it, but a `once` that was started is settled. */
+function isOut({ branch, family, start }: Call): boolean {
+  return branch.doomed && !(family === 'once' && start !== undefined)
 }

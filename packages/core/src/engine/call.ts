@@ -1,9 +1,10 @@
 import type { Digest } from '../ids.ts'
 import type { TurnRecord } from '../log/fold.ts'
 import type { Wait } from '../ports/watch.ts'
+import type { Branch } from './branch.ts'
 
 /** What a call is to replay; a recorded path asked for by another family is a divergence. */
-export type Family = 'step' | 'once' | 'ask' | 'receive' | 'sleep'
+export type Family = 'step' | 'once' | 'ask' | 'receive' | 'drain' | 'sleep' | 'race' | 'label'
 
 /** One call on `ctx` that a turn has made. */
 export interface Call {
@@ -12,6 +13,7 @@ export interface Call {
   /** The verb, for people. */
   readonly kind: string
   readonly input: Digest | undefined
+  readonly branch: Branch
   /** Starts the call once the attempt has caught up; never called for one that has a recorded outcome. */
   readonly begin: (call: Call) => Promise<void>
   readonly resolve: (value: unknown) => void
@@ -40,7 +42,10 @@ export function familyOf(record: TurnRecord): Family | undefined {
     case 'answer':
       return 'ask'
     case 'receive':
-      return 'receive'
+    case 'drain':
+    case 'race':
+    case 'label':
+      return record.kind
     case 'sleep':
     case 'wake':
       return 'sleep'

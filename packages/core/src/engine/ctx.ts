@@ -97,6 +97,18 @@ export interface MapOptions<T> {
   readonly concurrency?: number
 }
 
+export interface ScopeOptions {
+  readonly sequential?: boolean
+}
+
+/** The winner of a race: its name and what it returned. */
+export type Won<B> = {
+  [K in keyof B & string]: {
+    readonly name: K
+    readonly value: B[K] extends (...args: never) => Promise<infer R> ? R : never
+  }
+}[keyof B & string]
+
 type Body<T> = (tools: StepTools) => T | Promise<T>
 type StreamBody<T> = (tools: StreamTools) => T | Promise<T>
 type Branches<C> = Readonly<Record<string, (ctx: C) => Promise<unknown>>>
@@ -129,6 +141,11 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
     name: K,
     options?: { readonly key?: string },
   ): Promise<SchemaOutput<I[K]>>
+  /** All messages of this name that wait now, oldest first; none is fine. */
+  drain<K extends keyof I & string>(
+    name: K,
+    options?: { readonly key?: string },
+  ): Promise<SchemaOutput<I[K]>[]>
   /** Waits, across reloads and moves. */
   sleep(name: string, duration: Duration): Promise<void>
   /** Stores bytes or text beside the state, by hash. */
@@ -143,6 +160,18 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
     name: string,
     branches: B,
   ): Promise<{ readonly [K in keyof B]: Awaited<ReturnType<B[K]>> }>
+  /** Runs named branches at once; resolves when all have ended, with how each did. */
+  allSettled<B extends Branches<Ctx<N, I>>>(
+    name: string,
+    branches: B,
+  ): Promise<{ readonly [K in keyof B]: PromiseSettledResult<Awaited<ReturnType<B[K]>>> }>
+  /**
+   * Runs named branches at once until one has ended, and settles as it did. What the others have under way is told to
+   * stop; their calls reject with `cancelled`. A `once` of a loser is waited for until its outcome is known.
+   */
+  race<B extends Branches<Ctx<N, I>>>(name: string, branches: B): Promise<Won<B>>
+  /** As `race`, but decided by the first branch that succeeds; rejects with an `AggregateError` when none does. */
+  any<B extends Branches<Ctx<N, I>>>(name: string, branches: B): Promise<Won<B>>
   /** Runs one branch for each item, some at a time; results in the order of the items. */
   map<T, R>(
     name: string,
@@ -151,6 +180,17 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
     branch: (ctx: Ctx<N, I>, item: T, index: number) => Promise<R>,
   ): Promise<R[]>
 
+  /** Runs one branch: its names are its own. */
+  scope<T>(name: string, body: (ctx: Ctx<N, I>) => Promise<T>): Promise<T>
+  /** A branch in which `ctx.numbered` makes up names, for code that has none to give, such as a wrapped model. */
+  scope<T>(
+    name: string,
+    options: { readonly sequential: true },
+    body: (ctx: SequentialCtx<N, I>) => Promise<T>,
+  ): Promise<T>
+  /** Names the checkpoint at this point: a milestone, which retention keeps. The name is a key of its scope. */
+  label(name: string): Promise<void>
+
   /** The time of the last record this turn was given, in ms since 1970: the same at every replay. */
   now(): number
   /** A number from 0 to 1, and an id, the same at every replay. */
@@ -158,4 +198,16 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
   uuid(): string
   /** A plain copy of a draft as it stands. */
   current<T>(value: T): T
+}
+
+/** The `ctx` of a sequential scope. */
+export interface SequentialCtx<
+  N extends Needs = Record<never, never>,
+  I extends InboxSchemas = Record<never, never>,
+> extends Ctx<N, I> {
+  /**
+   * A name by counting: `model#1`, `model#2`. Throws `scope_busy` while the call of the one before is open, since their
+   * order would be left to chance.
+   */
+  numbered(name: string): string
 }

@@ -4,6 +4,7 @@ import type { OnceHow, Outcome } from '../log/bodies.ts'
 import type { TurnRecord } from '../log/fold.ts'
 import type { Decision } from '../ports/inbox.ts'
 import { encodeValue } from '../state/codec.ts'
+import { lostRace } from './attempt-end.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import type { OnceOptions, StepTools } from './ctx.ts'
@@ -55,6 +56,7 @@ async function start(
   if (attempt.over || attempt.holding) {
     return later(attempt, call, () => start(attempt, call, options, body, key))
   }
+  if (call.branch.doomed) return attempt.rest(call)
   const { clock, place } = attempt.ports
   const timeoutMs = durationMs(options.timeout)
   const record = { path: call.path, ...(call.input ? { input: call.input } : {}), key, timeoutMs, place }
@@ -63,6 +65,10 @@ async function start(
   if (started === undefined) return
   await confirmed(attempt, call, started.seq)
   if (attempt.over) return
+  if (call.branch.doomed) {
+    const outcome = { error: toWire(lostRace(call.path)) }
+    return recordOnce(attempt, call, { start: started.digest, ms: 0, outcome, how: 'ran' })
+  }
   // Whoever finds the start record waits this long after it: the body has to be over by then. When the edge took too
   // long to confirm, the start is recorded anew.
   const leftMs = started.time + timeoutMs - clock.now()
@@ -141,16 +147,18 @@ async function settleUnknown(
         how: 'verified',
       })
     if (answer?.done === false) {
-      if (failed === undefined) return start(attempt, call, options, body, key)
+      if (failed === undefined && !call.branch.doomed) return start(attempt, call, options, body, key)
       return recordOnce(attempt, call, {
         start: digest,
         ms: 0,
-        outcome: { error: recordedError(failed.error, call.path) },
+        outcome: { error: recordedError(failed ? failed.error : lostRace(call.path), call.path) },
         how: 'verified',
       })
     }
   }
-  const policy = options.onUnknown ?? 'ask'
+  const wanted = options.onUnknown ?? 'ask'
+  // In a branch that has lost nothing is started again.
+  const policy = wanted === 'retry' && call.branch.doomed ? 'fail' : wanted
   if (policy === 'ask') return attempt.parkUndecided(call, { start: digest, key })
   if (policy === 'retry' && call.attempt < retriesMax) {
     await attempt.ports.clock.wait(retryMsMin * 2 ** call.attempt, attempt.signal)

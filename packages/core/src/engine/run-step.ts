@@ -37,6 +37,7 @@ export async function beginStep(
       },
     )
     if (attempt.over) return
+    if (call.branch.doomed) return attempt.rest(call)
     if (
       isWaystoneError(ran.error, 'need_missing') &&
       parkForNeeds(attempt, call, needOf(ran.error), () => beginStep(attempt, call, options, body))
@@ -53,9 +54,20 @@ export async function beginStep(
         stream: out?.digest(),
       })
     }
-    await attempt.ports.clock.wait(durationMs(options.backoff ?? 500) * 2 ** (number - 1), attempt.signal)
+    await waitBefore(attempt, call, durationMs(options.backoff ?? 500) * 2 ** (number - 1))
     if (attempt.over) return
+    if (call.branch.doomed) return attempt.rest(call)
   }
+}
+
+/** The pause between two tries, cut short when the body is told to stop. */
+async function waitBefore(attempt: Attempt, call: Call, ms: number): Promise<void> {
+  const cut = new AbortController()
+  call.abort = () => cut.abort()
+  attempt.signal.addEventListener('abort', call.abort)
+  await attempt.ports.clock.wait(ms, cut.signal)
+  attempt.signal.removeEventListener('abort', call.abort)
+  call.abort = undefined
 }
 
 /** Stores an artifact and records its handle. */

@@ -63,6 +63,18 @@ export async function beginReceive(attempt: Attempt, call: Call, name: string): 
   await look()
 }
 
+/** Takes all messages of a name that wait now, which may be none. */
+export async function beginDrain(attempt: Attempt, call: Call, name: string): Promise<void> {
+  const items: { id: string; value: Json; by: string }[] = []
+  for (let item = attempt.takeMessage(name); item !== undefined; item = attempt.takeMessage(name)) {
+    const checked = await check(attempt.agent.inbox[name], item.value)
+    if (attempt.over) return
+    if ('refused' in checked) await attempt.record([refusal(item, checked.refused)])
+    else items.push({ id: item.id, value: checked.value, by: item.by })
+  }
+  await attempt.record([{ kind: 'drain', body: { path: call.path, name, items } }])
+}
+
 /** Waits until a time that is recorded first, so that it is the same one after a crash. */
 export async function beginSleep(attempt: Attempt, call: Call, ms: number): Promise<void> {
   let due = call.start?.kind === 'sleep' ? call.start.body.due : undefined

@@ -1,24 +1,41 @@
 import { WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
-import { limits } from '../limits.ts'
 import { encodeValue } from '../state/codec.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
 import type { Attempt } from './attempt.ts'
+import type { Branch } from './branch.ts'
 import type { Call } from './call.ts'
-import type { AskOptions, Ctx, MapOptions, OnceOptions, StepOptions, StepTools, StreamTools } from './ctx.ts'
+import {
+  runAll,
+  runAllSettled,
+  runBranch,
+  runMap,
+  runRace,
+  type BranchBodies,
+  type BranchBody,
+} from './combine.ts'
+import type {
+  AskOptions,
+  Ctx,
+  MapOptions,
+  OnceOptions,
+  ScopeOptions,
+  SequentialCtx,
+  StepOptions,
+  StepTools,
+  StreamTools,
+} from './ctx.ts'
 import { durationMs, type Duration } from './duration.ts'
 import { joinPath, seededRandom } from './paths.ts'
-import { beginAsk, beginReceive, beginSleep } from './run-wait.ts'
+import { beginAsk, beginDrain, beginReceive, beginSleep } from './run-wait.ts'
 import { beginOnce } from './run-once.ts'
 import { beginArtifact, beginStep } from './run-step.ts'
 import { makeUse } from './use.ts'
 
-type Branch = (ctx: Ctx) => Promise<unknown>
-
-/** Makes the `ctx` of one scope of a turn: the turn itself or a branch. */
-export function makeCtx(attempt: Attempt, scope: string): Ctx {
+/** Makes the `ctx` of a turn or of a branch of it. */
+export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
+  const scope = branch.path
   const random = seededRandom(`${attempt.turn.origin}\n${scope}`)
-  let branches = 0
 
   const call = (
     name: string,
@@ -27,19 +44,26 @@ export function makeCtx(attempt: Attempt, scope: string): Ctx {
     input: unknown,
     begin: Call['begin'],
   ): Promise<unknown> => {
-    if (branches > 0) return Promise.reject(scopeBusy(scope, name))
-    return attempt.call({ path: joinPath(scope, name), kind, family, input: inputDigest(input, name), begin })
+    if (branch.open > 0) return Promise.reject(scopeBusy(scope, name))
+    return attempt.call({
+      path: joinPath(scope, name),
+      kind,
+      family,
+      input: inputDigest(input, name),
+      branch,
+      begin,
+    })
   }
-  /** Runs branches under one name; resolves or rejects when every one of them has ended. */
-  const fork = async <R>(name: string, run: (path: string) => Promise<R>): Promise<R> => {
-    const path = joinPath(scope, name)
+  /** Runs branches under one name; settles when every one of them has ended. */
+  const fork = async <R>(name: string, run: (inside: Branch) => Promise<R>): Promise<R> => {
+    const inside = branch.inside(joinPath(scope, name))
     if (attempt.over) return await new Promise<never>(() => undefined)
-    branches += 1
+    branch.open += 1
     attempt.scope(1)
     try {
-      return await run(path)
+      return await run(inside)
     } finally {
-      branches -= 1
+      branch.open -= 1
       attempt.scope(-1)
     }
   }
@@ -48,7 +72,9 @@ export function makeCtx(attempt: Attempt, scope: string): Ctx {
     use: makeUse(attempt),
     run: attempt.turn.run,
     turn: attempt.turn.turn,
-    signal: attempt.signal,
+    get signal() {
+      return branch.signal
+    },
     now: () => attempt.time,
     random,
     uuid: () => uuidOf(random),
@@ -81,63 +107,55 @@ export function makeCtx(attempt: Attempt, scope: string): Ctx {
       call(name, 'artifact', 'step', undefined, (c) =>
         beginArtifact(attempt, c, name, content, options.type),
       )) as Ctx['artifact'],
-    all: ((name: string, branchesByName: Readonly<Record<string, Branch>>) =>
-      fork(name, async (path) => {
-        const names = Object.keys(branchesByName)
-        const results = await settleAll(
-          names.map((key) => () => branch(attempt, joinPath(path, key), branchesByName[key] as Branch)),
-          names.length,
-        )
-        return Object.fromEntries(names.map((key, index) => [key, results[index]]))
-      })) as Ctx['all'],
+    drain: ((name: string, options: { readonly key?: string } = {}) =>
+      call(options.key ?? name, 'drain', 'drain', undefined, (c) =>
+        beginDrain(attempt, c, name),
+      )) as Ctx['drain'],
+    label: (label: string) =>
+      call(label, 'label', 'label', undefined, async (c) => {
+        await attempt.record([{ kind: 'label', body: { path: c.path, label } }])
+      }) as Promise<void>,
+    all: ((name: string, bodies: BranchBodies) =>
+      fork(name, (inside) => runAll(attempt, inside, bodies))) as Ctx['all'],
+    allSettled: ((name: string, bodies: BranchBodies) =>
+      fork(name, (inside) => runAllSettled(attempt, inside, bodies))) as Ctx['allSettled'],
+    race: ((name: string, bodies: BranchBodies) =>
+      fork(name, (inside) => runRace(attempt, inside, bodies, 'first'))) as Ctx['race'],
+    any: ((name: string, bodies: BranchBodies) =>
+      fork(name, (inside) => runRace(attempt, inside, bodies, 'first to succeed'))) as Ctx['any'],
     map: (<T, R>(
       name: string,
       items: readonly T[],
       options: MapOptions<T>,
       each: (ctx: Ctx, item: T, index: number) => Promise<R>,
-    ) =>
-      fork(name, async (path) => {
-        if (items.length > limits.mapItemsMax) throw tooManyItems(path, items.length)
-        const paths = items.map((item, index) => joinPath(path, options.key(item, index)))
-        if (new Set(paths).size !== paths.length) throw duplicateItem(path, paths)
-        return settleAll(
-          items.map(
-            (item, index) => () => branch(attempt, paths[index] as string, (ctx) => each(ctx, item, index)),
-          ),
-          Math.max(1, options.concurrency ?? 8),
-        ) as Promise<R[]>
-      })) as Ctx['map'],
+    ) => fork(name, async (inside) => runMap(attempt, inside, items, options, each))) as Ctx['map'],
+    scope: ((name: string, ...rest: [ScopeOptions, BranchBody] | [BranchBody]) => {
+      const [{ sequential }, body] = optionsAndBody<ScopeOptions, BranchBody>(rest, {})
+      return fork(name, (inside) =>
+        runBranch(attempt, inside, (ctx) => body(sequential ? numbering(attempt, inside, ctx) : ctx)),
+      )
+    }) as Ctx['scope'],
   }
 }
 
 type StepBody = (tools: StepTools) => unknown
 type StreamBody = (tools: StreamTools) => unknown
 
-/** Runs a branch and checks that it leaves no call of its own open. */
-async function branch<R>(attempt: Attempt, path: string, body: (ctx: Ctx) => Promise<R>): Promise<R> {
-  const result = await body(makeCtx(attempt, path))
-  await attempt.endBranch(path)
-  return result
-}
-
-/** Runs tasks, some at a time, and waits for all of them; then rejects with the error that came first. */
-async function settleAll<R>(tasks: readonly (() => Promise<R>)[], concurrency: number): Promise<R[]> {
-  const results = new Array<R>(tasks.length)
-  const errors: unknown[] = []
-  let at = 0
-  const worker = async (): Promise<void> => {
-    while (at < tasks.length) {
-      const index = at++
-      try {
-        results[index] = await (tasks[index] as () => Promise<R>)()
-      } catch (error) {
-        errors.push(error)
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(concurrency, tasks.length) }, worker))
-  if (errors.length > 0) throw errors[0]
-  return results
+/** A `ctx` that makes up names by counting, for code that has none to give. Two names of one count may not overlap. */
+function numbering(attempt: Attempt, branch: Branch, ctx: Ctx): SequentialCtx {
+  const counts = new Map<string, number>()
+  return Object.defineProperties(
+    {
+      numbered(name: string): string {
+        const count = counts.get(name) ?? 0
+        if (count > 0 && attempt.isOpen(joinPath(branch.path, `${name}#${String(count)}`)))
+          throw numbersOverlap(branch.path, name)
+        counts.set(name, count + 1)
+        return `${name}#${String(count + 1)}`
+      },
+    },
+    Object.getOwnPropertyDescriptors(ctx),
+  ) as SequentialCtx
 }
 
 function optionsAndBody<O, B>(rest: readonly [O, B] | readonly [B], none: O): readonly [O, B] {
@@ -167,19 +185,10 @@ function scopeBusy(scope: string, name: string): WaystoneError {
   )
 }
 
-function tooManyItems(path: string, found: number): WaystoneError {
+function numbersOverlap(scope: string, name: string): WaystoneError {
   return new WaystoneError(
-    'limit_exceeded',
-    `"${path}" maps over ${String(found)} items, the limit is ${String(limits.mapItemsMax)}`,
-    { path },
-  )
-}
-
-function duplicateItem(path: string, paths: readonly string[]): WaystoneError {
-  const twice = paths.find((one, index) => paths.indexOf(one) !== index)
-  return new WaystoneError(
-    'key_taken',
-    `two items of "${path}" have the key of "${String(twice)}": keys are unique in a map`,
-    { path },
+    'scope_busy',
+    `another numbered "${name}" was called in ${scope} while the one before is open: their order would be left to chance. Await it, or give them names`,
+    { path: scope },
   )
 }

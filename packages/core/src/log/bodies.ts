@@ -118,8 +118,18 @@ export interface Bodies {
     readonly value: Json
     readonly by: string
   }
+  /** All messages of a name that waited then. */
+  drain: {
+    readonly path: string
+    readonly name: string
+    readonly items: readonly { readonly id: string; readonly value: Json; readonly by: string }[]
+  }
   sleep: { readonly path: string; readonly due: number }
   wake: { readonly path: string }
+  /** A race was decided; what its losers had under way has ended. */
+  race: { readonly path: string; readonly winner: string; readonly losers: readonly string[] }
+  /** A milestone: names the checkpoint at this entry. */
+  label: { readonly path: string; readonly label: string }
   /** An inbox item that could not be used: consumed, so that it is looked at once. */
   refuse: { readonly id: string; readonly type: string; readonly reason: string }
   /** A person decided about a `once` whose outcome is unknown. */
@@ -165,7 +175,10 @@ export const recordKinds = [
   'ask',
   'answer',
   'receive',
+  'drain',
   'sleep',
   'wake',
+  'race',
+  'label',
   'interrupt',
 ] as const

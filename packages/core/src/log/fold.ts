@@ -119,6 +119,11 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
     case 'answer':
       if (entry.body.answer.status === 'answered') fold.consumed.add(entry.body.answer.id)
       return withRecord(next, entry)
+    case 'drain':
+      for (const { id } of entry.body.items) fold.consumed.add(id)
+      return withRecord(next, entry)
+    case 'race':
+    case 'label':
     case 'step':
     case 'once.start':
     case 'once':
@@ -207,6 +212,13 @@ function withRecord(fold: Fold, entry: Entry): Fold {
     ...fold,
     records: [...fold.records, { kind, body, time, digest, owner, inert: false } as TurnRecord],
   }
+}
+
+/** The beginnings of the paths in which nothing goes on after this record: those of a race's losers. */
+export function lostScopes(record: TurnRecord): readonly string[] {
+  if (record.kind !== 'race') return []
+  const { path, losers } = record.body
+  return losers.map((loser) => `${path}/${loser}/`)
 }
 
 function withoutDropped(records: readonly TurnRecord[], drop: Digest | undefined): readonly TurnRecord[] {

@@ -1,6 +1,6 @@
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
-import type { Fold, TurnRecord } from '../log/fold.ts'
+import { lostScopes, type Fold, type TurnRecord } from '../log/fold.ts'
 import type { Digest } from '../ids.ts'
 import type { InboxItem } from '../ports/inbox.ts'
 
@@ -9,14 +9,18 @@ type Refusal = Extract<EntryDraft, { kind: 'refuse' }>
 /** The ids of inbox items that an entry consumes. */
 export function consumedBy(entry: Entry): readonly string[] {
   if (entry.kind === 'answer') return entry.body.answer.status === 'answered' ? [entry.body.answer.id] : []
+  if (entry.kind === 'drain') return entry.body.items.map(({ id }) => id)
   const { body } = entry
   return 'id' in body && typeof body.id === 'string' ? [body.id] : []
 }
 
 /** A question of the open turn: whether it waits, and whose answer was first. */
 export function askState(fold: Fold, ask: Digest): 'open' | 'answered' | 'unknown' {
-  const asked = fold.records.some((record) => record.kind === 'ask' && record.digest === ask)
-  if (!asked) return 'unknown'
+  const asked = fold.records.find((record) => record.kind === 'ask' && record.digest === ask)
+  if (asked?.kind !== 'ask') return 'unknown'
+  // A question of a branch that lost a race.
+  const { path } = asked.body
+  if (fold.records.flatMap(lostScopes).some((scope) => path.startsWith(scope))) return 'unknown'
   return fold.records.some((record) => record.kind === 'answer' && record.body.ask === ask)
     ? 'answered'
     : 'open'
