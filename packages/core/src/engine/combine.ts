@@ -4,7 +4,13 @@ import type { Attempt } from './attempt.ts'
 import type { Branch } from './branch.ts'
 import type { Ctx, MapOptions } from './ctx.ts'
 import { joinPath } from './paths.ts'
-import { makeCtx } from './scope.ts'
+
+/** Where branches run, and what gives each its `ctx`. */
+export interface Inside {
+  readonly attempt: Attempt
+  readonly branch: Branch
+  readonly ctxOf: (branch: Branch) => Ctx
+}
 
 /** The function of a branch. */
 export type BranchBody<R = unknown> = (ctx: Ctx) => Promise<R>
@@ -14,39 +20,35 @@ export type BranchBodies = Readonly<Record<string, BranchBody>>
 export type RaceRule = 'first' | 'first to succeed'
 
 /** Runs named branches at once. When all have ended: their results by name, or the error that came first. */
-export async function runAll(attempt: Attempt, scope: Branch, bodies: BranchBodies): Promise<object> {
+export async function runAll(inside: Inside, bodies: BranchBodies): Promise<object> {
   const names = Object.keys(bodies)
-  const tasks = names.map(
-    (name) => () => runBranch(attempt, scope.inside(joinPath(scope.path, name)), bodies[name]),
-  )
+  const tasks = names.map((name) => () => runNamed(inside, name, bodies[name]))
   const results = await settleAll(tasks, names.length)
   return Object.fromEntries(names.map((name, index) => [name, results[index]]))
 }
 
 /** Runs named branches at once. When all have ended: how each did, by name. */
-export async function runAllSettled(attempt: Attempt, scope: Branch, bodies: BranchBodies): Promise<object> {
+export async function runAllSettled(inside: Inside, bodies: BranchBodies): Promise<object> {
   const names = Object.keys(bodies)
-  const ended = await Promise.allSettled(
-    names.map((name) => runBranch(attempt, scope.inside(joinPath(scope.path, name)), bodies[name])),
-  )
+  const ended = await Promise.allSettled(names.map((name) => runNamed(inside, name, bodies[name])))
   return Object.fromEntries(names.map((name, index) => [name, ended[index]]))
 }
 
 /** Runs one branch for each item, some at a time. When all have ended: results in order, or the first error. */
 export function runMap<T, R>(
-  attempt: Attempt,
-  scope: Branch,
+  inside: Inside,
   items: readonly T[],
   options: MapOptions<T>,
   each: (ctx: Ctx, item: T, index: number) => Promise<R>,
 ): Promise<R[]> {
-  const { path } = scope
+  const { branch } = inside
+  const { path } = branch
   if (items.length > limits.mapItemsMax) throw tooManyItems(path, items.length)
   const paths = items.map((item, index) => joinPath(path, options.key(item, index)))
   if (new Set(paths).size !== paths.length) throw duplicateItem(path, paths)
   const tasks = items.map(
     (item, index) => () =>
-      runBranch(attempt, scope.inside(paths[index] as string), (ctx) => each(ctx, item, index)),
+      runBranch(inside, branch.inside(paths[index] as string), (ctx) => each(ctx, item, index)),
   )
   return settleAll(tasks, Math.max(1, options.concurrency ?? 8))
 }
@@ -56,15 +58,15 @@ export function runMap<T, R>(
  * and losers; with its delivery their calls reject, and when their functions have ended the race has its result.
  */
 export async function runRace(
-  attempt: Attempt,
-  scope: Branch,
+  inside: Inside,
   bodies: BranchBodies,
   rule: RaceRule,
 ): Promise<{ readonly name: string; readonly value: unknown }> {
+  const { attempt, branch: scope } = inside
   const names = Object.keys(bodies)
   if (names.length === 0) throw noBranches(scope.path)
   const branches = names.map((name) => scope.inside(joinPath(scope.path, name)))
-  const running = branches.map((branch, index) => runBranch(attempt, branch, bodies[names[index] as string]))
+  const running = branches.map((branch, index) => runBranch(inside, branch, bodies[names[index] as string]))
   const decided = await firstOf(running, rule)
   if ('errors' in decided) throw new AggregateError(decided.errors, `every branch of "${scope.path}" failed`)
   const losers = branches.filter((_, index) => index !== decided.index)
@@ -113,14 +115,18 @@ function firstOf(running: readonly Promise<unknown>[], rule: RaceRule): Promise<
   })
 }
 
+function runNamed(inside: Inside, name: string, body: BranchBody | undefined): Promise<unknown> {
+  return runBranch(inside, inside.branch.inside(joinPath(inside.branch.path, name)), body)
+}
+
 /** Runs a branch and checks that it leaves no call of its own open. */
 export async function runBranch<R>(
-  attempt: Attempt,
+  { attempt, ctxOf }: Inside,
   branch: Branch,
   body: BranchBody<R> | undefined,
 ): Promise<R> {
   if (typeof body !== 'function') throw noFunction(branch.path)
-  const result = await body(makeCtx(attempt, branch))
+  const result = await body(ctxOf(branch))
   await attempt.endBranch(branch)
   return result
 }

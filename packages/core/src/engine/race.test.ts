@@ -23,7 +23,7 @@ type Turn = ReturnType<typeof defineAgent<null, { got: unknown }>>['turn']
 async function stateOf(agent: AnyAgent): Promise<unknown> {
   const run = await finish(testDevice([agent], { clock: hastyClock }), agent, nobody)
   expect(run.view()?.error).toBeUndefined()
-  return (run.view()?.state as { got: unknown }).got
+  return (run.view()?.state as { got: unknown } | undefined)?.got
 }
 
 /** Resolves when told to stop. */

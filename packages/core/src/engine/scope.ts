@@ -13,6 +13,7 @@ import {
   runRace,
   type BranchBodies,
   type BranchBody,
+  type Inside,
 } from './combine.ts'
 import type {
   AskOptions,
@@ -55,13 +56,13 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
     })
   }
   /** Runs branches under one name; settles when every one of them has ended. */
-  const fork = async <R>(name: string, run: (inside: Branch) => Promise<R>): Promise<R> => {
-    const inside = branch.inside(joinPath(scope, name))
+  const fork = async <R>(name: string, run: (inside: Inside) => Promise<R>): Promise<R> => {
+    const within = branch.inside(joinPath(scope, name))
     if (attempt.over) return await new Promise<never>(() => undefined)
     branch.open += 1
     attempt.scope(1)
     try {
-      return await run(inside)
+      return await run({ attempt, branch: within, ctxOf: (one) => makeCtx(attempt, one) })
     } finally {
       branch.open -= 1
       attempt.scope(-1)
@@ -116,23 +117,25 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
         await attempt.record([{ kind: 'label', body: { path: c.path, label } }])
       }) as Promise<void>,
     all: ((name: string, bodies: BranchBodies) =>
-      fork(name, (inside) => runAll(attempt, inside, bodies))) as Ctx['all'],
+      fork(name, (inside) => runAll(inside, bodies))) as Ctx['all'],
     allSettled: ((name: string, bodies: BranchBodies) =>
-      fork(name, (inside) => runAllSettled(attempt, inside, bodies))) as Ctx['allSettled'],
+      fork(name, (inside) => runAllSettled(inside, bodies))) as Ctx['allSettled'],
     race: ((name: string, bodies: BranchBodies) =>
-      fork(name, (inside) => runRace(attempt, inside, bodies, 'first'))) as Ctx['race'],
+      fork(name, (inside) => runRace(inside, bodies, 'first'))) as Ctx['race'],
     any: ((name: string, bodies: BranchBodies) =>
-      fork(name, (inside) => runRace(attempt, inside, bodies, 'first to succeed'))) as Ctx['any'],
+      fork(name, (inside) => runRace(inside, bodies, 'first to succeed'))) as Ctx['any'],
     map: (<T, R>(
       name: string,
       items: readonly T[],
       options: MapOptions<T>,
       each: (ctx: Ctx, item: T, index: number) => Promise<R>,
-    ) => fork(name, async (inside) => runMap(attempt, inside, items, options, each))) as Ctx['map'],
+    ) => fork(name, async (inside) => runMap(inside, items, options, each))) as Ctx['map'],
     scope: ((name: string, ...rest: [ScopeOptions, BranchBody] | [BranchBody]) => {
       const [{ sequential }, body] = optionsAndBody<ScopeOptions, BranchBody>(rest, {})
       return fork(name, (inside) =>
-        runBranch(attempt, inside, (ctx) => body(sequential ? numbering(attempt, inside, ctx) : ctx)),
+        runBranch(inside, inside.branch, (ctx) =>
+          body(sequential ? numbering(attempt, inside.branch, ctx) : ctx),
+        ),
       )
     }) as Ctx['scope'],
   }
