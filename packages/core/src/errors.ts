@@ -23,6 +23,8 @@ export type ErrorCode =
   | 'move_unknown'
   // the turn
   | 'divergence'
+  | 'not_replayable'
+  | 'version_skew'
   | 'key_taken'
   | 'scope_busy'
   | 'call_open'
@@ -49,7 +51,7 @@ export type ErrorCode =
   | 'bug'
 
 /** What a person or a program can do about a pause or an error; code and UI carry these out by name. */
-export type Action = 'retry' | 'answer' | 'decide' | 'fork' | 'cancel' | 'move' | 'reload'
+export type Action = 'retry' | 'answer' | 'decide' | 'fork' | 'rewind' | 'cancel' | 'move' | 'reload'
 
 /** What an error carries besides its code and message. */
 export interface ErrorOptions {

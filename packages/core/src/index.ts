@@ -106,12 +106,15 @@ export type {
   Ctx,
   InboxSchemas,
   MapOptions,
+  SequentialCtx,
   OnceOptions,
   Schema,
   StepOptions,
   StepTools,
   StreamOut,
   StreamTools,
+  UndoTools,
+  Won,
 } from './engine/ctx.ts'
 export { durationMs, type Duration } from './engine/duration.ts'
 

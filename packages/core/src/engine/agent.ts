@@ -55,6 +55,13 @@ export interface AgentDefinition<Input, State, N extends Needs, I extends InboxS
   readonly needs?: N
   /** The messages it can receive, each with a Standard Schema. */
   readonly inbox?: I
+  /**
+   * How a state of an older version becomes one of the version that names it; every version after the first needs one.
+   * Runs between two turns. Must depend on nothing but the state, which it may change.
+   */
+  readonly migrate?: Readonly<Record<number, (state: never) => unknown>>
+  /** Whether a `once` waits for its start to be at the edge, when the run has one (default), or goes without. */
+  readonly once?: 'wait' | 'go'
   /** The state of a new run. Must depend on nothing but the input. */
   readonly initial: (input: Input) => State
   /**
@@ -81,6 +88,8 @@ export interface AnyAgent {
   readonly needs: Needs
   readonly inbox: InboxSchemas
   readonly provided: Readonly<Record<string, unknown>>
+  readonly migrate: Readonly<Record<number, (state: never) => unknown>>
+  readonly once: 'wait' | 'go'
   readonly initial: (input: never) => unknown
   readonly turn: (ctx: never, state: never) => Promise<TurnEnd>
 }
@@ -130,7 +139,14 @@ export function defineAgent<
       `the version of agent ${name} is a whole number from 1 on, found ${String(version)}`,
     )
   }
-  const base = { config: null, needs: {} as N, inbox: {} as I, ...definition }
+  const base = {
+    config: null,
+    needs: {} as N,
+    inbox: {} as I,
+    migrate: {},
+    once: 'wait' as const,
+    ...definition,
+  }
   const providing = (provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result> => ({
     ...base,
     provided,

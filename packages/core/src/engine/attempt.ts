@@ -22,6 +22,7 @@ import type { AttemptPorts, OpenTurn } from './attempt-ports.ts'
 import { Branch } from './branch.ts'
 import { CallTable } from './call-table.ts'
 import { familyOf, inputOf, isStart, pathOf, type Call } from './call.ts'
+import type { OnceOptions } from './ctx.ts'
 import { Deliveries } from './deliveries.ts'
 import { Events } from './events.ts'
 import { makeCtx } from './scope.ts'
@@ -278,7 +279,9 @@ export class Attempt {
   }
 
   /** Makes a call of a turn. Rejects with `key_taken` for a path that was used, `divergence` for one recorded otherwise. */
-  call(spec: Pick<Call, 'path' | 'family' | 'kind' | 'input' | 'branch' | 'begin'>): Promise<unknown> {
+  call(
+    spec: Pick<Call, 'path' | 'family' | 'kind' | 'input' | 'branch' | 'options' | 'begin'>,
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#over) return
       this.#events.happen()
@@ -302,6 +305,11 @@ export class Attempt {
       const comes = this.#deliveries.called(spec.path)
       if (this.#live && !comes) this.#begin(call)
     })
+  }
+
+  /** The options of a `once` that the turn has called. */
+  onceOptions(path: string): OnceOptions<unknown> | undefined {
+    return this.#calls.get(path)?.options
   }
 
   /** Counts a scope whose branches are open. */

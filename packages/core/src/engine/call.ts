@@ -2,6 +2,7 @@ import type { Digest } from '../ids.ts'
 import type { TurnRecord } from '../log/fold.ts'
 import type { Wait } from '../ports/watch.ts'
 import type { Branch } from './branch.ts'
+import type { OnceOptions } from './ctx.ts'
 
 /** What a call is to replay; a recorded path asked for by another family is a divergence. */
 export type Family = 'step' | 'once' | 'ask' | 'receive' | 'drain' | 'sleep' | 'race' | 'label'
@@ -14,6 +15,8 @@ export interface Call {
   readonly kind: string
   readonly input: Digest | undefined
   readonly branch: Branch
+  /** How a `once` is taken back. */
+  readonly options?: OnceOptions<unknown>
   /** Starts the call once the attempt has caught up; never called for one that has a recorded outcome. */
   readonly begin: (call: Call) => Promise<void>
   readonly resolve: (value: unknown) => void

@@ -57,6 +57,12 @@ export interface StepOptions {
   readonly input?: unknown
 }
 
+/** What an `undo` is given. */
+export interface UndoTools<T = unknown> extends StepTools {
+  /** What the effect gave. */
+  readonly value: T
+}
+
 export interface OnceOptions<T> {
   /** After this the call is aborted and its outcome unknown. */
   readonly timeout: Duration
@@ -66,6 +72,12 @@ export interface OnceOptions<T> {
   readonly verify?: (
     tools: StepTools,
   ) => Promise<{ readonly done: true; readonly value: T } | { readonly done: false }>
+  /**
+   * Takes the effect back, when its run is rewound or cancelled so. Tried again until it succeeds: it has to tell a
+   * repetition by its key. `value` is what the effect gave; say its type where it is taken:
+   * `undo: ({ value }: UndoTools<Booking>) => ...`.
+   */
+  undo?(tools: UndoTools): unknown
   /** What to do about an unknown outcome that `verify` cannot tell. Default `ask`: the run pauses and a person decides. */
   readonly onUnknown?: 'ask' | 'retry' | 'fail' | { readonly assumeDone: () => T }
 }

@@ -52,18 +52,26 @@ async function start(
   key: string,
   round = 1,
 ): Promise<void> {
-  await confirmed(attempt, call, undefined)
+  const waits = attempt.agent.once === 'wait'
+  if (waits) await confirmed(attempt, call, undefined)
   if (attempt.over || attempt.holding) {
     return later(attempt, call, () => start(attempt, call, options, body, key))
   }
   if (call.branch.doomed) return attempt.rest(call)
   const { clock, place } = attempt.ports
   const timeoutMs = durationMs(options.timeout)
-  const record = { path: call.path, ...(call.input ? { input: call.input } : {}), key, timeoutMs, place }
+  const record = {
+    path: call.path,
+    ...(call.input ? { input: call.input } : {}),
+    key,
+    timeoutMs,
+    place,
+    ...(waits ? {} : { unsynced: true as const }),
+  }
   const entries = await attempt.record([{ kind: 'once.start', body: record }], { strict: true })
   const started = entries.at(-1)
   if (started === undefined) return
-  await confirmed(attempt, call, started.seq)
+  if (waits) await confirmed(attempt, call, started.seq)
   if (attempt.over) return
   if (call.branch.doomed) {
     const outcome = { error: toWire(lostRace(call.path)) }

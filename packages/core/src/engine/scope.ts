@@ -44,6 +44,7 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
     family: Call['family'],
     input: unknown,
     begin: Call['begin'],
+    once?: OnceOptions<unknown>,
   ): Promise<unknown> => {
     if (branch.open > 0) return Promise.reject(scopeBusy(scope, name))
     return attempt.call({
@@ -53,6 +54,7 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
       input: inputDigest(input, name),
       branch,
       begin,
+      ...(once ? { options: once } : {}),
     })
   }
   /** Runs branches under one name; settles when every one of them has ended. */
@@ -90,7 +92,7 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
     }) as Ctx['stream'],
     once: ((name: string, options: OnceOptions<unknown>, body: StepBody) => {
       durationMs(options.timeout)
-      return call(name, 'once', 'once', options.input, (c) => beginOnce(attempt, c, options, body))
+      return call(name, 'once', 'once', options.input, (c) => beginOnce(attempt, c, options, body), options)
     }) as Ctx['once'],
     ask: ((name: string, options: AskOptions<unknown>) => {
       const question = encodeValue(options.question, { where: `the question "${name}"` })

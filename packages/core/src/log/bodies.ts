@@ -42,6 +42,16 @@ export interface CarriedRecord {
   readonly body: Json
 }
 
+/** A place in a log to go on from, with nothing before it needed. */
+export interface Checkpoint {
+  readonly state: Json
+  readonly turn: number
+  /** Of the open turn. */
+  readonly records: readonly CarriedRecord[]
+  /** The `once` effects that lie after it: reaching one of them asks first. */
+  readonly effects: readonly EffectAfter[]
+}
+
 /** Text of a stream by its position, in the chain through the outcome of its step. */
 export interface StreamDigest {
   readonly stream: string
@@ -58,14 +68,11 @@ export interface Bodies {
   /** The first entry of a run. */
   start: RunIdentity & { readonly nonce: string; readonly state: Json }
   /** The first entry of a fork: all that the source's entries would have told. */
-  fork: RunIdentity & {
-    readonly nonce: string
-    readonly from: { readonly run: RunId; readonly seq: number; readonly digest: Digest }
-    readonly state: Json
-    readonly turn: number
-    readonly records: readonly CarriedRecord[]
-    readonly effects: readonly EffectAfter[]
-  }
+  fork: RunIdentity &
+    Checkpoint & {
+      readonly nonce: string
+      readonly from: { readonly run: RunId; readonly seq: number; readonly digest: Digest }
+    }
   /** This host opened the log for writing: the term is one higher from here on. */
   open: {
     readonly reason: 'opened' | 'stolen' | 'move_abandoned'
@@ -95,6 +102,8 @@ export interface Bodies {
     readonly key: string
     readonly timeoutMs: number
     readonly place: Place
+    /** It was not waited for until the edge has this entry: the agent says `once: 'go'`. */
+    readonly unsynced?: true
   }
   once: {
     readonly path: string
@@ -153,6 +162,32 @@ export interface Bodies {
   /** A person lets a paused run go on; the failed record named in `drop` runs again. */
   retry: { readonly id: string; readonly by: string; readonly drop?: Digest }
   cancel: { readonly id: string; readonly by: string; readonly reason: string }
+  /** The run is to go back: effects after entry `to` (-1: all) are undone if so asked, then it rewinds or is cancelled. */
+  unwind: {
+    readonly id: string
+    readonly by: string
+    readonly to: number
+    readonly undo: boolean
+    readonly goal: 'rewind' | 'cancel'
+    readonly reason?: string
+    /** The state to go on with, when it was edited. */
+    readonly state?: Json
+  }
+  /** What the registered `undo` of a `once` gave. */
+  undo: { readonly path: string; readonly start: Digest; readonly outcome: Outcome }
+  /** The run is back at a checkpoint: all that the entries before it would have told. */
+  rewind: Checkpoint & {
+    readonly id: string
+    readonly by: string
+    readonly to: { readonly seq: number; readonly digest: Digest }
+  }
+  /** The state was brought from one version of the agent to another, between two turns. */
+  migrate: {
+    readonly from: number
+    readonly to: number
+    readonly config: Digest
+    readonly delta: Json
+  }
 }
 
 /** How the outcome of a `once` became known. */

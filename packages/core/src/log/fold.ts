@@ -3,7 +3,7 @@ import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { Head, Place, RunStatus, RunSummary } from '../ports/log-store.ts'
 import { decodeValue, type Value } from '../state/codec.ts'
 import { applyDelta, parseDelta } from '../state/delta.ts'
-import type { CarriedRecord, EffectAfter, PauseReason, RunIdentity } from './bodies.ts'
+import type { Bodies, CarriedRecord, Checkpoint, EffectAfter, PauseReason, RunIdentity } from './bodies.ts'
 import type { Entry } from './entry.ts'
 
 /** An entry of the open turn, as replay needs it. */
@@ -58,6 +58,8 @@ export interface Fold {
   readonly result: Value
   readonly reason: string | undefined
   readonly consumed: Set<string>
+  /** Set while the run is on its way back. */
+  readonly unwind: Bodies['unwind'] | undefined
   readonly effects: readonly EffectAfter[]
 }
 
@@ -143,9 +145,36 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
         pause: undefined,
         records: withoutDropped(fold.records, entry.body.drop),
       }
+    case 'unwind':
+      fold.consumed.add(entry.body.id)
+      return { ...next, status: 'running', pause: undefined, due: undefined, unwind: entry.body }
+    case 'undo':
+      return next
+    case 'rewind':
+      return {
+        ...next,
+        ...atCheckpoint(entry.body),
+        origin: entry.digest,
+        turnBegan: entry.time,
+        unwind: undefined,
+      }
+    case 'migrate':
+      return {
+        ...next,
+        identity: { ...fold.identity, version: entry.body.to, config: entry.body.config },
+        state: state ?? applyDelta(fold.state, parseDelta(entry.body.delta)),
+        turnBegan: entry.time,
+      }
     case 'cancel':
       fold.consumed.add(entry.body.id)
-      return { ...next, status: 'cancelled', pause: undefined, due: undefined, reason: entry.body.reason }
+      return {
+        ...next,
+        unwind: undefined,
+        status: 'cancelled',
+        pause: undefined,
+        due: undefined,
+        reason: entry.body.reason,
+      }
     default:
       // A kind of a later Waystone: a host that does not own the run stores and forwards it.
       return next
@@ -172,21 +201,30 @@ function firstFold(entry: Entry): Fold {
     started: entry.time,
     updated: entry.time,
     turnBegan: entry.time,
-    state: decodeValue(entry.body.state),
-    turn: entry.kind === 'fork' ? entry.body.turn : 0,
-    records: entry.kind === 'fork' ? entry.body.records.map(carriedRecord) : [],
-    status: 'running',
-    due: undefined,
-    pause: undefined,
+    ...atCheckpoint(entry.kind === 'fork' ? entry.body : { ...atStart, state: entry.body.state }),
     result: undefined,
     reason: undefined,
     consumed: new Set(),
-    effects: entry.kind === 'fork' ? entry.body.effects : [],
+    unwind: undefined,
   }
 }
 
+const atStart = { turn: 0, records: [], effects: [] } as const
+
+function atCheckpoint({ state, turn, records, effects }: Checkpoint) {
+  return {
+    state: decodeValue(state),
+    turn,
+    records: records.map(carriedRecord),
+    effects,
+    status: 'running',
+    due: undefined,
+    pause: undefined,
+  } as const
+}
+
 function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>, state?: Value): Fold {
-  const { delta, next, turn, version } = entry.body
+  const { delta, next, turn } = entry.body
   if (turn !== fold.turn)
     throw damaged(
       fold.run,
@@ -194,7 +232,6 @@ function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>, stat
     )
   const committed = {
     ...fold,
-    identity: fold.identity.version === version ? fold.identity : { ...fold.identity, version },
     state: state ?? applyDelta(fold.state, parseDelta(delta)),
     turn: turn + 1,
     turnBegan: entry.time,

@@ -9,7 +9,10 @@ export type InboxContent =
   /** Names the digest of the `ask` entry it answers; an answer to any other is not recorded. */
   | { readonly type: 'answer'; readonly ask: Digest; readonly value: Json }
   | { readonly type: 'interrupt' }
-  | { readonly type: 'cancel'; readonly reason: string }
+  /** `undo`: the effects of the run are undone first, newest first. */
+  | { readonly type: 'cancel'; readonly reason: string; readonly undo?: boolean }
+  /** The same run back at the checkpoint after entry `seq`, with another state when one is given (encoded form). */
+  | { readonly type: 'rewind'; readonly seq: number; readonly undo?: boolean; readonly state?: Json }
   /** Goes on after a pause. */
   | { readonly type: 'retry' }
   /** Decides about an effect whose outcome is unknown; `start` is the digest of its start entry. */

@@ -4,7 +4,7 @@ import type { Place, RunSummary, SetAside } from '../ports/log-store.ts'
 import type { StreamText } from '../ports/streams.ts'
 import type { WatchEvent } from '../ports/watch.ts'
 import type { Json } from '../json.ts'
-import type { GonePolicy } from './first-entry.ts'
+import type { ForkChanges, GonePolicy } from './first-entry.ts'
 
 /** Where a run can be moved: to the edge, or to the device that asks. */
 export type MoveTarget = 'edge' | 'here'
@@ -23,6 +23,14 @@ export interface StartOptions extends Partial<GonePolicy> {
   readonly id?: string
   /** The id was made just now, so that nobody else can have it and the edge need not be asked. */
   readonly generated?: boolean
+}
+
+/** A fork as it is asked for; values in encoded form. */
+export interface ForkRequest extends ForkChanges {
+  readonly seq: number
+  readonly id?: string
+  /** Another agent than the source's. */
+  readonly agent?: string
 }
 
 /**
@@ -49,7 +57,7 @@ export interface RuntimeApi {
   ): Promise<void>
   move(run: RunId, to: MoveTarget, options: MoveOptions): Promise<void>
   /** A new run from the checkpoint after entry `seq`; the source stays as it is. */
-  fork(run: RunId, options: { readonly seq: number; readonly id?: string }): Promise<RunId>
+  fork(run: RunId, options: ForkRequest): Promise<RunId>
   setAside(run: RunId): Promise<readonly SetAside[]>
   /** Lets go of writing while a page is frozen, and takes it up again. */
   freeze(): Promise<void>

@@ -1,7 +1,7 @@
 import { WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
-import type { Bodies, CarriedRecord, EffectAfter, RunIdentity } from '../log/bodies.ts'
+import type { Bodies, CarriedRecord, Checkpoint, EffectAfter, RunIdentity } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Place } from '../ports/log-store.ts'
@@ -13,6 +13,14 @@ import { configDigest } from './open-turn.ts'
 export interface GonePolicy {
   readonly whenGone: 'offer' | 'edge'
   readonly leaseMs: number
+}
+
+/** What a fork changes, in encoded form. */
+export interface ForkChanges {
+  /** Another state; the turn at the checkpoint begins anew. */
+  readonly state?: Json
+  /** Another input, for those who read it: the state that `initial` made of the old one stays. */
+  readonly input?: Json
 }
 
 /** Who writes a first entry: where, and what tells it from that of another host at the same moment. */
@@ -45,29 +53,44 @@ export function forkEntry(
   after: readonly Entry[],
   agent: AnyAgent | undefined,
   { place, nonce }: Writer,
+  changes: ForkChanges = {},
 ): Bodies['fork'] {
-  const { agent: name, version, config, input, whenGone, leaseMs } = fold.identity
+  const { version, config, whenGone, leaseMs } = fold.identity
   return {
-    agent: name,
-    version: agent?.version ?? version,
+    agent: agent?.name ?? fold.identity.agent,
+    version,
     config: agent ? configDigest(agent) : config,
-    input,
+    input: changes.input ?? fold.identity.input,
     place,
     whenGone,
     leaseMs,
     nonce,
     from: { run: fold.run, ...fold.head },
-    state: encodeValue(fold.state),
-    turn: fold.turn,
-    records: fold.records.map(carried),
-    effects: [...fold.effects, ...effectsIn(after)],
+    ...checkpointOf(fold, after, changes.state),
   }
 }
 
+/**
+ * A checkpoint to go on from; `after` are the entries after it. With another state its turn begins anew: what it had
+ * recorded was made from the old one.
+ */
+export function checkpointOf(fold: Fold, after: readonly Entry[], state: Json | undefined): Checkpoint {
+  const { turn, records, effects } = fold
+  if (state === undefined) {
+    return {
+      state: encodeValue(fold.state),
+      turn,
+      records: records.map(carried),
+      effects: [...effects, ...effectsIn(after)],
+    }
+  }
+  return { state, turn, records: [], effects: [...effects, ...effectsIn([...records, ...after])] }
+}
+
 /** The `once` effects that these entries start, with their outcomes. */
-function effectsIn(entries: readonly Entry[]): readonly EffectAfter[] {
+function effectsIn(entries: readonly Pick<Entry, 'kind' | 'body' | 'digest'>[]): readonly EffectAfter[] {
   const effects = new Map<Digest, EffectAfter>()
-  for (const entry of entries) {
+  for (const entry of entries as readonly Entry[]) {
     if (entry.kind === 'once.start') effects.set(entry.digest, { path: entry.body.path, key: entry.body.key })
     const begun = entry.kind === 'once' ? effects.get(entry.body.start) : undefined
     if (begun && entry.kind === 'once')

@@ -44,8 +44,19 @@ export function refusalOf(item: InboxItem, fold: Fold): readonly Refusal[] {
 export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefined {
   const { id, by } = item
   switch (item.type) {
-    case 'cancel':
-      return { kind: 'cancel', body: { id, by, reason: item.reason } }
+    case 'cancel': {
+      const { reason } = item
+      if (!item.undo) return { kind: 'cancel', body: { id, by, reason } }
+      return { kind: 'unwind', body: { id, by, to: -1, undo: true, goal: 'cancel', reason } }
+    }
+    case 'rewind': {
+      if (item.seq > fold.head.seq) return refuse(item, `the log has no entry ${String(item.seq)}`)
+      const edited = item.state === undefined ? {} : { state: item.state }
+      return {
+        kind: 'unwind',
+        body: { id, by, to: item.seq, undo: item.undo ?? false, goal: 'rewind', ...edited },
+      }
+    }
     case 'retry': {
       if (fold.status !== 'paused') return refuse(item, 'the run is not paused')
       const drop = fold.pause?.drop

@@ -32,6 +32,7 @@ export function testDevice(
     readonly edge?: Edge
     readonly clock?: Clock
     readonly locks?: Locks
+    readonly development?: boolean
   } = {},
 ) {
   const channels = memoryChannels()
@@ -51,6 +52,7 @@ export function testDevice(
     random: testRandom,
     channel: channels(),
     agents,
+    development: options.development ?? false,
     ...(options.edge ? { edge: options.edge } : {}),
   })
   return { ...shared, open: () => Runtime.open(ports()) }

@@ -19,6 +19,17 @@ export interface SendOptions {
   readonly by?: string
 }
 
+/** Where a fork begins, and what it changes. */
+export interface ForkOptions<State> {
+  /** The entry that it begins after. */
+  readonly seq: number
+  /** Chosen by the caller: forking twice with one id makes one run. */
+  readonly id?: string
+  readonly state?: State
+  readonly input?: unknown
+  readonly agent?: string
+}
+
 /** A run in the hands of an application: what it shows, and what can be done with it, wherever its owner is. */
 export class RunHandle<State = unknown, Result = unknown> {
   readonly id: RunId
@@ -138,9 +149,31 @@ export class RunHandle<State = unknown, Result = unknown> {
     await this.#send({ type: 'interrupt' }, options)
   }
 
-  /** Ends the run. */
-  async cancel(reason = 'cancelled by a person', options: SendOptions = {}): Promise<void> {
-    await this.#send({ type: 'cancel', reason }, options)
+  /** Ends the run; with `undo` its effects are undone first, newest first, by the `undo` of each. */
+  async cancel(
+    reason = 'cancelled by a person',
+    { undo, ...options }: SendOptions & { readonly undo?: boolean } = {},
+  ): Promise<void> {
+    await this.#send({ type: 'cancel', reason, ...(undo ? { undo } : {}) }, options)
+  }
+
+  /**
+   * The same run back at the checkpoint after entry `seq`. Effects after it are undone first when asked for, newest
+   * first; those that are not are asked about when they are reached again. Messages consumed since stay consumed. With
+   * `state` the run goes on from that one, and a turn that was open there begins anew.
+   */
+  async rewind({
+    seq,
+    undo,
+    state,
+    ...options
+  }: SendOptions & {
+    readonly seq: number
+    readonly undo?: boolean
+    readonly state?: State
+  }): Promise<void> {
+    const edited = state === undefined ? {} : { state: encodeValue(state, { where: 'state' }) }
+    await this.#send({ type: 'rewind', seq, ...(undo ? { undo } : {}), ...edited }, options)
   }
 
   /** Lets a paused run go on; a step that failed runs again. */
@@ -158,9 +191,17 @@ export class RunHandle<State = unknown, Result = unknown> {
     return this.#api.move(this.id, to, options)
   }
 
-  /** Starts a new run from the checkpoint after entry `seq`. The effects after it are asked about when they are reached. */
-  fork(options: { readonly seq: number; readonly id?: string }): Promise<RunId> {
-    return this.#api.fork(this.id, options)
+  /**
+   * Starts a new run from the checkpoint after entry `seq`; this one stays as it is. Effects after the point are asked
+   * about when they are reached. With another `state` a turn that was open there begins anew; `agent` names another
+   * agent that is to go on.
+   */
+  fork({ state, input, ...options }: ForkOptions<State>): Promise<RunId> {
+    return this.#api.fork(this.id, {
+      ...options,
+      ...(state === undefined ? {} : { state: encodeValue(state, { where: 'state' }) }),
+      ...(input === undefined ? {} : { input: encodeValue(input, { where: 'input' }) }),
+    })
   }
 
   /** Entries that the edge refused, kept verbatim. */

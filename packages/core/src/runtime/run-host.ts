@@ -1,10 +1,11 @@
-import { isWaystoneError, toWire, WaystoneError } from '../errors.ts'
+import { isWaystoneError, toWire } from '../errors.ts'
 import type { Digest, OwnerId } from '../ids.ts'
-import type { EntryDraft, Next } from '../log/bodies.ts'
+import type { EntryDraft } from '../log/bodies.ts'
+import type { Entry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import type { Appending, RunLog } from '../log/run-log.ts'
-import type { AnyAgent, TurnEnd } from '../engine/agent.ts'
-import { Attempt, replayRules } from '../engine/attempt.ts'
+import type { AnyAgent } from '../engine/agent.ts'
+import { Attempt } from '../engine/attempt.ts'
 import type { AttemptEnd } from '../engine/attempt-end.ts'
 import type { AttemptPorts } from '../engine/attempt-ports.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -13,8 +14,7 @@ import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Place } from '../ports/log-store.ts'
 import type { Streams } from '../ports/streams.ts'
 import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
-import { encodeValue } from '../state/codec.ts'
-import { diff } from '../state/delta.ts'
+import type { Value } from '../state/codec.ts'
 import { digestBytes } from '../state/digest.ts'
 import {
   agentUnknown,
@@ -26,6 +26,9 @@ import {
   unknownOutcome,
   waitsOutside,
 } from './open-turn.ts'
+import { commitDrafts, verifyTurn, type TurnEnded } from './commit-turn.ts'
+import { migration } from './migrate.ts'
+import { unwind } from './unwinder.ts'
 import { consumedBy, controlEntry, refusalOf } from './inbox-entries.ts'
 
 /** What a host gives the run it hosts. */
@@ -40,6 +43,8 @@ export interface HostPorts {
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
   /** Inbox items that entries up to `seq` have consumed: to be forgotten once those entries cannot be set aside. */
   consumed(ids: readonly string[], seq: number): void
+  /** Every turn is replayed before it commits, and must come to the same end. */
+  readonly development?: boolean
   tell(event: WatchEvent): void
 }
 
@@ -175,10 +180,33 @@ export class RunHost {
         await this.#sleep(due)
         continue
       }
+      if (await this.#prepare(fold)) continue
       const end = await this.#runTurn(fold, letGo)
       if (end) return end
     }
     return { type: 'stopped' }
+  }
+
+  /** What comes before a turn: a way back to go, a state of an older version. True when it changed the log. */
+  async #prepare(fold: Fold): Promise<boolean> {
+    const agent = this.#ports.agent(fold.identity.agent)
+    if (agent === undefined) return false
+    const append = (drafts: readonly EntryDraft[], state?: Value): Promise<readonly Entry[]> =>
+      this.#log.append(this.#ports.me, () => drafts, state === undefined ? {} : { state })
+    try {
+      if (fold.unwind) {
+        const { clock, place } = this.#ports
+        await unwind(this.#log, agent, { clock, place, signal: this.#stop.signal, append })
+        return true
+      }
+      const due = migration(fold, agent)
+      if (due) await append([due.draft], due.state)
+      return due !== undefined
+    } catch (error) {
+      if (isWaystoneError(error, 'head_moved')) throw error
+      await this.#pause(fold, 'error', toWire(error, 'step_failed'))
+      return true
+    }
   }
 
   async #runTurn(fold: Fold, letGo: boolean): Promise<HostEnd | undefined> {
@@ -223,32 +251,19 @@ export class RunHost {
     }
   }
 
-  async #commit(
-    fold: Fold,
-    agent: AnyAgent,
-    end: Extract<AttemptEnd, { type: 'returned' | 'interrupted' }>,
-  ): Promise<void> {
-    const body = { turn: fold.turn, rules: replayRules, version: agent.version }
+  async #commit(fold: Fold, agent: AnyAgent, end: TurnEnded): Promise<void> {
     let drafts: readonly EntryDraft[]
     try {
-      const delta = diff(fold.state, end.state)
-      const next: Next = end.type === 'returned' ? this.#next(end.end) : { type: 'next' }
-      drafts = [{ kind: 'commit', body: { ...body, delta, next } }]
+      drafts = commitDrafts(fold, end, this.#ports.clock.now())
     } catch (error) {
       await this.#pause(fold, 'error', toWire(error))
       return
     }
-    if (end.type === 'interrupted') {
-      const error = toWire(
-        new WaystoneError('interrupted', `turn ${String(fold.turn)} was interrupted; what it had is kept`, {
-          run: fold.run,
-        }),
-      )
-      drafts = [
-        ...drafts,
-        { kind: 'pause', body: { reason: 'interrupted', error, actions: ['retry', 'fork', 'cancel'] } },
-      ]
-    }
+    const now = this.#log.mustFold()
+    const refused = this.#ports.development ? await verifyTurn(now, agent, end, this.#ports) : undefined
+    if (refused) return this.#pause(fold, 'divergence', toWire(refused))
+    // A hold or stop that came meanwhile: the turn is replayed to here by whoever goes on.
+    if (this.#stop.signal.aborted || this.#held) return
     try {
       await this.#log.append(this.#ports.me, () => drafts, { state: end.state })
     } catch (error) {
@@ -258,15 +273,6 @@ export class RunHost {
     }
     const streams = fold.records.length === 0 ? [] : streamsOf(fold)
     if (streams.length > 0) await this.#ports.streams.remove(fold.run, streams)
-  }
-
-  #next(end: TurnEnd): Next {
-    if (end.type === 'done')
-      return { type: 'done', result: encodeValue(end.result, { where: 'the result of the run' }) }
-    if (end.type === 'fail') return end
-    return end.afterMs === undefined
-      ? { type: 'next' }
-      : { type: 'next', due: this.#ports.clock.now() + end.afterMs }
   }
 
   async #pause(
@@ -383,7 +389,7 @@ export class RunHost {
     const attempt = this.#attempt
     if (attempt === undefined || attempt.over) return
     for (const item of this.#items) {
-      if (item.type === 'cancel') {
+      if (item.type === 'cancel' || item.type === 'rewind') {
         await attempt.stopBodies()
         attempt.giveUp()
         return

@@ -36,6 +36,8 @@ export interface RuntimePorts {
   /** Absent: everything stays on this device. */
   readonly edge?: Edge
   readonly agents: readonly AnyAgent[]
+  /** Every turn is replayed before it commits, and must come to the same end. */
+  readonly development?: boolean
 }
 
 const nothingLive: Live = { phase: 'idle', calls: [] }

@@ -11,7 +11,7 @@ import { decodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
 import { callListener } from './call-listener.ts'
 import { acceptItem } from './accept-item.ts'
-import type { MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
+import type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
 import { forkEntry, startEntry, type Writer } from './first-entry.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
@@ -53,11 +53,7 @@ export class Runtime implements RuntimeApi {
   async start(name: string, input: Json, options: StartOptions = {}): Promise<RunId> {
     this.#checkOpen()
     const agent = this.#ports.agents.find((one) => one.name === name)
-    if (agent === undefined)
-      throw new WaystoneError(
-        'agent_unknown',
-        `agent "${name}" is not registered here: pass it in \`agents\``,
-      )
+    if (agent === undefined) throw agentMissing(name)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, options.generated ?? false)))
       return this.#opened(run)
@@ -147,14 +143,16 @@ export class Runtime implements RuntimeApi {
     return Promise.race([byThisHost, byOtherTab]).finally(() => stop.abort())
   }
 
-  async fork(source: RunId, options: { readonly seq: number; readonly id?: string }): Promise<RunId> {
+  async fork(source: RunId, options: ForkRequest): Promise<RunId> {
     const node = await this.#node(source)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, true))) return this.#opened(run)
     const fold = await node.log.foldAt(options.seq)
     const after = await node.log.entries(options.seq + 1, node.log.mustFold().head.seq)
-    const agent = this.#ports.agents.find(({ name }) => name === fold.identity.agent)
-    const body = forkEntry(fold, after, agent, this.#writer())
+    const wanted = options.agent ?? fold.identity.agent
+    const agent = this.#ports.agents.find(({ name }) => name === wanted)
+    if (agent === undefined && options.agent !== undefined) throw agentMissing(options.agent)
+    const body = forkEntry(fold, after, agent, this.#writer(), options)
     const blobs = await this.#bringBlobs(node, options.seq)
     const log = await this.#openLog(run)
     return this.#begin(log, { kind: 'fork', body, blobs })
@@ -339,7 +337,22 @@ export class Runtime implements RuntimeApi {
 }
 
 /** Kinds of entries that change what a list of runs shows. */
-const listed = new Set(['start', 'fork', 'claim', 'commit', 'pause', 'retry', 'decide', 'cancel'])
+const listed = new Set([
+  'start',
+  'fork',
+  'claim',
+  'commit',
+  'pause',
+  'retry',
+  'decide',
+  'cancel',
+  'unwind',
+  'rewind',
+])
+
+function agentMissing(name: string): WaystoneError {
+  return new WaystoneError('agent_unknown', `agent "${name}" is not registered here: pass it in \`agents\``)
+}
 
 function noAnswer(run: RunId): WaystoneError {
   return new WaystoneError(

@@ -84,7 +84,20 @@ export function parseInboxItem(value: unknown): InboxItem {
     case 'retry':
       return { ...head, type: item['type'] }
     case 'cancel':
-      return { ...head, type: 'cancel', reason: typeof item['reason'] === 'string' ? item['reason'] : '' }
+      return {
+        ...head,
+        type: 'cancel',
+        reason: typeof item['reason'] === 'string' ? item['reason'] : '',
+        ...(item['undo'] === true ? { undo: true } : {}),
+      }
+    case 'rewind':
+      return {
+        ...head,
+        type: 'rewind',
+        seq: wholeNumber(item['seq'], 'a sequence number'),
+        ...(item['undo'] === true ? { undo: true } : {}),
+        ...(item['state'] === undefined ? {} : { state: json(item['state']) }),
+      }
     case 'decide':
       return {
         ...head,
