@@ -32,6 +32,7 @@ export type ErrorCode =
   | 'need_missing'
   | 'step_failed'
   | 'step_timeout'
+  | 'child_failed'
   | 'outcome_unknown'
   | 'cancelled'
   | 'interrupted'

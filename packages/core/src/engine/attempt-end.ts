@@ -30,6 +30,7 @@ export function outcomeOf(record: TurnRecord): Outcome {
   switch (record.kind) {
     case 'step':
     case 'once':
+    case 'join':
       return record.body.outcome
     case 'answer': {
       const { answer } = record.body
@@ -41,6 +42,10 @@ export function outcomeOf(record: TurnRecord): Outcome {
       return { value: record.body.value }
     case 'drain':
       return { value: record.body.items.map(({ value }) => value) }
+    case 'spawn': {
+      const { child, agent, given, attempts, due, path } = record.body
+      return { value: { run: child, agent, given, attempts, path, due: due ?? null } }
+    }
     case 'race':
       return { value: record.body.winner }
     default:

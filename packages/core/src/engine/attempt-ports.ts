@@ -1,3 +1,5 @@
+import { Breakers } from './breakers.ts'
+import type { Children } from './run-child.ts'
 import { edgeOwner, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { EffectAfter, EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
@@ -37,6 +39,10 @@ export interface AttemptPorts {
   readStream(stream: string): Promise<StreamText>
   writeStream(stream: string, chunk: StreamText): Promise<void>
   resetStream(stream: string): Promise<void>
+  /** Starts and watches runs of other agents, where that is possible. */
+  readonly children?: Children | undefined
+  /** The circuit breakers that the steps of this host share. */
+  readonly breakers: Breakers
   putBlob(bytes: Uint8Array): Promise<Digest>
   /** Something that `attempt.live()` tells has changed. */
   changed(): void
@@ -56,6 +62,7 @@ export function effectsOff(clock: Clock, place: Place): AttemptPorts {
     readStream: never,
     writeStream: never,
     resetStream: never,
+    breakers: new Breakers(clock),
     putBlob: never,
     changed: () => undefined,
   }

@@ -5,7 +5,8 @@ import type { Branch } from './branch.ts'
 import type { OnceOptions } from './ctx.ts'
 
 /** What a call is to replay; a recorded path asked for by another family is a divergence. */
-export type Family = 'step' | 'once' | 'ask' | 'receive' | 'drain' | 'sleep' | 'race' | 'label'
+export type Family =
+  'step' | 'once' | 'ask' | 'receive' | 'drain' | 'sleep' | 'race' | 'label' | 'spawn' | 'join'
 
 /** One call on `ctx` that a turn has made. */
 export interface Call {
@@ -48,6 +49,8 @@ export function familyOf(record: TurnRecord): Family | undefined {
     case 'drain':
     case 'race':
     case 'label':
+    case 'spawn':
+    case 'join':
       return record.kind
     case 'sleep':
     case 'wake':
@@ -69,7 +72,10 @@ export function pathOf(record: TurnRecord): string {
 
 /** The digest of the input that a record was made with. */
 export function inputOf(record: TurnRecord): Digest | undefined {
-  return record.kind === 'step' || record.kind === 'once.start' || record.kind === 'ask'
+  return record.kind === 'step' ||
+    record.kind === 'once.start' ||
+    record.kind === 'ask' ||
+    record.kind === 'spawn'
     ? record.body.input
     : undefined
 }

@@ -27,8 +27,9 @@ export async function crashedAfter(
   lines: readonly Uint8Array[],
   source: ReturnType<typeof testDevice>,
   clock = testClock,
+  others: readonly AnyAgent[] = [],
 ): Promise<ReturnType<typeof testDevice>> {
-  const device = testDevice([agent], { clock })
+  const device = testDevice([agent, ...others], { clock })
   await device.store.append('run' as never, { base: undefined, lines, durability: 'relaxed' })
   for (const { stream, text: written } of await streamsOf(source))
     await device.streams.append('run' as never, stream, { at: 0, text: written })
@@ -44,9 +45,10 @@ async function streamsOf(device: ReturnType<typeof testDevice>): Promise<{ strea
 export async function crashEverywhere(
   make: (ran: (what: string) => void) => AnyAgent,
   person: Person = async () => undefined,
+  others: readonly AnyAgent[] = [],
 ): Promise<string[]> {
   const calls: string[] = []
-  const source = testDevice([make((what) => calls.push(what))])
+  const source = testDevice([make((what) => calls.push(what)), ...others])
   const agent = make((what) => calls.push(what))
   const whole = await finish(source, agent, person)
   expect(whole.view()?.error).toBeUndefined()
@@ -55,7 +57,7 @@ export async function crashEverywhere(
   for (let kept = 1; kept < lines.length; kept += 1) {
     const ran: string[] = []
     const again = make((what) => ran.push(what))
-    const device = await crashedAfter(again, lines.slice(0, kept), testDevice([]))
+    const device = await crashedAfter(again, lines.slice(0, kept), testDevice([]), testClock, others)
     const resumed = await finish(device, again, person)
     const where = `killed after entry ${String(kept - 1)} (${String(entries[kept - 1]?.kind)})`
     expect(resumed.view()?.error, where).toBeUndefined()

@@ -1,5 +1,7 @@
 import type { Json } from '../json.ts'
-import type { Needs, Provided } from './agent.ts'
+import type { Digest, RunId } from '../ids.ts'
+import type { AnyAgent, InputOf, Needs, Provided, ResultOf } from './agent.ts'
+import type { BreakerOptions } from './breakers.ts'
 import type { Duration } from './duration.ts'
 
 /** The part of Standard Schema (standardschema.dev, version 1) that Waystone calls; zod, valibot and arktype have it. */
@@ -49,8 +51,14 @@ export interface StepOptions {
   readonly needs?: readonly string[]
   /** How often the body is tried before its error is recorded. Default 3. */
   readonly attempts?: number
-  /** The wait after the first failure; it doubles. Default 500 ms. */
+  /** The wait after the first failure; it doubles, up to `backoffMax`. Default 500 ms. */
   readonly backoff?: Duration
+  /** The longest wait between two tries. Default 60 s. */
+  readonly backoffMax?: Duration
+  /** False for an error that trying again cannot mend. An error says so itself by `retryable: false`. */
+  readonly retryIf?: (error: unknown) => boolean
+  /** A circuit breaker that all steps of this host share by its name: while it is open the step waits. */
+  readonly breaker?: string | BreakerOptions
   /** The body is told to stop, and counts as failed, after this. */
   readonly timeout?: Duration
   /** What the step depends on: when a replay finds it changed, the run pauses instead of using the record. */
@@ -109,6 +117,26 @@ export interface MapOptions<T> {
   readonly concurrency?: number
 }
 
+export interface SpawnOptions {
+  /** How often it is started anew when it fails. Default 1: never. */
+  readonly attempts?: number
+  /** After this it is cancelled, and `join` rejects. */
+  readonly deadline?: Duration
+}
+
+/** A run that a turn has started. */
+export interface Child<T = unknown> {
+  readonly run: RunId
+  readonly agent: string
+  readonly path: string
+  readonly origin: Digest
+  readonly given: Json
+  readonly attempts: number
+  readonly due: number | null
+  /** Only a type: what `join` gives. */
+  readonly result?: T
+}
+
 export interface ScopeOptions {
   readonly sequential?: boolean
 }
@@ -158,6 +186,15 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
     name: K,
     options?: { readonly key?: string },
   ): Promise<SchemaOutput<I[K]>[]>
+  /** Starts a run of another agent, which goes on by itself; `join` waits for it. */
+  spawn<A extends AnyAgent>(
+    name: string,
+    agent: A,
+    input: InputOf<A>,
+    options?: SpawnOptions,
+  ): Promise<Child<ResultOf<A>>>
+  /** The result of a child; rejects with `child_failed` when its last attempt failed or was cancelled. */
+  join<T>(child: Child<T>): Promise<T>
   /** Waits, across reloads and moves. */
   sleep(name: string, duration: Duration): Promise<void>
   /** Stores bytes or text beside the state, by hash. */

@@ -5,6 +5,7 @@ import type { Outcome, StreamDigest } from '../log/bodies.ts'
 import { encodeValue } from '../state/codec.ts'
 import { utf8 } from '../state/digest.ts'
 import type { Attempt } from './attempt.ts'
+import type { BreakerOptions } from './breakers.ts'
 import type { Call } from './call.ts'
 import type { StepOptions, StepTools, StreamTools } from './ctx.ts'
 import { durationMs } from './duration.ts'
@@ -24,7 +25,10 @@ export async function beginStep(
   const idempotencyKey = effectKey(attempt.turn.origin, call.path)
   const began = attempt.ports.clock.now()
   const out = call.kind === 'stream' ? await openStream(attempt, call.path) : undefined
+  const breaker = typeof options.breaker === 'string' ? { name: options.breaker } : options.breaker
   for (let number = 1; ; number += 1) {
+    if (breaker) await passBreaker(attempt, call, breaker)
+    if (call.branch.doomed) return attempt.rest(call)
     call.attempt = number
     attempt.running(call)
     const ran = await runBody(
@@ -36,6 +40,8 @@ export async function beginStep(
         return (body as (tools: StepTools | StreamTools) => unknown)(out ? { ...tools, out } : tools)
       },
     )
+    if (breaker)
+      attempt.ports.breakers.ended(breaker, attempt.over || ran.aborted ? undefined : !('error' in ran))
     if (attempt.over) return
     if (call.branch.doomed) return attempt.rest(call)
     if (
@@ -43,7 +49,7 @@ export async function beginStep(
       parkForNeeds(attempt, call, needOf(ran.error), () => beginStep(attempt, call, options, body))
     )
       return
-    const again = 'error' in ran && number < attempts && isRetryable(ran.error) && !ran.aborted
+    const again = 'error' in ran && number < attempts && isRetryable(ran.error, options) && !ran.aborted
     if (!again) {
       await out?.flush()
       if (attempt.over) return
@@ -54,9 +60,21 @@ export async function beginStep(
         stream: out?.digest(),
       })
     }
-    await waitBefore(attempt, call, durationMs(options.backoff ?? 500) * 2 ** (number - 1))
+    const waitMs = durationMs(options.backoff ?? 500) * 2 ** (number - 1)
+    await waitBefore(attempt, call, Math.min(waitMs, durationMs(options.backoffMax ?? '60s')))
     if (attempt.over) return
     if (call.branch.doomed) return attempt.rest(call)
+  }
+}
+
+/** Waits, shown as waiting for a time, until the breaker lets one try pass. */
+async function passBreaker(attempt: Attempt, call: Call, breaker: BreakerOptions): Promise<void> {
+  for (let due = attempt.ports.breakers.pass(breaker); due !== undefined;) {
+    const until = due
+    await new Promise<void>((resolve) => {
+      attempt.park(call, { for: 'time', due: until }, async () => resolve())
+    })
+    due = attempt.ports.breakers.pass(breaker)
   }
 }
 
@@ -212,7 +230,8 @@ async function recordStep(
 }
 
 /** An error says that trying again is useless by `retryable: false`; so does a value that cannot be kept. */
-function isRetryable(error: unknown): boolean {
+function isRetryable(error: unknown, { retryIf }: StepOptions): boolean {
+  if (retryIf && !retryIf(error)) return false
   if (error instanceof WaystoneError) return error.code === 'step_timeout' || error.code === 'unreachable'
   return !(typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === false)
 }

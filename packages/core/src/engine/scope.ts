@@ -15,13 +15,16 @@ import {
   type BranchBody,
   type Inside,
 } from './combine.ts'
+import type { AnyAgent } from './agent.ts'
 import type {
   AskOptions,
+  Child,
   Ctx,
   MapOptions,
   OnceOptions,
   ScopeOptions,
   SequentialCtx,
+  SpawnOptions,
   StepOptions,
   StepTools,
   StreamTools,
@@ -29,6 +32,7 @@ import type {
 import { durationMs, type Duration } from './duration.ts'
 import { joinPath, seededRandom } from './paths.ts'
 import { beginAsk, beginDrain, beginReceive, beginSleep } from './run-wait.ts'
+import { beginJoin, beginSpawn } from './run-child.ts'
 import { beginOnce } from './run-once.ts'
 import { beginArtifact, beginStep } from './run-step.ts'
 import { makeUse } from './use.ts'
@@ -114,6 +118,14 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
       call(options.key ?? name, 'drain', 'drain', undefined, (c) =>
         beginDrain(attempt, c, name),
       )) as Ctx['drain'],
+    spawn: ((name: string, agent: AnyAgent, input: unknown, options: SpawnOptions = {}) =>
+      call(name, 'spawn', 'spawn', input, (c) => beginSpawn(attempt, c, agent.name, input, options)).then(
+        (child) => ({ ...(child as Child), origin: attempt.turn.origin }),
+      )) as Ctx['spawn'],
+    join: ((child: Child) =>
+      call(`join ${child.path.slice(child.path.lastIndexOf('/') + 1)}`, 'join', 'join', undefined, (c) =>
+        beginJoin(attempt, c, child),
+      )) as Ctx['join'],
     label: (label: string) =>
       call(label, 'label', 'label', undefined, async (c) => {
         await attempt.record([{ kind: 'label', body: { path: c.path, label } }])

@@ -135,6 +135,18 @@ export interface Bodies {
   }
   sleep: { readonly path: string; readonly due: number }
   wake: { readonly path: string }
+  /** A run of another agent was started. */
+  spawn: {
+    readonly path: string
+    readonly input?: Digest
+    readonly child: RunId
+    readonly agent: string
+    /** Its input, in encoded form. */
+    readonly given: Json
+    readonly attempts: number
+    readonly due?: number
+  }
+  join: { readonly path: string; readonly child: RunId; readonly outcome: Outcome }
   /** A race was decided; what its losers had under way has ended. */
   race: { readonly path: string; readonly winner: string; readonly losers: readonly string[] }
   /** A milestone: names the checkpoint at this entry. */
@@ -201,19 +213,3 @@ export type EntryKind = keyof Bodies
 export type EntryDraft = {
   [K in EntryKind]: { readonly kind: K; readonly body: Bodies[K]; readonly blobs?: readonly Digest[] }
 }[EntryKind]
-
-/** Kinds that belong to the open turn and are replayed by path. */
-export const recordKinds = [
-  'step',
-  'once.start',
-  'once',
-  'ask',
-  'answer',
-  'receive',
-  'drain',
-  'sleep',
-  'wake',
-  'race',
-  'label',
-  'interrupt',
-] as const

@@ -126,6 +126,8 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
       return withRecord(next, entry)
     case 'race':
     case 'label':
+    case 'spawn':
+    case 'join':
     case 'step':
     case 'once.start':
     case 'once':

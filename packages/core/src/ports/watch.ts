@@ -1,5 +1,5 @@
 import type { WireError } from '../errors.ts'
-import type { Digest } from '../ids.ts'
+import type { Digest, RunId } from '../ids.ts'
 import type { Head } from './log-store.ts'
 
 /** A call of the open turn that is under way or waits. */
@@ -20,6 +20,7 @@ export type Wait =
   | { readonly for: 'message'; readonly name: string }
   | { readonly for: 'time'; readonly due: number }
   | { readonly for: 'place'; readonly need: string; readonly at?: string }
+  | { readonly for: 'child'; readonly run: RunId; readonly due?: number }
   | { readonly for: 'network' }
 
 /** What the host of a run tells beside its log. Nothing of it is durable. */

@@ -8,6 +8,8 @@ import type { AnyAgent } from '../engine/agent.ts'
 import { Attempt } from '../engine/attempt.ts'
 import type { AttemptEnd } from '../engine/attempt-end.ts'
 import type { AttemptPorts } from '../engine/attempt-ports.ts'
+import { Breakers } from '../engine/breakers.ts'
+import type { Children } from '../engine/run-child.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
@@ -43,6 +45,10 @@ export interface HostPorts {
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
   /** Inbox items that entries up to `seq` have consumed: to be forgotten once those entries cannot be set aside. */
   consumed(ids: readonly string[], seq: number): void
+  /** Circuit breakers that the runs of this place share; by default a run has its own. */
+  readonly breakers?: Breakers
+  /** Runs of other agents, where a run can have them. */
+  readonly children?: Children
   /** Every turn is replayed before it commits, and must come to the same end. */
   readonly development?: boolean
   tell(event: WatchEvent): void
@@ -81,11 +87,13 @@ export class RunHost {
   #telling = false
   #over = false
   #interrupting: string | undefined
+  readonly #breakers: Breakers
 
   constructor(log: RunLog, ports: HostPorts) {
     this.#log = log
     this.#ports = ports
     this.#opened = ports.clock.now()
+    this.#breakers = new Breakers(ports.clock)
     this.#unlisten = log.listen((appending) => this.#onEntries(appending))
   }
 
@@ -303,6 +311,8 @@ export class RunHost {
       opened: this.#opened,
       append: (drafts, options) => this.#log.append(me, () => drafts, options),
       confirm: (seq, signal) => this.#ports.confirm(seq, signal),
+      children: this.#ports.children,
+      breakers: this.#ports.breakers ?? this.#breakers,
       inbox: () => this.#items,
       readStream: (stream) => streams.read(run, stream, 0),
       writeStream: async (stream, chunk) => {

@@ -1,6 +1,8 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, newId, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
+import type { Breakers } from '../engine/breakers.ts'
+import type { Children } from '../engine/run-child.ts'
 import { isEnded } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -36,6 +38,8 @@ export interface RuntimePorts {
   /** Absent: everything stays on this device. */
   readonly edge?: Edge
   readonly agents: readonly AnyAgent[]
+  readonly breakers?: Breakers
+  readonly children?: Children
   /** Every turn is replayed before it commits, and must come to the same end. */
   readonly development?: boolean
 }

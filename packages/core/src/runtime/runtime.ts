@@ -2,12 +2,14 @@ import { fromWire, isWaystoneError, toWire, WaystoneError } from '../errors.ts'
 import { newId, parseRunId, type Digest, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft } from '../log/bodies.ts'
-import { isEnded } from '../log/fold.ts'
+import { Breakers } from '../engine/breakers.ts'
+import type { ChildEnd, Children } from '../engine/run-child.ts'
+import { isEnded, type Fold } from '../log/fold.ts'
 import { RunLog } from '../log/run-log.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { RunSummary } from '../ports/log-store.ts'
 import type { WatchEvent } from '../ports/watch.ts'
-import { decodeValue } from '../state/codec.ts'
+import { decodeValue, encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
 import { callListener } from './call-listener.ts'
 import { acceptItem } from './accept-item.ts'
@@ -31,7 +33,12 @@ export class Runtime implements RuntimeApi {
   #closed = false
 
   private constructor(ports: RuntimePorts) {
-    this.#ports = ports
+    const children: Children = {
+      start: async (agent, input, run) => void (await this.start(agent, input, { id: run })),
+      end: async (run) => endOf((await this.#node(run)).log.mustFold()),
+      cancel: (run, reason) => this.send(run, { type: 'cancel', reason }),
+    }
+    this.#ports = { breakers: new Breakers(ports.clock), children, ...ports }
     this.#unlisten = ports.channel.listen((message) => void this.#onTab(message as TabMessage))
   }
 
@@ -234,6 +241,7 @@ export class Runtime implements RuntimeApi {
     const opening = RunNode.open(run, this.#ports, options).then((node) => {
       node.log.listen(({ entries }) => {
         if (entries.some(({ kind }) => listed.has(kind))) this.#runsChanged()
+        if (isEnded(node.log.mustFold())) void this.#pokeAll()
       })
       node.watch((event) => {
         if (event.type === 'live') this.#runsChanged()
@@ -311,6 +319,11 @@ export class Runtime implements RuntimeApi {
     } satisfies TabMessage)
   }
 
+  /** A run has ended: its parent may wait for that. */
+  async #pokeAll(): Promise<void> {
+    for (const node of await this.#open()) node.host?.poke()
+  }
+
   #told(run: RunId): void {
     this.#ports.channel.post({ type: 'run', run } satisfies TabMessage)
     this.#runsChanged()
@@ -349,6 +362,12 @@ const listed = new Set([
   'unwind',
   'rewind',
 ])
+
+function endOf(fold: Fold): ChildEnd | undefined {
+  const { status, reason } = fold
+  if (status === 'done') return { status, value: encodeValue(fold.result) }
+  return status === 'failed' || status === 'cancelled' ? { status, reason: reason ?? '' } : undefined
+}
 
 function agentMissing(name: string): WaystoneError {
   return new WaystoneError('agent_unknown', `agent "${name}" is not registered here: pass it in \`agents\``)

@@ -1,0 +1,90 @@
+import { describe, expect, it } from 'vitest'
+import { handleOf, hastyClock, testDevice } from '../runtime/memory-world.test-support.ts'
+import { defineAgent, done, fail } from './agent.ts'
+import { crashEverywhere } from './crash.test-support.ts'
+
+const worker = defineAgent({
+  name: 'worker',
+  version: 1,
+  initial: (input: { n: number }) => ({ n: input.n }),
+  async turn(ctx, state) {
+    const square = await ctx.step('square', () => state.n * state.n)
+    return state.n % 4 === 3 ? fail(`${String(state.n)} is no good`) : done(square)
+  },
+})
+
+/** Hands a piece of work to each of some workers and combines what comes of it. */
+function orchestrator(workers: number, attempts = 1) {
+  return defineAgent({
+    name: 'orchestrator',
+    version: 1,
+    initial: () => ({ squares: [] as number[], failed: [] as string[] }),
+    async turn(ctx, state) {
+      const numbers = Array.from({ length: workers }, (_, n) => n)
+      const options = { key: String, concurrency: workers }
+      const ends = await ctx.map('work', numbers, options, async (c, n) => {
+        const child = await c.spawn('worker', worker, { n }, { attempts })
+        return c.join(child).catch((error: unknown) => (error as Error).message)
+      })
+      state.squares = ends.filter((end) => typeof end === 'number')
+      state.failed = ends.filter((end) => typeof end === 'string')
+      return done(state.squares.length)
+    },
+  })
+}
+
+describe('spawn() and join()', () => {
+  it('ten workers, some fail, the others go on, and the orchestrator combines', async () => {
+    const agent = orchestrator(10)
+    const runtime = await testDevice([agent, worker]).open()
+    const run = await handleOf<{ failed: string[] }>(runtime, await runtime.start('orchestrator', null, {}))
+    expect(await run.result()).toBe(8)
+    expect(run.view()?.state.failed).toHaveLength(2)
+    const children = (await runtime.runs()).filter(({ agent: name }) => name === 'worker')
+    expect(children.map(({ status }) => status).filter((status) => status === 'failed')).toHaveLength(2)
+    expect(children).toHaveLength(10)
+    await runtime.close()
+  })
+
+  it('starts a child anew as often as it is told to', async () => {
+    const agent = orchestrator(4, 3)
+    const runtime = await testDevice([agent, worker]).open()
+    const run = await handleOf(runtime, await runtime.start('orchestrator', null, {}))
+    expect(await run.result()).toBe(3)
+    const children = (await runtime.runs()).filter(({ agent: name }) => name === 'worker')
+    expect(children).toHaveLength(3 + 3)
+    await runtime.close()
+  })
+
+  it('cancels a child whose deadline is over', async () => {
+    const endless = defineAgent({
+      name: 'endless',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        await ctx.sleep('long', '7d')
+        return done()
+      },
+    })
+    const parent = defineAgent({
+      name: 'parent',
+      version: 1,
+      initial: () => ({ why: '' }),
+      async turn(ctx, state) {
+        const child = await ctx.spawn('slow', endless, null as never, { deadline: 30 })
+        const why = await ctx.join(child).catch((error: unknown) => (error as Error).message)
+        state.why = String(why)
+        return done(child.run)
+      },
+    })
+    const runtime = await testDevice([parent, endless], { clock: hastyClock }).open()
+    const run = await handleOf<{ why: string }>(runtime, await runtime.start('parent', null, {}))
+    const child = await handleOf(runtime, String(await run.result()))
+    await child.until(({ status }) => status === 'cancelled')
+    expect(run.view()?.state.why).toContain('its deadline is over')
+  })
+
+  it('comes to the same end when its parent is killed after any entry', async () => {
+    await crashEverywhere(() => orchestrator(3), undefined, [worker])
+  })
+})
