@@ -68,8 +68,19 @@ export interface AgentDefinition<Input, State, N extends Needs, I extends InboxS
    * One turn. `state` is a draft that commits when the turn ends. Await only `ctx`, or libraries whose every wait is on
    * `ctx`; any other wait belongs into a step. A turn that throws pauses the run.
    */
-  readonly turn: (ctx: Ctx<N, I>, state: State) => Promise<TurnEnd<Result>>
+  readonly turn: (ctx: Ctx<N, I>, state: OpenLists<State>) => Promise<TurnEnd<Result>>
 }
+
+/** A state in which a list that begins empty, `[]`, can take anything, instead of nothing at all. */
+type OpenLists<State> = State extends object
+  ? [EmptyLists<State>] extends [never]
+    ? State
+    : { [K in keyof State]: K extends EmptyLists<State> ? unknown[] : State[K] }
+  : State
+/** The names of properties that are `never[]`: what TypeScript takes `[]` for. */
+type EmptyLists<State> = {
+  [K in keyof State]-?: State[K] extends never[] ? (never[] extends State[K] ? K : never) : never
+}[keyof State]
 
 /** An agent: a state and a turn, the same value in page, Web Worker and Durable Object. */
 export interface Agent<Input, State, N extends Needs, I extends InboxSchemas, Result> extends Required<

@@ -149,8 +149,21 @@ export type Won<B> = {
   }
 }[keyof B & string]
 
-type Body<T> = (tools: StepTools) => T | Promise<T>
-type StreamBody<T> = (tools: StreamTools) => T | Promise<T>
+type Body<T> = ((tools: StepTools) => T | Promise<T>) & Kept<T>
+type StreamBody<T> = ((tools: StreamTools) => T | Promise<T>) & Kept<T>
+
+/**
+ * Refuses, by type, results that no record can hold; the codec refuses them, too, and what is hidden deeper. A Response
+ * or a Blob is known by `arrayBuffer`, a stream by `getReader`: core has no types of a platform.
+ */
+type Kept<T> = [Extract<T, Unkeepable>] extends [never]
+  ? unknown
+  : { readonly 'this result cannot be recorded: return its text, bytes or data': never }
+type Unkeepable =
+  | ((...args: never[]) => unknown)
+  | symbol
+  | { readonly arrayBuffer: () => unknown }
+  | { readonly getReader: (...args: never[]) => unknown }
 type Branches<C> = Readonly<Record<string, (ctx: C) => Promise<unknown>>>
 
 /**
