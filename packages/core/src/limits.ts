@@ -26,6 +26,8 @@ export const limits = {
   frameCharsMax: 2_000_000,
   /** Runs on one page of a list. */
   listRunsMax: 500,
+  /** Between two words on what a run does, for those who watch it, in ms: about a frame of a screen. */
+  liveMsMin: 16,
   /** A turn that nothing moves for this long is shown as standing still, in ms. */
   patienceMs: 5_000,
   /** A turn that nothing moves for this long is paused, in ms. */

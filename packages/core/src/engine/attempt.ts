@@ -24,7 +24,7 @@ import { CallTable } from './call-table.ts'
 import { familyOf, inputOf, isStart, pathOf, type Call } from './call.ts'
 import type { OnceOptions } from './ctx.ts'
 import { Deliveries } from './deliveries.ts'
-import { Events } from './events.ts'
+import { Events, within } from './events.ts'
 import { makeCtx } from './scope.ts'
 
 /** The number of the replay rules, recorded in every turn. */
@@ -261,9 +261,7 @@ export class Attempt {
 
   /** Resolves when branches have ended, or have had the time that bodies have to stop. */
   async ended(branches: readonly Promise<unknown>[]): Promise<void> {
-    const stop = new AbortController()
-    await Promise.race([Promise.allSettled(branches), this.ports.clock.wait(limits.abortMsMax, stop.signal)])
-    stop.abort()
+    await within(this.ports.clock, limits.abortMsMax, Promise.allSettled(branches))
   }
 
   /** True while the call of this path is open. */
@@ -284,7 +282,7 @@ export class Attempt {
   ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#over) return
-      this.#events.happen()
+      this.#events.act()
       if (this.#interrupted) return reject(this.#interruptedError(spec.path))
       if (spec.branch.cancelled) return reject(lostRace(spec.path))
       if (this.#calls.get(spec.path)) return reject(keyTaken(spec.path))
@@ -315,7 +313,7 @@ export class Attempt {
   /** Counts a scope whose branches are open. */
   scope(change: 1 | -1): void {
     this.#scopes += change
-    this.#events.happen()
+    this.#events.act()
   }
 
   /** A branch that returns with a call of its own open ends the attempt; its result never arrives. */
@@ -502,7 +500,7 @@ export class Attempt {
 
   #returns(returned: Returned): void {
     this.#returned = returned
-    this.#events.happen()
+    this.#events.act()
   }
 
   #finishTurn(returned: Returned): void {

@@ -5,6 +5,7 @@ export class Events {
   readonly #clock: Clock
   readonly #wakers = new Set<() => void>()
   #count = 0
+  #acts = 0
   #over = false
 
   constructor(clock: Clock) {
@@ -14,6 +15,12 @@ export class Events {
   /** How many events there were. */
   get count(): number {
     return this.#count
+  }
+
+  /** The turn's own code did something: called, ended a branch, returned. */
+  act(): void {
+    this.#acts += 1
+    this.happen()
   }
 
   /** Something happened. */
@@ -33,19 +40,17 @@ export class Events {
     if (this.#over) return true
     const seen = this.#count
     const woken = new Promise<void>((resolve) => this.#wakers.add(resolve))
-    const stop = new AbortController()
-    await (ms === undefined ? woken : Promise.race([woken, this.#clock.wait(ms, stop.signal)]))
-    stop.abort()
+    await (ms === undefined ? woken : within(this.#clock, ms, woken))
     return seen !== this.#count || this.#over
   }
 
-  /** Resolves after `tasks` tasks in a row in which nothing happened, or at once when `cut` says so. */
+  /** Resolves after `tasks` tasks in a row in which the turn did nothing, or at once when `cut` says so. */
   async quiet(tasks: number, cut: () => boolean): Promise<void> {
-    let seen = this.#count
+    let seen = this.#acts
     for (let still = 0; still < tasks && !this.#over && !cut();) {
       await this.#clock.task()
-      still = seen === this.#count ? still + 1 : 0
-      seen = this.#count
+      still = seen === this.#acts ? still + 1 : 0
+      seen = this.#acts
     }
   }
 
@@ -54,4 +59,12 @@ export class Events {
     this.#wakers.clear()
     for (const wake of wakers) wake()
   }
+}
+
+/** Resolves when `first` does, or when `ms` are over. Leaves no timer behind. */
+export async function within(clock: Clock, ms: number, first: Promise<unknown>): Promise<void> {
+  const stop = new AbortController()
+  await Promise.race([first, clock.wait(ms, stop.signal)])
+  // With a reason: without one engines make an exception with its stack, which takes longer than a whole step.
+  stop.abort(null)
 }

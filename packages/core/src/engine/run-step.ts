@@ -22,7 +22,7 @@ export async function beginStep(
 ): Promise<void> {
   if (parkForNeeds(attempt, call, options.needs, () => beginStep(attempt, call, options, body))) return
   const attempts = Math.max(1, options.attempts ?? 3)
-  const idempotencyKey = effectKey(attempt.turn.origin, call.path)
+  let key: string | undefined
   const began = attempt.ports.clock.now()
   const out = call.kind === 'stream' ? await openStream(attempt, call.path) : undefined
   const breaker = typeof options.breaker === 'string' ? { name: options.breaker } : options.breaker
@@ -36,8 +36,17 @@ export async function beginStep(
       call,
       options.timeout === undefined ? undefined : durationMs(options.timeout),
       (signal) => {
-        const tools = { signal, idempotencyKey, attempt: number }
-        return (body as (tools: StepTools | StreamTools) => unknown)(out ? { ...tools, out } : tools)
+        const tools = {
+          signal,
+          // Hashed when asked for: most bodies do not.
+          get idempotencyKey() {
+            return (key ??= effectKey(attempt.turn.origin, call.path))
+          },
+          attempt: number,
+        }
+        return (body as (tools: StepTools | StreamTools) => unknown)(
+          out ? Object.assign(tools, { out }) : tools,
+        )
       },
     )
     if (breaker)
@@ -132,7 +141,7 @@ export async function runBody(
   body: (signal: AbortSignal) => unknown,
 ): Promise<Ran> {
   const controller = new AbortController()
-  const done = new AbortController()
+  const done = timeoutMs === undefined ? undefined : new AbortController()
   let timedOut = false
   const stop = (reason: WaystoneError): void => controller.abort(reason)
   const onOver = (): void =>
@@ -141,7 +150,7 @@ export async function runBody(
   call.abort = () =>
     stop(new WaystoneError('interrupted', `"${call.path}" was interrupted`, { path: call.path }))
   const races: Promise<unknown>[] = [new Promise((resolve) => resolve(body(controller.signal)))]
-  if (timeoutMs !== undefined) {
+  if (timeoutMs !== undefined && done) {
     races.push(
       attempt.ports.clock.wait(timeoutMs, done.signal).then(() => {
         if (done.signal.aborted) return
@@ -161,7 +170,7 @@ export async function runBody(
   } catch (error) {
     return { error, aborted: controller.signal.aborted && !timedOut, timedOut }
   } finally {
-    done.abort()
+    done?.abort(null)
     call.abort = undefined
     attempt.signal.removeEventListener('abort', onOver)
   }

@@ -21,6 +21,16 @@ export interface Appending {
   readonly lines: readonly Uint8Array[]
 }
 
+/** An append that waits for its turn. */
+interface Waiting {
+  readonly owner: OwnerId
+  readonly first: (fold: Fold | undefined) => readonly EntryDraft[]
+  readonly strict: boolean
+  readonly state: Value
+  readonly resolve: (entries: readonly Entry[]) => void
+  readonly reject: (error: unknown) => void
+}
+
 /**
  * One run's log at one host: the fold of what is stored, and the only way to add to it. Appends are applied one after
  * the other; one that the store refuses because the head moved rejects with `head_moved` and changes nothing here.
@@ -32,6 +42,7 @@ export class RunLog {
   readonly #replacedListeners = new Set<(keep: number) => void>()
   #fold: Fold | undefined
   #tail: Promise<unknown> = Promise.resolve()
+  readonly #waiting: Waiting[] = []
 
   private constructor(run: RunId, ports: LogPorts) {
     this.run = run
@@ -86,7 +97,7 @@ export class RunLog {
         }
         if (first === undefined) return
         const entries = await this.#resolve(verifyChain(this.run, mine, lines))
-        this.#take({ entries, lines }, this.#after(entries))
+        this.#take({ entries, lines }, this.#after(this.#fold, entries))
       }
     })
   }
@@ -101,25 +112,56 @@ export class RunLog {
     first: (fold: Fold | undefined) => readonly EntryDraft[],
     options: { readonly strict?: boolean; readonly state?: Value } = {},
   ): Promise<readonly Entry[]> {
-    return this.#inOrder(async () => {
-      const drafts = first(this.#fold)
-      if (drafts.length === 0) return []
-      const sealed = this.#seal(owner, drafts)
-      for (const { blob } of sealed) if (blob) await this.#ports.blobs.put(this.run, blob.hash, blob.bytes)
-      const entries = sealed.map(({ entry }) => entry)
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({
+        owner,
+        first,
+        strict: options.strict ?? false,
+        state: options.state,
+        resolve,
+        reject,
+      })
+      if (this.#waiting.length === 1) void this.#inOrder(() => this.#appendWaiting())
+    })
+  }
+
+  /** Appends all that wait, in one go: what came while the store was busy shares its next transaction. */
+  async #appendWaiting(): Promise<void> {
+    const base = this.#fold
+    const group: { readonly waiting: Waiting; readonly sealed: readonly Sealed[] }[] = []
+    let fold = base
+    // Whoever comes from here on needs a turn of its own.
+    for (const waiting of this.#waiting.splice(0)) {
+      try {
+        const sealed = this.#seal(fold, waiting.owner, waiting.first(whole(base, fold)))
+        for (const { blob } of sealed) if (blob) await this.#ports.blobs.put(this.run, blob.hash, blob.bytes)
+        if (sealed.length === 0) {
+          waiting.resolve([])
+          continue
+        }
+        fold = this.#after(fold, entriesOf(sealed), waiting.state)
+        group.push({ waiting, sealed })
+      } catch (error) {
+        waiting.reject(error)
+      }
+    }
+    if (fold === undefined || group.length === 0) return
+    try {
+      const sealed = group.flatMap((one) => one.sealed)
       const lines = sealed.map(({ line }) => line)
-      const fold = this.#after(entries, options.state)
       const appended = await this.#ports.store.append(this.run, {
-        base: this.#fold?.head,
+        base: base?.head,
         lines,
         end: fold.head,
-        durability: options.strict ? 'strict' : 'relaxed',
-        ...(sameSummary(this.#fold, fold) ? {} : { summary: summaryOf(fold) }),
+        durability: group.some(({ waiting }) => waiting.strict) ? 'strict' : 'relaxed',
+        ...(sameSummary(base, fold) ? {} : { summary: summaryOf(fold) }),
       })
-      if (!appended.ok) throw headMoved(this.run, this.#fold?.head, appended.head)
-      this.#take({ entries, lines }, fold)
-      return entries
-    })
+      if (!appended.ok) throw headMoved(this.run, base?.head, appended.head)
+      this.#take({ entries: entriesOf(sealed), lines }, fold)
+      for (const one of group) one.waiting.resolve(entriesOf(one.sealed))
+    } catch (error) {
+      for (const { waiting } of group) waiting.reject(error)
+    }
   }
 
   /**
@@ -131,7 +173,7 @@ export class RunLog {
       const fresh = await this.#unknownOf(lines)
       if (fresh.length === 0) return []
       const entries = await this.#resolve(verifyChain(this.run, this.#fold?.head, fresh))
-      const fold = this.#after(entries)
+      const fold = this.#after(this.#fold, entries)
       const appended = await this.#ports.store.append(this.run, {
         base: this.#fold?.head,
         lines: fresh,
@@ -234,8 +276,7 @@ export class RunLog {
     return lines.slice(0, to - from + 1)
   }
 
-  #seal(owner: OwnerId, drafts: readonly EntryDraft[]): readonly Sealed[] {
-    const fold = this.#fold
+  #seal(fold: Fold | undefined, owner: OwnerId, drafts: readonly EntryDraft[]): readonly Sealed[] {
     if (fold && isEnded(fold) && drafts.some(({ kind }) => kind !== 'claim' && kind !== 'open')) {
       throw new WaystoneError(
         'run_ended',
@@ -277,8 +318,9 @@ export class RunLog {
   }
 
   /** The fold with these entries, which are not stored yet: what they consume is kept apart until `#take`. */
-  #after(entries: readonly Entry[], state?: Value): Fold {
-    const before = this.#fold && { ...this.#fold, consumed: new Set<string>() }
+  #after(from: Fold | undefined, entries: readonly Entry[], state?: Value): Fold {
+    // A fold of a group goes on with the set that it began.
+    const before = from && from === this.#fold ? { ...from, consumed: new Set<string>() } : from
     const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry, state), before)
     assert(fold !== undefined, 'an append ended without a fold')
     return fold
@@ -296,6 +338,16 @@ export class RunLog {
     this.#tail = done.catch(() => undefined)
     return done
   }
+}
+
+/** A fold of a group with all that was consumed: it collects only what the group does. */
+function whole(base: Fold | undefined, fold: Fold | undefined): Fold | undefined {
+  if (base === undefined || fold === undefined || fold.consumed.size === 0 || fold === base) return fold
+  return { ...fold, consumed: new Set([...base.consumed, ...fold.consumed]) }
+}
+
+function entriesOf(sealed: readonly Sealed[]): readonly Entry[] {
+  return sealed.map(({ entry }) => entry)
 }
 
 /** Fetches the body of an entry when it stands in a blob, and checks its hash. Rejects with `blob_missing`. */

@@ -27,8 +27,9 @@ export function memoryLogStore(): LogStore {
       if (!plan.ok) return plan
       const aside = kept.lines.slice(plan.keep)
       const isRepeat = plan.lines.length === 0 && append.lines.length > 0 && aside.length === 0
+      kept.lines.splice(plan.keep, aside.length, ...plan.lines.map((line) => line.slice()))
       runs.set(run, {
-        lines: [...kept.lines.slice(0, plan.keep), ...plan.lines.map((line) => line.slice())],
+        lines: kept.lines,
         // What is stored again changes nothing, its summary neither.
         summary: isRepeat ? kept.summary : (append.summary ?? kept.summary),
         aside: [...kept.aside, ...asideOf(append, plan.keep, aside)],

@@ -8,8 +8,10 @@ import type { AnyAgent } from '../engine/agent.ts'
 import { Attempt } from '../engine/attempt.ts'
 import type { AttemptEnd } from '../engine/attempt-end.ts'
 import type { AttemptPorts } from '../engine/attempt-ports.ts'
+import { within } from '../engine/events.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { Children } from '../engine/run-child.ts'
+import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
@@ -30,6 +32,7 @@ import {
 } from './open-turn.ts'
 import { commitDrafts, verifyTurn, type TurnEnded } from './commit-turn.ts'
 import { migration } from './migrate.ts'
+import { throttled } from './throttled.ts'
 import { unwind } from './unwinder.ts'
 import { consumedBy, controlEntry, refusalOf } from './inbox-entries.ts'
 
@@ -84,16 +87,19 @@ export class RunHost {
   readonly #wakers = new Set<() => void>()
   #woken = false
   #held: Held | undefined
-  #telling = false
   #over = false
   #interrupting: string | undefined
   readonly #breakers: Breakers
+  readonly #tellLive: () => void
 
   constructor(log: RunLog, ports: HostPorts) {
     this.#log = log
     this.#ports = ports
     this.#opened = ports.clock.now()
     this.#breakers = new Breakers(ports.clock)
+    this.#tellLive = throttled(ports.clock, limits.liveMsMin, () =>
+      ports.tell({ type: 'live', live: this.live() }),
+    )
     this.#unlisten = log.listen((appending) => this.#onEntries(appending))
   }
 
@@ -367,11 +373,9 @@ export class RunHost {
         continue
       }
       const signalled = this.#signalled()
-      const stop = new AbortController()
       await (due === undefined
         ? signalled
-        : Promise.race([signalled, this.#ports.clock.wait(Math.min(due - now, 60_000), stop.signal)]))
-      stop.abort()
+        : within(this.#ports.clock, Math.min(due - now, 60_000), signalled))
     }
   }
 
@@ -429,25 +433,13 @@ export class RunHost {
     }
   }
 
-  #tellLive(): void {
-    if (this.#telling) return
-    this.#telling = true
-    void this.#ports.clock.task().then(() => {
-      this.#telling = false
-      this.#ports.tell({ type: 'live', live: this.live() })
-    })
-  }
-
   async #sleep(due: number | undefined): Promise<void> {
     if (this.#woken) return
     const signalled = this.#signalled()
-    const stop = new AbortController()
-    const wait =
-      due === undefined
-        ? undefined
-        : this.#ports.clock.wait(Math.min(Math.max(0, due - this.#ports.clock.now()), 60_000), stop.signal)
-    await (wait ? Promise.race([signalled, wait]) : signalled)
-    stop.abort()
+    const { clock } = this.#ports
+    await (due === undefined
+      ? signalled
+      : within(clock, Math.min(Math.max(0, due - clock.now()), 60_000), signalled))
   }
 
   #signal(): void {

@@ -3,6 +3,7 @@ import { edgeOwner, newId, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
 import type { Children } from '../engine/run-child.ts'
+import { limits } from '../limits.ts'
 import { isEnded } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -21,6 +22,7 @@ import { layeredBlobs } from './layered-blobs.ts'
 import { moveHere, moveToEdge } from './mover.ts'
 import { RunHost } from './run-host.ts'
 import { Syncer, type Edge } from './syncer.ts'
+import { throttled } from './throttled.ts'
 import type { TabMessage } from './tab-message.ts'
 
 /** What a runtime and its runs work with. */
@@ -83,11 +85,14 @@ export class RunNode {
       edge: ports.edge,
       synced: () => this.#sync.synced?.seq ?? -1,
     })
+    const tellTabs = throttled(ports.clock, limits.liveMsMin, () =>
+      this.#post({ type: 'appended', run: this.run }),
+    )
     const stopListening = log.listen(({ entries, lines }) => {
       const first = entries[0]
       if (first) this.#emit({ type: 'lines', from: first.seq, lines })
       this.syncer?.appended(log.mustFold().head)
-      if (this.host) this.#post({ type: 'appended', run: this.run })
+      if (this.host) tellTabs()
       this.#wake()
     })
     const stopReplaced = log.onReplaced((keep) => {
