@@ -19,13 +19,16 @@ function startOf(run: string, change: { readonly epoch?: number; readonly kind?:
   }
   if (change.kind === 'claim') {
     return sealEntry(
-      { kind: 'claim', body: { reason: 'forced', place: 'browser', from: device, nonce: 'n' } },
+      { kind: 'claim', body: { reason: 'forced', place: 'browser', from: device, nonce: 'n', sdk: '0' } },
       at,
     )
   }
   const identity = { agent: 'walker', version: 1, config: zeros, input: null, place: 'browser' } as const
   return sealEntry(
-    { kind: 'start', body: { ...identity, whenGone: 'offer', leaseMs: 1_000, nonce: 'n', state: {} } },
+    {
+      kind: 'start',
+      body: { ...identity, whenGone: 'offer', leaseMs: 1_000, nonce: 'n', sdk: '0', state: {} },
+    },
     at,
   )
 }
@@ -150,7 +153,7 @@ describe('the edge, asked by whoever', () => {
     const identity = { agent: 'walker', version: 1, config: zeros, input: null, place: 'browser' } as const
     const state = 'x'.repeat(limits.entryBytesMax)
     const sealed = sealEntry(
-      { kind: 'start', body: { ...identity, whenGone: 'offer', leaseMs: 1, nonce: 'n', state } },
+      { kind: 'start', body: { ...identity, whenGone: 'offer', leaseMs: 1, nonce: 'n', sdk: '0', state } },
       at,
     )
     expect((await push('needs-blob', lineOf(sealed))).json()).toMatchObject({

@@ -119,6 +119,26 @@ function rowOf(entry: Entry, place: Place): Row | undefined {
       return row('Refused', 'plain', { detail: entry.body.reason })
     case 'receive':
       return row(`Received ${entry.body.name}`, 'ask')
+    case 'drain':
+      return row(`Received all of ${entry.body.name}`, 'ask', { detail: String(entry.body.items.length) })
+    case 'race':
+      return row(pathName(entry.body.path), 'step', { detail: `won by ${entry.body.winner}` })
+    case 'label':
+      return row(`Milestone: ${entry.body.label}`, 'commit')
+    case 'spawn':
+      return row(`${pathName(entry.body.path)}: started`, 'step', { detail: entry.body.agent })
+    case 'join':
+      return row(pathName(entry.body.path), 'error' in entry.body.outcome ? 'bad' : 'step')
+    case 'unwind':
+      return row(entry.body.goal === 'cancel' ? 'Cancelling' : 'Going back', 'plain', {
+        detail: entry.body.undo ? 'taking its effects back first' : undefined,
+      })
+    case 'undo':
+      return row(`${pathName(entry.body.path)}: taken back`, 'once')
+    case 'rewind':
+      return row('Back at an earlier point', 'owner', { detail: `entry ${String(entry.body.to.seq)}` })
+    case 'migrate':
+      return row(`Brought to version ${String(entry.body.to)}`, 'plain')
     case 'sleep':
     case 'wake':
       return row(pathName(entry.body.path), 'plain')

@@ -71,6 +71,8 @@ function waitFor(wait: Wait): string {
       return wait.at === 'edge'
         ? `Waiting for the edge: ${wait.need} is only there`
         : `Waiting for a place that has ${wait.need}`
+    case 'child':
+      return 'Waiting for a run that it started'
     case 'network':
       return 'Waiting for the edge to confirm'
   }

@@ -118,9 +118,11 @@ export type {
 } from './engine/ctx.ts'
 export { durationMs, type Duration } from './engine/duration.ts'
 
-export type { MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './runtime/api.ts'
+export { sdkVersion } from './version.ts'
+export type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './runtime/api.ts'
+export type { Checkpoint } from './runtime/checkpoints.ts'
 export { Authority, type AuthorityPorts } from './runtime/authority.ts'
-export { RunHandle, type SendOptions } from './runtime/run-handle.ts'
+export { RunHandle, type ForkOptions, type SendOptions } from './runtime/run-handle.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
 export type { RuntimePorts } from './runtime/run-node.ts'
 export { Runtime } from './runtime/runtime.ts'

@@ -58,6 +58,7 @@ async function openCommits(bytes: number): Promise<Saving> {
     whenGone: 'offer',
     leaseMs: 30_000,
     nonce: 'bench',
+    sdk: '0',
   } as const
   await log.append(owner, () => [{ kind: 'start', body: { ...identity, state: encodeValue(chatOf(bytes)) } }])
   return {

@@ -42,6 +42,12 @@ export interface CarriedRecord {
   readonly body: Json
 }
 
+/** What entries that make somebody a writer say of it: a nonce, and the version of Waystone. */
+export interface Written {
+  readonly nonce: string
+  readonly sdk: string
+}
+
 /** A place in a log to go on from, with nothing before it needed. */
 export interface Checkpoint {
   readonly state: Json
@@ -66,26 +72,24 @@ export interface StreamDigest {
  */
 export interface Bodies {
   /** The first entry of a run. */
-  start: RunIdentity & { readonly nonce: string; readonly state: Json }
+  start: RunIdentity & Written & { readonly state: Json }
   /** The first entry of a fork: all that the source's entries would have told. */
   fork: RunIdentity &
-    Checkpoint & {
-      readonly nonce: string
+    Checkpoint &
+    Written & {
       readonly from: { readonly run: RunId; readonly seq: number; readonly digest: Digest }
     }
   /** This host opened the log for writing: the term is one higher from here on. */
   open: {
     readonly reason: 'opened' | 'stolen' | 'move_abandoned'
     readonly place: Place
-    readonly nonce: string
-  }
+  } & Written
   /** The only record of a change of owner; written by the run's authority. */
   claim: {
     readonly reason: 'moved' | 'expired' | 'forced'
     readonly place: Place
     readonly from: OwnerId
-    readonly nonce: string
-  }
+  } & Written
   /** Before the first record of a turn. */
   turn: { readonly turn: number; readonly rules: number; readonly version: number; readonly config: Digest }
   step: {

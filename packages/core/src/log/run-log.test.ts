@@ -22,12 +22,13 @@ const start: EntryDraft = {
     whenGone: 'offer',
     leaseMs: 1,
     nonce: 'n',
+    sdk: '0',
     state: { list: [1] },
   },
 }
 const open = (nonce: string): EntryDraft => ({
   kind: 'open',
-  body: { reason: 'opened', place: 'browser', nonce },
+  body: { reason: 'opened', place: 'browser', nonce, sdk: '0' },
 })
 const commit = (turn: number, delta: readonly unknown[] = []): EntryDraft => ({
   kind: 'commit',

@@ -10,6 +10,7 @@ import type { Clock, Random } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Append } from '../ports/log-store.ts'
 import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
+import { sdkVersion } from '../version.ts'
 import { acceptItem } from './accept-item.ts'
 import { consumedBy } from './inbox-entries.ts'
 import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts'
@@ -84,7 +85,7 @@ export class Authority {
     if (claim.owner === edgeOwner) await this.#proveHere(fold)
     else await this.#checkDevice(fold, claim)
     const nonce = newId(this.#ports.random)
-    const body = { reason: claim.reason, place: claim.place, from: fold.owner, nonce }
+    const body = { reason: claim.reason, place: claim.place, from: fold.owner, nonce, sdk: sdkVersion }
     await this.#log.append(claim.owner, (now) => {
       this.#checkHead(now ?? fold, claim)
       return [{ kind: 'claim', body }]

@@ -7,6 +7,7 @@ import type { Fold } from '../log/fold.ts'
 import type { Place } from '../ports/log-store.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
+import { sdkVersion } from '../version.ts'
 import { configDigest } from './open-turn.ts'
 
 /** What happens to a run whose owner is gone, and when an owner counts as gone. */
@@ -44,7 +45,12 @@ export function startEntry(
       `\`initial\` of agent ${agent.name} returned a promise: it must depend on nothing but the input`,
     )
   }
-  return { ...identity(agent, encoded, place, policy), nonce, state: encodeValue(state, { where: 'state' }) }
+  return {
+    ...identity(agent, encoded, place, policy),
+    nonce,
+    sdk: sdkVersion,
+    state: encodeValue(state, { where: 'state' }),
+  }
 }
 
 /** The first entry of a fork of `fold`; `after` are the source's entries after that checkpoint. */
@@ -65,6 +71,7 @@ export function forkEntry(
     whenGone,
     leaseMs,
     nonce,
+    sdk: sdkVersion,
     from: { run: fold.run, ...fold.head },
     ...checkpointOf(fold, after, changes.state),
   }

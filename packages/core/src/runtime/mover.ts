@@ -1,3 +1,4 @@
+import { sdkVersion } from '../version.ts'
 import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, newId, type RunId } from '../ids.ts'
 import { replayRules } from '../engine/attempt.ts'
@@ -136,7 +137,10 @@ async function settleUnanswered(node: RunNode, host: RunHost, syncer: Syncer, ca
       if (log.mustFold().owner !== ports.me) return host.stop()
       // The edge has no claim. An entry of ours after the head makes one that is still on its way fail.
       await log.append(ports.me, () => [
-        { kind: 'open', body: { reason: 'move_abandoned', place: ports.place, nonce: newId(ports.random) } },
+        {
+          kind: 'open',
+          body: { reason: 'move_abandoned', place: ports.place, nonce: newId(ports.random), sdk: sdkVersion },
+        },
       ])
       await withDeadline(
         node,

@@ -10,6 +10,7 @@ import type { SetAside } from '../ports/log-store.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { MoveOptions, MoveTarget, RuntimeApi } from './api.ts'
+import { checkpointsOf, type Checkpoint } from './checkpoints.ts'
 import { callListener } from './call-listener.ts'
 import { artifactsIn, viewOf, type RunView } from './view.ts'
 
@@ -82,6 +83,11 @@ export class RunHandle<State = unknown, Result = unknown> {
   /** The entries of the log so far, oldest first. */
   entries(): readonly Entry[] {
     return this.#entries
+  }
+
+  /** Every checkpoint so far, oldest first: to resume, fork or rewind at, with what was true then. */
+  checkpoints(): readonly Checkpoint[] {
+    return checkpointsOf(this.#entries)
   }
 
   /** Hears every change of the view, at once if there is one. Returns how to stop. */

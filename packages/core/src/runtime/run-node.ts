@@ -16,6 +16,7 @@ import type { LogStore, Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
 import type { Streams } from '../ports/streams.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
+import { sdkVersion } from '../version.ts'
 import { callListener } from './call-listener.ts'
 import { InboxCourier } from './inbox-courier.ts'
 import { layeredBlobs } from './layered-blobs.ts'
@@ -342,7 +343,15 @@ export class RunNode {
     const now = this.log.mustFold()
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
     await this.log.append(this.ports.me, () => [
-      { kind: 'open', body: { reason: 'opened', place: this.ports.place, nonce: newId(this.ports.random) } },
+      {
+        kind: 'open',
+        body: {
+          reason: 'opened',
+          place: this.ports.place,
+          nonce: newId(this.ports.random),
+          sdk: sdkVersion,
+        },
+      },
     ])
   }
 
