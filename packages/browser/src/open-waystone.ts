@@ -1,4 +1,5 @@
 import {
+  durationMs,
   encodeValue,
   isWaystoneError,
   newId,
@@ -6,12 +7,14 @@ import {
   RunHandle,
   WaystoneError,
   type AnyAgent,
+  type Duration,
   type InputOf,
   type ResultOf,
   type RunSummary,
   type RuntimeApi,
   type StartOptions,
   type StateOf,
+  type SyncPolicy,
 } from '@waystone/core'
 import { browserRandom } from './platform/browser-random.ts'
 import { watchLifecycle } from './platform/page-lifecycle.ts'
@@ -27,6 +30,16 @@ export interface WaystoneOptions {
   readonly worker?: () => Worker
   /** Leave it out and everything stays in this browser. */
   readonly edge?: EdgeOptions
+  /**
+   * When entries go to the edge: `every` so many, or after an `interval`, whichever comes first. Default: each at once.
+   * Questions, starts of `once`, pauses, milestones and ends are never held back.
+   */
+  readonly sync?: { readonly every?: number; readonly interval?: Duration }
+  /**
+   * Replays every turn before it commits, and pauses the run when that comes to another end: finds clocks, dice and
+   * waits outside `ctx` before they matter. Costs each turn twice its own code, and no step.
+   */
+  readonly development?: boolean
   /** Keeps the runs of several applications of one origin apart. Default `default`. */
   readonly name?: string
 }
@@ -128,14 +141,29 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
   }
 }
 
-async function hostOf(name: string, { agents, worker, edge }: WaystoneOptions): Promise<Opened> {
+function policyOf({ every, interval }: NonNullable<WaystoneOptions['sync']>): SyncPolicy {
+  if (every !== undefined && !(every >= 1))
+    throw new WaystoneError('input_refused', `\`sync.every\` is a number from 1 on, found ${String(every)}`)
+  return {
+    every: every ?? Infinity,
+    intervalMs: durationMs(interval ?? (every === undefined ? '10s' : '1h')),
+  }
+}
+
+async function hostOf(name: string, options: WaystoneOptions): Promise<Opened> {
+  const { agents, worker, edge, sync, development = false } = options
   if ((agents === undefined) === (worker === undefined)) {
     throw new WaystoneError(
       'input_refused',
       'pass either `agents`, to host them in this page, or `worker`, whose file serves them',
     )
   }
-  const config = { name, ...(edge ? { edgeUrl: new URL(edge.url, location.href).href } : {}) }
+  const config = {
+    name,
+    development,
+    ...(edge ? { edgeUrl: new URL(edge.url, location.href).href } : {}),
+    ...(sync ? { syncPolicy: policyOf(sync) } : {}),
+  }
   if (worker) {
     const runtime = await workerRuntime(worker, config, edge?.token)
     return {

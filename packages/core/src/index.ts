@@ -69,6 +69,7 @@ export { foldEntry, isEnded, summaryOf, type Fold, type Pause, type TurnRecord }
 export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
 export { RunLog, type Appending, type LogPorts } from './log/run-log.ts'
 
+export type { SyncPolicy } from './sync/step.ts'
 export {
   claimJson,
   frameOf,

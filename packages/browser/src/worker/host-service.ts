@@ -1,9 +1,11 @@
-import type { AnyAgent, RuntimeApi } from '@waystone/core'
+import type { AnyAgent, RuntimeApi, SyncPolicy } from '@waystone/core'
 
 /** What a page tells a host when it opens one. Can be cloned. */
 export interface HostConfig {
   readonly name: string
   readonly edgeUrl?: string
+  readonly syncPolicy?: SyncPolicy
+  readonly development?: boolean
 }
 
 /** What a worker offers to its page. */

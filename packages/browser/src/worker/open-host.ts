@@ -22,6 +22,8 @@ export async function openHost(
     inbox,
     streams,
     agents,
+    development: options.development ?? false,
+    ...(options.syncPolicy ? { syncPolicy: options.syncPolicy } : {}),
     clock: browserClock(),
     random: browserRandom,
     locks: browserLocks(name),

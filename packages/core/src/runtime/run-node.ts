@@ -22,6 +22,7 @@ import { InboxCourier } from './inbox-courier.ts'
 import { layeredBlobs } from './layered-blobs.ts'
 import { moveHere, moveToEdge } from './mover.ts'
 import { RunHost } from './run-host.ts'
+import type { SyncPolicy } from '../sync/step.ts'
 import { Syncer, type Edge } from './syncer.ts'
 import { throttled } from './throttled.ts'
 import type { TabMessage } from './tab-message.ts'
@@ -43,9 +44,25 @@ export interface RuntimePorts {
   readonly agents: readonly AnyAgent[]
   readonly breakers?: Breakers
   readonly children?: Children
+  /** How long entries may gather before they are pushed; undefined: not at all. */
+  readonly syncPolicy?: SyncPolicy
   /** Every turn is replayed before it commits, and must come to the same end. */
   readonly development?: boolean
 }
+
+/** Kinds of entries that a sync policy does not hold back: somebody waits for them, or their loss would cost most. */
+const pressing = new Set([
+  'start',
+  'fork',
+  'ask',
+  'once.start',
+  'once',
+  'pause',
+  'label',
+  'open',
+  'cancel',
+  'rewind',
+])
 
 const nothingLive: Live = { phase: 'idle', calls: [] }
 
@@ -92,7 +109,10 @@ export class RunNode {
     const stopListening = log.listen(({ entries, lines }) => {
       const first = entries[0]
       if (first) this.#emit({ type: 'lines', from: first.seq, lines })
-      this.syncer?.appended(log.mustFold().head)
+      this.syncer?.appended(
+        log.mustFold().head,
+        isEnded(log.mustFold()) || entries.some(({ kind }) => pressing.has(kind)),
+      )
       if (this.host) tellTabs()
       this.#wake()
     })
@@ -128,6 +148,7 @@ export class RunNode {
         local: this.ports.blobs,
         inbox: this.ports.inbox,
         edge,
+        policy: this.ports.syncPolicy,
         lost: () => {
           this.#stale = true
           this.host?.stop()
@@ -246,6 +267,7 @@ export class RunNode {
   /** Lets go of writing, for a page that goes into the back/forward cache; `thaw` takes it up again. */
   async freeze(): Promise<void> {
     this.#frozen = true
+    this.syncer?.flush()
     this.#waitForLock?.abort()
     this.host?.stop()
     this.#wake()

@@ -9,7 +9,14 @@ import type { Inbox } from '../ports/inbox.ts'
 import type { Head } from '../ports/log-store.ts'
 import type { Remote } from '../ports/remote.ts'
 import type { SyncState } from '../ports/watch.ts'
-import { syncModel, syncStep, type SyncEffect, type SyncEvent, type SyncModel } from '../sync/step.ts'
+import {
+  syncModel,
+  syncStep,
+  type SyncEffect,
+  type SyncEvent,
+  type SyncModel,
+  type SyncPolicy,
+} from '../sync/step.ts'
 
 /** The edge as a device reaches it. */
 export interface Edge {
@@ -24,6 +31,7 @@ export interface SyncerPorts {
   readonly local: Blobs
   readonly inbox: Inbox
   readonly edge: Edge
+  readonly policy?: SyncPolicy | undefined
   /** The edge has entries that are not here: whoever writes must stop, and `reconcile` be called. */
   lost(): void
   /** Resolves when nobody here writes the log, so that what the edge has can be taken. */
@@ -62,8 +70,13 @@ export class Syncer {
   }
 
   /** The log here has grown. Pushes only after the first `reconcile`. */
-  appended(head: Head): void {
-    this.#event({ type: 'appended', head })
+  appended(head: Head, urgent: boolean): void {
+    this.#event({ type: 'appended', head, urgent })
+  }
+
+  /** What has gathered is pushed now. */
+  flush(): void {
+    this.#event({ type: 'flush' })
   }
 
   /** The network may be back: try now. */
@@ -76,6 +89,7 @@ export class Syncer {
   async confirm(seq: number | undefined, signal?: AbortSignal): Promise<void> {
     const target = seq ?? this.#log.mustFold().head.seq
     this.retry()
+    this.flush()
     while (!this.#closed.signal.aborted && !signal?.aborted) {
       if (this.#online && (this.#model?.acked?.seq ?? -1) >= target && this.#model?.doing !== 'lost') return
       await new Promise<void>((resolve) => {
@@ -138,7 +152,7 @@ export class Syncer {
     const local = this.#log.fold?.head
     if (local === undefined) return
     this.#setOnline(true)
-    this.#model ??= syncModel(local)
+    this.#model ??= syncModel(local, undefined, this.#ports.policy)
     this.#event({ type: 'reconciled', local, acked })
   }
 
@@ -205,6 +219,10 @@ export class Syncer {
         return void this.#putBlobs(effect.hashes)
       case 'wait':
         return void this.#wait(effect.ms)
+      case 'time':
+        return void this.#ports.clock
+          .wait(effect.ms, this.#closed.signal)
+          .then(() => this.#event({ type: 'due' }))
       case 'reconcile':
         return this.#ports.lost()
       case 'online':

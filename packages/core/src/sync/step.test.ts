@@ -23,7 +23,11 @@ const pushes = (effects: readonly SyncEffect[]): readonly (Head | undefined)[] =
 
 describe('syncStep()', () => {
   it('pushes from the last acknowledged entry when the log grows', () => {
-    const [model, effects] = feed(syncModel(head(3), head(3)), { type: 'appended', head: head(5) })
+    const [model, effects] = feed(syncModel(head(3), head(3)), {
+      type: 'appended',
+      head: head(5),
+      urgent: false,
+    })
     expect(effects).toEqual([{ type: 'push', base: head(3) }])
     expect(model.doing).toBe('pushing')
   })
@@ -31,9 +35,9 @@ describe('syncStep()', () => {
   it('has one push under way, and sends what came meanwhile in the next', () => {
     const [, effects] = feed(
       syncModel(head(0), head(0)),
-      { type: 'appended', head: head(1) },
-      { type: 'appended', head: head(2) },
-      { type: 'appended', head: head(3) },
+      { type: 'appended', head: head(1), urgent: false },
+      { type: 'appended', head: head(2), urgent: false },
+      { type: 'appended', head: head(3), urgent: false },
       { type: 'pushed', pushed: { ok: true, head: head(1) } },
     )
     expect(pushes(effects)).toEqual([head(0), head(1)])
@@ -59,7 +63,7 @@ describe('syncStep()', () => {
     const [model, effects] = feed(
       syncModel(head(1), head(0)),
       { type: 'failed' },
-      { type: 'appended', head: head(2) },
+      { type: 'appended', head: head(2), urgent: false },
     )
     expect(pushes(effects)).toEqual([])
     expect(model.doing).toBe('waiting')
@@ -68,7 +72,7 @@ describe('syncStep()', () => {
   it('puts the blobs that the edge lacks and does not count the push as done', () => {
     const [model, effects] = feed(
       syncModel(head(0), head(0)),
-      { type: 'appended', head: head(1) },
+      { type: 'appended', head: head(1), urgent: false },
       { type: 'pushed', pushed: { ok: false, code: 'blob_missing', hashes: ['a'] } },
     )
     expect(effects.at(-1)).toEqual({ type: 'put blobs', hashes: ['a'] })
@@ -78,9 +82,9 @@ describe('syncStep()', () => {
   it('stops pushing when the edge has something else, until the logs were compared', () => {
     const lost = feed(
       syncModel(head(0), head(0)),
-      { type: 'appended', head: head(1) },
+      { type: 'appended', head: head(1), urgent: false },
       { type: 'pushed', pushed: { ok: false, code: 'head_moved', head: head(9) } },
-      { type: 'appended', head: head(2) },
+      { type: 'appended', head: head(2), urgent: false },
       { type: 'retry' },
     )
     expect(pushes(lost[1])).toEqual([head(0)])
@@ -96,5 +100,37 @@ describe('syncStep()', () => {
       { type: 'reconciled', local: head(1), acked: undefined },
     )
     expect(pushes(effects)).toHaveLength(1)
+  })
+
+  describe('with a policy', () => {
+    const policy = { every: 3, intervalMs: 1_000 }
+    const appended = (seq: number, urgent = false) => ({ type: 'appended', head: head(seq), urgent }) as const
+
+    it('pushes when so many entries have gathered', () => {
+      const start = syncModel(head(0), head(0), policy)
+      const [, two] = feed(start, appended(1), appended(2))
+      expect(pushes(two)).toEqual([])
+      const [, three] = feed(start, appended(1), appended(2), appended(3))
+      expect(pushes(three)).toEqual([head(0)])
+    })
+
+    it('pushes when the interval is over, which begins with the first entry', () => {
+      const start = syncModel(head(0), head(0), policy)
+      const [, effects] = feed(start, appended(1), appended(2), { type: 'due' })
+      expect(effects.filter(({ type }) => type === 'time')).toEqual([{ type: 'time', ms: 1_000 }])
+      expect(pushes(effects)).toEqual([head(0)])
+    })
+
+    it('pushes at once what is urgent, and all when somebody waits for it', () => {
+      const start = syncModel(head(0), head(0), policy)
+      expect(pushes(feed(start, appended(1, true))[1])).toEqual([head(0)])
+      expect(pushes(feed(start, appended(1), { type: 'flush' })[1])).toEqual([head(0)])
+    })
+
+    it('does not hold back what a failed push has left', () => {
+      const start = syncModel(head(0), head(0), policy)
+      const [, effects] = feed(start, appended(1, true), { type: 'failed' }, { type: 'retry' })
+      expect(pushes(effects)).toEqual([head(0), head(0)])
+    })
   })
 })

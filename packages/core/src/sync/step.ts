@@ -10,10 +10,30 @@ export interface SyncModel {
   /** `lost`: the edge has entries that are not here, and the driver reconciles. */
   readonly doing: 'nothing' | 'pushing' | 'waiting' | 'lost'
   readonly failures: number
+  /** Undefined: every entry is pushed as soon as it can be. */
+  readonly policy: SyncPolicy | undefined
+  /** What is here is to be pushed, whatever the policy says. */
+  readonly urgent: boolean
+  /** The interval of the policy has begun. */
+  readonly timed: boolean
+}
+
+/**
+ * How long entries may gather before they are pushed: so many, or so long, whichever comes first. Questions, starts of
+ * `once`, pauses, milestones and ends are pushed at once, with all before them; so is all on a move or when a page is
+ * left.
+ */
+export interface SyncPolicy {
+  readonly every: number
+  readonly intervalMs: number
 }
 
 export type SyncEvent =
-  | { readonly type: 'appended'; readonly head: Head }
+  | { readonly type: 'appended'; readonly head: Head; readonly urgent: boolean }
+  /** Somebody waits for the edge to have what is here. */
+  | { readonly type: 'flush' }
+  /** The interval of the policy is over. */
+  | { readonly type: 'due' }
   | { readonly type: 'pushed'; readonly pushed: Pushed }
   /** No answer, or the edge refused for a reason of its own. */
   | { readonly type: 'failed' }
@@ -26,6 +46,7 @@ export type SyncEffect =
   | { readonly type: 'push'; readonly base: Head | undefined }
   | { readonly type: 'put blobs'; readonly hashes: readonly string[] }
   | { readonly type: 'wait'; readonly ms: number }
+  | { readonly type: 'time'; readonly ms: number }
   | { readonly type: 'reconcile' }
   | { readonly type: 'synced'; readonly head: Head }
   | { readonly type: 'online'; readonly online: boolean }
@@ -35,20 +56,29 @@ const backoffMin = 500
 const backoffMax = 15_000
 
 /** The start: nothing is known about the edge. */
-export function syncModel(local: Head, acked?: Head): SyncModel {
-  return { local, acked, doing: 'nothing', failures: 0 }
+export function syncModel(local: Head, acked?: Head, policy?: SyncPolicy): SyncModel {
+  return { local, acked, doing: 'nothing', failures: 0, policy, urgent: false, timed: false }
 }
 
 /** One step of pushing a run's tail. Pure: every timing is an event. */
 export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncModel, readonly SyncEffect[]] {
   switch (event.type) {
     case 'appended':
-      return next({ ...model, local: event.head })
+      return next({ ...model, local: event.head, urgent: model.urgent || event.urgent })
+    case 'flush':
+      return next({ ...model, urgent: true })
+    case 'due':
+      return next({ ...model, timed: false, urgent: true })
     case 'retry':
       return model.doing === 'waiting' ? next({ ...model, doing: 'nothing' }) : [model, []]
     case 'failed': {
       const ms = Math.min(backoffMax, backoffMin * 2 ** model.failures)
-      const failed: SyncModel = { ...model, doing: 'waiting', failures: Math.min(model.failures + 1, 10) }
+      const failed: SyncModel = {
+        ...model,
+        doing: 'waiting',
+        failures: Math.min(model.failures + 1, 10),
+        urgent: true,
+      }
       return [
         failed,
         [
@@ -60,7 +90,8 @@ export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncMode
     case 'reconciled': {
       // A push under way goes on: its answer tells what to do next.
       const doing = model.doing === 'pushing' ? 'pushing' : 'nothing'
-      const [after, effects] = next({ local: event.local, acked: event.acked, doing, failures: 0 })
+      const { local, acked } = event
+      const [after, effects] = next({ ...model, local, acked, doing, failures: 0, urgent: true })
       return [after, [...synced(event.acked), ...effects]]
     }
     case 'pushed':
@@ -79,7 +110,10 @@ function afterPush(model: SyncModel, pushed: Pushed): readonly [SyncModel, reado
 
 function next(model: SyncModel): readonly [SyncModel, readonly SyncEffect[]] {
   if (model.doing !== 'nothing' || (model.acked && model.acked.seq >= model.local.seq)) return [model, []]
-  return [{ ...model, doing: 'pushing' }, [{ type: 'push', base: model.acked }]]
+  const { policy, urgent, timed } = model
+  if (policy && !urgent && model.local.seq - (model.acked?.seq ?? -1) < policy.every)
+    return timed ? [model, []] : [{ ...model, timed: true }, [{ type: 'time', ms: policy.intervalMs }]]
+  return [{ ...model, doing: 'pushing', urgent: false }, [{ type: 'push', base: model.acked }]]
 }
 
 function synced(head: Head | undefined): readonly SyncEffect[] {
