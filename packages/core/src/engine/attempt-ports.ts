@@ -34,6 +34,8 @@ export interface AttemptPorts {
   append(drafts: readonly EntryDraft[], options?: { readonly strict?: boolean }): Promise<readonly Entry[]>
   /** Resolves when the edge, if this run has one, has everything up to `seq`; undefined asks only for a connection. */
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
+  /** Resolves when the inbox here holds all that the edge, if this run has one, has got by now. */
+  inboxComplete(signal: AbortSignal): Promise<void>
   /** Inbox items that no entry has consumed. */
   inbox(): readonly InboxItem[]
   readStream(stream: string): Promise<StreamText>
@@ -58,6 +60,7 @@ export function effectsOff(clock: Clock, place: Place): AttemptPorts {
     opened: clock.now(),
     append: never,
     confirm: never,
+    inboxComplete: never,
     inbox: () => [],
     readStream: never,
     writeStream: never,

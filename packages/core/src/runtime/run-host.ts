@@ -46,6 +46,8 @@ export interface HostPorts {
   readonly streams: Streams
   agent(name: string): AnyAgent | undefined
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
+  /** Resolves when the inbox here holds all that the edge has; absent where it is the edge's own. */
+  inboxComplete?(signal: AbortSignal): Promise<void>
   /** Inbox items that entries up to `seq` have consumed: to be forgotten once those entries cannot be set aside. */
   consumed(ids: readonly string[], seq: number): void
   /** Circuit breakers that the runs of this place share; by default a run has its own. */
@@ -317,6 +319,10 @@ export class RunHost {
       opened: this.#opened,
       append: (drafts, options) => this.#log.append(me, () => drafts, options),
       confirm: (seq, signal) => this.#ports.confirm(seq, signal),
+      inboxComplete: async (signal) => {
+        await this.#ports.inboxComplete?.(signal)
+        await this.#refresh()
+      },
       children: this.#ports.children,
       breakers: this.#ports.breakers ?? this.#breakers,
       inbox: () => this.#items,

@@ -64,6 +64,9 @@ const pressing = new Set([
   'rewind',
 ])
 
+/** Between two questions for the inbox of the edge, in ms. */
+const inboxRetryMs = 1_000
+
 const nothingLive: Live = { phase: 'idle', calls: [] }
 
 /** One run on this device: writes it when it is ours and no other tab does, follows it otherwise. */
@@ -336,6 +339,7 @@ export class RunNode {
         agent: (name) => this.ports.agents.find((agent) => agent.name === name),
         consumed: (ids, seq) => this.#courier.consumed(ids, seq),
         confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),
+        inboxComplete: (signal) => this.#inboxComplete(signal),
         tell: (event) => this.#tell(event),
       })
       this.#wake()
@@ -451,6 +455,18 @@ export class RunNode {
       this.host?.poke()
     } catch {
       this.#retryLater()
+    }
+  }
+
+  /** Asks the edge for its inbox until it answers. A run that the edge does not know yet has none there. */
+  async #inboxComplete(signal: AbortSignal): Promise<void> {
+    while (this.syncer && !signal.aborted) {
+      await this.syncer.confirm(undefined, signal)
+      try {
+        return await this.#courier.pull(this.log.mustFold().head.seq + 1)
+      } catch {
+        await this.ports.clock.wait(inboxRetryMs, signal)
+      }
     }
   }
 

@@ -1,6 +1,7 @@
 import type { WireError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { Artifact } from '../engine/ctx.ts'
+import type { EffectAfter } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold, Pause } from '../log/fold.ts'
 import type { Head, Place, RunStatus } from '../ports/log-store.ts'
@@ -42,6 +43,8 @@ export interface RunView<State = unknown, Result = unknown> {
   readonly error: WireError | undefined
   readonly asks: readonly OpenAsk[]
   readonly artifacts: readonly Artifact[]
+  /** The `once` effects after the checkpoint that this run was forked from or went back to: asked about when reached. */
+  readonly effectsAfter: readonly EffectAfter[]
   /** When the next turn begins, in ms since 1970. */
   readonly due: number | undefined
   readonly live: Live
@@ -103,6 +106,7 @@ export function viewOf(fold: Fold, around: Around): RunView {
       due: ask.body.due,
     })),
     due,
+    effectsAfter: fold.effects,
     ...around,
   }
 }
