@@ -71,6 +71,7 @@ describe('the edge, asked by whoever', () => {
         ['inbox', 'POST'],
         ['inbox', 'GET'],
         ['live', 'GET'],
+        ['events', 'GET'],
         [`blobs/${zeros}`, 'GET'],
         [`blobs/${zeros}`, 'PUT'],
         ['blobs/missing', 'POST'],

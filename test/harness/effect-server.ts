@@ -32,13 +32,18 @@ export interface EffectServer {
 
 const bodyBytesMax = 4 * 1024 * 1024
 
+export interface EffectServerOptions {
+  /** What an effect gives, told as `answer` beside the receipt; asked once a key. */
+  readonly answer?: (effect: Effect) => unknown
+}
+
 /**
  * Starts an http server on 127.0.0.1 that counts effects:
  * - `POST /effect/NAME` with the header `idempotency-key` counts a start on every arrival and an effect once a key;
  * - `GET /effect/NAME?key=K` tells whether it happened, and with which result;
  * - `GET /count` tells all counts.
  */
-export async function startEffectServer(): Promise<EffectServer> {
+export async function startEffectServer(options: EffectServerOptions = {}): Promise<EffectServer> {
   const starts = new Map<string, number>()
   const effects = new Map<string, Effect & { readonly result: object }>()
   const holds = new Map<string, HeldPath>()
@@ -76,7 +81,8 @@ export async function startEffectServer(): Promise<EffectServer> {
     starts.set(key, (starts.get(key) ?? 0) + 1)
     const known = effects.get(key)
     if (known !== undefined) return known.result
-    const result = { ok: true, key, number: effects.size + 1 }
+    const answer = options.answer?.({ key, path, body })
+    const result = { ok: true, key, number: effects.size + 1, ...(answer === undefined ? {} : { answer }) }
     effects.set(key, { key, path, body, result })
     return result
   }

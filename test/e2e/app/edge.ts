@@ -1,8 +1,13 @@
 import { edgeRoutes, runObject } from '@waystone/edge'
 import { agents } from './agents.ts'
+import { edgeAgents } from './edge-agents.ts'
+import type { OwnObject } from './own-object.ts'
+
+export { OwnObject } from './own-object.ts'
 
 interface Env {
   readonly RUNS: DurableObjectNamespace
+  readonly OWN: DurableObjectNamespace<OwnObject>
   readonly BLOBS: R2Bucket
   readonly TOKEN: string
   readonly ORIGINS: string
@@ -10,17 +15,30 @@ interface Env {
 
 /** The edge of the end-to-end tests: the agents of the test, open to the page of the test. */
 export const RunObject = runObject<Env>({
-  agents: () => agents,
+  agents: () => [...agents, ...edgeAgents],
   blobs: (env) => env.BLOBS,
   report: console.error,
 })
 
-const routes = edgeRoutes<Env>({
-  runs: (env) => env.RUNS,
-  blobs: (env) => env.BLOBS,
-  token: (env) => env.TOKEN,
+const shared = {
+  blobs: (env: Env) => env.BLOBS,
+  token: (env: Env) => env.TOKEN,
   report: console.error,
-  origins: (env) => env.ORIGINS.split(','),
-})
+  origins: (env: Env) => env.ORIGINS.split(','),
+}
+const routes = edgeRoutes<Env>({ ...shared, runs: (env) => env.RUNS })
+const ownRoutes = edgeRoutes<Env>({ ...shared, runs: (env) => env.OWN })
 
-export default { fetch: routes.fetch }
+export default {
+  fetch(request, env, ctx) {
+    const url = new URL(request.url)
+    const { pathname } = url
+    // `/own/:object/...` goes to the object as it is, without asking for a token.
+    const [, object = '', path = ''] = /^\/own\/([^/]+)(\/.*)$/.exec(pathname) ?? []
+    if (object !== '') {
+      url.pathname = path
+      return env.OWN.get(env.OWN.idFromName(object)).fetch(new Request(url, request))
+    }
+    return (pathname.startsWith('/v1/runs/own-') ? ownRoutes : routes).fetch(request, env, ctx)
+  },
+} satisfies ExportedHandler<Env>

@@ -423,7 +423,7 @@ export class Attempt {
             : `the turn threw ${String(this.#returned.error)}`,
         )
       } else {
-        await this.#stand(describe(record))
+        await this.#stand(describe(record), { path })
       }
       return
     }
@@ -441,6 +441,8 @@ export class Attempt {
     if (isStart(record)) {
       call.start = record
       if (this.#live && call.phase === 'made' && !this.#deliveries.hasMore(path)) this.#begin(call)
+      // The call may have parked before its own start came by: only now does the turn do nothing but wait.
+      this.ports.changed()
       return
     }
     this.#deliver(call, record)
@@ -567,23 +569,25 @@ export class Attempt {
         return this.finish(this.#unknown)
       return void (await this.#events.next())
     }
-    await this.#stand('a call on ctx, or the end of the turn', { type: 'outside' })
+    await this.#stand('a call on ctx, or the end of the turn')
   }
 
   /** Rule 3: a presumed divergence is shown after `patience`, cleared by the next event, final after a minute. */
-  async #stand(expected: string, verdict?: AttemptEnd): Promise<void> {
+  async #stand(expected: string, record?: { readonly path: string }): Promise<void> {
     if (await this.#events.next(limits.patienceMs)) return
     const open = this.#calls.firstOpen
     const found =
       open === undefined
         ? 'no call: the turn waits for something outside ctx'
         : `"${open}", which is still open`
-    this.#standing = { expected, found }
+    this.#standing = { expected, found, ...record }
     this.ports.changed()
     const moved = await this.#events.next(limits.standingMsMax - limits.patienceMs)
     this.#standing = undefined
     this.ports.changed()
-    if (!moved) this.finish(verdict ?? { type: 'diverged', path: expected, expected, found })
+    if (moved) return
+    if (record) this.diverge(record.path, expected, found)
+    else this.finish({ type: 'outside' })
   }
 }
 

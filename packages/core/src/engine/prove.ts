@@ -14,7 +14,7 @@ export function prove(
 ): Promise<AttemptEnd> {
   const changed = (): void => {
     const { standing } = attempt.live()
-    if (standing) attempt.finish({ type: 'diverged', path: standing.expected, ...standing })
+    if (standing) attempt.finish({ type: 'diverged', path: standing.path ?? '', ...standing })
   }
   const attempt: Attempt = new Attempt(
     agent,

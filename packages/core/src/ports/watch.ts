@@ -28,7 +28,7 @@ export interface Live {
   readonly phase: 'idle' | 'catching up' | 'running' | 'waiting' | 'moving'
   readonly calls: readonly LiveCall[]
   /** Set while a turn stands still: what replay expected next, and what it found. */
-  readonly standing?: { readonly expected: string; readonly found: string }
+  readonly standing?: { readonly expected: string; readonly found: string; readonly path?: string }
 }
 
 /** How far the edge has a run. */

@@ -54,8 +54,8 @@ export async function verifyTurn(
 ): Promise<WaystoneError | undefined> {
   const turn = openTurn(fold, configDigest(agent))
   const again = await prove(agent, turn, ports)
-  const refuse = (why: string): WaystoneError => notReplayable(fold, why)
-  if (again.type === 'diverged') return refuse(`expected ${again.expected}, found ${again.found}`)
+  const refuse = (why: string, path?: string): WaystoneError => notReplayable(fold, why, path)
+  if (again.type === 'diverged') return refuse(`expected ${again.expected}, found ${again.found}`, again.path)
   if (again.type === 'caught up') return refuse('the replay makes a call that was not recorded')
   if (again.type === 'threw') return refuse(`the replay threw ${String(again.error)}`)
   if (again.type !== end.type) return refuse(`the turn ended as "${end.type}", its replay as "${again.type}"`)
@@ -68,11 +68,11 @@ export async function verifyTurn(
     : refuse(`it returned ${String(ends[0])}, its replay ${String(ends[1])}`)
 }
 
-function notReplayable(fold: Fold, why: string): WaystoneError {
+function notReplayable(fold: Fold, why: string, path: string | undefined): WaystoneError {
   return new WaystoneError(
     'not_replayable',
     `turn ${String(fold.turn)} of run ${fold.run} comes to another end when it is replayed: ${why}. ` +
       'Whatever differs between two runs of the same code (the clock, chance, a fetch, a variable outside) belongs into ctx.step, ctx.now, ctx.random or ctx.uuid',
-    { run: fold.run, actions: ['retry', 'fork', 'cancel'] },
+    { run: fold.run, ...(path === undefined ? {} : { path }), actions: ['retry', 'fork', 'cancel'] },
   )
 }

@@ -47,6 +47,9 @@ export class RunHandle<State = unknown, Result = unknown> {
   #watcher: number | undefined
   #work: Promise<void> = Promise.resolve()
   #failed: unknown
+  #closed = false
+  /** How to end those who wait in `until`. */
+  readonly #waiting = new Set<() => void>()
 
   private constructor(run: RunId, api: RuntimeApi, random: Random) {
     this.id = run
@@ -103,16 +106,31 @@ export class RunHandle<State = unknown, Result = unknown> {
     fits: (view: RunView<State, Result>) => boolean,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<RunView<State, Result>> {
+    const { signal } = options
     return new Promise((resolve, reject) => {
-      const stop = this.subscribe((view) => {
+      const over = (): void => {
+        stop()
+        this.#waiting.delete(onClose)
+        signal?.removeEventListener('abort', onAbort)
+      }
+      const onClose = (): void => {
+        over()
+        reject(new WaystoneError('closed', `the handle of run ${this.id} was closed`, { run: this.id }))
+      }
+      const onAbort = (): void => {
+        over()
+        reject(new WaystoneError('cancelled', `waiting for run ${this.id} was given up`, { run: this.id }))
+      }
+      let stop = (): void => undefined
+      if (this.#closed) return onClose()
+      if (signal?.aborted) return onAbort()
+      this.#waiting.add(onClose)
+      signal?.addEventListener('abort', onAbort)
+      stop = this.subscribe((view) => {
         if (!fits(view)) return
         // `stop` is not there yet when the first view fits.
-        void Promise.resolve().then(() => stop())
+        void Promise.resolve().then(over)
         resolve(view)
-      })
-      options.signal?.addEventListener('abort', () => {
-        stop()
-        reject(new WaystoneError('cancelled', `waiting for run ${this.id} was given up`, { run: this.id }))
       })
     })
   }
@@ -222,7 +240,9 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   /** Stops hearing the run; the run itself goes on. */
   async close(): Promise<void> {
+    this.#closed = true
     this.#listeners.clear()
+    for (const end of [...this.#waiting]) end()
     if (this.#watcher !== undefined) await this.#api.unwatch(this.#watcher)
   }
 

@@ -33,7 +33,7 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     if (context.req.header('upgrade') !== undefined) return next()
     return cors({
       origin: (origin) => (options.origins?.(context.env).includes(origin) ? origin : null),
-      allowHeaders: ['authorization', 'content-type', headers.base, headers.device],
+      allowHeaders: ['authorization', 'content-type', 'last-event-id', headers.base, headers.device],
       exposeHeaders: [headers.head, headers.inbox],
       maxAge: 600,
     })(context, next)

@@ -6,7 +6,6 @@ import {
   RunHost,
   RunLog,
   toWire,
-  WaystoneError,
   type AnyAgent,
   type Blobs,
   type Claim,
@@ -18,19 +17,27 @@ import {
   type RunId,
   type WatchEvent,
 } from '@waystone/core'
-import type { Report } from '../report.ts'
+import type { Failure, Report } from '../report.ts'
+import type { DueTime } from '../store/sql-due-times.ts'
 import type { SqlLogStore } from '../store/sql-log-store.ts'
-import type { sqlStreams } from '../store/sql-streams.ts'
+import { stalled, type Stalls } from '../store/sql-stalls.ts'
+import type { SqlStreams } from '../store/sql-streams.ts'
 import { edgeClock } from './edge-clock.ts'
+import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
+import { RunStreams } from './run-streams.ts'
 
 /** What a keeper works with. */
 export interface KeeperPorts {
-  readonly storage: DurableObjectStorage
+  /** When the run is due: one of the times that share the alarm of the object. */
+  readonly due: DueTime
+  /** When text that was kept for late readers is to be forgotten. */
+  readonly forget: DueTime
+  readonly stalls: Stalls
   readonly store: SqlLogStore
   readonly blobs: Blobs
   readonly inbox: Inbox
-  readonly streams: ReturnType<typeof sqlStreams>
+  readonly streams: SqlStreams
   readonly sockets: RunSockets
   readonly agents: () => readonly AnyAgent[]
   readonly report: Report
@@ -38,8 +45,6 @@ export interface KeeperPorts {
 
 /** Armed before user code runs: should the process die, the object wakes and goes on. In ms. */
 export const watchdogMs = 15_000
-/** One alarm may run for 15 minutes; before that the host lets go between steps and goes on in another. */
-const alarmMsMax = 10 * 60_000
 /** How long a held host waits for the claim it was held for. */
 const holdMsMax = 15_000
 
@@ -49,13 +54,19 @@ const nothingLive: Live = { phase: 'idle', calls: [] }
 export class RunKeeper {
   readonly log: RunLog
   readonly authority: Authority
+  readonly streams: RunStreams
+  /** Tells readers that pull that there is something new. */
+  readonly changes = new RunChanges()
   readonly #ports: KeeperPorts
   #host: { readonly host: RunHost; readonly ended: Promise<unknown> } | undefined
   #live: Live = nothingLive
+  /** Items that came while a host ran: it may have decided to wait without seeing the last of them. */
+  readonly #sent = new Set<string>()
 
   private constructor(log: RunLog, ports: KeeperPorts) {
     this.log = log
     this.#ports = ports
+    this.streams = new RunStreams({ store: ports.streams, fold: () => log.fold, forget: ports.forget })
     this.authority = new Authority(log, {
       clock: edgeClock,
       random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
@@ -73,6 +84,9 @@ export class RunKeeper {
           { type: 'lines', from: first.seq, lines },
           first.kind === 'claim' ? undefined : writer,
         )
+      this.changes.now()
+      if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
+        void this.streams.settle().catch((error: unknown) => this.#failed('run', error))
     })
   }
 
@@ -84,13 +98,18 @@ export class RunKeeper {
     )
   }
 
+  /** What its host tells beside the log. */
+  get live(): Live {
+    return this.#live
+  }
+
   /** What a new follower is told first. */
   async greeting(from: number): Promise<readonly WatchEvent[]> {
     const lines = await this.log.lines(from)
     const texts = await Promise.all(
-      this.#ports.streams
+      this.streams
         .names()
-        .map(async (stream) => ({ stream, ...(await this.#ports.streams.read(this.log.run, stream, 0)) })),
+        .map(async (stream) => ({ stream, ...(await this.streams.read(this.log.run, stream, 0)) })),
     )
     return [
       ...(lines.length > 0 ? [{ type: 'lines', from, lines } as const] : []),
@@ -101,9 +120,7 @@ export class RunKeeper {
 
   /** After a push: the owner is alive, and the alarm looks after it. */
   async pushed(): Promise<void> {
-    const fold = this.log.fold
-    if (fold && isEnded(fold)) await this.#ports.streams.remove(fold.run, this.#ports.streams.names())
-    if ((await this.#ports.storage.getAlarm()) === null) await this.schedule()
+    if (this.#ports.due.get() === undefined) await this.schedule()
   }
 
   /** Changes the owner. Whatever fails leaves it as it was, and lets a host that was held go on. */
@@ -134,68 +151,62 @@ export class RunKeeper {
   async send(item: InboxItem): Promise<void> {
     await this.authority.send(item)
     const fold = this.log.mustFold()
-    if (this.#host) return this.#host.host.poke()
-    if (fold.owner === edgeOwner) return this.#ports.storage.setAlarm(Date.now())
+    if (this.#host) {
+      this.#sent.add(item.id)
+      return this.#host.host.poke()
+    }
+    if (fold.owner === edgeOwner) return this.#ports.due.set(Date.now())
     this.#ports.sockets.tell({ type: 'inbox' })
-    if (this.#mayTakeOver(fold)) await this.#ports.storage.setAlarm(Date.now())
-    else if ((await this.#ports.storage.getAlarm()) === null) await this.schedule()
+    if (this.#mayTakeOver(fold)) await this.#ports.due.set(Date.now())
+    else if (this.#ports.due.get() === undefined) await this.schedule()
   }
 
   /** Live events of the owner, for those who follow it. */
   async heard(event: Extract<WatchEvent, { type: 'live' | 'stream' }>, device: string): Promise<void> {
     if (this.log.fold?.owner !== device) return
     if (event.type === 'live') this.#live = event.live
-    else await this.#ports.streams.append(this.log.run, event.stream, event)
+    else await this.streams.append(this.log.run, event.stream, event)
     this.#ports.sockets.tell(event, device)
+    this.changes.soon()
   }
 
-  /** The alarm: the one thing that wakes an object. Never throws: one that throws seven times is gone for ever. */
-  async alarm(): Promise<void> {
+  /**
+   * The run is due. It lets go between steps at `until`, and goes on in another alarm. Never throws: an alarm that throws
+   * seven times is gone for ever.
+   */
+  async alarm(until: number): Promise<void> {
     try {
       const fold = this.log.fold
-      if (fold === undefined || isEnded(fold)) return
-      if (fold.owner === edgeOwner) await this.#runAgent()
+      if (fold === undefined || isEnded(fold)) await this.schedule()
+      else if (fold.owner === edgeOwner) await this.#runAgent(until)
       else if (this.#mayTakeOver(fold)) await this.#takeOver(fold)
       else await this.schedule()
     } catch (error) {
-      this.#ports.report({ where: 'alarm', run: this.log.run, error })
-      await this.#ports.storage.setAlarm(Date.now() + watchdogMs)
+      this.#failed('alarm', error)
+      await this.#ports.due.set(Date.now() + watchdogMs)
     }
   }
 
-  /** Sets the alarm for what comes next. */
+  /** Sets when the run is due next. */
   async schedule(): Promise<void> {
-    const { storage } = this.#ports
+    const { due } = this.#ports
     const fold = this.log.fold
-    if (fold === undefined || isEnded(fold)) return storage.deleteAlarm()
-    if (fold.owner === edgeOwner) return this.#host ? undefined : storage.setAlarm(Date.now())
-    if (fold.identity.whenGone !== 'edge' || fold.status === 'paused') return storage.deleteAlarm()
-    await storage.setAlarm(Date.now() + Math.max(100, fold.identity.leaseMs - this.#silentMs(fold)))
+    if (fold === undefined || isEnded(fold)) return due.delete()
+    if (fold.owner === edgeOwner) return this.#host ? undefined : due.set(Date.now())
+    if (fold.identity.whenGone !== 'edge' || fold.status === 'paused') return due.delete()
+    await due.set(Date.now() + Math.max(100, fold.identity.leaseMs - this.#silentMs(fold)))
   }
 
-  async #runAgent(): Promise<void> {
-    const { storage, blobs, inbox, streams, sockets } = this.#ports
-    await storage.setAlarm(Date.now() + watchdogMs)
+  async #runAgent(until: number): Promise<void> {
+    const { due, stalls } = this.#ports
+    await due.set(Date.now() + watchdogMs)
     if (await this.#standsStill()) return
-    const host = new RunHost(this.log, {
-      me: edgeOwner,
-      place: 'edge',
-      clock: edgeClock,
-      blobs,
-      inbox,
-      streams,
-      agent: (name) => this.#agent(name),
-      consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
-      confirm: () => Promise.resolve(),
-      tell: (event) => {
-        if (event.type === 'live') this.#live = event.live
-        sockets.tell(event)
-      },
-    })
+    this.#sent.clear()
+    const host = this.#newHost()
     const ended = host.run({ letGo: true })
     this.#host = { host, ended }
     const stop = new AbortController()
-    void edgeClock.wait(alarmMsMax, stop.signal).then(async () => {
+    void edgeClock.wait(Math.max(0, until - Date.now()), stop.signal).then(async () => {
       if (stop.signal.aborted) return
       await host.hold(watchdogMs)
       host.stop()
@@ -203,45 +214,52 @@ export class RunKeeper {
     const end = await ended
     stop.abort()
     this.#host = undefined
-    if (end.type !== 'lost') this.#ran()
+    this.changes.soon()
+    if (end.type !== 'lost') stalls.clear()
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
-      return end.due === undefined ? storage.deleteAlarm() : storage.setAlarm(end.due)
+      const missed = (await this.#ports.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
+      if (missed) return due.set(Date.now())
+      return end.due === undefined ? due.delete() : due.set(end.due)
     }
     this.#live = nothingLive
-    if (end.type === 'lost') this.#ports.report({ where: 'run', run: this.log.run, error: end.error })
-    await (end.type === 'lost' ? storage.setAlarm(Date.now() + 1_000) : this.schedule())
+    if (end.type === 'lost') this.#failed('run', end.error)
+    await (end.type === 'lost' ? due.set(Date.now() + 1_000) : this.schedule())
   }
 
-  /** Counts wake-ups that brought no entry; pauses a run that only costs money. */
+  #newHost(): RunHost {
+    const { blobs, inbox, sockets } = this.#ports
+    return new RunHost(this.log, {
+      me: edgeOwner,
+      place: 'edge',
+      clock: edgeClock,
+      blobs,
+      inbox,
+      streams: this.streams,
+      agent: (name) => this.#agent(name),
+      consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
+      confirm: () => Promise.resolve(),
+      tell: (event) => {
+        if (event.type === 'live') this.#live = event.live
+        sockets.tell(event)
+        this.changes.soon()
+      },
+    })
+  }
+
+  /** Pauses a run whose wake-ups bring no entry and only cost money. */
   async #standsStill(): Promise<boolean> {
-    const { sql } = this.#ports.storage
+    const { stalls, due } = this.#ports
     const fold = this.log.mustFold()
-    const [before] = sql.exec<{ seq: number; count: number }>('SELECT seq, count FROM stalls').toArray()
-    const count = before?.seq === fold.head.seq ? before.count + 1 : 1
-    sql.exec('INSERT OR REPLACE INTO stalls (one, seq, count) VALUES (1, ?, ?)', fold.head.seq, count)
+    const count = stalls.count(fold.head.seq)
     if (count <= limits.stallsMax || fold.status === 'paused') return false
-    const error = new WaystoneError(
-      'bug',
-      `run ${fold.run} was woken ${String(count)} times at the edge and made no progress: its step may use up the memory or time of an object`,
-      {
-        run: fold.run,
-      },
-    )
-    sql.exec('DELETE FROM stalls')
+    stalls.clear()
+    const error = toWire(stalled(fold.run, count))
     await this.log.append(edgeOwner, () => [
-      {
-        kind: 'pause',
-        body: { reason: 'error', error: toWire(error), actions: ['retry', 'fork', 'cancel'] },
-      },
+      { kind: 'pause', body: { reason: 'error', error, actions: ['retry', 'fork', 'cancel'] } },
     ])
-    await this.#ports.storage.deleteAlarm()
+    await due.delete()
     return true
-  }
-
-  /** The host came back by itself: whatever it did, it was not killed. */
-  #ran(): void {
-    this.#ports.storage.sql.exec('DELETE FROM stalls')
   }
 
   async #stopHost(): Promise<void> {
@@ -260,20 +278,20 @@ export class RunKeeper {
   }
 
   async #takeOver(fold: Fold): Promise<void> {
-    const { inbox, storage } = this.#ports
+    const { inbox, due: times } = this.#ports
     const last = fold.records.at(-1)
     const due = last?.kind === 'ask' ? (last.body.due ?? Infinity) : 0
     if (due > Date.now() && (await inbox.list(fold.run)).length === 0) {
       // A run that waits for a person stays where it is until the answer, or the deadline, brings the alarm back.
-      return due === Infinity ? storage.deleteAlarm() : storage.setAlarm(due)
+      return due === Infinity ? times.delete() : times.set(due)
     }
     try {
       const { head, epoch } = fold
       await this.authority.claim({ base: head, epoch, owner: edgeOwner, place: 'edge', reason: 'expired' })
-      await storage.setAlarm(Date.now())
+      await times.set(Date.now())
     } catch (error) {
-      this.#ports.report({ where: 'take over', run: fold.run, error })
-      await storage.setAlarm(Date.now() + Math.max(fold.identity.leaseMs, watchdogMs))
+      this.#failed('take over', error)
+      await times.set(Date.now() + Math.max(fold.identity.leaseMs, watchdogMs))
     }
   }
 
@@ -283,6 +301,10 @@ export class RunKeeper {
       this.#ports.store.lastAppend() ?? 0,
     )
     return Date.now() - heard
+  }
+
+  #failed(where: Failure['where'], error: unknown): void {
+    this.#ports.report({ where, run: this.log.run, error })
   }
 
   #agent(name: string): AnyAgent | undefined {

@@ -13,6 +13,7 @@ import {
   type RunId,
 } from '@waystone/core'
 import { Hono, type Context } from 'hono'
+import { eventResponse } from '../events/event-response.ts'
 import { readBody, readJson } from '../http/body.ts'
 import { errorResponse } from '../http/errors.ts'
 import type { Report } from '../report.ts'
@@ -77,6 +78,7 @@ export function runRoutes(
       throw new WaystoneError('request_refused', 'this route is a WebSocket')
     return sockets.accept(parseOwnerId(context.req.query('device')), await keeper.greeting(fromOf(context)))
   })
+  app.get('/events', (context) => eventResponse(context, keeper, fromOf(context), report))
   return app
 }
 

@@ -7,6 +7,9 @@ interface Attached {
   readonly since: number
 }
 
+/** Tells them from other sockets of the same object, also after it has slept. */
+const tag = 'waystone'
+
 /**
  * The followers of a run over WebSockets that let the object hibernate. Pings are answered by the runtime without
  * waking it, and keep the lease of an owner.
@@ -22,7 +25,7 @@ export class RunSockets {
   /** Takes a socket and sends it these events first. */
   accept(device: string, first: readonly WatchEvent[]): Response {
     const { 0: client, 1: server } = new WebSocketPair()
-    this.#ctx.acceptWebSocket(server)
+    this.#ctx.acceptWebSocket(server, [tag])
     server.serializeAttachment({ device, since: Date.now() } satisfies Attached)
     for (const event of first) server.send(frameOf(event))
     return new Response(null, {
@@ -32,9 +35,14 @@ export class RunSockets {
     })
   }
 
+  /** True for a socket that `accept` took. */
+  has(socket: WebSocket): boolean {
+    return this.#ctx.getTags(socket).includes(tag)
+  }
+
   /** Tells every follower but one device. */
   tell(event: WatchEvent, except?: string): void {
-    const sockets = this.#ctx.getWebSockets()
+    const sockets = this.#ctx.getWebSockets(tag)
     if (sockets.length === 0) return
     const frame = frameOf(event)
     if (frame.length > limits.frameCharsMax) return
@@ -50,7 +58,7 @@ export class RunSockets {
 
   /** When a device was last heard of over its sockets, in ms since 1970. */
   lastHeard(device: OwnerId): number | undefined {
-    const times = this.#ctx.getWebSockets().flatMap((socket) => {
+    const times = this.#ctx.getWebSockets(tag).flatMap((socket) => {
       const attached = attachedOf(socket)
       if (attached?.device !== device) return []
       return [this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? attached.since]

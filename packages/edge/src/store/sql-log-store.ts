@@ -14,9 +14,9 @@ import {
 
 /** What the log of one run is kept in: an object's SQLite. One row an append, however many entries it has. */
 const schema = `
-  CREATE TABLE IF NOT EXISTS log (seq INTEGER PRIMARY KEY, entries INTEGER NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL);
-  CREATE TABLE IF NOT EXISTS aside (number INTEGER PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL);
-  CREATE TABLE IF NOT EXISTS summary (one INTEGER PRIMARY KEY, json TEXT NOT NULL);
+  CREATE TABLE IF NOT EXISTS waystone_log (seq INTEGER PRIMARY KEY, entries INTEGER NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS waystone_aside (number INTEGER PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL);
+  CREATE TABLE IF NOT EXISTS waystone_summary (one INTEGER PRIMARY KEY, json TEXT NOT NULL);
 `
 
 /** A log store that also says when it last took an append, by the clock of the edge. */
@@ -38,9 +38,9 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
   const { sql } = storage
   sql.exec(schema)
   const lastRow = (): LogRow | undefined =>
-    sql.exec<LogRow>('SELECT * FROM log ORDER BY seq DESC LIMIT 1').toArray()[0]
+    sql.exec<LogRow>('SELECT * FROM waystone_log ORDER BY seq DESC LIMIT 1').toArray()[0]
   const rowOf = (seq: number): LogRow | undefined =>
-    sql.exec<LogRow>('SELECT * FROM log WHERE seq <= ? ORDER BY seq DESC LIMIT 1', seq).toArray()[0]
+    sql.exec<LogRow>('SELECT * FROM waystone_log WHERE seq <= ? ORDER BY seq DESC LIMIT 1', seq).toArray()[0]
   const at = (seq: number): Head | undefined => {
     const row = rowOf(seq)
     const line = row && linesOf(row)[seq - row.seq]
@@ -49,7 +49,7 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
   const insert = (from: number, lines: readonly Uint8Array[]): void => {
     for (const batch of batches(lines)) {
       sql.exec(
-        'INSERT INTO log (seq, entries, time, lines) VALUES (?, ?, ?, ?)',
+        'INSERT INTO waystone_log (seq, entries, time, lines) VALUES (?, ?, ?, ?)',
         from,
         batch.length,
         Date.now(),
@@ -62,9 +62,9 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
   const cut = (keep: number): readonly Uint8Array[] => {
     const row = rowOf(keep)
     if (row === undefined || row.seq + row.entries <= keep) return []
-    const rows = sql.exec<LogRow>('SELECT * FROM log WHERE seq >= ? ORDER BY seq', row.seq).toArray()
+    const rows = sql.exec<LogRow>('SELECT * FROM waystone_log WHERE seq >= ? ORDER BY seq', row.seq).toArray()
     const lines = rows.flatMap(linesOf)
-    sql.exec('DELETE FROM log WHERE seq >= ?', row.seq)
+    sql.exec('DELETE FROM waystone_log WHERE seq >= ?', row.seq)
     if (keep > row.seq) insert(row.seq, lines.slice(0, keep - row.seq))
     return lines.slice(keep - row.seq)
   }
@@ -79,7 +79,7 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
           if (append.setAside && aside.length > 0) {
             const { reason, time } = append.setAside
             sql.exec(
-              'INSERT INTO aside (name, reason, time, lines) VALUES (?, ?, ?, ?)',
+              'INSERT INTO waystone_aside (name, reason, time, lines) VALUES (?, ?, ?, ?)',
               `${String(plan.keep)}-${String(time)}`,
               reason,
               time,
@@ -90,7 +90,7 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
           const isRepeat = plan.lines.length === 0 && append.lines.length > 0 && aside.length === 0
           if (append.summary && !isRepeat) {
             sql.exec(
-              'INSERT OR REPLACE INTO summary (one, json) VALUES (1, ?)',
+              'INSERT OR REPLACE INTO waystone_summary (one, json) VALUES (1, ?)',
               JSON.stringify(append.summary),
             )
           }
@@ -102,7 +102,10 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
       let bytes = 0
       const first = rowOf(from)
       if (first === undefined) return Promise.resolve(lines)
-      for (const row of sql.exec<LogRow>('SELECT * FROM log WHERE seq >= ? ORDER BY seq', first.seq)) {
+      for (const row of sql.exec<LogRow>(
+        'SELECT * FROM waystone_log WHERE seq >= ? ORDER BY seq',
+        first.seq,
+      )) {
         for (const line of linesOf(row).slice(Math.max(0, from - row.seq))) {
           if (bytes > 0 && bytes + line.byteLength > limits.pageBytesMax) return Promise.resolve(lines)
           lines.push(line)
@@ -114,13 +117,13 @@ export function sqlLogStore(storage: DurableObjectStorage): SqlLogStore {
     head: () => Promise.resolve(headOf(lastRow())),
     // An object has one run; the list of all is the catalog's.
     list: () => {
-      const rows = sql.exec<{ json: string }>('SELECT json FROM summary').toArray()
+      const rows = sql.exec<{ json: string }>('SELECT json FROM waystone_summary').toArray()
       return Promise.resolve(rows.map(({ json }) => JSON.parse(json) as RunSummary))
     },
     setAside: () => {
       const rows = sql
         .exec<{ name: string; reason: string; time: number; lines: ArrayBuffer }>(
-          'SELECT name, reason, time, lines FROM aside ORDER BY number',
+          'SELECT name, reason, time, lines FROM waystone_aside ORDER BY number',
         )
         .toArray()
       return Promise.resolve(

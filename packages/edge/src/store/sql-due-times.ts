@@ -1,0 +1,162 @@
+import { limits, WaystoneError } from '@waystone/core'
+
+/** Names that begin like this are Waystone's own. */
+const ownPrefix = 'waystone.'
+/** How many names may wait at a time. */
+const namesMax = 1_000
+/** After this a name that was begun is due again, unless it was settled: its object has died. In ms. */
+const againMsMin = 15_000
+const againMsMax = 60 * 60_000
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS waystone_due (name TEXT PRIMARY KEY, at INTEGER NOT NULL, tries INTEGER NOT NULL) WITHOUT ROWID;
+`
+
+/** Due times by name. All of them share the one alarm that a Durable Object has. */
+export interface DueTimes {
+  /**
+   * Sets when a name is due, in ms since 1970; a time that has passed means at once. Replaces what the name had.
+   * Rejects with `input_refused`, and with `limit_exceeded` when 1,000 names wait.
+   */
+  set(name: string, at: number): Promise<void>
+  /** Forgets a name. One that is not there is fine. */
+  delete(name: string): Promise<void>
+  /** When a name is due, in ms since 1970. */
+  get(name: string): number | undefined
+}
+
+/** One of the due times. */
+export interface DueTime {
+  /** In ms since 1970. */
+  set(at: number): Promise<void>
+  delete(): Promise<void>
+  get(): number | undefined
+}
+
+/** A name whose work has been begun. */
+export interface Begun {
+  readonly name: string
+  /** Until when the work is not begun again, by itself, in ms since 1970. */
+  readonly at: number
+}
+
+/** The due times of an object, with what only the host of its run may do. */
+export interface SqlDueTimes extends DueTimes {
+  /** For applications: the same times without Waystone's own. */
+  readonly own: DueTimes
+  /** Names and times, the earliest first. */
+  list(): readonly Begun[]
+  /** Puts a name off, before its work begins: should the object die, it is due again. Each time later, up to an hour. */
+  begin(name: string): Promise<Begun>
+  /** Forgets a name whose work has ended, unless it has got another time meanwhile. */
+  settle(begun: Begun): Promise<void>
+  /** The alarm went off, so that none is set: `arm` and every change set it again. */
+  fired(): void
+  /** Sets the alarm to the earliest time, unless it is. */
+  arm(): Promise<void>
+  /** Resolves at the next change. */
+  changed(): Promise<void>
+}
+
+/**
+ * The table of due times. The alarm of the object is always that of the earliest: a row and the alarm are written with
+ * nothing awaited between them, so that they are stored together (workerd, 2026-11).
+ */
+export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
+  const { sql } = storage
+  sql.exec(schema)
+  /** What the alarm was last set to: `null` for none, undefined when that is not known. */
+  let armed: number | null | undefined
+  let change = Promise.withResolvers<void>()
+  const arm = async (): Promise<void> => {
+    const [row] = sql.exec<{ at: number | null }>('SELECT min(at) AS at FROM waystone_due').toArray()
+    const at = row?.at ?? null
+    if (at === armed) return
+    armed = at
+    await (at === null ? storage.deleteAlarm() : storage.setAlarm(at))
+  }
+  const changed = (): Promise<void> => {
+    change.resolve()
+    change = Promise.withResolvers()
+    return arm()
+  }
+  const rowOf = (name: string): { at: number; tries: number } | undefined =>
+    sql
+      .exec<{ at: number; tries: number }>('SELECT at, tries FROM waystone_due WHERE name = ?', name)
+      .toArray()[0]
+  const put = (name: string, at: number, tries: number): Promise<void> => {
+    sql.exec('INSERT OR REPLACE INTO waystone_due (name, at, tries) VALUES (?, ?, ?)', name, at, tries)
+    return changed()
+  }
+  const times: SqlDueTimes = {
+    set: async (name, at) => {
+      const row = rowOf(name)
+      await (row?.at === at && row.tries === 0 ? arm() : put(name, at, 0))
+    },
+    delete: async (name) => {
+      sql.exec('DELETE FROM waystone_due WHERE name = ?', name)
+      await changed()
+    },
+    get: (name) => rowOf(name)?.at,
+    list: () =>
+      sql.exec<{ name: string; at: number }>('SELECT name, at FROM waystone_due ORDER BY at').toArray(),
+    begin: async (name) => {
+      const tries = rowOf(name)?.tries ?? 0
+      const at = Date.now() + Math.min(againMsMin * 2 ** tries, againMsMax)
+      await put(name, at, tries + 1)
+      return { name, at }
+    },
+    settle: async ({ name, at }) => {
+      sql.exec('DELETE FROM waystone_due WHERE name = ? AND at = ?', name, at)
+      await changed()
+    },
+    fired: () => {
+      armed = undefined
+    },
+    arm,
+    changed: () => change.promise,
+    get own() {
+      return ownTimes(times)
+    },
+  }
+  return times
+}
+
+/** One name of the table. */
+export function dueTime(times: DueTimes, name: string): DueTime {
+  return { set: (at) => times.set(name, at), delete: () => times.delete(name), get: () => times.get(name) }
+}
+
+/** True for the names that Waystone keeps for itself. */
+export function isOwnName(name: string): boolean {
+  return name.startsWith(ownPrefix)
+}
+
+function ownTimes(times: SqlDueTimes): DueTimes {
+  return {
+    set: async (name, at) => {
+      checkName(name)
+      if (!Number.isFinite(at))
+        throw new WaystoneError(
+          'input_refused',
+          `"${name}" needs a time in ms since 1970, found ${String(at)}`,
+        )
+      if (times.get(name) === undefined && times.list().length >= namesMax)
+        throw new WaystoneError('limit_exceeded', `an object has at most ${String(namesMax)} due times`)
+      await times.set(name, Math.max(0, Math.ceil(at)))
+    },
+    delete: async (name) => {
+      checkName(name)
+      await times.delete(name)
+    },
+    get: (name) => (isOwnName(name) ? undefined : times.get(name)),
+  }
+}
+
+function checkName(name: string): void {
+  if (name.length > 0 && name.length <= limits.nameCharsMax && !isOwnName(name)) return
+  throw new WaystoneError(
+    'input_refused',
+    `a due time has a name of 1 to ${String(limits.nameCharsMax)} characters that does not begin with "${ownPrefix}", found "${name.slice(0, 80)}"`,
+  )
+}

@@ -1,0 +1,86 @@
+import { toWire } from '@waystone/core'
+import { createRunHost } from '@waystone/edge'
+import { DurableObject } from 'cloudflare:workers'
+import { edgeAgents } from './edge-agents.ts'
+
+/** What an object of the application's own needs. */
+export interface OwnEnv {
+  readonly BLOBS: R2Bucket
+}
+
+/**
+ * An object of the application's own that hosts a run beside its own work: reminders, each an effect at the outside
+ * server. Its table has a name that Waystone might have taken.
+ */
+export class OwnObject extends DurableObject<OwnEnv> {
+  readonly #host = createRunHost(this.ctx, {
+    agents: () => edgeAgents,
+    blobs: this.env.BLOBS,
+    report: console.error,
+  })
+
+  constructor(ctx: DurableObjectState, env: OwnEnv) {
+    super(ctx, env)
+    ctx.storage.sql.exec(
+      'CREATE TABLE IF NOT EXISTS log (name TEXT PRIMARY KEY, server TEXT NOT NULL, rang INTEGER NOT NULL)',
+    )
+  }
+
+  override async fetch(request: Request): Promise<Response> {
+    return this.#host.fetch(request) ?? this.#ownRoutes(new URL(request.url))
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#host.alarm((name) => this.#ring(name))
+  }
+
+  override async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
+    if (await this.#host.webSocketMessage(socket, message)) return
+    socket.send(`mine: ${String(message)}`)
+  }
+
+  override webSocketClose(socket: WebSocket, code: number): void {
+    if (!this.#host.webSocketClose(socket, code)) socket.close(1000)
+  }
+
+  async #ownRoutes(url: URL): Promise<Response> {
+    const { sql } = this.ctx.storage
+    const text = (name: string): string => url.searchParams.get(name) ?? ''
+    switch (url.pathname) {
+      case '/remind':
+        sql.exec('INSERT OR REPLACE INTO log VALUES (?, ?, 0)', text('name'), text('server'))
+        return this.#host.alarms.set(text('name'), Date.now() + Number(text('ms'))).then(
+          () => new Response(null, { status: 204 }),
+          (error: unknown) => Response.json(toWire(error), { status: 400 }),
+        )
+      case '/forget':
+        await this.#host.alarms.delete(text('name'))
+        return new Response(null, { status: 204 })
+      case '/socket': {
+        const { 0: client, 1: server } = new WebSocketPair()
+        this.ctx.acceptWebSocket(server)
+        return new Response(null, { status: 101, webSocket: client })
+      }
+      default:
+        return Response.json({
+          rang: Object.fromEntries(
+            sql
+              .exec<{ name: string; rang: number }>('SELECT name, rang FROM log')
+              .toArray()
+              .map(({ name, rang }) => [name, rang]),
+          ),
+          due: this.#host.alarms.get(text('name')) ?? null,
+          alarm: await this.ctx.storage.getAlarm(),
+        })
+    }
+  }
+
+  async #ring(name: string): Promise<void> {
+    const { sql } = this.ctx.storage
+    sql.exec('UPDATE log SET rang = rang + 1 WHERE name = ?', name)
+    if (name === 'broken') throw new Error('this reminder is broken')
+    const { server } = sql.exec<{ server: string }>('SELECT server FROM log WHERE name = ?', name).one()
+    const headers = { 'idempotency-key': `ring ${name}` }
+    await fetch(`${server}/effect/ring-${name}`, { method: 'POST', headers })
+  }
+}

@@ -1,0 +1,192 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openEventStream } from '../harness/event-stream.ts'
+import { poll } from '../harness/poll.ts'
+import { sleeper, speaker } from './app/edge-agents.ts'
+import { pushRun } from './pushed-run.ts'
+import { startWorld, type World } from './world.ts'
+
+/** What the object of the tests tells of itself. */
+interface Told {
+  /** How often each reminder rang. */
+  readonly rang: Readonly<Record<string, number>>
+  readonly due: number | null
+  readonly alarm: number | null
+}
+
+describe('a run in an object of the application, beside its own due times', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await startWorld()
+  })
+  afterAll(() => world.close())
+
+  const own = (run: string, route: string, query: Readonly<Record<string, string>> = {}): Promise<Response> =>
+    fetch(`${world.edge().url}/own/${run}/${route}?${new URLSearchParams(query).toString()}`)
+  const remind = (run: string, name: string, ms: number): Promise<Response> =>
+    own(run, 'remind', { name, ms: String(ms), server: world.effects.url })
+  const tell = async (run: string, name = ''): Promise<Told> =>
+    (await (await own(run, 'tell', { name })).json()) as Told
+  const sleep = (run: string, ms: number): Promise<void> =>
+    pushRun(world, run, sleeper, { server: world.effects.url, run, ms })
+  /** Waits until the run has ended, and gives its last event. */
+  const endOf = async (run: string): Promise<unknown> => {
+    const stream = await openEventStream(`${world.edge().url}/v1/runs/${run}/events`, world.headers)
+    await stream.closed
+    return JSON.parse(stream.events().at(-1)?.data ?? '{}')
+  }
+
+  it('answers its own routes, and those of the run', async () => {
+    await sleep('own-routes', 1)
+    expect(await endOf('own-routes')).toEqual({ status: 'done', result: 'rested' })
+    expect(await tell('own-routes')).toEqual({ rang: {}, due: null, alarm: null })
+  })
+
+  it('has its names rung before and after the run wakes, and the run wakes', async () => {
+    const run = 'own-both'
+    const first = world.effects.hold('/effect/ring-early')
+    const last = world.effects.hold('/effect/ring-late')
+    await remind(run, 'late', 3_000)
+    await sleep(run, 1_500)
+    await remind(run, 'early', 100)
+    await first.arrived
+    first.release()
+    expect(await endOf(run)).toEqual({ status: 'done', result: 'rested' })
+    await last.arrived
+    last.release()
+    await poll(async () => ((await tell(run)).alarm === null ? true : undefined), {
+      timeoutMs: 10_000,
+      message: () => 'the alarm is still set',
+    })
+    expect(await tell(run)).toEqual({ rang: { early: 1, late: 1 }, due: null, alarm: null })
+  })
+
+  it('has a name rung while the run works, in the alarm of the run', async () => {
+    const run = 'own-beside'
+    const works = world.effects.hold(`/effect/${run}-0`)
+    await pushRun(world, run, speaker, { server: world.effects.url, run, parts: ['words'] })
+    await works.arrived
+    const rings = world.effects.hold('/effect/ring-beside')
+    await remind(run, 'beside', 100)
+    await rings.arrived
+    rings.release()
+    works.release()
+    expect(await endOf(run)).toEqual({ status: 'done', result: 'words' })
+    expect((await tell(run)).rang).toEqual({ beside: 1 })
+  })
+
+  it('tries work that throws again, later, and the run goes on meanwhile', async () => {
+    const run = 'own-broken'
+    await remind(run, 'broken', 0)
+    await sleep(run, 500)
+    expect(await endOf(run)).toEqual({ status: 'done', result: 'rested' })
+    const { rang, due, alarm } = await tell(run, 'broken')
+    expect(rang).toEqual({ broken: 1 })
+    expect(due).toBeGreaterThan(Date.now())
+    expect(alarm).toBe(due)
+    await poll(async () => ((await tell(run)).rang['broken'] === 2 ? true : undefined), {
+      timeoutMs: 30_000,
+      message: () => 'the work was not tried again',
+    })
+    await own(run, 'forget', { name: 'broken' })
+    expect(await tell(run, 'broken')).toEqual({ rang: { broken: 2 }, due: null, alarm: null })
+  })
+
+  it('rings and wakes after the process was killed, with nobody asking', async () => {
+    const run = 'own-killed'
+    const before = world.effects.hold(`/effect/${run}-before`)
+    const after = world.effects.hold(`/effect/${run}-after`)
+    const rings = world.effects.hold('/effect/ring-killed')
+    await remind(run, 'killed', 4_000)
+    await sleep(run, 2_000)
+    await before.arrived
+    before.release()
+    await poll(async () => ((await kindsOf(run)).includes('sleep') ? true : undefined), {
+      timeoutMs: 10_000,
+      message: async () => `the run does not sleep: ${String(await kindsOf(run))}`,
+    })
+    await world.killEdge()
+    await world.startEdge()
+    await Promise.all([after.arrived, rings.arrived])
+    after.release()
+    rings.release()
+    expect(await endOf(run)).toEqual({ status: 'done', result: 'rested' })
+    expect((await tell(run)).rang).toEqual({ killed: 1 })
+  })
+
+  it('rings again when the process was killed while it did its work', async () => {
+    const run = 'own-twice'
+    const first = world.effects.hold('/effect/ring-twice')
+    await remind(run, 'twice', 0)
+    await first.arrived
+    await world.killEdge()
+    first.drop()
+    const second = world.effects.hold('/effect/ring-twice')
+    await world.startEdge()
+    await second.arrived
+    second.release()
+    expect((await tell(run)).rang).toEqual({ twice: 2 })
+  })
+
+  it('keeps its sockets and those of the run apart', async () => {
+    const run = 'own-sockets'
+    const says = world.effects.hold(`/effect/${run}-0`)
+    await pushRun(world, run, speaker, { server: world.effects.url, run, parts: ['words'] })
+    await says.arrived
+    const edge = world.edge().url.replace('http', 'ws')
+    const follower = await openSocket(`${edge}/own/${run}/v1/runs/${run}/live?device=d&from=0`, ['waystone'])
+    const mine = await openSocket(`${edge}/own/${run}/socket`)
+    says.release()
+    await endOf(run)
+    await follower.until((text) => text.includes('"kind\\":\\"commit'))
+    mine.send('hello')
+    await mine.until((text) => text === 'mine: hello')
+    expect(mine.heard()).toEqual(['mine: hello'])
+    mine.close()
+    follower.close()
+  })
+
+  it('refuses a second run in the same object, and names that are not for applications', async () => {
+    await sleep('own-one', 1)
+    await endOf('own-one')
+    const other = await own('own-one', 'v1/runs/other/entries', { from: '0' })
+    expect(await other.json()).toMatchObject({ code: 'request_refused' })
+    for (const name of ['waystone.run', '', 'x'.repeat(201)])
+      expect(await (await remind('own-one', name, 0)).json()).toMatchObject({ code: 'input_refused' })
+  })
+
+  const kindsOf = async (run: string): Promise<readonly string[]> => {
+    const stored = await fetch(`${world.edge().url}/v1/runs/${run}/entries?from=0`, {
+      headers: world.headers,
+    })
+    const lines = (await stored.text()).split('\n').filter((line) => line !== '')
+    return lines.map((line) => (JSON.parse(line) as { kind: string }).kind)
+  }
+})
+
+/** A WebSocket that remembers what it heard. */
+async function openSocket(url: string, protocols: readonly string[] = []) {
+  const socket = new WebSocket(url, [...protocols])
+  const heard: string[] = []
+  const waiting = new Set<() => void>()
+  socket.addEventListener('message', ({ data }) => {
+    heard.push(String(data))
+    for (const look of waiting) look()
+  })
+  await new Promise((resolve, reject) => {
+    socket.addEventListener('open', resolve)
+    socket.addEventListener('error', reject)
+  })
+  return {
+    heard: (): readonly string[] => heard,
+    until: (fits: (text: string) => boolean): Promise<void> =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          if (heard.some(fits)) resolve()
+        }
+        waiting.add(look)
+        look()
+      }),
+    send: (text: string): void => socket.send(text),
+    close: (): void => socket.close(),
+  }
+}
