@@ -257,10 +257,14 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   async #take(event: WatchEvent): Promise<void> {
     switch (event.type) {
-      case 'lines':
-        if (event.from === (this.#fold?.head.seq ?? -1) + 1) await this.#add(event.lines)
-        else if (event.from > (this.#fold?.head.seq ?? -1)) await this.#catchUp()
+      case 'lines': {
+        const next = (this.#fold?.head.seq ?? -1) + 1
+        // Some of them may be here already, from a page that was read while they were told.
+        const fresh = event.lines.slice(Math.max(0, next - event.from))
+        if (event.from > next) await this.#catchUp()
+        else if (fresh.length > 0) await this.#add(fresh)
         break
+      }
       case 'replaced':
         this.#fold = undefined
         this.#entries = []

@@ -1,0 +1,76 @@
+import { describe, expect, it } from 'vitest'
+import { defineAgent, done } from '../engine/agent.ts'
+import type { WatchEvent } from '../ports/watch.ts'
+import type { RuntimeApi } from './api.ts'
+import { handleOf, testDevice, testRandom } from './memory-world.test-support.ts'
+import { RunHandle } from './run-handle.ts'
+
+const agent = defineAgent({
+  name: 'stepper',
+  version: 1,
+  initial: () => ({}),
+  async turn(ctx) {
+    for (const name of ['a', 'b', 'c']) await ctx.step(name, () => name)
+    return done('end')
+  },
+})
+
+/** A handle of a finished run, to which a test tells the events. */
+async function followed(first: number) {
+  const device = testDevice([agent])
+  const runtime = await device.open()
+  const run = await runtime.start('stepper', null, {})
+  await (await handleOf(runtime, run)).result()
+  const lines = await runtime.lines(run, 0)
+  let known = first
+  let tell: (event: WatchEvent) => void = () => undefined
+  const api = {
+    lines: async (_: unknown, from: number) => lines.slice(from, known),
+    watch: async (_: unknown, listener: (event: WatchEvent) => void) => {
+      tell = listener
+      return 1
+    },
+    unwatch: async () => undefined,
+    blob: async () => undefined,
+    stream: async () => ({ at: 0, text: '' }),
+  } as Partial<RuntimeApi> as RuntimeApi
+  const handle = await RunHandle.open(run, api, testRandom)
+  const told = (from: number, to: number): void => {
+    known = to
+    tell({ type: 'lines', from, lines: lines.slice(from, to) })
+  }
+  return { handle, lines, told }
+}
+
+describe('a handle', () => {
+  it('takes the new ones of lines that it has in part', async () => {
+    const { handle, lines, told } = await followed(3)
+    told(1, lines.length)
+    expect(await handle.result()).toBe('end')
+    expect(handle.entries()).toHaveLength(lines.length)
+  })
+
+  it('reads what is missing before lines that it is told of', async () => {
+    const { handle, lines, told } = await followed(2)
+    told(4, lines.length)
+    expect(await handle.result()).toBe('end')
+  })
+
+  it('passes over lines that it has', async () => {
+    const { handle, lines, told } = await followed(3)
+    told(0, 2)
+    told(3, lines.length)
+    expect(await handle.result()).toBe('end')
+  })
+
+  it('tells those who wait that it was closed, and those who waited too long', async () => {
+    const { handle } = await followed(3)
+    const waiting = handle.result()
+    const gone = new AbortController()
+    gone.abort()
+    await expect(handle.result({ signal: gone.signal })).rejects.toMatchObject({ code: 'cancelled' })
+    await handle.close()
+    await expect(waiting).rejects.toMatchObject({ code: 'closed' })
+    await expect(handle.result()).rejects.toMatchObject({ code: 'closed' })
+  })
+})
