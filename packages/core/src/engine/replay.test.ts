@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { hastyClock, testDevice } from '../runtime/memory-world.test-support.ts'
+import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import type { RunHandle } from '../runtime/run-handle.ts'
-import { defineAgent, done, next, type AnyAgent } from './agent.ts'
+import { defineAgent, done, need, next, type AnyAgent } from './agent.ts'
 import { crashEverywhere, crashedAfter, finish } from './crash.test-support.ts'
 import type { Schema } from './ctx.ts'
 
@@ -191,6 +191,14 @@ describe('other code than the turn began with', () => {
   })
   let ran: string[] = []
   const cases: Record<string, readonly [AnyAgent, string]> = {
+    'a step added before': [
+      agent(async (ctx, state) => {
+        await ctx.step('zero', () => (ran.push('zero'), 0))
+        state.sum = await ctx.step('one', { input: 'first' }, () => (ran.push('one'), 1))
+        return done(state.sum)
+      }),
+      '0/one',
+    ],
     'a step renamed': [
       agent(async (ctx, state) => {
         state.sum = await ctx.step('uno', { input: 'first' }, () => (ran.push('uno'), 1))
@@ -276,6 +284,64 @@ describe('the rules of a turn', () => {
       return done()
     })
     expect(codeOf(run)).toBe('state_locked')
+  })
+
+  it('a call that waits stops none of its siblings, and never settles by itself', async () => {
+    const settled: string[] = []
+    const ended: string[] = []
+    const agent = defineAgent({
+      name: 'parker',
+      version: 1,
+      needs: { far: need<() => number>({ at: 'edge' }) },
+      initial: () => ({}),
+      async turn(ctx) {
+        await ctx.all('both', {
+          near: async (c) => {
+            for (const name of ['a', 'b', 'c']) await c.step(name, () => void ended.push(name))
+          },
+          far: (c) =>
+            c.step('there', { needs: ['far'] }, () => ctx.use.far()).finally(() => void settled.push('far')),
+        })
+        return done()
+      },
+    })
+    const device = testDevice([agent])
+    const runtime = await device.open()
+    const run = await handleOf(runtime, await runtime.start('parker', null, { id: 'run' }))
+    const { live } = await run.until(({ status }) => status === 'waiting')
+    expect(live.calls).toMatchObject([
+      { path: '0/both/far/there', waits: { for: 'place', need: 'far', at: 'edge' } },
+    ])
+    expect(ended).toEqual(['a', 'b', 'c'])
+    await runtime.close()
+    expect(settled).toEqual([])
+  })
+
+  it('what an attempt does once it was given up counts for nothing', async () => {
+    let resume: () => void = () => undefined
+    const late: string[] = []
+    const agent = defineAgent({
+      name: 'late',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        ctx.signal.addEventListener('abort', () => late.push('signal'))
+        await ctx.step('slow', () => new Promise<void>((resolve) => (resume = resolve)))
+        late.push('went on')
+        return done()
+      },
+    })
+    const device = testDevice([agent])
+    const runtime = await device.open()
+    const run = await handleOf(runtime, await runtime.start('late', null, { id: 'run' }))
+    await run.until(({ live }) => live.calls.some(({ path }) => path === '0/slow'))
+    const before = await device.store.read('run' as never, 0)
+    await runtime.close()
+    resume()
+    await testClock.task()
+    await testClock.task()
+    expect(late).toEqual(['signal'])
+    expect(await device.store.read('run' as never, 0)).toEqual(before)
   })
 
   it('what a step returns is what its record says, the first time too', async () => {
