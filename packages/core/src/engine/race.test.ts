@@ -77,21 +77,17 @@ describe('race()', () => {
     expect(got).toBe('no')
   })
 
-  it('waits for a once of a loser until its outcome is recorded', async () => {
-    let finishEffect = (): void => undefined
+  it('waits for a once of a loser until its outcome is recorded, and starts nothing meanwhile', async () => {
+    const ran: string[] = []
     const agent = oneTurn((ctx) =>
       ctx.race('first', {
-        quick: async (c) => {
-          const value = await c.step('x', () => 1)
-          finishEffect()
-          return value
+        quick: (c) => c.step('x', () => 1),
+        paying: (c) => c.once('pay', { timeout: '5s' }, () => pause(60)),
+        // Does not listen when it is told to stop, and would go on while the payment is under way.
+        deaf: async (c) => {
+          await c.step('one', () => pause(20).then(() => ran.push('one')))
+          await c.step('two', () => ran.push('two'))
         },
-        paying: (c) =>
-          c.once(
-            'pay',
-            { timeout: '5s' },
-            () => new Promise((resolve) => (finishEffect = () => resolve('paid'))),
-          ),
       }),
     )
     const run = await finish(testDevice([agent]), agent, nobody)
@@ -99,6 +95,7 @@ describe('race()', () => {
     const kinds = run.entries().map(({ kind }) => kind)
     expect(kinds.indexOf('once')).toBeGreaterThan(kinds.indexOf('once.start'))
     expect(kinds.indexOf('race')).toBeGreaterThan(kinds.indexOf('once'))
+    expect(ran).toEqual(['one'])
   })
 
   it('closes the questions of its losers', async () => {
