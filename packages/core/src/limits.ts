@@ -4,6 +4,8 @@ export const limits = {
   entryBytesMax: 60_000,
   /** One stored record of several entries: below the same cliff. */
   recordBytesMax: 64_000,
+  /** Entries that wait for the store share a transaction until they have this many bytes; the last may go over it. */
+  groupBytesMax: 500_000,
   /** One page of a read or a pull, and one push. */
   pageBytesMax: 1_000_000,
   /** One blob, which is also the largest request body the edge takes. */

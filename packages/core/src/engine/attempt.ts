@@ -272,7 +272,7 @@ export class Attempt {
 
   /** A call stops doing anything, since its branch has lost a race. */
   rest(call: Call): void {
-    call.phase = 'made'
+    if (call.phase !== 'settled') call.phase = 'made'
     this.#events.happen()
   }
 
@@ -374,6 +374,7 @@ export class Attempt {
 
   /** Marks a call as running. */
   running(call: Call): void {
+    if (call.phase === 'settled') return
     call.phase = 'running'
     call.wait = undefined
     this.ports.changed()

@@ -76,6 +76,11 @@ export async function beginJoin(attempt: Attempt, call: Call, child: Child): Pro
       return recordJoin(attempt, call, run, { status: 'cancelled', reason: 'its deadline is over' })
     }
     attempt.park(call, { for: 'child', run, ...(due === null ? {} : { due }) }, look)
+    // It may have ended between the look and the wait.
+    if ((await children.end(run)) && call.poke === look) {
+      call.poke = undefined
+      await look()
+    }
   }
   await look()
 }

@@ -139,3 +139,63 @@ describe('RunLog', () => {
     expect(await shared.store.setAside(run)).toMatchObject([{ reason: 'the edge was ahead', lines: mine }])
   })
 })
+
+describe('appends that wait', () => {
+  it('share a transaction, each with entries of its own, and see those before them', async () => {
+    let transactions = 0
+    const store = memoryLogStore()
+    const counting = {
+      ...store,
+      append: (...args: Parameters<typeof store.append>) => {
+        transactions += 1
+        return store.append(...args)
+      },
+    }
+    const log = await RunLog.open(run, { store: counting, blobs: memoryBlobs(), now: () => 1 })
+    await log.append(me, () => [start])
+    const appended = await Promise.all(
+      Array.from({ length: 10 }, () => log.append(me, (fold) => [commit(fold?.turn ?? -1)])),
+    )
+    expect(appended.map(([entry]) => entry?.seq)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(transactions).toBe(2)
+  })
+
+  it('one that cannot be sealed fails alone', async () => {
+    const log = await RunLog.open(run, { store: memoryLogStore(), blobs: memoryBlobs(), now: () => 1 })
+    await log.append(me, () => [start])
+    const ends = await Promise.allSettled([
+      log.append(me, () => [commit(0)]),
+      log.append(me, () => [commit(7)]),
+      log.append(me, (fold) => [commit(fold?.turn ?? -1)]),
+    ])
+    expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+    expect(log.mustFold().turn).toBe(2)
+  })
+
+  it('an append of nothing resolves when those before it are stored, or refused', async () => {
+    let store = memoryLogStore()
+    let release: () => void = () => undefined
+    const slow = {
+      ...store,
+      append: async (...args: Parameters<typeof store.append>) => {
+        await new Promise<void>((resolve) => (release = resolve))
+        return store.append(...args)
+      },
+    }
+    const log = await RunLog.open(run, { store: slow, blobs: memoryBlobs(), now: () => 1 })
+    const first = log.append(me, () => [start])
+    let isOver = false
+    const barrier = log.append(me, () => []).then(() => (isOver = true))
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(isOver).toBe(false)
+    release()
+    await Promise.all([first, barrier])
+    store = { ...store, append: () => Promise.reject(new Error('the disk is gone')) }
+    const refused = log.append(me, () => [commit(0)])
+    const after = log.append(me, () => [])
+    await new Promise((resolve) => setImmediate(resolve))
+    release()
+    await expect(refused).rejects.toThrow('the disk is gone')
+    expect(await after).toEqual([])
+  })
+})

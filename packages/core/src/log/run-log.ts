@@ -1,5 +1,6 @@
 import { assert, WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Head, LogStore } from '../ports/log-store.ts'
 import { digestBytes, fromUtf8 } from '../state/digest.ts'
@@ -125,43 +126,61 @@ export class RunLog {
     })
   }
 
-  /** Appends all that wait, in one go: what came while the store was busy shares its next transaction. */
   async #appendWaiting(): Promise<void> {
+    while (this.#waiting.length > 0) await this.#appendGroup()
+  }
+
+  /** Appends what waits in one go: what came while the store was busy shares its next transaction, up to a size. */
+  async #appendGroup(): Promise<void> {
     const base = this.#fold
     const group: { readonly waiting: Waiting; readonly sealed: readonly Sealed[] }[] = []
     let fold = base
-    // Whoever comes from here on needs a turn of its own.
-    for (const waiting of this.#waiting.splice(0)) {
+    let bytes = 0
+    while (bytes < limits.groupBytesMax) {
+      const waiting = this.#waiting.shift()
+      if (waiting === undefined) break
       try {
         const sealed = this.#seal(fold, waiting.owner, waiting.first(whole(base, fold)))
         for (const { blob } of sealed) if (blob) await this.#ports.blobs.put(this.run, blob.hash, blob.bytes)
-        if (sealed.length === 0) {
-          waiting.resolve([])
-          continue
-        }
-        fold = this.#after(fold, entriesOf(sealed), waiting.state)
+        if (sealed.length > 0) fold = this.#after(fold, entriesOf(sealed), waiting.state)
+        for (const { line } of sealed) bytes += line.byteLength
         group.push({ waiting, sealed })
       } catch (error) {
         waiting.reject(error)
       }
     }
-    if (fold === undefined || group.length === 0) return
+    const sealed = group.flatMap((one) => one.sealed)
     try {
-      const sealed = group.flatMap((one) => one.sealed)
-      const lines = sealed.map(({ line }) => line)
-      const appended = await this.#ports.store.append(this.run, {
-        base: base?.head,
-        lines,
-        end: fold.head,
-        durability: group.some(({ waiting }) => waiting.strict) ? 'strict' : 'relaxed',
-        ...(sameSummary(base, fold) ? {} : { summary: summaryOf(fold) }),
-      })
-      if (!appended.ok) throw headMoved(this.run, base?.head, appended.head)
-      this.#take({ entries: entriesOf(sealed), lines }, fold)
+      if (fold !== undefined && sealed.length > 0) {
+        const isStrict = group.some(({ waiting }) => waiting.strict)
+        await this.#store(base, fold, sealed, isStrict ? 'strict' : 'relaxed')
+      }
       for (const one of group) one.waiting.resolve(entriesOf(one.sealed))
     } catch (error) {
-      for (const { waiting } of group) waiting.reject(error)
+      // Who appended nothing only wanted to know that what came before is over.
+      for (const { waiting, sealed: mine } of group) {
+        if (mine.length > 0) waiting.reject(error)
+        else waiting.resolve([])
+      }
     }
+  }
+
+  async #store(
+    base: Fold | undefined,
+    fold: Fold,
+    sealed: readonly Sealed[],
+    durability: 'strict' | 'relaxed',
+  ): Promise<void> {
+    const lines = sealed.map(({ line }) => line)
+    const appended = await this.#ports.store.append(this.run, {
+      base: base?.head,
+      lines,
+      end: fold.head,
+      durability,
+      ...(sameSummary(base, fold) ? {} : { summary: summaryOf(fold) }),
+    })
+    if (!appended.ok) throw headMoved(this.run, base?.head, appended.head)
+    this.#take({ entries: entriesOf(sealed), lines }, fold)
   }
 
   /**

@@ -64,7 +64,8 @@ export function forkEntry(
   const { version, config, whenGone, leaseMs } = fold.identity
   return {
     agent: agent?.name ?? fold.identity.agent,
-    version,
+    // The state is the source's, whatever the code here is; another agent has no version of that.
+    version: agent && agent.name !== fold.identity.agent ? agent.version : version,
     config: agent ? configDigest(agent) : config,
     input: changes.input ?? fold.identity.input,
     place,

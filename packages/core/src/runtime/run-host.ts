@@ -212,7 +212,13 @@ export class RunHost {
     try {
       if (fold.unwind) {
         const { clock, place } = this.#ports
-        await unwind(this.#log, agent, { clock, place, signal: this.#stop.signal, append })
+        await unwind(this.#log, agent, {
+          clock,
+          place,
+          signal: this.#stop.signal,
+          isHeld: () => this.#held !== undefined,
+          append,
+        })
         return true
       }
       const due = migration(fold, agent)

@@ -20,6 +20,8 @@ export interface UnwindPorts {
   readonly clock: Clock
   readonly place: Place
   readonly signal: AbortSignal
+  /** True while the run is about to move: whoever owns it then goes on. */
+  isHeld(): boolean
   append(drafts: readonly EntryDraft[]): Promise<unknown>
 }
 
@@ -50,6 +52,7 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
   const turns = new Map<number, Promise<Attempt>>()
   const effects = order.undo ? effectsAfter(entries, order.to) : []
   for (const effect of effects.toReversed()) {
+    if (ports.isHeld()) return
     const turn = turns.get(effect.turnEnd) ?? replay(log, agent, ports, effect.turnEnd)
     turns.set(effect.turnEnd, turn)
     const options = (await turn).onceOptions(effect.path)
