@@ -27,6 +27,9 @@ import { Deliveries } from './deliveries.ts'
 import { Events, within } from './events.ts'
 import { makeCtx } from './scope.ts'
 
+/** How deep an error is looked for in those that wrap it. */
+const errorDepthMax = 8
+
 /** The number of the replay rules, recorded in every turn. */
 export const replayRules = 1
 
@@ -524,8 +527,22 @@ export class Attempt {
     if (this.#interrupted) {
       return this.finish({ type: 'interrupted', state: this.#draft.finish() })
     }
-    const drop = typeof error === 'object' && error !== null ? this.#origins.get(error) : undefined
+    const drop = this.#originOf(error, errorDepthMax)
     this.finish({ type: 'threw', error, drop })
+  }
+
+  /** The failed record that an error came from, also when somebody has wrapped it. */
+  #originOf(error: unknown, depth: number): Digest | undefined {
+    if (typeof error !== 'object' || error === null || depth === 0) return undefined
+    const origin = this.#origins.get(error)
+    if (origin) return origin
+    const inner =
+      error instanceof AggregateError ? (error.errors as readonly unknown[]) : [Reflect.get(error, 'cause')]
+    for (const one of inner) {
+      const found = this.#originOf(one, depth - 1)
+      if (found) return found
+    }
+    return undefined
   }
 
   /** The open calls that count for whether the turn waits: not those that wait for these, or for the end of a race. */

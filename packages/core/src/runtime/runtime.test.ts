@@ -110,6 +110,39 @@ describe('a run in memory', () => {
     await phone.close()
   })
 
+  it('a retry runs a failed step again, also when its error was wrapped', async () => {
+    for (const wrap of [
+      (cause: unknown) => new Error('a library wrapped it', { cause }),
+      (cause: unknown) => new AggregateError([new Error('another'), cause]),
+    ]) {
+      let broken = true
+      const agent = defineAgent({
+        name: 'wrapper',
+        version: 1,
+        initial: () => ({}),
+        async turn(ctx) {
+          try {
+            return done(
+              await ctx.step('x', { attempts: 1 }, () => {
+                if (broken) throw new Error('down')
+                return 'up'
+              }),
+            )
+          } catch (cause) {
+            throw wrap(cause)
+          }
+        },
+      })
+      const runtime = await testDevice([agent]).open()
+      const run = await handleOf(runtime, await runtime.start('wrapper', null, {}))
+      await run.until(({ status }) => status === 'paused')
+      broken = false
+      await run.retry()
+      expect(await run.result()).toBe('up')
+      await runtime.close()
+    }
+  })
+
   it('an interrupt ends a turn that does not catch it, keeps its state, and pauses once', async () => {
     const agent = defineAgent({
       name: 'writer',

@@ -1,0 +1,114 @@
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startEffectServer, type EffectServer, type Hold } from '../../harness/effect-server.ts'
+import { launchEngine, type ChromiumEngine, type ChromiumPage } from '../../harness/engines.ts'
+import { poll } from '../../harness/poll.ts'
+import { bundle, serveStatic, type StaticServer } from '../../harness/static-server.ts'
+
+/** What each shop says: three are sold out. */
+const prices = ['70', '62', 'sold out', '55', '81', 'sold out', '48', '77', '59', 'sold out']
+const soldOut = ['shop-2', 'shop-5', 'shop-9']
+const requestsOfAll = prices.flatMap((price, n) => [
+  `price shop-${String(n)}`,
+  ...(price === 'sold out' ? [] : [`hold shop-${String(n)}`]),
+])
+
+/** When the tab dies: the requests that are still unanswered then, and how many of its workers have ended. */
+const deaths = [
+  { when: 'nobody has an answer', open: prices.map((_, n) => `price shop-${String(n)}`), ended: 0 },
+  {
+    when: 'some have ended and some have not',
+    open: ['hold shop-1', 'hold shop-6', 'price shop-5'],
+    ended: 7,
+  },
+  { when: 'the last one is about to end', open: ['hold shop-8'], ended: 9 },
+]
+
+describe('an orchestrator of ten workers in a page', () => {
+  let service: EffectServer
+  let chromium: ChromiumEngine
+  let site: StaticServer
+  beforeEach(async () => {
+    service = await startEffectServer({ answer: ({ path }) => answerTo(requestOf(path)) })
+    const html =
+      '<!doctype html><meta charset="utf-8"><title>Lamps</title><script type="module" src="/page.js"></script>'
+    site = await serveStatic({ ...(await bundle(join(import.meta.dirname, 'page.ts'))), 'index.html': html })
+    chromium = await launchEngine('chromium')
+  })
+  afterEach(async () => {
+    await chromium.close()
+    await site.close()
+    await service.close()
+  })
+
+  async function open(): Promise<ChromiumPage> {
+    const tab = await chromium.newPage()
+    await tab.goto(`${site.url}/?service=${encodeURIComponent(service.url)}`)
+    await tab.waitFor('globalThis.run !== undefined')
+    return tab
+  }
+
+  it.each(deaths)(
+    'killed when $when: seven results are combined, three failed, nobody is sent twice',
+    async (death) => {
+      const holds = death.open.map((request): Hold => service.hold(`/effect/${encodeURIComponent(request)}`))
+      const tab = await open()
+      // A browser has six connections to a server: further requests wait for theirs inside it, and die with the tab.
+      const arrivedMin = Math.min(death.open.length, 6)
+      await poll(() => askedOf(death.open).length >= arrivedMin || undefined, {
+        timeoutMs: 30_000,
+        message: () => `only these have arrived: ${askedOf(death.open).join(', ')}`,
+      })
+      await tab.waitFor(
+        `${workers}.then((all) => all.length === 10 && ${endedIn('all')} === ${String(death.ended)})`,
+      )
+      await tab.killRenderer()
+      for (const hold of holds) hold.drop()
+      await tab.close()
+      const unanswered = askedOf(death.open)
+
+      const again = await open()
+      expect(await again.evaluate('run.result()')).toEqual({
+        best: { shop: 'shop-6', price: 48, hold: 'held lamps at shop-6' },
+        offers: 7,
+        without: soldOut,
+      })
+      const children = await again.evaluate<{ status: string }[]>(workers)
+      expect(children.map(({ status }) => status).toSorted()).toEqual([
+        ...Array.from({ length: 7 }, () => 'done'),
+        ...Array.from({ length: 3 }, () => 'failed'),
+      ])
+      // What the tab had asked for without an answer was asked for again, by the same key. Nothing else.
+      expect(starts()).toEqual(
+        Object.fromEntries(requestsOfAll.map((request) => [request, unanswered.includes(request) ? 2 : 1])),
+      )
+    },
+  )
+
+  /** Those of some requests that have reached the shops. */
+  function askedOf(requests: readonly string[]): readonly string[] {
+    const asked = service.effects().map(({ path }) => requestOf(path))
+    return requests.filter((request) => asked.includes(request))
+  }
+
+  /** How often each request reached the shops. */
+  function starts(): Readonly<Record<string, number>> {
+    return Object.fromEntries(
+      service.effects().map(({ key, path }) => [requestOf(path), service.starts(key)]),
+    )
+  }
+})
+
+/** The children that this browser has, whoever started them. */
+const workers = `waystone.runs().then((runs) => runs.filter(({ agent }) => agent === 'buyer'))`
+const endedIn = (runs: string): string =>
+  `${runs}.filter(({ status }) => status === 'done' || status === 'failed').length`
+
+function requestOf(path: string): string {
+  return decodeURIComponent(path.slice('/effect/'.length))
+}
+
+function answerTo(request: string): string {
+  const [verb, shop = ''] = request.split(' ')
+  return verb === 'hold' ? `held lamps at ${shop}` : (prices[Number(shop.slice('shop-'.length))] ?? 'no shop')
+}
