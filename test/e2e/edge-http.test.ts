@@ -72,6 +72,7 @@ describe('the edge, asked by whoever', () => {
         ['inbox', 'GET'],
         ['live', 'GET'],
         ['events', 'GET'],
+        ['blockers', 'GET'],
         [`blobs/${zeros}`, 'GET'],
         [`blobs/${zeros}`, 'PUT'],
         ['blobs/missing', 'POST'],

@@ -99,6 +99,7 @@ describe('a move in the middle of a turn', () => {
     const held = effects.hold('/effect/only-here')
     await tab.evaluate(`rig.start('page-only', { server: '${effects.url}' }, { id: 'stays' })`)
     await held.arrived
+    await tab.waitFor(`rig.blockers('stays', 'edge').then(([one]) => one?.includes('page-only'))`)
     const moved = await tab.evaluate<Tried>(`rig.move('stays', 'edge', { drainMs: 50 })`)
     expect(moved).toMatchObject({ ok: false, code: 'move_refused' })
     expect(moved.message).toContain('page-only')

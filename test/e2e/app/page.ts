@@ -56,6 +56,10 @@ class Rig {
     }
   }
 
+  async blockers(id: string, to: MoveTarget): Promise<readonly string[]> {
+    return (await this.run(id)).blockers(to)
+  }
+
   move(id: string, to: MoveTarget, options: object = {}): ReturnType<Rig['tried']> {
     return this.tried(async () => (await this.run(id)).move(to, options))
   }

@@ -50,6 +50,13 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
       if (head === undefined) throw new WaystoneError('run_unknown', `the edge has no run ${run}`, { run })
       return head
     },
+    async blockers(run) {
+      const blockers = field(
+        await json(await ask(`/v1/runs/${run}/blockers`, { timeoutMs: 30_000 })),
+        'blockers',
+      )
+      return Array.isArray(blockers) ? blockers.map(String) : []
+    },
     async send(run, item) {
       await ask(`/v1/runs/${run}/inbox`, post(item))
     },

@@ -94,6 +94,7 @@ export async function workerRuntime(
     stream: (run, stream) => call((host) => host.stream(run, stream)),
     send: (run, content, options) => call((host) => host.send(run, content, options)),
     move: (run, to, options) => call((host) => host.move(run, to, options)),
+    blockers: (run, to) => call((host) => host.blockers(run, to)),
     fork: (run, options) => call((host) => host.fork(run, options)) as Promise<RunId>,
     setAside: (run) => call((host) => host.setAside(run)),
     freeze: () => call((host) => host.freeze()),

@@ -40,6 +40,8 @@ export interface Remote {
   claim(run: RunId, claim: Claim): Promise<readonly Uint8Array[]>
   /** Asks an owner at the edge to start nothing for a while; resolves with the head once running steps have ended. */
   hold(run: RunId, ms: number): Promise<Head>
+  /** Why the run cannot go on at the edge, in words; empty when it can. */
+  blockers(run: RunId): Promise<readonly string[]>
   /** Puts an item into the run's inbox. */
   send(run: RunId, item: InboxItem): Promise<void>
   /**

@@ -56,6 +56,8 @@ export interface RuntimeApi {
     options: { readonly id?: string; readonly by?: string },
   ): Promise<void>
   move(run: RunId, to: MoveTarget, options: MoveOptions): Promise<void>
+  /** Why a run cannot go on at a place, in words; empty when it can. The edge speaks of what it has of the run. */
+  blockers(run: RunId, to: MoveTarget): Promise<readonly string[]>
   /** A new run from the checkpoint after entry `seq`; the source stays as it is. */
   fork(run: RunId, options: ForkRequest): Promise<RunId>
   setAside(run: RunId): Promise<readonly SetAside[]>

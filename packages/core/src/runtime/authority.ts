@@ -1,6 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, newId, type OwnerId } from '../ids.ts'
-import { prove } from '../engine/prove.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { verifyChain } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
@@ -13,7 +12,7 @@ import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
 import { sdkVersion } from '../version.ts'
 import { acceptItem } from './accept-item.ts'
 import { consumedBy } from './inbox-entries.ts'
-import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts'
+import { blockersOf } from './blockers.ts'
 
 /** What the authority of a run needs of the object it lives in. */
 export interface AuthorityPorts {
@@ -114,18 +113,16 @@ export class Authority {
     )
   }
 
+  /** Why the run cannot go on at the edge; empty when it can. */
+  blockers(): Promise<readonly string[]> {
+    const { clock } = this.#ports
+    const agent = (name: string): AnyAgent | undefined => this.#ports.agent(name)
+    return blockersOf(this.#log.mustFold(), { clock, place: 'edge', agent })
+  }
+
   async #proveHere(fold: Fold): Promise<void> {
-    const agent = this.#ports.agent(fold.identity.agent)
-    if (agent === undefined) throw refused(fold, agentUnknown(fold).message)
-    const lacks = Object.entries(agent.needs).flatMap(([name, { at }]) =>
-      at === undefined && agent.provided[name] === undefined ? [name] : [],
-    )
-    if (lacks.length > 0) throw refused(fold, `the edge does not provide ${lacks.join(', ')}`)
-    const proof = await prove(agent, openTurn(fold, configDigest(agent)), {
-      clock: this.#ports.clock,
-      place: 'edge',
-    })
-    if (proof.type === 'diverged') throw refused(fold, divergence(fold, proof).message)
+    const blockers = await this.blockers()
+    if (blockers.length > 0) throw refused(fold, blockers.join('; '))
   }
 
   async #checkDevice(fold: Fold, claim: Claim): Promise<void> {

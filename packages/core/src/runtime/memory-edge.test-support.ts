@@ -59,6 +59,7 @@ export function memoryEdge(options: {
       const { log } = await open(run)
       return log.mustFold().head
     },
+    blockers: async (run) => (await open(run)).authority.blockers(),
     async send(run, item) {
       const { authority, log } = await open(run)
       if (log.fold === undefined)

@@ -2,9 +2,7 @@ import { sdkVersion } from '../version.ts'
 import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, newId, type RunId } from '../ids.ts'
 import { replayRules } from '../engine/attempt.ts'
-import { prove } from '../engine/prove.ts'
 import type { Claim } from '../ports/remote.ts'
-import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts'
 import type { RunHost } from './run-host.ts'
 import type { RunNode } from './run-node.ts'
 import type { Edge, Syncer } from './syncer.ts'
@@ -80,12 +78,8 @@ export async function moveHere({
   await syncer.reconcile()
   const fold = log.mustFold()
   const agent = ports.agents.find(({ name }) => name === fold.identity.agent)
-  if (agent === undefined) throw refusal(run, agentUnknown(fold))
-  const proof = await prove(agent, openTurn(fold, configDigest(agent)), {
-    clock: ports.clock,
-    place: ports.place,
-  })
-  if (proof.type === 'diverged') throw refusal(run, divergence(fold, proof))
+  const blockers = await node.blockersHere(fold)
+  if (agent === undefined || blockers.length > 0) throw refusal(run, new Error(blockers.join('; ')))
   const claim: Claim = {
     base: fold.head,
     epoch: fold.epoch,

@@ -215,6 +215,11 @@ export class RunHandle<State = unknown, Result = unknown> {
     return this.#api.move(this.id, to, options)
   }
 
+  /** Why the run could not go on at the edge, or here, in words: to be shown before a move. Empty when it can. */
+  blockers(to: MoveTarget): Promise<readonly string[]> {
+    return this.#api.blockers(this.id, to)
+  }
+
   /**
    * Starts a new run from the checkpoint after entry `seq`; this one stays as it is. Effects after the point are asked
    * about when they are reached. With another `state` a turn that was open there begins anew; `agent` names another

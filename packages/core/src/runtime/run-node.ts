@@ -4,7 +4,7 @@ import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
-import { isEnded } from '../log/fold.ts'
+import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { RunLog } from '../log/run-log.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -17,6 +17,7 @@ import type { Follow } from '../ports/remote.ts'
 import type { Streams } from '../ports/streams.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { sdkVersion } from '../version.ts'
+import { blockersOf } from './blockers.ts'
 import { callListener } from './call-listener.ts'
 import { InboxCourier } from './inbox-courier.ts'
 import { layeredBlobs } from './layered-blobs.ts'
@@ -265,6 +266,12 @@ export class RunNode {
     if (this.log.fold?.owner === this.ports.me) return
     await moveHere({ node: this, syncer, edge, ...options })
     this.#wake()
+  }
+
+  /** Why the run cannot go on here, as far as a fold goes. */
+  blockersHere(fold: Fold): Promise<readonly string[]> {
+    const { clock, place, agents } = this.ports
+    return blockersOf(fold, { clock, place, agent: (name) => agents.find((agent) => agent.name === name) })
   }
 
   /** Lets go of writing, for a page that goes into the back/forward cache; `thaw` takes it up again. */

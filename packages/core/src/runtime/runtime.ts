@@ -150,6 +150,14 @@ export class Runtime implements RuntimeApi {
     return Promise.race([byThisHost, byOtherTab]).finally(() => stop.abort())
   }
 
+  async blockers(run: RunId, to: MoveTarget): Promise<readonly string[]> {
+    const node = await this.#node(run)
+    if (to === 'here') return node.blockersHere(node.log.mustFold())
+    const { edge } = this.#ports
+    if (edge === undefined) return ['this Waystone was opened without an edge']
+    return edge.remote.blockers(run)
+  }
+
   async fork(source: RunId, options: ForkRequest): Promise<RunId> {
     const node = await this.#node(source)
     const run = parseRunId(options.id ?? newId(this.#ports.random))

@@ -65,6 +65,7 @@ export function runRoutes(
     const ms = typeof body === 'object' && body !== null && 'ms' in body ? Number(body.ms) : 0
     return context.json({ head: headText(await keeper.hold(Number.isFinite(ms) ? Math.max(0, ms) : 0)) })
   })
+  app.get('/blockers', async (context) => context.json({ blockers: await authority.blockers() }))
   app.post('/inbox', async (context) => {
     await keeper.send(parseInboxItem(await readJson(context.req.raw, limits.inboxItemBytesMax + 1_000)))
     return context.body(null, 204)

@@ -1,0 +1,47 @@
+import type { AnyAgent } from '../engine/agent.ts'
+import { prove } from '../engine/prove.ts'
+import { limits } from '../limits.ts'
+import type { Fold } from '../log/fold.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Place } from '../ports/log-store.ts'
+import { encodeValue } from '../state/codec.ts'
+import { utf8 } from '../state/digest.ts'
+import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts'
+
+/** Where a run is to go. */
+export interface Target {
+  readonly clock: Clock
+  readonly place: Place
+  agent(name: string): AnyAgent | undefined
+}
+
+/**
+ * Why a run cannot go on at a place, in words: its agent or what that needs is not there, the state is too large, or the
+ * open turn cannot be replayed by the code there. Nothing of the turn is started. Empty when it can.
+ */
+export async function blockersOf(
+  fold: Fold,
+  { clock, place, agent: find }: Target,
+): Promise<readonly string[]> {
+  const agent = find(fold.identity.agent)
+  if (agent === undefined) return [agentUnknown(fold).message]
+  const blockers: string[] = []
+  const lacks = Object.entries(agent.needs).flatMap(([name, { at }]) =>
+    (at === undefined || at === place) && agent.provided[name] === undefined ? [name] : [],
+  )
+  if (lacks.length > 0) blockers.push(`${place} does not provide ${lacks.join(', ')}`)
+  if (place === 'edge') blockers.push(...tooLarge(fold))
+  // A run on its way back leaves its open turn: that need not be replayed.
+  if (fold.unwind) return blockers
+  const proof = await prove(agent, openTurn(fold, configDigest(agent)), { clock, place })
+  if (proof.type === 'diverged') blockers.push(divergence(fold, proof).message)
+  return blockers
+}
+
+function tooLarge(fold: Fold): readonly string[] {
+  const bytes = utf8(JSON.stringify(encodeValue(fold.state))).byteLength
+  if (bytes <= limits.stateBytesMax) return []
+  return [
+    `its state has ${String(bytes)} bytes, and the edge takes ${String(limits.stateBytesMax)}: keep large parts as artifacts`,
+  ]
+}
