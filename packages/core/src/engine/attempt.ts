@@ -20,7 +20,7 @@ import {
 } from './attempt-end.ts'
 import type { AttemptPorts, OpenTurn } from './attempt-ports.ts'
 import { Branch } from './branch.ts'
-import { CallTable } from './call-table.ts'
+import { abortAll, CallTable } from './call-table.ts'
 import { familyOf, inputOf, isStart, pathOf, type Call } from './call.ts'
 import type { OnceOptions } from './ctx.ts'
 import { Deliveries } from './deliveries.ts'
@@ -172,22 +172,13 @@ export class Attempt {
   /** Nothing new starts from now on. Resolves when no body runs, or when `ms` are over and no `once` runs. */
   async hold(ms: number): Promise<void> {
     this.#holding = true
-    const until = this.ports.clock.now() + ms
-    for (;;) {
-      const running = this.#calls.open.filter(({ phase }) => phase === 'running')
-      if (this.#over || running.length === 0) return
-      const left = until - this.ports.clock.now()
-      if (left <= 0 && !running.some(({ family }) => family === 'once')) return
-      await this.#events.next(Math.max(left, 50))
-    }
+    await this.#untilStill(ms, () => this.#calls.running)
   }
 
   /** Tells the bodies that run to stop, all but those of `once`, and waits for them, for a bounded time. */
   async stopBodies(): Promise<void> {
     this.#holding = true
-    for (const call of this.#calls.open) {
-      if (call.phase === 'running' && call.family !== 'once') call.abort?.()
-    }
+    abortAll(this.#calls.running)
     await this.hold(limits.abortMsMax)
   }
 
@@ -209,15 +200,7 @@ export class Attempt {
 
   /** What the host tells people about this attempt. */
   live(): Live {
-    const calls = this.#calls.open
-      .filter(({ phase }) => phase === 'running' || phase === 'parked')
-      .map(({ path, kind, since, wait, attempt }) => ({
-        path,
-        kind,
-        since,
-        attempt,
-        ...(wait ? { waits: wait } : {}),
-      }))
+    const calls = this.#calls.told
     const phase = !this.#live
       ? 'catching up'
       : calls.length > 0 && calls.every(({ waits }) => waits)
@@ -229,26 +212,15 @@ export class Attempt {
   /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
   waits(): readonly Wait[] | undefined {
     if (!this.#live || this.#over || this.#deliveries.next || this.#returned) return undefined
-    const active = this.#active()
+    const { active } = this.#calls
     if (active.length === 0 || active.some(({ phase }) => phase !== 'parked')) return undefined
     return active.map(({ wait }) => wait as Wait)
   }
 
   /** Ends what the losers of a race have under way: steps are told to stop, for a bounded time; a `once` is waited for. */
   async stopLosers(): Promise<void> {
-    const doomed = (): readonly Call[] => this.#calls.open.filter(({ branch }) => branch.doomed)
-    for (const call of doomed()) if (call.family !== 'once') call.abort?.()
-    const until = this.ports.clock.now() + limits.abortMsMax
-    for (;;) {
-      const left = until - this.ports.clock.now()
-      const running = doomed().filter(
-        ({ family, phase, start }) =>
-          (phase === 'running' && (left > 0 || family === 'once')) ||
-          (phase === 'parked' && family === 'once' && start),
-      )
-      if (this.#over || running.length === 0) return
-      await this.#events.next(Math.max(left, 50))
-    }
+    abortAll(this.#calls.losing)
+    await this.#untilStill(limits.abortMsMax, () => this.#calls.losing)
   }
 
   /** The race is decided and recorded: the calls of its losers, and those they make from now on, reject. */
@@ -269,8 +241,7 @@ export class Attempt {
 
   /** True while the call of this path is open. */
   isOpen(path: string): boolean {
-    const phase = this.#calls.get(path)?.phase
-    return phase !== undefined && phase !== 'settled'
+    return this.#calls.isOpenAt(path)
   }
 
   /** A call stops doing anything, since its branch has lost a race. */
@@ -545,11 +516,15 @@ export class Attempt {
     return undefined
   }
 
-  /** The open calls that count for whether the turn waits: not those that wait for these, or for the end of a race. */
-  #active(): readonly Call[] {
-    return this.#calls.open.filter(
-      ({ family, branch, phase }) => family !== 'race' && !(branch.doomed && phase === 'made'),
-    )
+  /** Waits until none of these calls is left; once `ms` are over, only for those of `once`. */
+  async #untilStill(ms: number, calls: () => readonly Call[]): Promise<void> {
+    const until = this.ports.clock.now() + ms
+    for (;;) {
+      const left = until - this.ports.clock.now()
+      const still = calls().filter(({ family }) => left > 0 || family === 'once')
+      if (this.#over || still.length === 0) return
+      await this.#events.next(Math.max(left, 50))
+    }
   }
 
   /** The code asks for something else than what was recorded. */
@@ -583,7 +558,7 @@ export class Attempt {
   async #idle(): Promise<void> {
     const open = this.#calls.open
     if (open.length > 0 || this.#interrupting) {
-      if (this.#unknown && this.#active().every(({ phase }) => phase === 'parked'))
+      if (this.#unknown && this.#calls.active.every(({ phase }) => phase === 'parked'))
         return this.finish(this.#unknown)
       return void (await this.#events.next())
     }

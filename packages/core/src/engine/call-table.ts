@@ -1,3 +1,4 @@
+import type { LiveCall } from '../ports/watch.ts'
 import type { Call } from './call.ts'
 
 /** The calls that an attempt's turn has made, by path. */
@@ -26,6 +27,46 @@ export class CallTable {
     return undefined
   }
 
+  /** Those that count for whether the turn waits: not those that wait for these, or for the end of a race. */
+  get active(): readonly Call[] {
+    return this.open.filter(
+      ({ family, branch, phase }) => family !== 'race' && !(branch.doomed && phase === 'made'),
+    )
+  }
+
+  /** Those whose bodies run. */
+  get running(): readonly Call[] {
+    return this.open.filter(({ phase }) => phase === 'running')
+  }
+
+  /** Those of branches that have lost, and are still to be waited for: a `once` that was started until it is settled. */
+  get losing(): readonly Call[] {
+    return this.open.filter(
+      ({ branch, family, phase, start }) =>
+        branch.doomed &&
+        (phase === 'running' || (phase === 'parked' && family === 'once' && start !== undefined)),
+    )
+  }
+
+  /** What people are told of those that run or wait. */
+  get told(): readonly LiveCall[] {
+    return this.open
+      .filter(({ phase }) => phase === 'running' || phase === 'parked')
+      .map(({ path, kind, since, wait, attempt }) => ({
+        path,
+        kind,
+        since,
+        attempt,
+        ...(wait ? { waits: wait } : {}),
+      }))
+  }
+
+  /** True while the call of this path is open. */
+  isOpenAt(path: string): boolean {
+    const phase = this.get(path)?.phase
+    return phase !== undefined && phase !== 'settled'
+  }
+
   get(path: string): Call | undefined {
     return this.#byPath.get(path)
   }
@@ -42,4 +83,9 @@ export class CallTable {
     call.poke = undefined
     return this.#open.delete(call)
   }
+}
+
+/** Tells bodies to stop; those of `once` are left alone. */
+export function abortAll(calls: readonly Call[]): void {
+  for (const { family, abort } of calls) if (family !== 'once') abort?.()
 }
