@@ -104,12 +104,15 @@ export type {
   Answer,
   Artifact,
   AskOptions,
+  Child,
   Ctx,
   InboxSchemas,
   MapOptions,
   SequentialCtx,
+  SpawnOptions,
   OnceOptions,
   Schema,
+  ScopeOptions,
   StepOptions,
   StepTools,
   StreamOut,
@@ -117,13 +120,14 @@ export type {
   UndoTools,
   Won,
 } from './engine/ctx.ts'
+export { type BreakerOptions } from './engine/breakers.ts'
 export { durationMs, type Duration } from './engine/duration.ts'
 
 export { sdkVersion } from './version.ts'
 export type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './runtime/api.ts'
 export type { Checkpoint } from './runtime/checkpoints.ts'
 export { Authority, type AuthorityPorts } from './runtime/authority.ts'
-export { RunHandle, type ForkOptions, type SendOptions } from './runtime/run-handle.ts'
+export { RunHandle, type Deciding, type ForkOptions, type SendOptions } from './runtime/run-handle.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
 export type { RuntimePorts } from './runtime/run-node.ts'
 export { Runtime } from './runtime/runtime.ts'

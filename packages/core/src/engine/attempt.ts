@@ -63,6 +63,8 @@ export class Attempt {
   #live = false
   #holding = false
   #interrupted = false
+  /** A call of the turn was rejected for it: what the turn makes of that counts. */
+  #toldInterrupt = false
   /** An interrupt is being recorded: what the turn makes of its aborted steps waits for it. */
   #interrupting = false
   #recorded: boolean
@@ -484,6 +486,9 @@ export class Attempt {
     if ('error' in returned) return this.#finishThrown(returned.error)
     if (returned.open !== undefined) return this.finish({ type: 'open', path: returned.open })
     const end = returned.value
+    // An interrupt that came when the turn had nothing more to call: it commits, and the run still pauses.
+    if (this.#interrupted && !this.#toldInterrupt && end?.type === 'next')
+      return this.finish({ type: 'interrupted', state: this.#draft.finish() })
     if (end === undefined || !['next', 'done', 'fail'].includes(end.type)) {
       return this.finish({ type: 'threw', error: badEnd(this.agent.name, end), drop: undefined })
     }
@@ -543,6 +548,7 @@ export class Attempt {
   }
 
   #interruptedError(path: string): WaystoneError {
+    this.#toldInterrupt = true
     return new WaystoneError('interrupted', `turn ${String(this.turn.turn)} was interrupted`, {
       run: this.turn.run,
       path,

@@ -8,7 +8,8 @@ import { askState } from './inbox-entries.ts'
  * is refused at once, and so is a second one. The same item again is fine. Rejects with `run_ended`, `ask_unknown`,
  * `answer_taken`, `limit_exceeded`.
  */
-export async function acceptItem(fold: Fold, item: InboxItem, inbox: Inbox): Promise<void> {
+export async function acceptItem(now: () => Fold, item: InboxItem, inbox: Inbox): Promise<void> {
+  const fold = now()
   const { run } = fold
   if (fold.consumed.has(item.id)) return
   if (isEnded(fold)) {
@@ -24,11 +25,23 @@ export async function acceptItem(fold: Fold, item: InboxItem, inbox: Inbox): Pro
       actions: ['reload'],
     })
   }
-  if (asked === 'answered' || (await inbox.put(run, item)) === 'taken') {
+  if (
+    asked === 'answered' ||
+    (await inbox.put(run, item)) === 'taken' ||
+    (await wasLate(now(), item, inbox))
+  ) {
     throw new WaystoneError(
       'answer_taken',
       `this question of run ${run} was answered already; the first answer counts`,
       { run, actions: ['reload'] },
     )
   }
+}
+
+/** True for an answer that another was recorded before, while this one was being stored. It is forgotten. */
+async function wasLate(fold: Fold, item: InboxItem, inbox: Inbox): Promise<boolean> {
+  if (item.type !== 'answer' || fold.consumed.has(item.id) || askState(fold, item.ask) !== 'answered')
+    return false
+  await inbox.remove(fold.run, [item.id])
+  return true
 }

@@ -97,7 +97,7 @@ export class Authority {
    * `ask_unknown`, `answer_taken`. Sending the same item again is fine.
    */
   async send(item: InboxItem): Promise<void> {
-    await acceptItem(this.#log.mustFold(), item, this.#ports.inbox)
+    await acceptItem(() => this.#log.mustFold(), item, this.#ports.inbox)
   }
 
   async #waiting(fold: Fold): Promise<readonly InboxItem[]> {

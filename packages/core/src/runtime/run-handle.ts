@@ -20,6 +20,10 @@ export interface SendOptions {
   readonly by?: string
 }
 
+/** What a person says about an effect whose outcome is unknown: it gave this value, it is to be done again, it failed. */
+export type Deciding =
+  { readonly type: 'done'; readonly value: unknown } | Exclude<Decision, { readonly type: 'done' }>
+
 /** Where a fork begins, and what it changes. */
 export interface ForkOptions<State> {
   /** The entry that it begins after. */
@@ -36,7 +40,8 @@ export class RunHandle<State = unknown, Result = unknown> {
   readonly id: RunId
   readonly #api: RuntimeApi
   readonly #random: Random
-  readonly #listeners = new Set<(view: RunView<State, Result>) => void>()
+  // Of any view, so that a handle of one state fits where one of any is asked for.
+  readonly #listeners = new Set<(view: never) => void>()
   #fold: Fold | undefined
   #entries: readonly Entry[] = []
   #view: RunView<State, Result> | undefined
@@ -206,8 +211,12 @@ export class RunHandle<State = unknown, Result = unknown> {
   }
 
   /** Decides about an effect whose outcome is unknown: `view.error.details` names its start and key. */
-  async decide(start: string, decision: Decision, options: SendOptions = {}): Promise<void> {
-    await this.#send({ type: 'decide', start: start as Digest, decision }, options)
+  async decide(start: string, decision: Deciding, options: SendOptions = {}): Promise<void> {
+    const stored: Decision =
+      decision.type === 'done'
+        ? { type: 'done', value: encodeValue(decision.value, { where: 'the decided value' }) }
+        : decision
+    await this.#send({ type: 'decide', start: start as Digest, decision: stored }, options)
   }
 
   /** Makes the edge, or this device, the owner. Rejects with `move_refused`: then the owner stays. */
@@ -329,7 +338,9 @@ export class RunHandle<State = unknown, Result = unknown> {
   #changed(): void {
     this.#view = undefined
     const view = this.view()
-    if (view) for (const listener of [...this.#listeners]) callListener(listener, view)
+    if (view)
+      for (const listener of [...this.#listeners])
+        callListener(listener as (view: RunView<State, Result>) => void, view)
   }
 
   #inOrder(work: () => Promise<void>): Promise<void> {

@@ -303,8 +303,10 @@ export class RunHost {
     error: ReturnType<typeof toWire>,
     drop?: Digest,
   ): Promise<undefined> {
-    const actions =
-      reason === 'outcome' ? (['decide', 'fork', 'cancel'] as const) : (['retry', 'fork', 'cancel'] as const)
+    const always = ['rewind', 'fork', 'cancel'] as const
+    const actions = [
+      ...new Set([...(error.actions ?? []), reason === 'outcome' ? 'decide' : 'retry', ...always] as const),
+    ]
     const body = {
       reason,
       error: { run: fold.run, ...error },

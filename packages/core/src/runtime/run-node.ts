@@ -189,7 +189,7 @@ export class RunNode {
     while (!this.writing && !signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#wakers.add(resolve)
-        signal.addEventListener('abort', resolve)
+        signal.addEventListener('abort', () => resolve())
       })
     }
     if (signal.aborted) await new Promise<never>(() => undefined)

@@ -174,6 +174,33 @@ describe('a run in memory', () => {
     await runtime.close()
   })
 
+  it('an interrupt pauses the run also when the turn had nothing more to call', async () => {
+    const agent = defineAgent({
+      name: 'polite',
+      version: 1,
+      initial: () => ({ got: '' }),
+      async turn(ctx, state) {
+        state.got = await ctx.step(
+          'listen',
+          ({ signal }) =>
+            new Promise<string>((resolve) =>
+              signal.addEventListener('abort', () => resolve('as far as I was')),
+            ),
+        )
+        return next()
+      },
+    })
+    const runtime = await testDevice([agent]).open()
+    const run = await handleOf(runtime, await runtime.start('polite', null, {}))
+    await run.until(({ live }) => live.calls.some(({ path }) => path === '0/listen'))
+    await run.interrupt()
+    const view = await run.until(({ status }) => status === 'paused')
+    expect(view.pause?.reason).toBe('interrupted')
+    expect(view.state).toEqual({ got: 'as far as I was' })
+    expect(view.turn).toBe(1)
+    await runtime.close()
+  })
+
   it('an interrupt that the turn catches keeps what the turn made of it', async () => {
     const agent = defineAgent({
       name: 'patient',

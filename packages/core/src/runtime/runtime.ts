@@ -132,7 +132,7 @@ export class Runtime implements RuntimeApi {
         )
       return edge.remote.send(run, item)
     }
-    await acceptItem(fold, item, this.#ports.inbox)
+    await acceptItem(() => node.log.mustFold(), item, this.#ports.inbox)
     node.poke()
   }
 

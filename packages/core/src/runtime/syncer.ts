@@ -94,7 +94,7 @@ export class Syncer {
       if (this.#online && (this.#model?.acked?.seq ?? -1) >= target && this.#model?.doing !== 'lost') return
       await new Promise<void>((resolve) => {
         this.#waiters.add(resolve)
-        signal?.addEventListener('abort', resolve)
+        signal?.addEventListener('abort', () => resolve())
       })
     }
     if (signal?.aborted) return await new Promise<never>(() => undefined)
