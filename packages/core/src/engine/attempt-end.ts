@@ -43,7 +43,8 @@ export function outcomeOf(record: TurnRecord): Outcome {
     case 'drain':
       return { value: record.body.items.map(({ value }) => value) }
     case 'spawn': {
-      const { child, agent, given, attempts, due, path } = record.body
+      const { child, agent, given, attempts, due, path, error } = record.body
+      if (error) return { error }
       return { value: { run: child, agent, given, attempts, path, due: due ?? null } }
     }
     case 'race':

@@ -62,6 +62,8 @@ export class Attempt {
   #over = false
   #live = false
   #holding = false
+  /** All was delivered, and the turn has had its time to act on it. */
+  #resting = false
   #interrupted = false
   /** A call of the turn was rejected for it: what the turn makes of that counts. */
   #toldInterrupt = false
@@ -213,8 +215,11 @@ export class Attempt {
 
   /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
   waits(): readonly Wait[] | undefined {
-    if (!this.#live || this.#over || this.#deliveries.next || this.#returned) return undefined
-    const { active } = this.#calls
+    if (!this.#resting || this.#over || this.#deliveries.next || this.#returned) return undefined
+    const { active, open, losing } = this.#calls
+    // A race that has nobody to wait for any more is about to be recorded.
+    if (losing.length === 0 && open.some(({ family, phase }) => family === 'race' && phase === 'running'))
+      return undefined
     if (active.length === 0 || active.some(({ phase }) => phase !== 'parked')) return undefined
     return active.map(({ wait }) => wait as Wait)
   }
@@ -241,9 +246,9 @@ export class Attempt {
     await within(this.ports.clock, limits.abortMsMax, Promise.allSettled(branches))
   }
 
-  /** True while the call of this path is open. */
-  isOpen(path: string): boolean {
-    return this.#calls.isOpenAt(path)
+  /** True once the call of this path was made and has its outcome. */
+  isSettled(path: string): boolean {
+    return this.#calls.get(path)?.phase === 'settled'
   }
 
   /** A call stops doing anything, since its branch has lost a race. */
@@ -418,8 +423,6 @@ export class Attempt {
     if (isStart(record)) {
       call.start = record
       if (this.#live && call.phase === 'made' && !this.#deliveries.hasMore(path)) this.#begin(call)
-      // The call may have parked before its own start came by: only now does the turn do nothing but wait.
-      this.ports.changed()
       return
     }
     this.#deliver(call, record)
@@ -566,7 +569,11 @@ export class Attempt {
     if (open.length > 0 || this.#interrupting) {
       if (this.#unknown && this.#calls.active.every(({ phase }) => phase === 'parked'))
         return this.finish(this.#unknown)
-      return void (await this.#events.next())
+      this.#resting = true
+      this.ports.changed()
+      await this.#events.next()
+      this.#resting = false
+      return
     }
     await this.#stand('a call on ctx, or the end of the turn')
   }

@@ -61,12 +61,6 @@ export class CallTable {
       }))
   }
 
-  /** True while the call of this path is open. */
-  isOpenAt(path: string): boolean {
-    const phase = this.get(path)?.phase
-    return phase !== undefined && phase !== 'settled'
-  }
-
   get(path: string): Call | undefined {
     return this.#byPath.get(path)
   }

@@ -87,4 +87,41 @@ describe('spawn() and join()', () => {
   it('comes to the same end when its parent is killed after any entry', async () => {
     await crashEverywhere(() => orchestrator(3), undefined, [worker])
   })
+
+  it('children of one name in two branches are joined by their parent', async () => {
+    const parent = defineAgent({
+      name: 'parent',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        const children = await ctx.map('each', [1, 2], { key: String }, (c, n) =>
+          c.spawn('w'.repeat(200), worker, { n }),
+        )
+        let sum = 0
+        for (const child of children) sum += await ctx.join(child)
+        return done(sum)
+      },
+    })
+    const runtime = await testDevice([parent, worker]).open()
+    const run = await handleOf(runtime, await runtime.start('parent', null, {}))
+    expect(await run.result()).toBe(5)
+    await runtime.close()
+  })
+
+  it('a child that cannot be started fails where it was spawned', async () => {
+    const parent = defineAgent({
+      name: 'parent',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        return done(
+          await ctx.spawn('w', worker, { n: 1 }).catch((error: unknown) => (error as { code: string }).code),
+        )
+      },
+    })
+    const runtime = await testDevice([parent]).open()
+    const run = await handleOf(runtime, await runtime.start('parent', null, {}))
+    expect(await run.result()).toBe('agent_unknown')
+    await runtime.close()
+  })
 })

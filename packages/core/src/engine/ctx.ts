@@ -194,7 +194,7 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
     name: K,
     options?: { readonly key?: string },
   ): Promise<SchemaOutput<I[K]>>
-  /** All messages of this name that wait now, oldest first; none is fine. */
+  /** The messages of this name that wait now, oldest first, up to a megabyte of them; none is fine. */
   drain<K extends keyof I & string>(
     name: K,
     options?: { readonly key?: string },

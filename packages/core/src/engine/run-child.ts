@@ -1,4 +1,4 @@
-import { toWire, WaystoneError } from '../errors.ts'
+import { toWire, WaystoneError, type ErrorCode, type WireError } from '../errors.ts'
 import { parseRunId, type Digest, type RunId } from '../ids.ts'
 import type { EntryDraft, Outcome } from '../log/bodies.ts'
 import { encodeValue } from '../state/codec.ts'
@@ -36,7 +36,7 @@ export async function beginSpawn(
     return parkForChildren(attempt, call, () => beginSpawn(attempt, call, agent, input, options))
   const value = encodeValue(input, { where: `the input of "${call.path}"` })
   const child = childId(attempt.turn.origin, call.path, 1)
-  await children.start(agent, value, child)
+  const error = await started(children, agent, value, child)
   if (attempt.over) return
   const due = options.deadline === undefined ? undefined : clock.now() + durationMs(options.deadline)
   const draft: EntryDraft = {
@@ -49,6 +49,7 @@ export async function beginSpawn(
       given: value,
       attempts: Math.max(1, options.attempts ?? 1),
       ...(due === undefined ? {} : { due }),
+      ...(error ? { error: { ...error, path: call.path } } : {}),
     },
   }
   await attempt.record([draft])
@@ -65,15 +66,21 @@ export async function beginJoin(attempt: Attempt, call: Call, child: Child): Pro
     for (let number = 1; number <= attempts; number += 1) {
       if (number > 1) run = childId(origin, child.path, number)
       // The first may be unknown here, too: on another device than the one that started it.
-      await children.start(agent, given, run)
+      const error = await started(children, agent, given, run)
+      if (error) return attempt.over ? undefined : recordJoin(attempt, call, run, { error })
       end = await children.end(run)
       if (end === undefined || end.status === 'done') break
     }
     if (attempt.over) return
-    if (end) return recordJoin(attempt, call, run, end)
+    if (end) return recordJoin(attempt, call, run, outcomeOf(run, end))
     if (due !== null && clock.now() >= due) {
       await children.cancel(run, 'its deadline is over')
-      return recordJoin(attempt, call, run, { status: 'cancelled', reason: 'its deadline is over' })
+      return recordJoin(
+        attempt,
+        call,
+        run,
+        outcomeOf(run, { status: 'cancelled', reason: 'its deadline is over' }),
+      )
     }
     attempt.park(call, { for: 'child', run, ...(due === null ? {} : { due }) }, look)
     // It may have ended between the look and the wait.
@@ -90,12 +97,34 @@ function childId(origin: Digest, path: string, attempt: number): RunId {
   return parseRunId(`${effectKey(origin, path).slice(0, 32)}-${String(attempt)}`)
 }
 
-async function recordJoin(attempt: Attempt, call: Call, child: RunId, end: ChildEnd): Promise<void> {
+async function recordJoin(attempt: Attempt, call: Call, child: RunId, outcome: Outcome): Promise<void> {
   attempt.running(call)
-  const outcome: Outcome =
-    end.status === 'done' ? { value: end.value } : { error: toWire(childFailed(child, end)) }
   await attempt.record([{ kind: 'join', body: { path: call.path, child, outcome } }])
 }
+
+function outcomeOf(run: RunId, end: ChildEnd): Outcome {
+  return end.status === 'done' ? { value: end.value } : { error: toWire(childFailed(run, end)) }
+}
+
+/** Starts a child. What the child itself is to blame for is given back; what else fails is thrown. */
+async function started(
+  children: Children,
+  agent: string,
+  input: EncodedResult,
+  run: RunId,
+): Promise<WireError | undefined> {
+  try {
+    await children.start(agent, input, run)
+    return undefined
+  } catch (error) {
+    const { code } = toWire(error, 'step_failed')
+    if (!ownFaults.includes(code)) throw error
+    return toWire(error, 'step_failed')
+  }
+}
+
+/** No agent of this name, an input or state that cannot be kept, an `initial` that throws. */
+const ownFaults: readonly ErrorCode[] = ['agent_unknown', 'input_refused', 'value_refused', 'step_failed']
 
 function childFailed(run: RunId, end: Exclude<ChildEnd, { status: 'done' }>): WaystoneError {
   return new WaystoneError('child_failed', `child ${run} ${end.status}: ${end.reason}`, {

@@ -32,16 +32,16 @@ export async function beginOnce(
   if (parkForNeeds(attempt, call, options.needs, () => beginOnce(attempt, call, options, body))) return
   const before = call.start?.kind === 'once.start' ? call.start : undefined
   if (before) return resolveUnknown(attempt, call, options, body, before)
-  const carried = attempt.turn.effects.find(({ path }) => path === call.path)
-  if (carried === undefined)
+  // What the source of this fork, or this run before it went back, has done already: doing it again is a person's
+  // decision, about each of them. The last one counts.
+  const carried = attempt.turn.effects.filter(({ path }) => path === call.path)
+  const open = carried.find(({ key }) => decisionOn(attempt, key as Digest) === undefined)
+  if (open) return attempt.parkUndecided(call, { start: open.key as Digest, key: open.key })
+  const last = carried.at(-1)?.key as Digest | undefined
+  const decision = last === undefined ? undefined : decisionOn(attempt, last)
+  if (last === undefined || decision === undefined || decision.type === 'again')
     return start(attempt, call, options, body, effectKey(attempt.turn.origin, call.path))
-  // The source of this fork has done this already: doing it here is a person's decision.
-  const decision = decisionOn(attempt, carried.key as Digest)
-  if (decision === undefined)
-    return attempt.parkUndecided(call, { start: carried.key as Digest, key: carried.key })
-  if (decision.type === 'again')
-    return start(attempt, call, options, body, effectKey(attempt.turn.origin, call.path))
-  return recordDecision(attempt, call, carried.key as Digest, decision)
+  return recordDecision(attempt, call, last, decision)
 }
 
 async function start(
@@ -55,7 +55,7 @@ async function start(
   const waits = attempt.agent.once === 'wait'
   if (waits) await confirmed(attempt, call, undefined)
   if (attempt.over || attempt.holding) {
-    return later(attempt, call, () => start(attempt, call, options, body, key))
+    return later(attempt, call, () => start(attempt, call, options, body, key, round))
   }
   if (call.branch.doomed) return attempt.rest(call)
   const { clock, place } = attempt.ports

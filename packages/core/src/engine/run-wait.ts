@@ -1,6 +1,7 @@
 import type { Digest } from '../ids.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import type { InboxItem } from '../ports/inbox.ts'
+import { limits } from '../limits.ts'
 import { decodeValue, encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
 import type { Attempt } from './attempt.ts'
@@ -74,10 +75,14 @@ export async function beginReceive(attempt: Attempt, call: Call, name: string): 
   await look()
 }
 
-/** Takes all messages of a name that wait now, which may be none. */
+/** Takes the messages of a name that wait now, which may be none: what one page holds; the rest waits for the next. */
 export async function beginDrain(attempt: Attempt, call: Call, name: string): Promise<void> {
   const items: { id: string; value: Json; by: string }[] = []
-  for (let item = attempt.takeMessage(name); item !== undefined; item = attempt.takeMessage(name)) {
+  let chars = 0
+  while (chars < limits.pageBytesMax) {
+    const item = attempt.takeMessage(name)
+    if (item === undefined) break
+    chars += JSON.stringify(item.value).length
     const checked = await check(attempt.agent.inbox[name], item.value)
     if (attempt.over) return
     if ('refused' in checked) await attempt.record([refusal(item, checked.refused)])

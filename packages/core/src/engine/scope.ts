@@ -123,7 +123,7 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
         (child) => ({ ...(child as Child), origin: attempt.turn.origin }),
       )) as Ctx['spawn'],
     join: ((child: Child) =>
-      call(`join ${child.path.slice(child.path.lastIndexOf('/') + 1)}`, 'join', 'join', undefined, (c) =>
+      call(`join ${child.run}`, 'join', 'join', undefined, (c) =>
         beginJoin(attempt, c, child),
       )) as Ctx['join'],
     label: (label: string) =>
@@ -165,7 +165,7 @@ function numbering(attempt: Attempt, branch: Branch, ctx: Ctx): SequentialCtx {
     {
       numbered(name: string): string {
         const count = counts.get(name) ?? 0
-        if (count > 0 && attempt.isOpen(joinPath(branch.path, `${name}#${String(count)}`)))
+        if (count > 0 && !attempt.isSettled(joinPath(branch.path, `${name}#${String(count)}`)))
           throw numbersOverlap(branch.path, name)
         counts.set(name, count + 1)
         return `${name}#${String(count + 1)}`

@@ -149,6 +149,8 @@ export interface Bodies {
     readonly given: Json
     readonly attempts: number
     readonly due?: number
+    /** Why it could not be started. */
+    readonly error?: WireError
   }
   join: { readonly path: string; readonly child: RunId; readonly outcome: Outcome }
   /** A race was decided; what its losers had under way has ended. */
@@ -193,6 +195,8 @@ export interface Bodies {
   undo: { readonly path: string; readonly start: Digest; readonly outcome: Outcome }
   /** The run is back at a checkpoint: all that the entries before it would have told. */
   rewind: Checkpoint & {
+    /** The version of the state. */
+    readonly version: number
     readonly id: string
     readonly by: string
     readonly to: { readonly seq: number; readonly digest: Digest }

@@ -40,7 +40,7 @@ export interface Fold {
   readonly owner: OwnerId
   readonly place: Place
   readonly identity: RunIdentity
-  /** Digest of the newest start or fork entry: part of every idempotency key. */
+  /** Digest of the newest start, fork or rewind entry: part of every idempotency key. */
   readonly origin: Digest
   readonly started: number
   readonly updated: number
@@ -108,7 +108,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
       return next
     case 'refuse':
       fold.consumed.add(entry.body.id)
-      return next
+      return { ...next, unwind: fold.unwind?.id === entry.body.id ? undefined : fold.unwind }
     case 'decide':
       fold.consumed.add(entry.body.id)
       return withRecord({ ...next, status: 'running', pause: undefined }, entry)
@@ -156,6 +156,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
       return {
         ...next,
         ...atCheckpoint(entry.body),
+        identity: { ...fold.identity, version: entry.body.version },
         origin: entry.digest,
         turnBegan: entry.time,
         unwind: undefined,

@@ -85,24 +85,32 @@ export function forkEntry(
 export function checkpointOf(fold: Fold, after: readonly Entry[], state: Json | undefined): Checkpoint {
   const { turn, records, effects } = fold
   if (state === undefined) {
+    // An effect that had begun and not ended there is one of those after it: its key belongs to what happened then.
+    const ended = new Set(records.flatMap((record) => (record.kind === 'once' ? [record.body.start] : [])))
+    const begun = records.filter(({ kind, digest }) => kind === 'once.start' && !ended.has(digest))
     return {
       state: encodeValue(fold.state),
       turn,
-      records: records.map(carried),
-      effects: [...effects, ...effectsIn(after)],
+      records: records.filter((record) => !begun.includes(record)).map(carried),
+      effects: [...effects, ...effectsIn([...begun, ...after])],
     }
   }
   return { state, turn, records: [], effects: [...effects, ...effectsIn([...records, ...after])] }
 }
 
-/** The `once` effects that these entries start, with their outcomes. */
+/** The `once` effects that these entries start, with their outcomes: one for each key, however often it was started. */
 function effectsIn(entries: readonly Pick<Entry, 'kind' | 'body' | 'digest'>[]): readonly EffectAfter[] {
-  const effects = new Map<Digest, EffectAfter>()
+  const effects = new Map<string, EffectAfter>()
+  const keys = new Map<Digest, string>()
   for (const entry of entries as readonly Entry[]) {
-    if (entry.kind === 'once.start') effects.set(entry.digest, { path: entry.body.path, key: entry.body.key })
-    const begun = entry.kind === 'once' ? effects.get(entry.body.start) : undefined
-    if (begun && entry.kind === 'once')
-      effects.set(entry.body.start, { ...begun, outcome: entry.body.outcome })
+    if (entry.kind === 'once.start') {
+      const { path, key } = entry.body
+      keys.set(entry.digest, key)
+      effects.set(key, { path, key })
+    }
+    const key = entry.kind === 'once' ? keys.get(entry.body.start) : undefined
+    const begun = key === undefined ? undefined : effects.get(key)
+    if (begun && entry.kind === 'once') effects.set(begun.key, { ...begun, outcome: entry.body.outcome })
   }
   return [...effects.values()]
 }

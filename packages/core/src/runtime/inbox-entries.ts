@@ -50,7 +50,8 @@ export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefine
       return { kind: 'unwind', body: { id, by, to: -1, undo: true, goal: 'cancel', reason } }
     }
     case 'rewind': {
-      if (item.seq > fold.head.seq) return refuse(item, `the log has no entry ${String(item.seq)}`)
+      if (!(item.seq >= 0 && item.seq <= fold.head.seq))
+        return refuse(item, `the log has no entry ${String(item.seq)}`)
       const edited = item.state === undefined ? {} : { state: item.state }
       return {
         kind: 'unwind',
@@ -80,6 +81,10 @@ function whyRefused(item: InboxItem, fold: Fold): string | undefined {
       if (state === 'open') return undefined
       return state === 'answered' ? 'the question was answered already' : 'the question is not open'
     }
+    case 'rewind':
+      return item.seq >= 0 && item.seq <= fold.head.seq
+        ? undefined
+        : `the log has no entry ${String(item.seq)}`
     case 'retry':
     case 'decide':
       return fold.status === 'paused' ? undefined : 'the run is not paused'

@@ -332,7 +332,7 @@ export class RunHandle<State = unknown, Result = unknown> {
     this.#entries = [...this.#entries, ...entries]
     const artifacts = artifactsIn(entries)
     if (artifacts.length > 0) this.#artifacts = [...this.#artifacts, ...artifacts]
-    if (entries.some(({ kind }) => kind === 'commit')) this.#streams = {}
+    if (entries.some(({ kind }) => kind === 'commit' || kind === 'rewind')) this.#streams = {}
   }
 
   #changed(): void {

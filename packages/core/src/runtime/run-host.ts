@@ -76,6 +76,9 @@ interface Held {
   readonly release: () => void
 }
 
+/** Inbox items that act on a turn that runs. */
+const steering = new Set(['cancel', 'rewind', 'interrupt'])
+
 /** Runs one run at its owner, turn by turn, from whatever its log says. */
 export class RunHost {
   readonly #log: RunLog
@@ -91,6 +94,10 @@ export class RunHost {
   #held: Held | undefined
   #over = false
   #interrupting: string | undefined
+  /** The attempt that is being ended for a cancel or a way back. */
+  #stopping: Attempt | undefined
+  /** Streams whose steps were given up for a way back: what they wrote is not what their steps go on with. */
+  readonly #leftStreams = new Set<string>()
   readonly #breakers: Breakers
   readonly #tellLive: () => void
 
@@ -203,6 +210,19 @@ export class RunHost {
     return { type: 'stopped' }
   }
 
+  /** After a way back: the steps that wrote these streams write them anew. */
+  async #forgetStreams(): Promise<void> {
+    const fold = this.#log.mustFold()
+    const kept = new Set(streamsOf(fold))
+    const entries = await this.#log.entries(0, fold.head.seq)
+    const written = entries.flatMap((entry) =>
+      entry.kind === 'step' && entry.body.stream ? [entry.body.stream.stream] : [],
+    )
+    const gone = [...new Set([...written, ...this.#leftStreams])].filter((stream) => !kept.has(stream))
+    this.#leftStreams.clear()
+    await this.#ports.streams.remove(fold.run, gone)
+  }
+
   /** What comes before a turn: a way back to go, a state of an older version. True when it changed the log. */
   async #prepare(fold: Fold): Promise<boolean> {
     const agent = this.#ports.agent(fold.identity.agent)
@@ -219,6 +239,7 @@ export class RunHost {
           isHeld: () => this.#held !== undefined,
           append,
         })
+        await this.#forgetStreams()
         return true
       }
       const due = migration(fold, agent)
@@ -226,7 +247,8 @@ export class RunHost {
       return due !== undefined
     } catch (error) {
       if (isWaystoneError(error, 'head_moved')) throw error
-      await this.#pause(fold, 'error', toWire(error, 'step_failed'))
+      const reason = isWaystoneError(error, 'outcome_unknown') ? 'outcome' : 'error'
+      await this.#pause(fold, reason, toWire(error, 'step_failed'))
       return true
     }
   }
@@ -351,6 +373,9 @@ export class RunHost {
       changed: () => {
         this.#tellLive()
         this.#signal()
+        // What came before this attempt was there, or caught up, counts for it too.
+        if (this.#items.some(({ type }) => steering.has(type)))
+          void this.#controlAttempt().catch(() => undefined)
       },
     }
   }
@@ -362,7 +387,8 @@ export class RunHost {
     for (;;) {
       await this.#refreshing
       const waits = attempt.waits()
-      if (waits !== undefined) {
+      // What waits for the network waits for this host's own question to be answered.
+      if (waits !== undefined && !waits.some((wait) => wait.for === 'network')) {
         const dues = waits.flatMap((wait) => ('due' in wait && wait.due !== undefined ? [wait.due] : []))
         const due = dues.length === 0 ? undefined : Math.min(...dues)
         if (due === undefined || due > this.#ports.clock.now()) return { due, waits }
@@ -415,9 +441,12 @@ export class RunHost {
   /** Control items while a turn runs: they act on the attempt, or end it so that the loop acts. */
   async #controlAttempt(): Promise<void> {
     const attempt = this.#attempt
-    if (attempt === undefined || attempt.over) return
+    if (attempt === undefined || attempt.over || this.#stopping === attempt) return
     for (const item of this.#items) {
-      if (item.type === 'cancel' || item.type === 'rewind') {
+      const isGoing = item.type === 'rewind' && refusalOf(item, this.#log.mustFold()).length === 0
+      if (item.type === 'cancel' || isGoing) {
+        this.#stopping = attempt
+        for (const { kind, path } of attempt.live().calls) if (kind === 'stream') this.#leftStreams.add(path)
         await attempt.stopBodies()
         attempt.giveUp()
         return

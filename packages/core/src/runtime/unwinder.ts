@@ -1,5 +1,5 @@
 import { WaystoneError } from '../errors.ts'
-import type { Digest } from '../ids.ts'
+import type { Digest, RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { effectsOff } from '../engine/attempt-ports.ts'
 import { Attempt } from '../engine/attempt.ts'
@@ -31,8 +31,8 @@ interface Effect {
   readonly start: Digest
   readonly key: string
   readonly value: unknown
-  /** The last entry of its turn, as far as the log goes. */
-  readonly turnEnd: number
+  /** The entry that recorded its outcome. */
+  readonly seq: number
 }
 
 /** How often an `undo` is tried before the run pauses, and the first wait between, in ms. */
@@ -49,14 +49,13 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
   const order = fold.unwind
   if (order === undefined) return
   const entries = await log.entries(0, fold.head.seq)
-  const turns = new Map<number, Promise<Attempt>>()
-  const effects = order.undo ? effectsAfter(entries, order.to) : []
+  const spoiled = order.goal === 'rewind' ? undoneBefore(entries, order.to) : undefined
+  if (spoiled !== undefined) return void (await ports.append([spoiledTarget(order, spoiled)]))
+  const effects = order.undo ? effectsAfter(entries, order.to, fold.run) : []
   for (const effect of effects.toReversed()) {
     if (ports.isHeld()) return
-    const turn = turns.get(effect.turnEnd) ?? replay(log, agent, ports, effect.turnEnd)
-    turns.set(effect.turnEnd, turn)
-    const options = (await turn).onceOptions(effect.path)
-    if (options?.undo === undefined) continue
+    const options = await optionsOf(effect, log, agent, ports)
+    if (options.undo === undefined) continue
     const value = await undo(effect, options, ports)
     if (ports.signal.aborted) return
     const { path, start } = effect
@@ -70,40 +69,89 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
   await ports.append([order.goal === 'cancel' ? cancelled(order) : await rewound(log, order)])
 }
 
-/** The effects after an entry that happened and were not undone yet, oldest first. */
-function effectsAfter(entries: readonly Entry[], to: number): readonly Effect[] {
+/**
+ * The effects after an entry that happened and were not undone yet, oldest first. Throws `outcome_unknown` for one that
+ * nobody knows about: it could be undone only if it happened.
+ */
+function effectsAfter(entries: readonly Entry[], to: number, run: RunId): readonly Effect[] {
   const undone = new Set(entries.flatMap((entry) => (entry.kind === 'undo' ? [entry.body.start] : [])))
-  const started = new Map<Digest, string>()
-  return entries.flatMap((entry): Effect[] => {
-    if (entry.kind === 'once.start') started.set(entry.digest, entry.body.key)
-    if (entry.kind !== 'once' || entry.seq <= to || undone.has(entry.body.start)) return []
+  const open = new Map<string, Extract<Entry, { kind: 'once.start' }>>()
+  const keys = new Map<Digest, string>()
+  const effects: Effect[] = []
+  for (const entry of entries) {
+    if (entry.kind === 'once.start') {
+      keys.set(entry.digest, entry.body.key)
+      if (entry.seq > to) open.set(entry.body.key, entry)
+    }
+    if (entry.kind !== 'once') continue
     const { path, start, outcome } = entry.body
-    const key = started.get(start)
-    if (key === undefined || !('value' in outcome)) return []
-    const end = entries.find(({ seq, kind }) => seq > entry.seq && turnEnds.has(kind))
-    return [
-      { path, start, key, value: decodeValue(outcome.value), turnEnd: (end?.seq ?? entries.length) - 1 },
-    ]
-  })
+    const key = keys.get(start)
+    if (key === undefined) continue
+    open.delete(key)
+    if (entry.seq > to && !undone.has(start) && 'value' in outcome)
+      effects.push({ path, start, key, value: decodeValue(outcome.value), seq: entry.seq })
+  }
+  for (const { digest, seq, body } of open.values()) {
+    const decided = entries.findLast((entry) => entry.kind === 'decide' && entry.body.start === digest)
+    const decision = decided?.kind === 'decide' ? decided.body.decision : undefined
+    if (undone.has(digest) || decision?.type === 'failed') continue
+    if (decision?.type !== 'done') throw unknownOutcome(run, digest, body)
+    effects.push({ path: body.path, start: digest, key: body.key, value: decodeValue(decision.value), seq })
+  }
+  return effects.sort((a, b) => a.seq - b.seq)
 }
 
-const turnEnds = new Set(['commit', 'rewind', 'unwind'])
-
-/** Replays a turn of the past with effects off, for the functions that its calls carry. */
-async function replay(log: RunLog, agent: AnyAgent, ports: UnwindPorts, turnEnd: number): Promise<Attempt> {
-  const fold = await log.foldAt(turnEnd)
-  const attempt = new Attempt(
-    agent,
-    openTurn(fold, configDigest(agent)),
-    effectsOff(ports.clock, ports.place),
-    { prove: true },
+function unknownOutcome(
+  run: RunId,
+  start: Digest,
+  { path, key }: { readonly path: string; readonly key: string },
+): WaystoneError {
+  return new WaystoneError(
+    'outcome_unknown',
+    `run ${run} started "${path}" and does not know how it ended, so that it cannot tell whether to undo it. Look it up by its key ${key}, then decide: done or failed`,
+    { run, path, details: { start, key }, actions: ['decide', 'fork', 'cancel'] },
   )
+}
+
+/** The path of an effect that the state at an entry counts on and that was undone since. */
+function undoneBefore(entries: readonly Entry[], to: number): string | undefined {
+  const undone = new Set(entries.flatMap((entry) => (entry.kind === 'undo' ? [entry.body.start] : [])))
+  // Back along the way that led there: what a rewind has left behind is no part of it.
+  for (let at = to; at >= 0;) {
+    const entry = entries[at]
+    if (entry?.kind === 'once' && undone.has(entry.body.start)) return entry.body.path
+    at = entry?.kind === 'rewind' ? entry.body.to.seq : at - 1
+  }
+  return undefined
+}
+
+function spoiledTarget({ id, to }: NonNullable<Fold['unwind']>, path: string): EntryDraft {
+  const reason = `"${path}" was undone, and the state at entry ${String(to)} counts on it: rewind to an entry before it`
+  return { kind: 'refuse', body: { id, type: 'rewind', reason } }
+}
+
+/**
+ * The options that the turn gave an effect: it is replayed with effects off, as far as it was when the outcome was
+ * recorded, since a retry may have dropped records since.
+ */
+async function optionsOf(
+  { path, seq }: Effect,
+  log: RunLog,
+  agent: AnyAgent,
+  ports: UnwindPorts,
+): Promise<OnceOptions<unknown>> {
+  const fold = await log.foldAt(seq)
+  const turn = openTurn(fold, configDigest(agent))
+  const attempt = new Attempt(agent, turn, effectsOff(ports.clock, ports.place), { prove: true })
   const end = await attempt.run()
-  if (end.type !== 'diverged') return attempt
+  const options = attempt.onceOptions(path)
+  if (options) return options
+  const found =
+    end.type === 'diverged' ? `expected ${end.expected}, found ${end.found}` : `no call of "${path}"`
   throw new WaystoneError(
     'divergence',
-    `turn ${String(fold.turn)} of run ${fold.run} cannot be replayed by this code, so that its effects cannot be undone: expected ${end.expected}, found ${end.found}`,
-    { run: fold.run, path: end.path, actions: ['retry', 'fork', 'cancel'] },
+    `turn ${String(fold.turn)} of run ${fold.run} cannot be replayed by this code, so that its effect "${path}" cannot be undone: ${found}`,
+    { run: fold.run, path, actions: ['retry', 'fork', 'cancel'] },
   )
 }
 
@@ -145,9 +193,16 @@ async function rewound(log: RunLog, { id, by, to, state }: NonNullable<Fold['unw
   const target = await log.foldAt(to)
   const entries = await log.entries(0, log.mustFold().head.seq)
   const undone = new Set(entries.flatMap((entry) => (entry.kind === 'undo' ? [entry.body.start] : [])))
-  const after = entries.filter(
-    (entry) => entry.seq > to && !(entry.kind === 'once.start' && undone.has(entry.digest)),
+  const keys = new Set(
+    entries.flatMap((entry) =>
+      entry.kind === 'once.start' && undone.has(entry.digest) ? [entry.body.key] : [],
+    ),
   )
+  const after = entries.filter(({ seq }) => seq > to)
   const checkpoint = checkpointOf(target, after, state)
-  return { kind: 'rewind', body: { id, by, to: target.head, ...checkpoint } }
+  // What was undone may be done again without a word; whatever key it was started under, and however often.
+  const effects = checkpoint.effects.filter(({ key }) => !keys.has(key))
+  // An edited state is one of the version that the run has now.
+  const { version } = (state === undefined ? target : log.mustFold()).identity
+  return { kind: 'rewind', body: { id, by, to: target.head, version, ...checkpoint, effects } }
 }

@@ -1,5 +1,8 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { WaystoneError } from '../errors.ts'
+import { diff } from './diff.ts'
 import { createDraft } from './draft.ts'
 
 interface Message {
@@ -307,6 +310,29 @@ describe('a draft', () => {
       configurable: true,
     })
     expect(JSON.stringify(finish())).toBe('{"__proto__":{"x":1}}')
+  })
+})
+
+describe('memory', () => {
+  it('lets go of the lists that came before', async () => {
+    setFlagsFromString('--expose-gc')
+    const gc = runInNewContext('gc') as () => void
+    let state = { list: [0] }
+    const first = new WeakRef(state.list)
+    for (let i = 0; i < 20; i++) {
+      const { draft, finish } = createDraft(state)
+      draft.list.push(i)
+      const next = finish()
+      diff(state, next)
+      state = next
+      // What a WeakRef was read from lives to the end of its task.
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+    gc()
+    await new Promise((resolve) => setImmediate(resolve))
+    gc()
+    expect(first.deref()).toBeUndefined()
+    expect(state.list).toHaveLength(21)
   })
 })
 

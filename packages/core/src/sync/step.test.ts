@@ -127,6 +127,15 @@ describe('syncStep()', () => {
       expect(pushes(feed(start, appended(1), { type: 'flush' })[1])).toEqual([head(0)])
     })
 
+    it('does not hold back what is urgent on the second page of a push', () => {
+      const start = syncModel(head(0), head(0), { every: 100, intervalMs: 3_600_000 })
+      const [, effects] = feed(start, appended(50, true), {
+        type: 'pushed',
+        pushed: { ok: true, head: head(40) },
+      })
+      expect(pushes(effects)).toEqual([head(0), head(40)])
+    })
+
     it('does not hold back what a failed push has left', () => {
       const start = syncModel(head(0), head(0), policy)
       const [, effects] = feed(start, appended(1, true), { type: 'failed' }, { type: 'retry' })

@@ -12,8 +12,8 @@ export interface SyncModel {
   readonly failures: number
   /** Undefined: every entry is pushed as soon as it can be. */
   readonly policy: SyncPolicy | undefined
-  /** What is here is to be pushed, whatever the policy says. */
-  readonly urgent: boolean
+  /** All up to this entry is to be pushed, whatever the policy says. */
+  readonly urgent: number
   /** The interval of the policy has begun. */
   readonly timed: boolean
 }
@@ -57,18 +57,18 @@ const backoffMax = 15_000
 
 /** The start: nothing is known about the edge. */
 export function syncModel(local: Head, acked?: Head, policy?: SyncPolicy): SyncModel {
-  return { local, acked, doing: 'nothing', failures: 0, policy, urgent: false, timed: false }
+  return { local, acked, doing: 'nothing', failures: 0, policy, urgent: -1, timed: false }
 }
 
 /** One step of pushing a run's tail. Pure: every timing is an event. */
 export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncModel, readonly SyncEffect[]] {
   switch (event.type) {
     case 'appended':
-      return next({ ...model, local: event.head, urgent: model.urgent || event.urgent })
+      return next({ ...model, local: event.head, urgent: event.urgent ? event.head.seq : model.urgent })
     case 'flush':
-      return next({ ...model, urgent: true })
+      return next({ ...model, urgent: model.local.seq })
     case 'due':
-      return next({ ...model, timed: false, urgent: true })
+      return next({ ...model, timed: false, urgent: model.local.seq })
     case 'retry':
       return model.doing === 'waiting' ? next({ ...model, doing: 'nothing' }) : [model, []]
     case 'failed': {
@@ -77,7 +77,7 @@ export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncMode
         ...model,
         doing: 'waiting',
         failures: Math.min(model.failures + 1, 10),
-        urgent: true,
+        urgent: model.local.seq,
       }
       return [
         failed,
@@ -91,7 +91,7 @@ export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncMode
       // A push under way goes on: its answer tells what to do next.
       const doing = model.doing === 'pushing' ? 'pushing' : 'nothing'
       const { local, acked } = event
-      const [after, effects] = next({ ...model, local, acked, doing, failures: 0, urgent: true })
+      const [after, effects] = next({ ...model, local, acked, doing, failures: 0, urgent: local.seq })
       return [after, [...synced(event.acked), ...effects]]
     }
     case 'pushed':
@@ -111,9 +111,10 @@ function afterPush(model: SyncModel, pushed: Pushed): readonly [SyncModel, reado
 function next(model: SyncModel): readonly [SyncModel, readonly SyncEffect[]] {
   if (model.doing !== 'nothing' || (model.acked && model.acked.seq >= model.local.seq)) return [model, []]
   const { policy, urgent, timed } = model
-  if (policy && !urgent && model.local.seq - (model.acked?.seq ?? -1) < policy.every)
+  const acked = model.acked?.seq ?? -1
+  if (policy && acked >= urgent && model.local.seq - acked < policy.every)
     return timed ? [model, []] : [{ ...model, timed: true }, [{ type: 'time', ms: policy.intervalMs }]]
-  return [{ ...model, doing: 'pushing', urgent: false }, [{ type: 'push', base: model.acked }]]
+  return [{ ...model, doing: 'pushing' }, [{ type: 'push', base: model.acked }]]
 }
 
 function synced(head: Head | undefined): readonly SyncEffect[] {
