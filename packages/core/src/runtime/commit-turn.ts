@@ -39,7 +39,10 @@ function interruptedPause(fold: Fold): EntryDraft {
       run: fold.run,
     }),
   )
-  return { kind: 'pause', body: { reason: 'interrupted', error, actions: ['retry', 'fork', 'cancel'] } }
+  return {
+    kind: 'pause',
+    body: { reason: 'interrupted', error, actions: ['retry', 'rewind', 'fork', 'cancel'] },
+  }
 }
 
 /**

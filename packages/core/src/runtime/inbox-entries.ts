@@ -50,8 +50,8 @@ export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefine
       return { kind: 'unwind', body: { id, by, to: -1, undo: true, goal: 'cancel', reason } }
     }
     case 'rewind': {
-      if (!(item.seq >= 0 && item.seq <= fold.head.seq))
-        return refuse(item, `the log has no entry ${String(item.seq)}`)
+      const refused = whyRefused(item, fold)
+      if (refused !== undefined) return refuse(item, refused)
       const edited = item.state === undefined ? {} : { state: item.state }
       return {
         kind: 'unwind',
