@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest'
+import { WaystoneError } from '../errors.ts'
+import { memoryEdge } from '../runtime/memory-edge.test-support.ts'
 import { handleOf, hastyClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { defineAgent, done, fail } from './agent.ts'
 import { crashEverywhere } from './crash.test-support.ts'
@@ -122,6 +124,48 @@ describe('spawn() and join()', () => {
     const runtime = await testDevice([parent]).open()
     const run = await handleOf(runtime, await runtime.start('parent', null, {}))
     expect(await run.result()).toBe('agent_unknown')
+    await runtime.close()
+  })
+
+  it('a child that another device has started is not started anew while the edge cannot be asked', async () => {
+    const parent = defineAgent({
+      name: 'parent',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        const child = await ctx.spawn('w', worker, { n: 2 })
+        return done(await ctx.join(child))
+      },
+    })
+    const laptop = testDevice([parent, worker])
+    const before = await laptop.open()
+    const first = await handleOf(before, await before.start('parent', null, { id: 'parent' }))
+    await first.result()
+    await before.close()
+    const spawned = first.entries().findIndex(({ kind }) => kind === 'spawn')
+    const lines = (await laptop.store.read('parent' as never, 0)).slice(0, spawned + 1)
+
+    let isConnected = false
+    const edge = memoryEdge({ clock: hastyClock })
+    const pull: typeof edge.remote.pull = async (...args) => {
+      if (!isConnected) throw new WaystoneError('unreachable', 'no network')
+      return edge.remote.pull(...args)
+    }
+    const phone = testDevice([parent, worker], {
+      clock: hastyClock,
+      edge: { ...edge, remote: { ...edge.remote, pull } },
+    })
+    await phone.store.append('parent' as never, { base: undefined, lines, durability: 'relaxed' })
+    const runtime = await phone.open()
+    const run = await handleOf(runtime, 'parent')
+    await run.until(({ live }) =>
+      live.calls.some(({ kind, waits }) => kind === 'join' && waits?.for === 'time'),
+    )
+    const spawn = first.entries()[spawned]
+    expect(spawn?.kind === 'spawn' && (await phone.store.head(spawn.body.child))).toBeUndefined()
+    isConnected = true
+    await run.send('anything', null)
+    expect(await run.result()).toBe(4)
     await runtime.close()
   })
 })

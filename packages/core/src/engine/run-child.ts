@@ -1,4 +1,4 @@
-import { toWire, WaystoneError, type ErrorCode, type WireError } from '../errors.ts'
+import { isWaystoneError, toWire, WaystoneError, type ErrorCode, type WireError } from '../errors.ts'
 import { parseRunId, type Digest, type RunId } from '../ids.ts'
 import type { EntryDraft, Outcome } from '../log/bodies.ts'
 import { encodeValue } from '../state/codec.ts'
@@ -16,12 +16,18 @@ type EncodedResult = Extract<Outcome, { value: unknown }>['value']
 
 /** What starts and watches the children of a run. A host without it cannot have any. */
 export interface Children {
-  /** Starts a run of an agent by its id; doing it again does nothing. */
-  start(agent: string, input: EncodedResult, run: RunId): Promise<void>
+  /**
+   * Starts a run of an agent by its id; doing it again does nothing. `isRecorded`: it was started before, perhaps on another
+   * device; then rejects with `unreachable` when it is not here and the edge cannot be asked.
+   */
+  start(agent: string, input: EncodedResult, run: RunId, isRecorded: boolean): Promise<void>
   /** How it ended; undefined while it has not. The host is poked when that changes. */
   end(run: RunId): Promise<ChildEnd | undefined>
   cancel(run: RunId, reason: string): Promise<void>
 }
+
+/** How long a call that found no network waits before it looks again, in ms. */
+const networkRetryMs = 5_000
 
 /** Starts a child and records it. The id is made of where the call stands, so that it is the same after a crash. */
 export async function beginSpawn(
@@ -36,7 +42,7 @@ export async function beginSpawn(
     return parkForChildren(attempt, call, () => beginSpawn(attempt, call, agent, input, options))
   const value = encodeValue(input, { where: `the input of "${call.path}"` })
   const child = childId(attempt.turn.origin, call.path, 1)
-  const error = await started(children, agent, value, child)
+  const error = await started(children, agent, value, child, false)
   if (attempt.over) return
   const due = options.deadline === undefined ? undefined : clock.now() + durationMs(options.deadline)
   const draft: EntryDraft = {
@@ -61,12 +67,20 @@ export async function beginJoin(attempt: Attempt, call: Call, child: Child): Pro
   if (children === undefined) return parkForChildren(attempt, call, () => beginJoin(attempt, call, child))
   const { agent, attempts, due, given, origin } = child
   const look = async (): Promise<void> => {
+    try {
+      await lookOnce()
+    } catch (error) {
+      if (!isWaystoneError(error, 'unreachable') || attempt.over) throw error
+      attempt.park(call, { for: 'time', due: clock.now() + networkRetryMs }, look)
+    }
+  }
+  const lookOnce = async (): Promise<void> => {
     let { run } = child
     let end: ChildEnd | undefined
     for (let number = 1; number <= attempts; number += 1) {
       if (number > 1) run = childId(origin, child.path, number)
       // The first may be unknown here, too: on another device than the one that started it.
-      const error = await started(children, agent, given, run)
+      const error = await started(children, agent, given, run, number === 1)
       if (error) return attempt.over ? undefined : recordJoin(attempt, call, run, { error })
       end = await children.end(run)
       if (end === undefined || end.status === 'done') break
@@ -112,9 +126,10 @@ async function started(
   agent: string,
   input: EncodedResult,
   run: RunId,
+  isRecorded: boolean,
 ): Promise<WireError | undefined> {
   try {
-    await children.start(agent, input, run)
+    await children.start(agent, input, run, isRecorded)
     return undefined
   } catch (error) {
     const { code } = toWire(error, 'step_failed')

@@ -34,7 +34,12 @@ export class Runtime implements RuntimeApi {
 
   private constructor(ports: RuntimePorts) {
     const children: Children = {
-      start: async (agent, input, run) => void (await this.start(agent, input, { id: run })),
+      start: async (agent, input, run, isRecorded) => {
+        const isHere = (await ports.store.head(run)) !== undefined
+        // One that another device may have started is not started anew because nobody can be asked.
+        if (isRecorded && !isHere) await ports.edge?.remote.pull(run, 0, ports.me)
+        await this.start(agent, input, { id: run })
+      },
       end: async (run) => endOf((await this.#node(run)).log.mustFold()),
       cancel: (run, reason) => this.send(run, { type: 'cancel', reason }),
     }

@@ -10,7 +10,11 @@ export function throttled(clock: Clock, ms: number, work: () => void): () => voi
       state = 'due'
       await clock.task()
       state = 'resting'
-      work()
+      try {
+        work()
+      } catch {
+        // What could not be told is told with what comes next.
+      }
       await clock.wait(ms)
     } while (again)
     state = 'idle'

@@ -206,11 +206,13 @@ export class RunKeeper {
     const ended = host.run({ letGo: true })
     this.#host = { host, ended }
     const stop = new AbortController()
-    void edgeClock.wait(Math.max(0, until - Date.now()), stop.signal).then(async () => {
+    const letGo = async (): Promise<void> => {
+      await edgeClock.wait(Math.max(0, until - Date.now()), stop.signal)
       if (stop.signal.aborted) return
       await host.hold(watchdogMs)
       host.stop()
-    })
+    }
+    void letGo().catch((error: unknown) => this.#failed('run', error))
     const end = await ended
     stop.abort()
     this.#host = undefined

@@ -73,7 +73,13 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
     const at = row?.at ?? null
     if (at === armed) return
     armed = at
-    await (at === null ? storage.deleteAlarm() : storage.setAlarm(at))
+    try {
+      await (at === null ? storage.deleteAlarm() : storage.setAlarm(at))
+    } catch (error) {
+      // Not known: the next change sets it again.
+      armed = undefined
+      throw error
+    }
   }
   const changed = (): Promise<void> => {
     change.resolve()
