@@ -14,7 +14,7 @@ const openMsMax = 10_000
 /**
  * The connection to one database. Browsers close connections behind one's back (WebKit "server lost", Chromium "backing
  * store", 2024 to 2026), and another tab may ask to have them closed: then the handle is dropped and the next use opens
- * another. Work that died with its connection is done once more, so it has to be harmless to repeat. When WebKit's network
+ * another. Work that died with its connection is done again, a bounded number of times, so it has to be harmless to repeat. When WebKit's network
  * process dies, no connection of the same document comes up again (WebKitGTK 2.50, 2026-11): then that fails, too, and
  * the page has to be loaded anew.
  */
@@ -57,19 +57,15 @@ export class Connection {
 
   async #use<T>(work: (db: Database) => Promise<T>, ready?: Promise<unknown>): Promise<T> {
     if (ready) await ready
-    const handle = (this.#handle ??= this.#open())
-    try {
-      return await work(await handle)
-    } catch (error) {
-      const isDropped = this.#handle !== handle
-      if (error instanceof WaystoneError || !(isDropped || endsConnection.has(nameOf(error))))
-        throw storageError(error)
-      await this.#drop(handle)
-    }
-    try {
-      return await work(await (this.#handle ??= this.#open()))
-    } catch (error) {
-      throw storageError(error)
+    for (let tries = 1; ; tries += 1) {
+      const handle = (this.#handle ??= this.#open())
+      try {
+        return await work(await handle)
+      } catch (error) {
+        if (tries === triesMax || !(this.#handle !== handle || diedWith(error))) throw storageError(error)
+        if (error instanceof WaystoneError && !diedWith(error)) throw error
+        await this.#drop(handle)
+      }
     }
   }
 
@@ -118,6 +114,16 @@ export class Connection {
 
 /** What a dead connection throws: the first at the next transaction, the others in the one that was open. */
 const endsConnection = new Set(['InvalidStateError', 'UnknownError', 'AbortError'])
+/**
+ * How often work is begun: a browser that clears a site's data ends the connection, and may end the one that is opened
+ * while it does (Chromium, 2026-11).
+ */
+const triesMax = 3
+
+/** True for an error of a dead connection, or of one that died while it was opened. */
+function diedWith(error: unknown): boolean {
+  return endsConnection.has(nameOf(error instanceof WaystoneError ? error.cause : error))
+}
 
 async function within<T>(promise: Promise<T>, ms: number, error: () => WaystoneError): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined
