@@ -1,7 +1,7 @@
 import { assert, isEnded, parseLine, type Entry, type Fold } from '@waystone/core'
 import type { RunKeeper } from '../object/run-keeper.ts'
 import { cursorId, hasRoom, type EventCursor } from './event-cursor.ts'
-import { endOf, statusOf, type RunEndEvent, type RunStatusEvent } from './run-status.ts'
+import { endOf, statusEvent, type RunEndEvent, type RunStatusEvent } from './run-status.ts'
 
 /** An entry of the log in short. */
 export interface EntryEvent {
@@ -76,7 +76,7 @@ export class RunEvents {
   }
 
   *#view(): Generator<RunEvent> {
-    const data = statusOf(this.#source.log.mustFold(), this.#source.live)
+    const data = statusEvent(this.#source.log.mustFold(), this.#source.live)
     const shown = JSON.stringify(data)
     if (shown === this.#shown) return
     this.#shown = shown

@@ -1,4 +1,4 @@
-import { decodeValue, encodeValue, type Fold, type Live, type RunStatus } from '@waystone/core'
+import { encodeValue, openAsks, statusOf, type Fold, type Live, type RunStatus } from '@waystone/core'
 
 /** What a plain client is told of a run as a whole: the data of a `view` event. */
 export interface RunStatusEvent {
@@ -31,12 +31,12 @@ export interface RunEndEvent {
 }
 
 /** A run as a whole, for a plain client. */
-export function statusOf(fold: Fold, live: Live): RunStatusEvent {
+export function statusEvent(fold: Fold, live: Live): RunStatusEvent {
   const { run, identity, turn, head, owner, pause, due } = fold
   return {
     run,
     agent: identity.agent,
-    status: wordOf(fold, live),
+    status: statusOf(fold, live),
     turn,
     head: head.seq,
     owner,
@@ -57,29 +57,11 @@ export function endOf({ status, result, reason }: Fold): RunEndEvent {
   }
 }
 
-/** A log alone cannot say whether anything runs: without word from the host, an open wait means waiting. */
-function wordOf(fold: Fold, live: Live): RunStatus {
-  if (fold.status !== 'running') return fold.status
-  if (live.phase === 'moving' || live.phase === 'waiting') return live.phase
-  if (live.phase !== 'idle') return 'running'
-  const last = fold.records.at(-1)?.kind
-  return fold.due !== undefined || last === 'ask' || last === 'sleep' ? 'waiting' : 'running'
-}
-
 function asksOf(fold: Fold): RunStatusEvent['asks'] {
-  const answered = new Set(
-    fold.records.flatMap((record) => (record.kind === 'answer' ? [record.body.ask] : [])),
-  )
-  return fold.records.flatMap((record) => {
-    if (record.kind !== 'ask' || answered.has(record.digest)) return []
-    const { path, question, due } = record.body
-    return [
-      {
-        ask: record.digest,
-        path,
-        question: encodeValue(decodeValue(question)),
-        ...(due !== undefined && { due }),
-      },
-    ]
-  })
+  return openAsks(fold).map(({ digest, body: { path, question, due } }) => ({
+    ask: digest,
+    path,
+    question,
+    ...(due !== undefined && { due }),
+  }))
 }
