@@ -1,9 +1,9 @@
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { startEffectServer, type EffectServer, type Hold } from '../../harness/effect-server.ts'
-import { launchEngine, type ChromiumEngine, type ChromiumPage } from '../../harness/engines.ts'
+import type { Hold } from '../../harness/effect-server.ts'
+import type { ChromiumPage } from '../../harness/engines.ts'
 import { poll } from '../../harness/poll.ts'
-import { bundle, serveStatic, type StaticServer } from '../../harness/static-server.ts'
+import { inChromium, type Program } from '../in-chromium.ts'
 
 /** What each shop says: three are sold out. */
 const prices = ['70', '62', 'sold out', '55', '81', 'sold out', '48', '77', '59', 'sold out']
@@ -25,25 +25,15 @@ const deaths = [
 ]
 
 describe('an orchestrator of ten workers in a page', () => {
-  let service: EffectServer
-  let chromium: ChromiumEngine
-  let site: StaticServer
+  let program: Program
   beforeEach(async () => {
-    service = await startEffectServer({ answer: ({ path }) => answerTo(requestOf(path)) })
-    const html =
-      '<!doctype html><meta charset="utf-8"><title>Lamps</title><script type="module" src="/page.js"></script>'
-    site = await serveStatic({ ...(await bundle(join(import.meta.dirname, 'page.ts'))), 'index.html': html })
-    chromium = await launchEngine('chromium')
+    const page = join(import.meta.dirname, 'page.ts')
+    program = await inChromium([page], { answer: ({ path }) => answerTo(requestOf(path)) })
   })
-  afterEach(async () => {
-    await chromium.close()
-    await site.close()
-    await service.close()
-  })
+  afterEach(() => program.close())
 
   async function open(): Promise<ChromiumPage> {
-    const tab = await chromium.newPage()
-    await tab.goto(`${site.url}/?service=${encodeURIComponent(service.url)}`)
+    const tab = await program.open()
     await tab.waitFor('globalThis.run !== undefined')
     return tab
   }
@@ -51,7 +41,9 @@ describe('an orchestrator of ten workers in a page', () => {
   it.each(deaths)(
     'killed when $when: seven results are combined, three failed, nobody is sent twice',
     async (death) => {
-      const holds = death.open.map((request): Hold => service.hold(`/effect/${encodeURIComponent(request)}`))
+      const holds = death.open.map((request): Hold =>
+        program.service.hold(`/effect/${encodeURIComponent(request)}`),
+      )
       const tab = await open()
       // A browser has six connections to a server: further requests wait for theirs inside it, and die with the tab.
       const arrivedMin = Math.min(death.open.length, 6)
@@ -87,14 +79,14 @@ describe('an orchestrator of ten workers in a page', () => {
 
   /** Those of some requests that have reached the shops. */
   function askedOf(requests: readonly string[]): readonly string[] {
-    const asked = service.effects().map(({ path }) => requestOf(path))
+    const asked = program.service.effects().map(({ path }) => requestOf(path))
     return requests.filter((request) => asked.includes(request))
   }
 
   /** How often each request reached the shops. */
   function starts(): Readonly<Record<string, number>> {
     return Object.fromEntries(
-      service.effects().map(({ key, path }) => [requestOf(path), service.starts(key)]),
+      program.service.effects().map(({ key, path }) => [requestOf(path), program.service.starts(key)]),
     )
   }
 })

@@ -1,9 +1,8 @@
 import { testRun } from '@waystone/testing'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startEffectServer, type EffectServer } from '../../harness/effect-server.ts'
-import { launchEngine, type ChromiumEngine, type ChromiumPage } from '../../harness/engines.ts'
-import { bundle, serveStatic, type StaticServer } from '../../harness/static-server.ts'
+import type { ChromiumPage } from '../../harness/engines.ts'
+import { inChromium, type Program } from '../in-chromium.ts'
 import { answerTo } from './answer-to.ts'
 import { research } from './agent.ts'
 
@@ -18,28 +17,12 @@ const deaths = ['read q5-s2', 'doubt q7-s1', 'revise q4']
 const pathOf = (task: string): string => `/effect/${encodeURIComponent(task)}`
 
 describe('a research agent of 200 steps in a Web Worker', () => {
-  let service: EffectServer
-  let chromium: ChromiumEngine
-  let site: StaticServer
+  let program: Program
   beforeAll(async () => {
-    service = await startEffectServer({ answer: ({ path, body }) => answerTo(taskOf(path), body) })
     const files = ['page.ts', 'research.worker.ts'].map((name) => join(import.meta.dirname, name))
-    const html =
-      '<!doctype html><meta charset="utf-8"><title>Research</title><body><script type="module" src="/page.js"></script>'
-    site = await serveStatic({ ...(await bundle(files)), 'index.html': html })
-    chromium = await launchEngine('chromium')
+    program = await inChromium(files, { answer: ({ path, body }) => answerTo(taskOf(path), body) })
   })
-  afterAll(async () => {
-    await chromium.close()
-    await site.close()
-    await service.close()
-  })
-
-  async function open(): Promise<ChromiumPage> {
-    const tab = await chromium.newPage()
-    await tab.goto(`${site.url}/?service=${encodeURIComponent(service.url)}`)
-    return tab
-  }
+  afterAll(() => program.close())
 
   it('killed while it reads, takes notes and writes: it ends as if nothing had happened, and asks for nothing twice', async () => {
     const whole = await testRun(research, {
@@ -56,15 +39,15 @@ describe('a research agent of 200 steps in a Web Worker', () => {
     /** The tasks that the service had been asked for when each renderer was gone. */
     const asked: (readonly string[])[] = []
     for (const task of deaths) {
-      const held = service.hold(pathOf(task))
-      const tab = await open()
+      const held = program.service.hold(pathOf(task))
+      const tab = await program.open()
       await held.arrived
       await tab.killRenderer()
       held.drop()
       await tab.close()
-      asked.push(service.effects().map(({ path }) => taskOf(path)))
+      asked.push(program.service.effects().map(({ path }) => taskOf(path)))
     }
-    const tab = await open()
+    const tab = await program.open()
     await tab.waitFor('globalThis.run !== undefined')
     expect(await tab.evaluate('run.result()')).toEqual(whole.result)
 
@@ -83,12 +66,14 @@ describe('a research agent of 200 steps in a Web Worker', () => {
     expect(again).toEqual(expect.arrayContaining(deaths))
     expect(again.length).toBeLessThanOrEqual(4 * deaths.length)
     const expected = recorded.map((task) => [task, 1 + again.filter((one) => one === task).length])
-    const starts = service.effects().map(({ key, path }) => [taskOf(path), service.starts(key)])
+    const starts = program.service
+      .effects()
+      .map(({ key, path }) => [taskOf(path), program.service.starts(key)])
     expect(Object.fromEntries(starts)).toEqual(Object.fromEntries(expected))
   })
 
   it('its milestones are checkpoints, in their order, each in a turn of its own', async () => {
-    const tab = await open()
+    const tab = await program.open()
     await tab.waitFor('globalThis.run !== undefined')
     const labels = await tab.evaluate<{ label: string; turn: number }[]>(
       'run.checkpoints().filter(({ label }) => label !== undefined).map(({ label, turn }) => ({ label, turn }))',
