@@ -24,7 +24,8 @@ import { abortAll, CallTable } from './call-table.ts'
 import { familyOf, inputOf, isStart, pathOf, type Call } from './call.ts'
 import type { OnceOptions } from './ctx.ts'
 import { Deliveries } from './deliveries.ts'
-import { Events, within } from './events.ts'
+import { Events } from './events.ts'
+import { within } from './in-time.ts'
 import { makeCtx } from './scope.ts'
 
 /** How deep an error is looked for in those that wrap it. */

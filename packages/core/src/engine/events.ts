@@ -1,9 +1,11 @@
 import type { Clock } from '../ports/clock.ts'
+import { Waker } from '../waker.ts'
+import { within } from './in-time.ts'
 
 /** Counts what happens, and lets many wait for the next of it. */
 export class Events {
   readonly #clock: Clock
-  readonly #wakers = new Set<() => void>()
+  readonly #waker = new Waker()
   #count = 0
   #acts = 0
   #over = false
@@ -26,20 +28,20 @@ export class Events {
   /** Something happened. */
   happen(): void {
     this.#count += 1
-    this.#wake()
+    this.#waker.wake()
   }
 
   /** Nothing will happen any more: nobody waits from now on. */
   end(): void {
     this.#over = true
-    this.#wake()
+    this.#waker.wake()
   }
 
   /** True when an event came, or the end; false when `ms` were over first. */
   async next(ms?: number): Promise<boolean> {
     if (this.#over) return true
     const seen = this.#count
-    const woken = new Promise<void>((resolve) => this.#wakers.add(resolve))
+    const woken = this.#waker.next()
     await (ms === undefined ? woken : within(this.#clock, ms, woken))
     return seen !== this.#count || this.#over
   }
@@ -53,18 +55,4 @@ export class Events {
       seen = this.#acts
     }
   }
-
-  #wake(): void {
-    const wakers = [...this.#wakers]
-    this.#wakers.clear()
-    for (const wake of wakers) wake()
-  }
-}
-
-/** Resolves when `first` does, or when `ms` are over. Leaves no timer behind. */
-export async function within(clock: Clock, ms: number, first: Promise<unknown>): Promise<void> {
-  const stop = new AbortController()
-  await Promise.race([first, clock.wait(ms, stop.signal)])
-  // With a reason: without one engines make an exception with its stack, which takes longer than a whole step.
-  stop.abort(null)
 }

@@ -9,6 +9,7 @@ import type { BreakerOptions } from './breakers.ts'
 import type { Call } from './call.ts'
 import type { StepOptions, StepTools, StreamTools } from './ctx.ts'
 import { durationMs } from './duration.ts'
+import { inTime } from './in-time.ts'
 import { effectKey } from './paths.ts'
 import { openStream } from './stream-out.ts'
 import { missingNeed } from './use.ts'
@@ -141,36 +142,31 @@ export async function runBody(
   body: (signal: AbortSignal) => unknown,
 ): Promise<Ran> {
   const controller = new AbortController()
-  const done = timeoutMs === undefined ? undefined : new AbortController()
   let timedOut = false
   const stop = (reason: WaystoneError): void => controller.abort(reason)
   const onOver = (): void =>
     stop(new WaystoneError('cancelled', `"${call.path}" is no longer wanted here`, { path: call.path }))
+  const late = (): WaystoneError => {
+    timedOut = true
+    const error = new WaystoneError(
+      'step_timeout',
+      `"${call.path}" took longer than ${String(timeoutMs)} ms`,
+      { path: call.path },
+    )
+    stop(error)
+    return error
+  }
   attempt.signal.addEventListener('abort', onOver)
   call.abort = () =>
     stop(new WaystoneError('interrupted', `"${call.path}" was interrupted`, { path: call.path }))
-  const races: Promise<unknown>[] = [new Promise((resolve) => resolve(body(controller.signal)))]
-  if (timeoutMs !== undefined && done) {
-    races.push(
-      attempt.ports.clock.wait(timeoutMs, done.signal).then(() => {
-        if (done.signal.aborted) return
-        timedOut = true
-        const error = new WaystoneError(
-          'step_timeout',
-          `"${call.path}" took longer than ${String(timeoutMs)} ms`,
-          { path: call.path },
-        )
-        stop(error)
-        throw error
-      }),
-    )
-  }
+  const work = new Promise((resolve) => resolve(body(controller.signal)))
   try {
-    return { value: await Promise.race(races), aborted: controller.signal.aborted, timedOut }
+    const { clock } = attempt.ports
+    const value = await (timeoutMs === undefined ? work : inTime(clock, timeoutMs, work, late))
+    return { value, aborted: controller.signal.aborted, timedOut }
   } catch (error) {
     return { error, aborted: controller.signal.aborted && !timedOut, timedOut }
   } finally {
-    done?.abort(null)
     call.abort = undefined
     attempt.signal.removeEventListener('abort', onOver)
   }

@@ -49,7 +49,7 @@ export interface Written {
 }
 
 /** A place in a log to go on from, with nothing before it needed. */
-export interface Checkpoint {
+export interface CheckpointBody {
   readonly state: Json
   readonly turn: number
   /** Of the open turn. */
@@ -75,7 +75,7 @@ export interface Bodies {
   start: RunIdentity & Written & { readonly state: Json }
   /** The first entry of a fork: all that the source's entries would have told. */
   fork: RunIdentity &
-    Checkpoint &
+    CheckpointBody &
     Written & {
       readonly from: { readonly run: RunId; readonly seq: number; readonly digest: Digest }
     }
@@ -194,7 +194,7 @@ export interface Bodies {
   /** What the registered `undo` of a `once` gave. */
   undo: { readonly path: string; readonly start: Digest; readonly outcome: Outcome }
   /** The run is back at a checkpoint: all that the entries before it would have told. */
-  rewind: Checkpoint & {
+  rewind: CheckpointBody & {
     /** The version of the state. */
     readonly version: number
     readonly id: string

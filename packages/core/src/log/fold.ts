@@ -3,7 +3,14 @@ import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { Head, Place, RunStatus, RunSummary } from '../ports/log-store.ts'
 import { decodeValue, type Value } from '../state/codec.ts'
 import { applyDelta, parseDelta } from '../state/delta.ts'
-import type { Bodies, CarriedRecord, Checkpoint, EffectAfter, PauseReason, RunIdentity } from './bodies.ts'
+import type {
+  Bodies,
+  CarriedRecord,
+  CheckpointBody,
+  EffectAfter,
+  PauseReason,
+  RunIdentity,
+} from './bodies.ts'
 import type { Entry } from './entry.ts'
 
 /** An entry of the open turn, as replay needs it. */
@@ -214,7 +221,7 @@ function firstFold(entry: Entry): Fold {
 
 const atStart = { turn: 0, records: [], effects: [] } as const
 
-function atCheckpoint({ state, turn, records, effects }: Checkpoint) {
+function atCheckpoint({ state, turn, records, effects }: CheckpointBody) {
   return {
     state: decodeValue(state),
     turn,

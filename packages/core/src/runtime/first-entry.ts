@@ -1,7 +1,7 @@
 import { WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
-import type { Bodies, CarriedRecord, Checkpoint, EffectAfter, RunIdentity } from '../log/bodies.ts'
+import type { Bodies, CarriedRecord, CheckpointBody, EffectAfter, RunIdentity } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Place } from '../ports/log-store.ts'
@@ -82,7 +82,7 @@ export function forkEntry(
  * A checkpoint to go on from; `after` are the entries after it. With another state its turn begins anew: what it had
  * recorded was made from the old one.
  */
-export function checkpointOf(fold: Fold, after: readonly Entry[], state: Json | undefined): Checkpoint {
+export function checkpointOf(fold: Fold, after: readonly Entry[], state: Json | undefined): CheckpointBody {
   const { turn, records, effects } = fold
   if (state === undefined) {
     // An effect that had begun and not ended there is one of those after it: its key belongs to what happened then.

@@ -212,13 +212,13 @@ describe('going back', () => {
 
 describe('drain()', () => {
   it('takes no more than one record holds, and leaves the rest', async () => {
-    const any = {
+    const anything = {
       '~standard': { version: 1 as const, vendor: 'test', validate: (value: unknown) => ({ value }) },
     }
     const agent = defineAgent({
       name: 'drainer',
       version: 1,
-      inbox: { go: any, m: any },
+      inbox: { go: anything, m: anything },
       initial: (): Paid => ({ paid: false }),
       async turn(ctx) {
         await ctx.receive('go')

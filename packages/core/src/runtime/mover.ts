@@ -1,3 +1,4 @@
+import { inTime } from '../engine/in-time.ts'
 import { sdkVersion } from '../version.ts'
 import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, newId, type RunId } from '../ids.ts'
@@ -77,7 +78,7 @@ export async function moveHere({
   if (before.owner === edgeOwner && !force) await edge.remote.hold(run, drainMs)
   await syncer.reconcile()
   const fold = log.mustFold()
-  const agent = ports.agents.find(({ name }) => name === fold.identity.agent)
+  const agent = node.agent(fold.identity.agent)
   const blockers = await node.blockersHere(fold)
   if (agent === undefined || blockers.length > 0) throw refusal(run, new Error(blockers.join('; ')))
   const claim: Claim = {
@@ -157,17 +158,10 @@ async function settleUnanswered(node: RunNode, host: RunHost, syncer: Syncer, ca
   }
 }
 
-async function withDeadline(node: RunNode, work: Promise<void>, message: string): Promise<void> {
-  const stop = new AbortController()
-  const late = node.ports.clock.wait(10_000, stop.signal).then(() => {
-    throw new WaystoneError('unreachable', `${message} within 10 s`, { run: node.run, actions: ['retry'] })
-  })
-  try {
-    await Promise.race([work, late])
-  } finally {
-    late.catch(() => undefined)
-    stop.abort()
-  }
+function withDeadline({ run, ports }: RunNode, work: Promise<void>, message: string): Promise<void> {
+  const late = (): WaystoneError =>
+    new WaystoneError('unreachable', `${message} within 10 s`, { run, actions: ['retry'] })
+  return inTime(ports.clock, 10_000, work, late)
 }
 
 function isUnanswered(error: unknown): boolean {

@@ -8,7 +8,7 @@ import type { AnyAgent } from '../engine/agent.ts'
 import { Attempt } from '../engine/attempt.ts'
 import type { AttemptEnd } from '../engine/attempt-end.ts'
 import type { AttemptPorts } from '../engine/attempt-ports.ts'
-import { within } from '../engine/events.ts'
+import { within } from '../engine/in-time.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
@@ -32,6 +32,7 @@ import {
 } from './open-turn.ts'
 import { commitDrafts, verifyTurn, type TurnEnded } from './commit-turn.ts'
 import { migration } from './migrate.ts'
+import { Waker } from '../waker.ts'
 import { throttled } from './throttled.ts'
 import { unwind } from './unwinder.ts'
 import { consumedBy, controlEntry, refusalOf } from './inbox-entries.ts'
@@ -89,7 +90,7 @@ export class RunHost {
   #attempt: Attempt | undefined
   #items: readonly InboxItem[] = []
   #refreshing: Promise<void> = Promise.resolve()
-  readonly #wakers = new Set<() => void>()
+  readonly #waker = new Waker()
   #woken = false
   #held: Held | undefined
   #over = false
@@ -105,7 +106,7 @@ export class RunHost {
     this.#log = log
     this.#ports = ports
     this.#opened = ports.clock.now()
-    this.#breakers = new Breakers(ports.clock)
+    this.#breakers = ports.breakers ?? new Breakers(ports.clock)
     this.#tellLive = throttled(ports.clock, limits.liveMsMin, () =>
       ports.tell({ type: 'live', live: this.live() }),
     )
@@ -354,7 +355,7 @@ export class RunHost {
         await this.#refresh()
       },
       children: this.#ports.children,
-      breakers: this.#ports.breakers ?? this.#breakers,
+      breakers: this.#breakers,
       inbox: () => this.#items,
       readStream: (stream) => streams.read(run, stream, 0),
       writeStream: async (stream, chunk) => {
@@ -394,7 +395,7 @@ export class RunHost {
         if (due === undefined || due > this.#ports.clock.now()) return { due, waits }
         attempt.poke()
       }
-      await this.#signalled()
+      await this.#waker.next()
       if (attempt.over) return await new Promise<never>(() => undefined)
     }
   }
@@ -412,7 +413,7 @@ export class RunHost {
         await this.#ports.clock.task()
         continue
       }
-      const signalled = this.#signalled()
+      const signalled = this.#waker.next()
       await (due === undefined
         ? signalled
         : within(this.#ports.clock, Math.min(due - now, 60_000), signalled))
@@ -478,7 +479,7 @@ export class RunHost {
 
   async #sleep(due: number | undefined): Promise<void> {
     if (this.#woken) return
-    const signalled = this.#signalled()
+    const signalled = this.#waker.next()
     const { clock } = this.#ports
     await (due === undefined
       ? signalled
@@ -487,13 +488,7 @@ export class RunHost {
 
   #signal(): void {
     this.#woken = true
-    const wakers = [...this.#wakers]
-    this.#wakers.clear()
-    for (const wake of wakers) wake()
-  }
-
-  #signalled(): Promise<void> {
-    return new Promise((resolve) => this.#wakers.add(resolve))
+    this.#waker.wake()
   }
 }
 

@@ -17,6 +17,7 @@ import type { Follow } from '../ports/remote.ts'
 import type { Streams } from '../ports/streams.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { sdkVersion } from '../version.ts'
+import { Waker } from '../waker.ts'
 import { blockersOf } from './blockers.ts'
 import { callListener } from './call-listener.ts'
 import { InboxCourier } from './inbox-courier.ts'
@@ -77,7 +78,7 @@ export class RunNode {
   readonly ports: RuntimePorts
   readonly blobs: Blobs
   readonly #watchers = new Set<(event: WatchEvent) => void>()
-  readonly #wakers = new Set<() => void>()
+  readonly #waker = new Waker()
   readonly #unlisten: () => void
   readonly #courier: InboxCourier
   #closed = new AbortController()
@@ -188,7 +189,7 @@ export class RunNode {
   async untilWriting(signal: AbortSignal): Promise<void> {
     while (!this.writing && !signal.aborted) {
       await new Promise<void>((resolve) => {
-        this.#wakers.add(resolve)
+        void this.#waker.next().then(resolve)
         signal.addEventListener('abort', () => resolve())
       })
     }
@@ -268,10 +269,15 @@ export class RunNode {
     this.#wake()
   }
 
+  /** The agent of a name, as it is registered here. */
+  agent(name: string): AnyAgent | undefined {
+    return this.ports.agents.find((agent) => agent.name === name)
+  }
+
   /** Why the run cannot go on here, as far as a fold goes. */
   blockersHere(fold: Fold): Promise<readonly string[]> {
-    const { clock, place, agents } = this.ports
-    return blockersOf(fold, { clock, place, agent: (name) => agents.find((agent) => agent.name === name) })
+    const { clock, place } = this.ports
+    return blockersOf(fold, { clock, place, agent: (name) => this.agent(name) })
   }
 
   /** Lets go of writing, for a page that goes into the back/forward cache; `thaw` takes it up again. */
@@ -343,7 +349,7 @@ export class RunNode {
       this.host = new RunHost(this.log, {
         ...this.ports,
         blobs: this.blobs,
-        agent: (name) => this.ports.agents.find((agent) => agent.name === name),
+        agent: (name) => this.agent(name),
         consumed: (ids, seq) => this.#courier.consumed(ids, seq),
         confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),
         inboxComplete: (signal) => this.#inboxComplete(signal),
@@ -414,7 +420,7 @@ export class RunNode {
   /** Resolves when something has happened since the loop looked. */
   async #changed(looked: number): Promise<void> {
     if (this.#wakes !== looked || this.closed) return
-    await new Promise<void>((resolve) => this.#wakers.add(resolve))
+    await this.#waker.next()
   }
 
   async #onRemote(event: WatchEvent): Promise<void> {
@@ -452,7 +458,7 @@ export class RunNode {
 
   async #stopWriting(): Promise<void> {
     this.host?.stop()
-    while (this.host !== undefined) await new Promise<void>((resolve) => this.#wakers.add(resolve))
+    while (this.host !== undefined) await this.#waker.next()
   }
 
   async #pullInbox(): Promise<void> {
@@ -506,9 +512,7 @@ export class RunNode {
 
   #wake(): void {
     this.#wakes += 1
-    const wakers = [...this.#wakers]
-    this.#wakers.clear()
-    for (const wake of wakers) wake()
+    this.#waker.wake()
   }
 }
 

@@ -21,6 +21,9 @@ import type { TabMessage } from './tab-message.ts'
 /** How long a move waits for the tab that writes the run, in ms. */
 const tabAnswerMs = 60_000
 
+/** Where a run of an id is looked for before one is started; `edge` rejects when that does not answer. */
+type Look = 'here' | 'edge if it answers' | 'edge'
+
 /** The runs of one device: starts them, goes on with those that were interrupted, follows the others. */
 export class Runtime implements RuntimeApi {
   readonly #ports: RuntimePorts
@@ -34,12 +37,9 @@ export class Runtime implements RuntimeApi {
 
   private constructor(ports: RuntimePorts) {
     const children: Children = {
-      start: async (agent, input, run, isRecorded) => {
-        const isHere = (await ports.store.head(run)) !== undefined
-        // One that another device may have started is not started anew because nobody can be asked.
-        if (isRecorded && !isHere) await ports.edge?.remote.pull(run, 0, ports.me)
-        await this.start(agent, input, { id: run })
-      },
+      // One that another device may have started is not started anew because nobody can be asked.
+      start: async (agent, input, run, isRecorded) =>
+        void (await this.#start(agent, input, { id: run }, isRecorded ? 'edge' : 'edge if it answers')),
       end: async (run) => endOf((await this.#node(run)).log.mustFold()),
       cancel: (run, reason) => this.send(run, { type: 'cancel', reason }),
     }
@@ -62,13 +62,16 @@ export class Runtime implements RuntimeApi {
     return { device: this.#ports.me, place: this.#ports.place, edge: this.#ports.edge !== undefined }
   }
 
-  async start(name: string, input: Json, options: StartOptions = {}): Promise<RunId> {
+  start(name: string, input: Json, options: StartOptions = {}): Promise<RunId> {
+    return this.#start(name, input, options, options.generated ? 'here' : 'edge if it answers')
+  }
+
+  async #start(name: string, input: Json, options: StartOptions, look: Look): Promise<RunId> {
     this.#checkOpen()
     const agent = this.#ports.agents.find((one) => one.name === name)
     if (agent === undefined) throw agentMissing(name)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
-    if (options.id !== undefined && (await this.#exists(run, options.generated ?? false)))
-      return this.#opened(run)
+    if (options.id !== undefined && (await this.#exists(run, look))) return this.#opened(run)
     const policy = { whenGone: options.whenGone ?? ('offer' as const), leaseMs: options.leaseMs ?? 30_000 }
     const log = await this.#openLog(run)
     const body = startEntry(agent, decodeValue(input), this.#writer(), policy)
@@ -166,7 +169,7 @@ export class Runtime implements RuntimeApi {
   async fork(source: RunId, options: ForkRequest): Promise<RunId> {
     const node = await this.#node(source)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
-    if (options.id !== undefined && (await this.#exists(run, true))) return this.#opened(run)
+    if (options.id !== undefined && (await this.#exists(run, 'here'))) return this.#opened(run)
     const fold = await node.log.foldAt(options.seq)
     const after = await node.log.entries(options.seq + 1, node.log.mustFold().head.seq)
     const wanted = options.agent ?? fold.identity.agent
@@ -209,13 +212,14 @@ export class Runtime implements RuntimeApi {
     return run
   }
 
-  async #exists(run: RunId, onlyHere: boolean): Promise<boolean> {
+  async #exists(run: RunId, look: Look): Promise<boolean> {
     if ((await this.#ports.store.head(run)) !== undefined) return true
     const { edge, me } = this.#ports
-    if (edge === undefined || onlyHere) return false
+    if (edge === undefined || look === 'here') return false
     try {
       return (await edge.remote.pull(run, 0, me)).head !== undefined
-    } catch {
+    } catch (error) {
+      if (look === 'edge') throw error
       // Without a network the run begins here; should the edge have one of this id, syncing says so.
       return false
     }

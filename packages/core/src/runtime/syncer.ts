@@ -9,6 +9,7 @@ import type { Inbox } from '../ports/inbox.ts'
 import type { Head } from '../ports/log-store.ts'
 import type { Remote } from '../ports/remote.ts'
 import type { SyncState } from '../ports/watch.ts'
+import { Waker } from '../waker.ts'
 import {
   syncModel,
   syncStep,
@@ -44,7 +45,7 @@ export class Syncer {
   readonly #log: RunLog
   readonly #ports: SyncerPorts
   readonly #closed = new AbortController()
-  readonly #waiters = new Set<() => void>()
+  readonly #waker = new Waker()
   #model: SyncModel | undefined
   #online = false
   #error: WireError | undefined
@@ -93,7 +94,7 @@ export class Syncer {
     while (!this.#closed.signal.aborted && !signal?.aborted) {
       if (this.#online && (this.#model?.acked?.seq ?? -1) >= target && this.#model?.doing !== 'lost') return
       await new Promise<void>((resolve) => {
-        this.#waiters.add(resolve)
+        void this.#waker.next().then(resolve)
         signal?.addEventListener('abort', () => resolve())
       })
     }
@@ -145,7 +146,7 @@ export class Syncer {
   close(): void {
     this.#closed.abort()
     this.#retryNow?.abort()
-    this.#wake()
+    this.#waker.wake()
   }
 
   #reconciled(acked: Head | undefined): void {
@@ -208,7 +209,7 @@ export class Syncer {
     const [model, effects] = syncStep(this.#model, event)
     this.#model = model
     for (const effect of effects) this.#carryOut(effect)
-    this.#wake()
+    this.#waker.wake()
   }
 
   #carryOut(effect: SyncEffect): void {
@@ -286,12 +287,6 @@ export class Syncer {
     if (this.#online === online) return
     this.#online = online
     this.#ports.changed(this.state)
-    this.#wake()
-  }
-
-  #wake(): void {
-    const waiters = [...this.#waiters]
-    this.#waiters.clear()
-    for (const wake of waiters) wake()
+    this.#waker.wake()
   }
 }

@@ -4,7 +4,8 @@ import type { AnyAgent } from '../engine/agent.ts'
 import { effectsOff } from '../engine/attempt-ports.ts'
 import { Attempt } from '../engine/attempt.ts'
 import type { OnceOptions } from '../engine/ctx.ts'
-import { durationMs } from '../engine/duration.ts'
+import { durationMs, type Duration } from '../engine/duration.ts'
+import { inTime } from '../engine/in-time.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
@@ -74,7 +75,7 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
  * nobody knows about: it could be undone only if it happened.
  */
 function effectsAfter(entries: readonly Entry[], to: number, run: RunId): readonly Effect[] {
-  const undone = new Set(entries.flatMap((entry) => (entry.kind === 'undo' ? [entry.body.start] : [])))
+  const undone = undoneStarts(entries)
   const open = new Map<string, Extract<Entry, { kind: 'once.start' }>>()
   const keys = new Map<Digest, string>()
   const effects: Effect[] = []
@@ -113,9 +114,14 @@ function unknownOutcome(
   )
 }
 
+/** The start entries of effects that were undone. */
+function undoneStarts(entries: readonly Entry[]): ReadonlySet<Digest> {
+  return new Set(entries.flatMap((entry) => (entry.kind === 'undo' ? [entry.body.start] : [])))
+}
+
 /** The path of an effect that the state at an entry counts on and that was undone since. */
 function undoneBefore(entries: readonly Entry[], to: number): string | undefined {
-  const undone = new Set(entries.flatMap((entry) => (entry.kind === 'undo' ? [entry.body.start] : [])))
+  const undone = undoneStarts(entries)
   // Back along the way that led there: what a rewind has left behind is no part of it.
   for (let at = to; at >= 0;) {
     const entry = entries[at]
@@ -162,27 +168,26 @@ async function undo(
 ): Promise<unknown> {
   for (let attempt = 1; ; attempt += 1) {
     const controller = new AbortController()
-    const over = clock.wait(durationMs(options.timeout), controller.signal).then(() => {
-      throw new WaystoneError(
-        'step_timeout',
-        `the undo of "${path}" took longer than ${String(options.timeout)}`,
-        {
-          path,
-        },
-      )
-    })
-    over.catch(() => undefined)
-    signal.addEventListener('abort', () => controller.abort())
+    const onStop = (): void => controller.abort()
+    signal.addEventListener('abort', onStop)
     try {
       const tools = { signal: controller.signal, idempotencyKey: key, attempt, value }
-      return await Promise.race([options.undo?.(tools), over])
+      const work = (async () => options.undo?.(tools))()
+      return await inTime(clock, durationMs(options.timeout), work, () => tooSlow(path, options.timeout))
     } catch (error) {
       if (attempt >= triesMax || signal.aborted) throw error
       await clock.wait(retryMsMin * 2 ** (attempt - 1), signal)
     } finally {
       controller.abort()
+      signal.removeEventListener('abort', onStop)
     }
   }
+}
+
+function tooSlow(path: string, timeout: Duration): WaystoneError {
+  return new WaystoneError('step_timeout', `the undo of "${path}" took longer than ${String(timeout)}`, {
+    path,
+  })
 }
 
 function cancelled({ id, by, reason }: NonNullable<Fold['unwind']>): EntryDraft {
@@ -192,7 +197,7 @@ function cancelled({ id, by, reason }: NonNullable<Fold['unwind']>): EntryDraft 
 async function rewound(log: RunLog, { id, by, to, state }: NonNullable<Fold['unwind']>): Promise<EntryDraft> {
   const target = await log.foldAt(to)
   const entries = await log.entries(0, log.mustFold().head.seq)
-  const undone = new Set(entries.flatMap((entry) => (entry.kind === 'undo' ? [entry.body.start] : [])))
+  const undone = undoneStarts(entries)
   const keys = new Set(
     entries.flatMap((entry) =>
       entry.kind === 'once.start' && undone.has(entry.digest) ? [entry.body.key] : [],

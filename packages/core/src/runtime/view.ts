@@ -122,8 +122,8 @@ export function artifactsIn(entries: readonly Entry[]): readonly Artifact[] {
   })
 }
 
-/** A log alone cannot say whether anything runs; without word from its host, an open question means waiting. */
-function statusOf(fold: Fold, live: Live): RunStatus {
+/** The status of a run. A log alone cannot say whether anything runs; without word from its host, an open wait means waiting. */
+export function statusOf(fold: Fold, live: Live): RunStatus {
   if (fold.status !== 'running') return fold.status
   if (live.phase === 'moving' || live.phase === 'waiting') return live.phase
   if (live.phase !== 'idle') return 'running'
