@@ -34,6 +34,19 @@ describe('SQLite in a Durable Object, and R2, in workerd', () => {
     })
   }
 
+  it('keeps a row an append, and packs those rows by themselves that save more than rewriting them costs', async () => {
+    const { before, after } = (await (await fetch(`${edge.url}/packing`)).json()) as Record<
+      'before' | 'after',
+      readonly { readonly entries: number; readonly bytes: number }[]
+    >
+    expect(before.map(({ entries }) => entries)).toEqual(before.map(() => 1))
+    expect(before).toHaveLength(20)
+    expect(after).toHaveLength(20)
+    expect(after.slice(10)).toEqual(before.slice(10))
+    for (const [index, { bytes }] of after.slice(0, 10).entries())
+      expect(bytes).toBeLessThan((before[index]?.bytes ?? 0) / 10)
+  })
+
   it('leaves out only what it has a reason for', () => {
     const names = new Set(portCases.map(([, name]) => name))
     expect(Object.keys(notHere).filter((name) => !names.has(name))).toEqual([])

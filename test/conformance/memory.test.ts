@@ -1,16 +1,9 @@
-import { memoryBlobs, memoryInbox, memoryLogStore, memoryStreams } from '@waystone/core/memory'
+import { memoryStorage } from '@waystone/core/memory'
 import { describe, expect, it } from 'vitest'
-import { portCases, runPortCase, type Subjects } from './ports.ts'
-
-const subjects: Subjects = {
-  log: async () => memoryLogStore(),
-  blobs: async () => memoryBlobs(),
-  inbox: async () => memoryInbox(),
-  streams: async () => memoryStreams(),
-}
+import { portCases, runPortCase } from './ports.ts'
 
 describe('memory', () => {
   it.for(portCases)('%s: %s', async ([port, name]) => {
-    expect(await runPortCase(subjects, port, name)).toEqual({ name, ok: true })
+    expect(await runPortCase(async () => memoryStorage(), port, name)).toEqual({ name, ok: true })
   })
 })

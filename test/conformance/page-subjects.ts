@@ -7,26 +7,17 @@ let databases = 0
 /** Runs a case against IndexedDB, here: every subject is a database of its own, gone with the case. */
 export async function runIndexedDbCase(port: PortName, name: string): Promise<CaseResult> {
   const opened: { readonly name: string; readonly storage: BrowserStorage }[] = []
-  const subject = async <P extends PortName>(of: P): Promise<BrowserStorage[P]> => {
+  const open = async (): Promise<BrowserStorage> => {
     const database = `conformance-${crypto.randomUUID()}-${String(databases++)}`
     const storage = await openIndexedDb(database)
     opened.push({ name: database, storage })
-    return storage[of]
+    return storage
   }
   try {
-    return await runPortCase(
-      {
-        log: () => subject('log'),
-        blobs: () => subject('blobs'),
-        inbox: () => subject('inbox'),
-        streams: () => subject('streams'),
-      },
-      port,
-      name,
-    )
+    return await runPortCase(open, port, name)
   } finally {
     for (const { name: database, storage } of opened) {
-      await storage.close()
+      await storage.store.close()
       indexedDB.deleteDatabase(`waystone-${database}`)
     }
   }

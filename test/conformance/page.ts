@@ -1,20 +1,12 @@
 import { openIndexedDb, storageFor, type BrowserStorage } from '@waystone/browser'
-import {
-  isWaystoneError,
-  parseDigest,
-  parseOwnerId,
-  parseRunId,
-  sealEntry,
-  type Appended,
-  type Head,
-  type RunId,
-} from '@waystone/core'
+import { isWaystoneError, parseDigest, parseRunId, type Appended, type Head } from '@waystone/core'
 import type { CaseResult } from '@waystone/testing'
+import { entryAfter, headAfter, run } from './entries.ts'
+import { stored } from './page-stored.ts'
 import { runIndexedDbCase } from './page-subjects.ts'
 import type { PortName } from './ports.ts'
 
 let worker: Worker | undefined
-const run: RunId = parseRunId('run-1')
 const storages = new Map<string, BrowserStorage>()
 
 /** What tests ask of the page, by name, in expressions. Everything it gives is JSON. */
@@ -41,10 +33,10 @@ const page = {
   append: (name: string, count: number, bytes = 400): Promise<string> =>
     codeOf(async () => {
       for (let index = 0; index < count; index += 1) {
-        const { log } = mustOpen(name)
-        const head = await log.head(run)
-        const { line } = entryAfter(head, bytes)
-        const answer: Appended = await log.append(run, { base: head, lines: [line], durability: 'relaxed' })
+        const { store } = mustOpen(name)
+        const head = await store.head(run)
+        const line = entryAfter(head, 'x'.repeat(bytes))
+        const answer: Appended = await store.append(run, { base: head, lines: [line], durability: 'relaxed' })
         if (!answer.ok) return answer.code
         page.acknowledged += 1
       }
@@ -72,8 +64,8 @@ const page = {
   /** Appends one entry after a head that the caller says it knows, as a tab does that does not look first. */
   appendAfter: (name: string, base: Head | undefined, text: string): Promise<string> =>
     codeOf(async () => {
-      const { line } = entryAfter(base ?? undefined, 400, text)
-      const answer = await mustOpen(name).log.append(run, {
+      const line = entryAfter(base ?? undefined, text)
+      const answer = await mustOpen(name).store.append(run, {
         base: base ?? undefined,
         lines: [line],
         durability: 'relaxed',
@@ -81,21 +73,51 @@ const page = {
       return answer.ok ? 'ok' : answer.code
     }),
 
-  head: async (name: string): Promise<Head | null> => (await mustOpen(name).log.head(run)) ?? null,
+  head: async (name: string): Promise<Head | null> => (await mustOpen(name).store.head(run)) ?? null,
 
   /** How many lines the log holds, or the code of the error. */
   count: (name: string): Promise<number | string> =>
     codeOf(async () => {
       let count = 0
       for (;;) {
-        const lines = await mustOpen(name).log.read(run, count)
+        const lines = await mustOpen(name).store.read(run, count)
         if (lines.length === 0) return count
         count += lines.length
       }
     }),
 
+  /** Lets entries go and packs others. */
+  compact: (name: string, forget: number, cold: number): Promise<string> =>
+    codeOf(async () => {
+      await mustOpen(name).store.compact(run, { forget, cold })
+      return 'ok'
+    }),
+
+  tails: async (name: string): Promise<object> =>
+    (await mustOpen(name).tails.list(run)).map(({ reason, lines }) => ({ reason, lines: lines.length })),
+
+  /** Puts a blob of zeros. */
+  putBlob: (name: string, of: string, hash: string, bytes: number, cold: boolean): Promise<string> =>
+    codeOf(async () => {
+      await mustOpen(name).blobs.put(parseRunId(of), parseDigest(hash), new Uint8Array(bytes), { cold })
+      return 'ok'
+    }),
+
+  async blob(name: string, of: string, hash: string): Promise<readonly number[] | null> {
+    const bytes = await mustOpen(name).blobs.get(parseRunId(of), parseDigest(hash))
+    return bytes ? [...bytes] : null
+  },
+
+  removeBlob: (name: string, of: string, hash: string): Promise<string> =>
+    codeOf(async () => {
+      await mustOpen(name).blobs.remove(parseRunId(of), [parseDigest(hash)])
+      return 'ok'
+    }),
+
+  stored,
+
   device: (name: string): Promise<string> => mustOpen(name).device(),
-  close: (name: string): Promise<void> => mustOpen(name).close(),
+  close: (name: string): Promise<void> => mustOpen(name).store.close(),
 
   /** Asks the browser to delete a database, as another tab or a person would. */
   deleteDatabase: (name: string): Promise<string> => asPromise(indexedDB.deleteDatabase(`waystone-${name}`)),
@@ -116,11 +138,11 @@ const page = {
   /** Where a storage is kept in this document, and whether it works. */
   async storageHere(name: string): Promise<object> {
     const storage = await storageFor(name)
-    const { line, digest } = entryAfter(undefined, 400)
-    const answer = await storage.log.append(run, { base: undefined, lines: [line], durability: 'relaxed' })
-    const head = await storage.log.head(run)
-    await storage.close()
-    return { storage: storage.storage, ok: answer.ok && head?.digest === digest }
+    const line = entryAfter(undefined, 'kept')
+    const answer = await storage.store.append(run, { base: undefined, lines: [line], durability: 'relaxed' })
+    const head = await storage.store.head(run)
+    await storage.store.close()
+    return { storage: storage.storage, ok: answer.ok && head?.digest === headAfter(line).digest }
   },
 
   /** The same in a frame with an origin of its own, to which browsers give no storage. */
@@ -164,15 +186,15 @@ function mustOpen(name: string): BrowserStorage {
  */
 function appendWhile(name: string, goOn: () => boolean): Promise<string> {
   return codeOf(async () => {
-    const { log } = mustOpen(name)
-    let head = await log.head(run)
+    const { store } = mustOpen(name)
+    let head = await store.head(run)
     while (goOn()) {
       const answers = Array.from({ length: 10 }, () => {
         const base = head
-        const { line, digest } = entryAfter(base, 400)
-        head = { seq: (base?.seq ?? -1) + 1, digest: parseDigest(digest) }
+        const line = entryAfter(base, 'x'.repeat(400))
+        head = headAfter(line)
         const append = { base, lines: [line], durability: 'relaxed' } as const
-        return Promise.all([log.append(run, append), log.append(run, append)])
+        return Promise.all([store.append(run, append), store.append(run, append)])
       })
       for (const answer of (await Promise.all(answers)).flat()) if (!answer.ok) return answer.code
       page.acknowledged += answers.length
@@ -195,24 +217,4 @@ function asPromise(request: IDBOpenDBRequest): Promise<string> {
     request.onsuccess = () => resolve('ok')
     request.onerror = () => resolve(request.error?.name ?? 'no error')
   })
-}
-
-function entryAfter(
-  head: Head | undefined,
-  bytes: number,
-  text = '',
-): { readonly line: Uint8Array; readonly digest: string } {
-  const { line, entry } = sealEntry(
-    { kind: 'step', body: { path: '1/a', attempts: 1, ms: 1, outcome: { value: text + 'x'.repeat(bytes) } } },
-    {
-      run,
-      seq: (head?.seq ?? -1) + 1,
-      prev: head?.digest ?? null,
-      epoch: 0,
-      term: 1,
-      owner: parseOwnerId('device-1'),
-      time: 1,
-    },
-  )
-  return { line, digest: entry.digest }
 }

@@ -1,44 +1,48 @@
-import type { Blobs, Inbox, LogStore, Streams } from '@waystone/core'
+import type { RunStorage } from '@waystone/core'
 import {
   blobsCases,
   inboxCases,
   logStoreCases,
   runCases,
+  snapshotsCases,
   streamsCases,
+  valuesCases,
   type Case,
   type CaseResult,
 } from '@waystone/testing'
 
-/** Makes an empty implementation of each port at every call. */
-export interface Subjects {
-  readonly log: () => Promise<LogStore>
-  readonly blobs: () => Promise<Blobs>
-  readonly inbox: () => Promise<Inbox>
-  readonly streams: () => Promise<Streams>
-}
-
-/** A port that a storage implements. */
-export type PortName = keyof Subjects
+/** A group of cases: the part of a storage they are about, or what needs none. */
+export type PortName = 'log' | 'snapshots' | 'blobs' | 'inbox' | 'streams' | 'values'
 
 /** Every case by its port and name, for a runner elsewhere to name. */
 export const portCases: readonly (readonly [PortName, string])[] = [
   ...logStoreCases.map(({ name }) => ['log', name] as const),
+  ...snapshotsCases.map(({ name }) => ['snapshots', name] as const),
   ...blobsCases.map(({ name }) => ['blobs', name] as const),
   ...inboxCases.map(({ name }) => ['inbox', name] as const),
   ...streamsCases.map(({ name }) => ['streams', name] as const),
+  ...valuesCases.map(({ name }) => ['values', name] as const),
 ]
 
-/** Runs one case where its subject lives. */
-export async function runPortCase(subjects: Subjects, port: PortName, name: string): Promise<CaseResult> {
+/** Runs one case where its subject lives. `storage` makes an empty one at every call. */
+export async function runPortCase(
+  storage: () => Promise<RunStorage>,
+  port: PortName,
+  name: string,
+): Promise<CaseResult> {
   switch (port) {
     case 'log':
-      return runNamed(logStoreCases, name, subjects.log)
+      return runNamed(logStoreCases, name, storage)
+    case 'snapshots':
+      return runNamed(snapshotsCases, name, async () => (await storage()).snapshots)
     case 'blobs':
-      return runNamed(blobsCases, name, subjects.blobs)
+      return runNamed(blobsCases, name, async () => (await storage()).blobs)
     case 'inbox':
-      return runNamed(inboxCases, name, subjects.inbox)
+      return runNamed(inboxCases, name, async () => (await storage()).inbox)
     case 'streams':
-      return runNamed(streamsCases, name, subjects.streams)
+      return runNamed(streamsCases, name, async () => (await storage()).streams)
+    case 'values':
+      return runNamed(valuesCases, name, async () => undefined)
   }
 }
 

@@ -1,3 +1,4 @@
+import { edgeClient } from '@waystone/browser'
 import { limits, parseDigest, parseOwnerId, parseRunId, sealEntry, type Sealed } from '@waystone/core'
 import { createHash } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -76,6 +77,8 @@ describe('the edge, asked by whoever', () => {
         [`blobs/${zeros}`, 'GET'],
         [`blobs/${zeros}`, 'PUT'],
         ['blobs/missing', 'POST'],
+        ['blobs/share', 'POST'],
+        ['blobs/rows/read', 'POST'],
       ] as const) {
         const answer = await ask(`/v1/runs/locked/${path}`, { method, headers: { authorization } })
         expect([path, method, answer.status, answer.json().code]).toEqual([path, method, 401, 'unauthorized'])
@@ -117,6 +120,7 @@ describe('the edge, asked by whoever', () => {
       inbox: JSON.stringify(item),
       claim: 'x'.repeat(100_000),
       'blobs/missing': 'x'.repeat(3 * limits.pageBytesMax),
+      'blobs/share': 'x'.repeat(3 * limits.pageBytesMax),
     }
     for (const [path, body] of Object.entries(bodies)) {
       const headers = { 'waystone-base': 'none' }
@@ -144,6 +148,37 @@ describe('the edge, asked by whoever', () => {
     expect((await ask(`/v1/runs/blobs/blobs/${zeros}`)).json().code).toBe('blob_missing')
     // A run's blobs are its own.
     expect((await ask(`/v1/runs/other/blobs/${hash}`)).json().code).toBe('blob_missing')
+  })
+
+  it('gives a run blobs of another one, small and large, without the device sending them again', async () => {
+    const token = (world.headers['authorization'] ?? '').slice('Bearer '.length)
+    const { blobs } = edgeClient({ url: world.edge().url, token: () => token }, device)
+    const [from, to] = [parseRunId('shared-from'), parseRunId('shared-to')]
+    const all = [0, 10, 65_535, 65_536, 1_000_000].map((size) => {
+      const bytes = Uint8Array.from({ length: size }, (_, index) => (index * 7 + (index >> 9)) & 255)
+      return { bytes, hash: parseDigest(createHash('sha256').update(bytes).digest('hex')) }
+    })
+    for (const { hash, bytes } of all) await blobs.put(from, hash, bytes)
+    const hashes = all.map(({ hash }) => hash)
+    expect(await blobs.missing(to, hashes)).toEqual(hashes)
+    expect(await blobs.share(from, to, [zeros, ...hashes])).toEqual([zeros])
+    expect(await blobs.missing(to, hashes)).toEqual([])
+    for (const { hash, bytes } of all)
+      expect(Buffer.compare((await blobs.get(to, hash)) ?? Buffer.of(1), bytes)).toBe(0)
+  })
+
+  it('refuses what is no question for blobs, and blobs that are not asked for like that', async () => {
+    const post = (route: string, body: unknown) =>
+      ask(`/v1/runs/asked/blobs/${route}`, { method: 'POST', body: JSON.stringify(body) })
+    for (const route of ['missing', 'share', 'rows/read']) {
+      for (const body of [null, {}, { hashes: 'all' }, { hashes: ['../x'] }, { from: 'a', hashes: [1] }])
+        expect((await post(route, body)).status, `${route} ${JSON.stringify(body)}`).toBe(400)
+    }
+    expect((await post('share', { from: '../other', hashes: [zeros] })).json().code).toBe('input_refused')
+    expect((await post('rows/read', { hashes: Array.from({ length: 65 }, () => zeros) })).status).toBe(400)
+    // Objects give each other their rows by a route that the worker has for one blob only.
+    const rows = await ask('/v1/runs/asked/blobs/rows', { method: 'PUT', body: new Uint8Array(70) })
+    expect(rows.json().code).toBe('input_refused')
   })
 
   it('takes no entry whose blob is not there, and names the blob', async () => {

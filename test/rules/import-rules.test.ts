@@ -24,7 +24,15 @@ describe('import rules', () => {
     ['packages/browser/src/a.ts', imports('../../core/src/errors.ts'), 'never by a path into it'],
     ['packages/edge/src/a.ts', imports('@waystone/browser'), 'edge imports core only'],
     ['packages/edge/src/deep/a.ts', imports('@waystone/demo/agent'), 'edge imports core only'],
+    ['packages/core/src/log/a.ts', imports('@waystone/node'), 'core imports no other package'],
+    ['packages/browser/src/a.ts', imports('@waystone/node'), 'browser imports core only'],
+    ['packages/edge/src/a.ts', imports('@waystone/node'), 'edge imports core only'],
+    ['packages/node/src/a.ts', imports('@waystone/edge'), 'node imports core only'],
+    ['packages/node/src/a.ts', imports('@waystone/browser'), 'node imports core only'],
+    ['packages/node/src/deep/a.ts', imports('../index.ts'), 'never imports the index of its own package'],
+    ['packages/node/src/a.ts', imports('../../core/src/sql/sql.ts'), 'never by a path into it'],
     ['packages/testing/src/a.ts', imports('@waystone/edge'), 'testing imports core only'],
+    ['packages/testing/src/a.ts', imports('@waystone/node'), 'testing imports core only'],
     ['packages/testing/src/a.ts', imports('@waystone/browser'), 'testing imports core only'],
     ['worker/src/a.ts', imports('@waystone/browser'), 'worker imports edge, core and the agents of the demo'],
     ['worker/src/a.ts', imports('@waystone/demo'), 'worker imports edge, core and the agents of the demo'],
@@ -62,6 +70,8 @@ describe('import rules', () => {
     ['packages/browser/src/a.ts', imports('@waystone/core')],
     ['packages/browser/src/a.ts', imports('@waystone/core/memory')],
     ['packages/edge/src/a.ts', imports('@waystone/core')],
+    ['packages/node/src/a.ts', imports('@waystone/core')],
+    ['packages/node/src/a.ts', imports('@waystone/core/sql')],
     ['packages/testing/src/a.ts', imports('@waystone/core')],
     ['worker/src/a.ts', imports('@waystone/edge')],
     ['worker/src/a.ts', imports('@waystone/demo/agent')],
@@ -106,6 +116,18 @@ describe('layers of core', () => {
   it.each(['runtime', 'engine', 'sync'])('memory does not import %s', async (layer) => {
     const result = await lint({ 'packages/core/src/memory/a.ts': imports(`../${layer}/b.ts`) })
     expect(result.output).toContain('memory imports only')
+    expect(result.code).not.toBe(0)
+  })
+
+  it.each(['runtime', 'engine', 'memory'])('sql does not import %s', async (layer) => {
+    const result = await lint({ 'packages/core/src/sql/a.ts': imports(`../${layer}/b.ts`) })
+    expect(result.output).toContain('sql imports only')
+    expect(result.code).not.toBe(0)
+  })
+
+  it.each([...layers, 'memory'])('%s does not import sql', async (layer) => {
+    const result = await lint({ [`packages/core/src/${layer}/a.ts`]: imports('../sql/b.ts') })
+    expect(result.output).toContain(`${layer} imports only`)
     expect(result.code).not.toBe(0)
   })
 

@@ -19,8 +19,7 @@ export function changedByLastCommit(entries: readonly Entry[]): Changed {
   for (const op of parseDelta(commit.body.delta)) {
     const [kind, path] = op
     // Only lists take a list of items; text and bytes are marked as a whole.
-    if (kind === 'splice' && typeof op[4] !== 'string')
-      op[4].forEach((_, index) => mark([...path, op[2] + index]))
+    if (kind === 'splice' && Array.isArray(op[4])) op[4].forEach((_, index) => mark([...path, op[2] + index]))
     else mark(path)
   }
   return { exact, above }

@@ -80,7 +80,10 @@ function rowOf(entry: Entry, place: Place): Row | undefined {
     case 'claim':
       return row(claimName(entry.body), 'owner', { detail: `epoch ${String(entry.epoch)}` })
     case 'turn':
+    case 'snapshot':
       return undefined
+    case 'edit':
+      return row('State edited', 'plain', { detail: `by ${entry.body.by}` })
     case 'step': {
       const failed = 'error' in entry.body.outcome
       const tries = entry.body.attempts > 1 ? `${String(entry.body.attempts)} tries` : undefined

@@ -1,4 +1,5 @@
 import {
+  blobsNamed,
   durationMs,
   encodeValue,
   isWaystoneError,
@@ -60,6 +61,16 @@ export interface Waystone {
   start(agent: string, input: unknown, options?: Omit<StartOptions, 'generated'>): Promise<RunHandle>
   /** Opens a run to show and steer it, also one that is only at the edge. Rejects with `run_unknown`. */
   open<A extends AnyAgent = AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
+  /**
+   * Makes a run from an export: verifies it, runs nothing, and gives a fork of it that is paused until `retry`. `text` is
+   * its NDJSON, `blob` gives the bytes of a hash. A state that was edited in it is recorded as an edit. Rejects with
+   * `log_damaged`, `entry_refused`, `blob_missing`, `request_refused`.
+   */
+  import(
+    text: string,
+    blob?: (hash: string) => Promise<Uint8Array | undefined>,
+    options?: { readonly id?: string },
+  ): Promise<RunHandle>
   /** The runs that this browser knows. */
   runs(): Promise<readonly RunSummary[]>
   /** Hears that the list of runs may have changed. Returns how to stop. */
@@ -123,6 +134,15 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
       const opened = await handle<never>(run)
       if (opened.error !== undefined) throw opened.error
       return opened as never
+    },
+    async import(text, blob, { id } = {}) {
+      const run = parseRunId(id ?? newId(browserRandom))
+      const lines = text.split('\n')
+      for (const hash of blobsNamed(lines)) {
+        const bytes = await blob?.(hash)
+        if (bytes) await api.putBlob(run, hash, bytes)
+      }
+      return handle(await api.importRun(run, lines))
     },
     runs: () => api.runs(),
     onRuns(listener) {

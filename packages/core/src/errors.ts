@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'log_damaged'
   | 'head_moved'
   | 'blob_missing'
+  | 'checkpoint_gone'
   | 'limit_exceeded'
   // runs
   | 'run_unknown'

@@ -14,3 +14,16 @@ interface AbortController {
   abort(reason?: unknown): void
 }
 declare var AbortController: { new (): AbortController; prototype: AbortController }
+
+/** A stream that bytes go through. */
+interface BytesThrough {
+  readonly writable: {
+    getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> }
+  }
+  readonly readable: {
+    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }> }
+  }
+}
+// Missing, or without this format, in browsers of before 2023.
+declare var CompressionStream: (new (format: 'deflate-raw') => BytesThrough) | undefined
+declare var DecompressionStream: (new (format: 'deflate-raw') => BytesThrough) | undefined

@@ -1,3 +1,4 @@
+export { deflate, inflate } from './deflate.ts'
 export {
   assert,
   fromWire,
@@ -22,13 +23,15 @@ export {
 export type { Json } from './json.ts'
 export { limits } from './limits.ts'
 
+export type { OpaqueValue } from './state/classes.ts'
 export { cloneValue, decodeValue, encodeValue, type Value } from './state/codec.ts'
 export { applyDelta, diff, parseDelta, type Delta } from './state/delta.ts'
 export { digestBytes, fromUtf8, utf8 } from './state/digest.ts'
 export { createDraft, type Draft } from './state/draft.ts'
 export { sameValue } from './state/equal.ts'
+export { registerClass, type ClassRegistration } from './state/register-class.ts'
 
-export type { Blobs } from './ports/blobs.ts'
+export type { Blobs, RemoteBlobs } from './ports/blobs.ts'
 export type { Channel } from './ports/channel.ts'
 export type { Clock, Random } from './ports/clock.ts'
 export {
@@ -43,15 +46,18 @@ export type { Locks } from './ports/locks.ts'
 export type {
   Append,
   Appended,
+  Compaction,
   Head,
   LogStore,
   Place,
   RunStatus,
   RunSummary,
-  SetAside,
 } from './ports/log-store.ts'
 export type { Claim, Follow, FollowOptions, Pulled, Pushed, Remote } from './ports/remote.ts'
+export type { RunStorage } from './ports/run-storage.ts'
+export type { Snapshots } from './ports/snapshots.ts'
 export type { Streams, StreamText } from './ports/streams.ts'
+export type { SetAside, Tails } from './ports/tails.ts'
 export type { Live, LiveCall, SyncState, Wait, WatchEvent } from './ports/watch.ts'
 
 export type { Bodies, EntryDraft, EntryKind, Next, Outcome, PauseReason } from './log/bodies.ts'
@@ -67,7 +73,10 @@ export {
 } from './log/entry.ts'
 export { foldEntry, isEnded, summaryOf, type Fold, type Pause, type TurnRecord } from './log/fold.ts'
 export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
+export { type Damage } from './log/damage.ts'
+export { type Retention } from './log/retention.ts'
 export { RunLog, type Appending, type LogPorts } from './log/run-log.ts'
+export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
 export type { SyncPolicy } from './sync/step.ts'
 export {
@@ -122,10 +131,13 @@ export type {
 } from './engine/ctx.ts'
 export { type BreakerOptions } from './engine/breakers.ts'
 export { durationMs, type Duration } from './engine/duration.ts'
+export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
 
 export { sdkVersion } from './version.ts'
 export type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './runtime/api.ts'
 export type { Checkpoint } from './runtime/checkpoints.ts'
+export type { RunExport } from './runtime/export-run.ts'
+export { blobsNamed } from './runtime/import-run.ts'
 export { Authority, type AuthorityPorts } from './runtime/authority.ts'
 export { RunHandle, type Deciding, type ForkOptions, type SendOptions } from './runtime/run-handle.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'

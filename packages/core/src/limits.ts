@@ -10,6 +10,13 @@ export const limits = {
   pageBytesMax: 1_000_000,
   /** One blob, which is also the largest request body the edge takes. */
   blobBytesMax: 32 * 1024 * 1024,
+  /** A snapshot is due after so many entries, */
+  snapshotEntriesMax: 1_000,
+  /** or when they have this many bytes, and outweigh a quarter of the newest snapshot. */
+  snapshotBytesMin: 64 * 1024,
+  /** Snapshots of one run that are kept, and labelled checkpoints beside them, the newest: one entry names them all. */
+  snapshotsMax: 16,
+  labelsMax: 100,
   /** Committed state at the edge, where an object has 128 MB of memory. */
   stateBytesMax: 24 * 1024 * 1024,
   /** Recorded calls of one turn. */

@@ -29,11 +29,11 @@ async function measure({ steps, items }: EngineRequest): Promise<EngineTimes> {
   const storage = await openIndexedDb(name)
   let appendMs = 0
   const store: LogStore = {
-    ...storage.log,
+    ...storage.store,
     async append(run, append) {
       const from = performance.now()
       try {
-        return await storage.log.append(run, append)
+        return await storage.store.append(run, append)
       } finally {
         appendMs += performance.now() - from
       }
@@ -77,6 +77,8 @@ async function measure({ steps, items }: EngineRequest): Promise<EngineTimes> {
       me: 'bench' as never,
       place: 'browser',
       store,
+      tails: storage.tails,
+      snapshots: storage.snapshots,
       blobs: storage.blobs,
       inbox: storage.inbox,
       streams: storage.streams,
@@ -111,7 +113,12 @@ async function measure({ steps, items }: EngineRequest): Promise<EngineTimes> {
   const resume = performance.now() - resumeFrom
   await second.close()
 
-  const log = await RunLog.open('steps' as never, { store, blobs: storage.blobs, now: () => Date.now() })
+  const log = await RunLog.open('steps' as never, {
+    store,
+    snapshots: storage.snapshots,
+    blobs: storage.blobs,
+    now: () => Date.now(),
+  })
   const replays: number[] = []
   for (let n = 0; n < replaysCount; n += 1) {
     const from = performance.now()
@@ -127,11 +134,16 @@ async function measure({ steps, items }: EngineRequest): Promise<EngineTimes> {
   const mapFrom = performance.now()
   await until(third, await third.start('mapper', null, { id: 'map' }), 'idle')
   const whole = performance.now() - mapFrom
-  const map = await RunLog.open('map' as never, { store, blobs: storage.blobs, now: () => Date.now() })
+  const map = await RunLog.open('map' as never, {
+    store,
+    snapshots: storage.snapshots,
+    blobs: storage.blobs,
+    now: () => Date.now(),
+  })
   if (map.mustFold().status !== 'done') throw new Error(`the map ended as ${map.mustFold().status}`)
   const entries = map.mustFold().head.seq + 1
   await third.close()
-  await storage.close()
+  await storage.store.close()
   indexedDB.deleteDatabase(name)
   return { steps: stepTimes, replays, resume, map: { whole, entries } }
 }

@@ -45,7 +45,8 @@ async function openCommits(bytes: number): Promise<Saving> {
   const name = `bench-${crypto.randomUUID()}`
   const storage = await openIndexedDb(name)
   const log = await RunLog.open('bench' as RunId, {
-    store: storage.log,
+    store: storage.store,
+    snapshots: storage.snapshots,
     blobs: storage.blobs,
     now: () => Date.now(),
   })
@@ -77,7 +78,7 @@ async function openCommits(bytes: number): Promise<Saving> {
       return { ms, stored: line.byteLength, line }
     },
     async close() {
-      await storage.close()
+      await storage.store.close()
       indexedDB.deleteDatabase(name)
     },
   }

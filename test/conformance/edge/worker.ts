@@ -2,13 +2,19 @@ import {
   fromWire,
   toWire,
   type Blobs,
+  type Digest,
+  type Head,
   type Inbox,
   type LogStore,
   type RunId,
+  type RunStorage,
+  type Snapshots,
   type Streams,
+  type Tails,
 } from '@waystone/core'
-import { r2Blobs, sqlInbox, sqlLogStore, sqlStreams } from '@waystone/edge'
+import { createRunHost, edgeRoutes, objectStorage } from '@waystone/edge'
 import { DurableObject } from 'cloudflare:workers'
+import { entryAfter, headAfter, run } from '../entries.ts'
 import { runPortCase, type PortName } from '../ports.ts'
 
 interface Env {
@@ -21,14 +27,21 @@ type Called = { readonly value: unknown } | { readonly error: ReturnType<typeof 
 
 /** The stores of one run, in an object of their own, as `runObject` has them. */
 export class StoreObject extends DurableObject<Env> {
-  readonly #stores = {
-    log: sqlLogStore(this.ctx.storage),
-    inbox: sqlInbox(this.ctx.storage),
-    streams: sqlStreams(this.ctx.storage),
+  readonly #storage = objectStorage(this.ctx.storage, this.env.BLOBS)
+  readonly #host = createRunHost(this.ctx, { agents: () => [], blobs: this.env.BLOBS })
+
+  override fetch(request: Request): Promise<Response> {
+    return this.#host.fetch(request) ?? Promise.resolve(new Response(null, { status: 404 }))
   }
 
-  async call(port: 'log' | 'inbox' | 'streams', method: string, args: readonly unknown[]): Promise<Called> {
-    const store = this.#stores[port] as unknown as Record<
+  /** How the log is stored: of each row how many entries and bytes it has. */
+  async rows(): Promise<readonly { readonly entries: number; readonly bytes: number }[]> {
+    const query = 'SELECT entries, length(lines) AS bytes FROM waystone_log ORDER BY seq'
+    return this.ctx.storage.sql.exec<{ entries: number; bytes: number }>(query).toArray()
+  }
+
+  async call(port: keyof RunStorage, method: string, args: readonly unknown[]): Promise<Called> {
+    const store = this.#storage[port] as unknown as Record<
       string,
       (...args: readonly unknown[]) => Promise<unknown>
     >
@@ -40,52 +53,112 @@ export class StoreObject extends DurableObject<Env> {
   }
 }
 
-/** A port over objects, one for each run: what the edge is as a whole. */
-function overObjects<Port extends object>(env: Env, port: 'log' | 'inbox' | 'streams'): Port {
+const token = 'conformance'
+const routes = edgeRoutes<Env>({ runs: (env) => env.STORES, blobs: (env) => env.BLOBS, token: () => token })
+
+/** A storage over objects, one for each run: what the edge is as a whole. */
+function edgeStorage(env: Env): RunStorage {
   const world = crypto.randomUUID()
   const runs = new Set<RunId>()
-  const call = async (method: string, run: RunId, args: readonly unknown[]): Promise<unknown> => {
+  const call = async (
+    port: keyof RunStorage,
+    method: string,
+    run: RunId,
+    args: readonly unknown[],
+  ): Promise<unknown> => {
     runs.add(run)
-    const object = env.STORES.get(env.STORES.idFromName(`${world} ${run}`))
+    const object = env.STORES.get(env.STORES.idFromName(ownRun(world, run)))
     const called = (await object.call(port, method, [run, ...args])) as Called
     if ('error' in called) throw fromWire(called.error)
     return called.value
   }
   const list = async (after = ''): Promise<unknown> => {
     const listed = [...runs].sort().filter((run) => run > after)
-    return (await Promise.all(listed.map((run) => call('list', run, [])))).flat()
+    return (await Promise.all(listed.map((run) => call('store', 'list', run, [])))).flat()
   }
-  return new Proxy({} as Port, {
-    get(_, method) {
-      // A promise is asked for its `then`: a port has none.
-      if (typeof method !== 'string' || method === 'then') return undefined
-      if (port === 'log' && method === 'list') return list
-      return (run: RunId, ...args: readonly unknown[]) => call(method, run, args)
-    },
-  })
+  const over = <Port extends object>(port: keyof RunStorage): Port =>
+    new Proxy({} as Port, {
+      get(_, method) {
+        // A promise is asked for its `then`: a port has none.
+        if (typeof method !== 'string' || method === 'then') return undefined
+        if (port === 'store' && method === 'list') return list
+        return (run: RunId, ...args: readonly unknown[]) => call(port, method, run, args)
+      },
+    })
+  return {
+    store: over<LogStore>('store'),
+    tails: over<Tails>('tails'),
+    snapshots: over<Snapshots>('snapshots'),
+    inbox: over<Inbox>('inbox'),
+    streams: over<Streams>('streams'),
+    blobs: edgeBlobs(env, world),
+  }
 }
 
-/** The bucket is shared by all cases: runs of their own keep their blobs apart. */
-function ownBlobs(bucket: R2Bucket): Blobs {
-  const world = crypto.randomUUID()
-  const own = (run: RunId): RunId => `${world}.${run}` as RunId
-  const { put, get, missing } = r2Blobs(bucket)
-  return {
-    put: (run, hash, bytes) => put(own(run), hash, bytes),
-    get: (run, hash) => get(own(run), hash),
-    missing: (run, hashes) => missing(own(run), hashes),
+/** Blobs as devices reach them, over the routes; cold ones are put, and all removed, by the object itself. */
+function edgeBlobs(env: Env, world: string): Blobs {
+  const ask = async (run: RunId, path: string, init: RequestInit = {}): Promise<Response> => {
+    const url = `http://edge/v1/runs/${ownRun(world, run)}/blobs/${path}`
+    return routes.fetch(new Request(url, { ...init, headers: { authorization: `Bearer ${token}` } }), env)
   }
+  const object = async (run: RunId, method: 'put' | 'remove', ...args: readonly unknown[]): Promise<void> => {
+    const own = ownRun(world, run)
+    const called = (await env.STORES.get(env.STORES.idFromName(own)).call('blobs', method, [
+      own,
+      ...args,
+    ])) as Called
+    if ('error' in called) throw fromWire(called.error)
+  }
+  const hashesOf = async (response: Response): Promise<readonly Digest[]> =>
+    (await mustAnswer(response)).json<{ hashes: readonly Digest[] }>().then(({ hashes }) => hashes)
+  return {
+    async put(run, hash, bytes, options) {
+      if (options?.cold) await object(run, 'put', hash, bytes, options)
+      else await mustAnswer(await ask(run, hash, { method: 'PUT', body: bytes.slice() }))
+    },
+    async get(run, hash) {
+      const response = await ask(run, hash)
+      if (response.status === 404) return undefined
+      return new Uint8Array(await (await mustAnswer(response)).arrayBuffer())
+    },
+    missing: async (run, hashes) =>
+      hashesOf(await ask(run, 'missing', { method: 'POST', body: JSON.stringify({ hashes }) })),
+    async share(from, to, hashes) {
+      const body = JSON.stringify({ from: ownRun(world, from), hashes })
+      return hashesOf(await ask(to, 'share', { method: 'POST', body }))
+    },
+    remove: (run, hashes) => object(run, 'remove', hashes),
+  }
+}
+
+/** Objects and the bucket are shared by all cases: runs of their own keep them apart. */
+function ownRun(world: string, run: RunId): RunId {
+  return `${world}.${run}` as RunId
+}
+
+async function mustAnswer(response: Response): Promise<Response> {
+  if (response.ok) return response
+  throw fromWire(await response.json())
+}
+
+/** How an object keeps a log of ten large and ten small appends, before and after it is compacted. */
+async function packing(env: Env): Promise<object> {
+  const object = env.STORES.get(env.STORES.idFromName(crypto.randomUUID()))
+  let head: Head | undefined
+  for (let index = 0; index < 20; index += 1) {
+    const line = entryAfter(head, 'Over and over. '.repeat(index < 10 ? 2_000 : 50))
+    await object.call('store', 'append', [run, { base: head, lines: [line], durability: 'relaxed' }])
+    head = headAfter(line)
+  }
+  const before = await object.rows()
+  await object.call('store', 'compact', [run, { forget: 0, cold: 20 }])
+  return { before, after: await object.rows() }
 }
 
 export default {
   async fetch(request, env) {
+    if (new URL(request.url).pathname === '/packing') return Response.json(await packing(env))
     const { port, name } = await request.json<{ port: PortName; name: string }>()
-    const subjects = {
-      log: async () => overObjects<LogStore>(env, 'log'),
-      inbox: async () => overObjects<Inbox>(env, 'inbox'),
-      streams: async () => overObjects<Streams>(env, 'streams'),
-      blobs: async () => ownBlobs(env.BLOBS),
-    }
-    return Response.json(await runPortCase(subjects, port, name))
+    return Response.json(await runPortCase(async () => edgeStorage(env), port, name))
   },
 } satisfies ExportedHandler<Env>

@@ -1,4 +1,4 @@
-import { defineAgent, done, type StepTools } from '@waystone/core'
+import { defineAgent, done, next, type StepTools } from '@waystone/core'
 
 /** Tells the outside server that it got this far; a test may hold back the answer. */
 async function reach(server: string, name: string, tools: Pick<StepTools, 'idempotencyKey' | 'signal'>) {
@@ -54,4 +54,18 @@ export const questioner = defineAgent({
   },
 })
 
-export const edgeAgents = [speaker, sleeper, questioner]
+/** Writes one page after the other into its state. */
+export const writer = defineAgent({
+  name: 'writer',
+  version: 1,
+  initial: (input: { pages: number }) => ({ ...input, written: [] as string[] }),
+  async turn(_, state) {
+    const number = state.written.length
+    state.written.push(
+      Array.from({ length: 1_000 }, (__, index) => `${String(number * index)} words`).join(' '),
+    )
+    return state.written.length < state.pages ? next() : done(state.written.length)
+  },
+})
+
+export const edgeAgents = [speaker, sleeper, questioner, writer]

@@ -7,10 +7,11 @@ import {
   parseInboxItem,
   splitLines,
   WaystoneError,
-  type Blobs,
+  type Digest,
   type Edge,
   type Pushed,
   type Remote,
+  type RemoteBlobs,
   type RunId,
 } from '@waystone/core'
 import { bytesOf, edgeHttp, type AskEdge, type EdgeOptions } from './edge-http.ts'
@@ -34,7 +35,8 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
       return parsePushed(await json(response))
     },
     async pull(run, from) {
-      const response = await ask(`/v1/runs/${run}/entries?from=${String(from)}`, { timeoutMs: 30_000 })
+      const query = from === undefined ? '' : `?from=${String(from)}`
+      const response = await ask(`/v1/runs/${run}/entries${query}`, { timeoutMs: 30_000 })
       const lines = splitLines(await bytesOf(response))
       const head = parseHead(response.headers.get(headers.head))
       const waiting = response.headers.get(headers.inbox) !== null
@@ -65,7 +67,7 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
   return remote
 }
 
-function edgeBlobs(ask: AskEdge): Blobs {
+function edgeBlobs(ask: AskEdge): RemoteBlobs {
   return {
     async put(run, hash, bytes) {
       await ask(`/v1/runs/${run}/blobs/${hash}`, { method: 'PUT', body: bytes, timeoutMs: 120_000 })
@@ -79,11 +81,21 @@ function edgeBlobs(ask: AskEdge): Blobs {
       }
     },
     async missing(run, hashes) {
-      const response = await ask(`/v1/runs/${run}/blobs/missing`, post({ hashes }))
-      const missing = field(await json(response), 'hashes')
-      return hashes.filter((hash) => Array.isArray(missing) && missing.includes(hash))
+      return someOf(hashes, await ask(`/v1/runs/${run}/blobs/missing`, post({ hashes })))
+    },
+    async share(from, to, hashes) {
+      // The edge may have to copy large ones.
+      return someOf(hashes, await ask(`/v1/runs/${to}/blobs/share`, post({ from, hashes }, 120_000)))
     },
   }
+}
+
+/** Those of the hashes that an answer names. */
+async function someOf(hashes: readonly Digest[], response: Response): Promise<readonly Digest[]> {
+  const named = field(await json(response), 'hashes')
+  if (!Array.isArray(named)) throw notUnderstood('a question for blobs')
+  const all = new Set<unknown>(named)
+  return hashes.filter((hash) => all.has(hash))
 }
 
 async function inboxOf(ask: AskEdge, run: RunId): ReturnType<typeof itemsOf> {
@@ -133,9 +145,13 @@ function parsePushed(value: unknown): Pushed {
   const hashes = field(value, 'hashes')
   if (field(value, 'code') === 'blob_missing' && Array.isArray(hashes))
     return { ok: false, code: 'blob_missing', hashes: hashes.map(String) }
-  throw new WaystoneError(
+  throw notUnderstood('a push')
+}
+
+function notUnderstood(what: string): WaystoneError {
+  return new WaystoneError(
     'unreachable',
-    'the edge answered a push with something this Waystone does not know: update it here',
+    `the edge answered ${what} with something this Waystone does not know: update it here`,
     { actions: ['reload'] },
   )
 }

@@ -1,5 +1,6 @@
 import {
   frameOf,
+  headOfLine,
   limits,
   parseFrame,
   type Follow,
@@ -42,7 +43,7 @@ export function followRun(options: FollowRun): Follow {
       // HTTP gets through where sockets do not: keep it up at the pace of a follower.
       wait = Math.min(wait, pollMs)
       onState(true)
-      if (lines.length > 0) onEvent({ type: 'lines', from: from(), lines })
+      if (lines[0]) onEvent({ type: 'lines', from: headOfLine(lines[0]).seq, lines })
       if (inbox.length > 0) onEvent({ type: 'inbox' })
     } catch {
       if (!closed.signal.aborted) onState(false)

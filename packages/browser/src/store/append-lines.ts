@@ -1,6 +1,7 @@
 import {
   assert,
   headOfLine,
+  parseLine,
   planAppend,
   WaystoneError,
   type Append,
@@ -10,29 +11,43 @@ import {
   type RunId,
 } from '@waystone/core'
 import type { Database, LogKey, LogRecord } from './database.ts'
-import { keysFrom, keysOf, linesOf, recordOf, splitLines } from './database.ts'
+import { keysFrom, keysOf } from './database.ts'
+import { firstSeqOf, Inflated, linesOf, recordOf, splitLines } from './log-record.ts'
 import { moveAside } from './move-aside.ts'
 import { write, type Writing } from './transact.ts'
 
-/** Records of a run, ready to be put. */
-type Packed = readonly { readonly key: LogKey; readonly value: LogRecord }[]
+/** A record and where it belongs. */
+interface Keyed {
+  readonly key: LogKey
+  readonly value: LogRecord
+}
 
 /** An append whose bytes are ours: copied into records. */
 export interface OwnAppend extends Omit<Append, 'lines'> {
-  readonly packed: Packed
+  readonly records: readonly Keyed[]
 }
+
+/** How often an append is tried whose records are deflated between looking and storing. */
+const triesMax = 10
 
 /** Copies and hashes the lines of an append, since neither can wait until a transaction is open. */
 export function ownAppend(run: RunId, append: Append): OwnAppend {
   const { lines, ...rest } = append
-  return { ...rest, packed: pack(run, (append.base?.seq ?? -1) + 1, lines, append.end) }
+  return { ...rest, records: recordsOf(run, (append.base?.seq ?? -1) + 1, lines, append.end) }
 }
 
 /** Stores an append: at the head in one go, else after looking at what the log has since the base. */
 export async function appendLines(db: Database, run: RunId, own: OwnAppend): Promise<Appended> {
   const appended = await appendAtHead(db, run, own)
   if (appended) return appended
-  return appendAfterLook(db, run, { ...own, lines: own.packed.flatMap(({ value }) => linesOf(run, value)) })
+  const append = { ...own, lines: own.records.flatMap(({ value }) => linesOf(run, value)) }
+  const inflated = new Inflated(run)
+  for (let tries = 1; ; tries += 1) {
+    const looked = await appendAfterLook(db, run, append, inflated)
+    if ('ok' in looked) return looked
+    assert(tries < triesMax, `the records of run ${run} do not come to rest`)
+    for (const { key, value } of looked.deflated) await inflated.add(key, value)
+  }
 }
 
 /** The head that a key of the log stands for. */
@@ -45,8 +60,8 @@ export function headOfKey(key: LogKey | undefined): Head | undefined {
  * comes before those of the writes and rolls them back. Undefined when the log does not end at the base.
  */
 async function appendAtHead(db: Database, run: RunId, own: OwnAppend): Promise<Appended | undefined> {
-  const { base, summary, packed } = own
-  const end = headOfKey(packed.at(-1)?.key)
+  const { base, summary, records } = own
+  const end = headOfKey(records.at(-1)?.key)
   if (end === undefined) return undefined
   let isMoved = false
   try {
@@ -58,7 +73,7 @@ async function appendAtHead(db: Database, run: RunId, own: OwnAppend): Promise<A
         if (isMoved) tx.abort()
         else tx.commit()
       })
-      const puts: Promise<unknown>[] = packed.map(({ key, value }) => log.put(value, key))
+      const puts: Promise<unknown>[] = records.map(({ key, value }) => log.put(value, key))
       if (summary) puts.push(tx.objectStore('runs').put(summary, run))
       await Promise.all([checked, ...puts])
     })
@@ -69,39 +84,61 @@ async function appendAtHead(db: Database, run: RunId, own: OwnAppend): Promise<A
   }
 }
 
-/** Reads what the log has from the base on and does what core decides. */
-async function appendAfterLook(db: Database, run: RunId, append: Append): Promise<Appended> {
-  return write(db, ['log', 'runs', 'aside'], append.durability, async (tx) => {
+/** Reads what the log has from the base on and does what core decides. Nothing when records have to be inflated first. */
+async function appendAfterLook(
+  db: Database,
+  run: RunId,
+  append: Append,
+  inflated: Inflated,
+): Promise<Appended | { readonly deflated: readonly Keyed[] }> {
+  return write(db, ['log', 'runs', 'aside', 'meta'], append.durability, async (tx) => {
     const log = tx.objectStore('log')
     const from = Math.max(0, append.base?.seq ?? 0)
     // Every record holds at least one line, so these reach as far as the plan may ask.
     const count = append.lines.length + 1
-    const [cursor, keys, records] = await Promise.all([
+    const [cursor, keys, values] = await Promise.all([
       log.openKeyCursor(keysOf(run), 'prev'),
       log.getAllKeys(keysFrom([run], from), count),
       log.getAll(keysFrom([run], from), count),
     ])
-    const known = new Map(keys.flatMap((key, index) => numbered(run, key, records[index] as LogRecord)))
+    const found = keys.map((key, index): Keyed => ({ key, value: values[index] as LogRecord }))
+    const deflated = found.filter(({ key, value }) => inflated.linesOf(key, value) === undefined)
+    if (deflated.length > 0) return { deflated }
+    const known = new Map(found.flatMap((record) => numbered(run, record, inflated)))
     const head = headOfKey(cursor?.key)
-    const plan = planAppend(append, head, (seq) => headOfMaybe(known.get(seq)))
+    const plan = planAppend(append, head, (seq) => headAt(known, seq, append))
     if (!plan.ok) return plan
     const isCut = head !== undefined && plan.keep <= head.seq
-    if (isCut && append.setAside) await moveAside(tx, run, plan.keep, append.setAside)
+    if (isCut && append.setAside) await moveAside(tx, run, plan.keep, append.setAside, inflated)
     const isRepeat = !isCut && plan.lines.length === 0 && append.lines.length > 0
-    await put(tx, run, pack(run, plan.keep, plan.lines), isRepeat ? undefined : append.summary)
+    await put(tx, run, recordsOf(run, plan.from, plan.lines), isRepeat ? undefined : append.summary)
     return { ok: true, head: plan.head }
   })
 }
 
-async function put(tx: Writing, run: RunId, packed: Packed, summary: Append['summary']): Promise<void> {
+/** The head at a sequence number. The one before the first line of a log is known by that line, to whom goes on from there. */
+function headAt(known: ReadonlyMap<number, Uint8Array>, seq: number, { lines }: Append): Head | undefined {
+  const line = known.get(seq)
+  if (line) return headOfLine(line)
+  const next = known.get(seq + 1)
+  const prev = next && parseLine(next).prev
+  return prev && lines.length > 0 ? { seq, digest: prev } : undefined
+}
+
+async function put(
+  tx: Writing,
+  run: RunId,
+  records: readonly Keyed[],
+  summary: Append['summary'],
+): Promise<void> {
   const log = tx.objectStore('log')
-  const puts: Promise<unknown>[] = packed.map(({ key, value }) => log.put(value, key))
+  const puts: Promise<unknown>[] = records.map(({ key, value }) => log.put(value, key))
   if (summary) puts.push(tx.objectStore('runs').put(summary, run))
   await Promise.all(puts)
 }
 
 /** Lines as records, the first line at `from`. Throws `entry_refused` for lines that do not count up from there. */
-function pack(run: RunId, from: number, lines: readonly Uint8Array[], end?: Head): Packed {
+function recordsOf(run: RunId, from: number, lines: readonly Uint8Array[], end?: Head): readonly Keyed[] {
   let next = from
   const last = from + lines.length
   return splitLines(lines).map((group) => {
@@ -119,12 +156,11 @@ function pack(run: RunId, from: number, lines: readonly Uint8Array[], end?: Head
 }
 
 /** The lines of a stored record with their sequence numbers. */
-function numbered(run: RunId, [, to]: LogKey, record: LogRecord): readonly [number, Uint8Array][] {
-  const lines = linesOf(run, record)
-  assert(to - lines.length >= -1, 'a record begins before its log')
-  return lines.map((line, index) => [to - lines.length + 1 + index, line])
-}
-
-function headOfMaybe(line: Uint8Array | undefined): Head | undefined {
-  return line && headOfLine(line)
+function numbered(
+  run: RunId,
+  { key, value }: Keyed,
+  inflated: Inflated,
+): readonly (readonly [number, Uint8Array])[] {
+  const from = firstSeqOf(run, key, value)
+  return (inflated.linesOf(key, value) ?? []).map((line, index) => [from + index, line])
 }

@@ -85,7 +85,10 @@ export class Connection {
     let isLost = false
     const opening = openDB<Schema>(this.name, databaseVersion, {
       upgrade: (db, oldVersion, _, tx) => {
-        if (oldVersion === 0 && !this.#known) return createStores(db)
+        if (oldVersion > 0 || !this.#known) {
+          createStores(db, tx).catch(() => tx.abort())
+          return
+        }
         // Chromium replaces a damaged database by an empty one (2026-11): making its stores would hide the loss.
         isLost = true
         tx.done.catch(() => undefined)

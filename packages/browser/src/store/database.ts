@@ -1,18 +1,23 @@
-import { limits, WaystoneError, type InboxItem, type RunSummary } from '@waystone/core'
-import type { DBSchema, IDBPDatabase } from 'idb'
+import type { InboxItem, RunSummary } from '@waystone/core'
+import type { DBSchema, IDBPDatabase, IDBPTransaction, StoreNames } from 'idb'
 
-/** The number of the layout of stores below. It stays 1 as long as records can say their own format. */
-export const databaseVersion = 1
+/**
+ * The number of the layout of stores below. It stays the same as long as records can say their own format.
+ * 1: the first. 2: snapshots, and blobs that belong to runs; records may be deflated.
+ */
+export const databaseVersion = 2
 
 /** `to` is the sequence number of the record's last line, and `digest` its digest: the last key of a run is its head. */
 export type LogKey = [run: string, to: number, digest: string]
 
-/** Lines of one append, or of a part of it, one after the other. */
+/** Lines of one append, of a part of it, or of several that were packed, one after the other. */
 export interface LogRecord {
-  /** Where each line ends in `bytes`. */
+  /** Where each line ends in the bytes, as they are when inflated. */
   readonly ends: readonly number[]
   // A Blob in IndexedDB can lose its file (WebKit, 2025); an ArrayBuffer is part of the record.
   readonly bytes: ArrayBuffer
+  /** Set when `bytes` have to be inflated. */
+  readonly deflated?: true
 }
 
 /** A part of a tail that was set aside. */
@@ -28,13 +33,22 @@ export interface InboxRecord {
   readonly item: InboxItem
 }
 
+/** The bytes of a blob. */
+export type BlobRecord = ArrayBuffer | { readonly deflated: ArrayBuffer }
+
+/** Stands in `refs` for blobs of version 1, which did not say whose they are: every run has them, and they stay. */
+export const everyRun = ''
+
 /** The stores of the database. */
 export interface Schema extends DBSchema {
   log: { key: LogKey; value: LogRecord }
   runs: { key: string; value: RunSummary }
   /** `order` counts the tails of a run, `part` the records of a tail. */
   aside: { key: [run: string, order: number, part: number]; value: AsideRecord }
-  blobs: { key: string; value: ArrayBuffer }
+  blobs: { key: string; value: BlobRecord }
+  /** Which runs have a blob. */
+  refs: { key: [hash: string, run: string]; value: 1 }
+  snapshots: { key: [run: string, seq: number]; value: ArrayBuffer }
   /** Keyed by arrival. */
   inbox: {
     key: number
@@ -49,19 +63,25 @@ export interface Schema extends DBSchema {
 /** The open database. */
 export type Database = IDBPDatabase<Schema>
 
-/** Makes the stores of a new database. */
-export function createStores(db: Database): void {
-  db.createObjectStore('log')
-  db.createObjectStore('runs')
-  db.createObjectStore('aside')
-  db.createObjectStore('blobs')
-  const inbox = db.createObjectStore('inbox', { autoIncrement: true })
-  inbox.createIndex('run', 'run')
-  inbox.createIndex('id', ['run', 'item.id'])
-  // An item that is no answer has no `ask` and so no place in this index.
-  inbox.createIndex('ask', ['run', 'item.ask'])
-  db.createObjectStore('streams')
-  db.createObjectStore('meta')
+/** The one transaction in which stores are made. */
+export type Upgrading = IDBPTransaction<Schema, StoreNames<Schema>[], 'versionchange'>
+
+/** Makes the stores that a database does not have, all of them in a new one. */
+export async function createStores(db: Database, tx: Upgrading): Promise<void> {
+  const lacks = (name: StoreNames<Schema>): boolean => !db.objectStoreNames.contains(name)
+  for (const name of ['log', 'runs', 'aside', 'blobs', 'streams', 'meta', 'snapshots'] as const)
+    if (lacks(name)) db.createObjectStore(name)
+  if (lacks('inbox')) {
+    const inbox = db.createObjectStore('inbox', { autoIncrement: true })
+    inbox.createIndex('run', 'run')
+    inbox.createIndex('id', ['run', 'item.id'])
+    // An item that is no answer has no `ask` and so no place in this index.
+    inbox.createIndex('ask', ['run', 'item.ask'])
+  }
+  if (!lacks('refs')) return
+  const refs = db.createObjectStore('refs')
+  const hashes = await tx.objectStore('blobs').getAllKeys()
+  await Promise.all(hashes.map((hash) => refs.put(1, [hash, everyRun])))
 }
 
 /** The range of all keys that begin with these parts. */
@@ -75,40 +95,7 @@ export function keysFrom(parts: readonly string[], from: number): IDBKeyRange {
   return IDBKeyRange.bound([...parts, from], [...parts, []])
 }
 
-/** The lines of a record, each in memory of its own. Throws `log_damaged` for what is no record. */
-export function linesOf(run: string, record: LogRecord): readonly Uint8Array[] {
-  const { ends, bytes } = record as { ends: unknown; bytes: unknown }
-  if (!Array.isArray(ends) || !(bytes instanceof ArrayBuffer) || ends.at(-1) !== bytes.byteLength) {
-    throw new WaystoneError('log_damaged', `a stored record of run ${run} is not what was written`, { run })
-  }
-  return record.ends.map((end, index) => new Uint8Array(bytes.slice(record.ends[index - 1] ?? 0, end)))
+/** Where `meta` says up to which sequence number the log of a run has been packed. */
+export function coldKey(run: string): string {
+  return `cold ${run}`
 }
-
-/** Lines as one record; copies them. */
-export function recordOf(lines: readonly Uint8Array[]): LogRecord {
-  const ends: number[] = []
-  let end = 0
-  for (const line of lines) ends.push((end += line.byteLength))
-  const bytes = new Uint8Array(end)
-  for (const [index, line] of lines.entries()) bytes.set(line, ends[index - 1] ?? 0)
-  return { ends, bytes: bytes.buffer }
-}
-
-/** Lines in as few groups as fit one record each. */
-export function splitLines(lines: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
-  const groups: Uint8Array[][] = []
-  let bytes: number = limits.recordBytesMax
-  for (const line of lines) {
-    const cost = line.byteLength + endBytes
-    bytes += cost
-    if (bytes >= limits.recordBytesMax) {
-      groups.push([])
-      bytes = cost
-    }
-    groups.at(-1)?.push(line)
-  }
-  return groups
-}
-
-/** What a line costs in a record beside its own bytes: at most this much for its end. */
-const endBytes = 10

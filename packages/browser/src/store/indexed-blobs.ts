@@ -1,11 +1,15 @@
-import { limits, WaystoneError, type Blobs } from '@waystone/core'
+import { deflate, inflate, limits, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
 import type { Connection } from './connection.ts'
-import { read, write } from './transact.ts'
+import { everyRun, type BlobRecord } from './database.ts'
+import { read, write, type Reading, type Writing } from './transact.ts'
 
-/** Blobs in IndexedDB by their hash: equal bytes of two runs are stored once. */
+/** Values of this many bytes or more may be kept in files of their own, in which case only `strict` flushes them. */
+const ownFileBytesMin = 65_536
+
+/** Blobs in IndexedDB by their hash: equal bytes of two runs are stored once, and go with the last that has them. */
 export function indexedBlobs(connection: Connection): Blobs {
   return {
-    async put(run, hash, bytes) {
+    async put(run, hash, bytes, { cold = false } = {}) {
       const { byteLength } = bytes
       if (byteLength > limits.blobBytesMax) {
         throw new WaystoneError(
@@ -14,24 +18,76 @@ export function indexedBlobs(connection: Connection): Blobs {
           { run },
         )
       }
-      const { buffer } = new Uint8Array(bytes)
+      const own = new Uint8Array(bytes)
+      const small = cold ? await deflate(own) : undefined
+      const record: BlobRecord = small ? { deflated: small.buffer } : own.buffer
       // Strict, because a strict entry may name it: Chromium keeps large values in files of their own, which a later
-      // strict commit does not flush (2026-11).
+      // strict commit does not flush (2026-11). A small one it does, and cold ones are many.
+      const durability = cold && byteLength < ownFileBytesMin ? 'relaxed' : 'strict'
       await connection.use((db) =>
-        write(db, ['blobs'], 'strict', (tx) => tx.objectStore('blobs').put(buffer, hash)),
+        write(db, ['blobs', 'refs'], durability, async (tx) => {
+          const blobs = tx.objectStore('blobs')
+          const known = await blobs.getKey(hash)
+          await Promise.all([
+            known === undefined ? blobs.put(record, hash) : undefined,
+            tx.objectStore('refs').put(1, [hash, run]),
+          ])
+        }),
       )
     },
-    async get(_, hash) {
-      const buffer = await connection.use((db) =>
-        read(db, ['blobs'], (tx) => tx.objectStore('blobs').get(hash)),
+    async get(run, hash) {
+      const record = await connection.use((db) =>
+        read(db, ['blobs', 'refs'], async (tx) => {
+          const [has, found] = await Promise.all([hasBlob(tx, run, hash), tx.objectStore('blobs').get(hash)])
+          return has ? found : undefined
+        }),
       )
-      return buffer && new Uint8Array(buffer)
+      if (record === undefined) return undefined
+      return 'deflated' in record ? inflate(new Uint8Array(record.deflated)) : new Uint8Array(record)
     },
-    async missing(_, hashes) {
-      const keys = await connection.use((db) =>
-        read(db, ['blobs'], (tx) => Promise.all(hashes.map((hash) => tx.objectStore('blobs').getKey(hash)))),
+    async missing(run, hashes) {
+      const has = await connection.use((db) =>
+        read(db, ['refs'], (tx) => Promise.all(hashes.map((hash) => hasBlob(tx, run, hash)))),
       )
-      return hashes.filter((__, index) => keys[index] === undefined)
+      return hashes.filter((_, index) => !has[index])
+    },
+    share(from, to, hashes) {
+      return connection.use((db) =>
+        write(db, ['refs'], 'relaxed', async (tx) => {
+          const refs = tx.objectStore('refs')
+          const absent = await Promise.all(
+            hashes.map(async (hash) => {
+              const [given, had] = await Promise.all([hasBlob(tx, from, hash), hasBlob(tx, to, hash)])
+              if (given) await refs.put(1, [hash, to])
+              return !given && !had
+            }),
+          )
+          return hashes.filter((_, index) => absent[index])
+        }),
+      )
+    },
+    async remove(run, hashes) {
+      await connection.use((db) =>
+        write(db, ['blobs', 'refs'], 'relaxed', async (tx) => {
+          await Promise.all(hashes.map((hash) => removeBlob(tx, run, hash)))
+        }),
+      )
     },
   }
+}
+
+async function hasBlob(tx: Reading | Writing, run: RunId, hash: Digest): Promise<boolean> {
+  const refs = tx.objectStore('refs')
+  const keys = await Promise.all([refs.getKey([hash, run]), refs.getKey([hash, everyRun])])
+  return keys.some((key) => key !== undefined)
+}
+
+/** Takes a blob from a run; the bytes go when no other has it. */
+async function removeBlob(tx: Writing, run: RunId, hash: Digest): Promise<void> {
+  const refs = tx.objectStore('refs')
+  const [, others] = await Promise.all([
+    refs.delete([hash, run]),
+    refs.getAllKeys(IDBKeyRange.bound([hash], [hash, []]), 1),
+  ])
+  if (others.length === 0) await tx.objectStore('blobs').delete(hash)
 }

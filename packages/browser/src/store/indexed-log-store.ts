@@ -1,8 +1,9 @@
 import { limits, type LogStore, type RunId } from '@waystone/core'
 import { appendLines, headOfKey, ownAppend } from './append-lines.ts'
+import { compactLog } from './compact-log.ts'
 import type { Connection } from './connection.ts'
-import { keysFrom, keysOf, linesOf } from './database.ts'
-import { readAside } from './move-aside.ts'
+import { keysFrom, keysOf, type LogKey, type LogRecord } from './database.ts'
+import { firstSeqOf, inflated, lineBytes, linesOf } from './log-record.ts'
 import { read, type Reading } from './transact.ts'
 
 /** How many records are read at once: few enough to hold, each being below `limits.recordBytesMax`. */
@@ -26,8 +27,9 @@ export function indexedLogStore(connection: Connection): LogStore {
         if (tails.get(run) === tail) tails.delete(run)
       }
     },
-    read(run, from) {
-      return connection.use((db) => read(db, ['log'], (tx) => readPage(tx, run, from)))
+    async read(run, from) {
+      const records = await connection.use((db) => read(db, ['log'], (tx) => readRecords(tx, run, from)))
+      return pageOf(run, from, records)
     },
     head(run) {
       return connection.use((db) =>
@@ -42,8 +44,8 @@ export function indexedLogStore(connection: Connection): LogStore {
         read(db, ['runs'], (tx) => tx.objectStore('runs').getAll(range, limits.listRunsMax)),
       )
     },
-    setAside(run) {
-      return connection.use((db) => read(db, ['aside'], (tx) => readAside(tx, run)))
+    compact(run, compaction) {
+      return compactLog(connection, run, compaction)
     },
     close() {
       return connection.close()
@@ -51,9 +53,14 @@ export function indexedLogStore(connection: Connection): LogStore {
   }
 }
 
-async function readPage(tx: Reading, run: RunId, from: number): Promise<readonly Uint8Array[]> {
+/** The records of a page, as they are stored. */
+async function readRecords(
+  tx: Reading,
+  run: RunId,
+  from: number,
+): Promise<readonly (readonly [LogKey, LogRecord])[]> {
   const log = tx.objectStore('log')
-  const page: Uint8Array[] = []
+  const found: (readonly [LogKey, LogRecord])[] = []
   let bytes = 0
   for (let next = from; ;) {
     const range = keysFrom([run], next)
@@ -62,16 +69,31 @@ async function readPage(tx: Reading, run: RunId, from: number): Promise<readonly
       log.getAll(range, recordsAtOnce),
     ])
     for (const [index, record] of records.entries()) {
-      const to = keys[index]?.[1] ?? next
-      // Only the first record can begin before the line that is asked for.
-      const lines = linesOf(run, record)
-      for (const line of lines.slice(Math.max(0, next - (to - lines.length + 1)))) {
-        page.push(line)
-        bytes += line.byteLength
-        if (bytes >= limits.pageBytesMax) return page
-      }
-      next = to + 1
+      const key = keys[index] as LogKey
+      // The first may hold lines of before the page.
+      if (found.length > 0) bytes += lineBytes(record)
+      found.push([key, record])
+      if (bytes >= limits.pageBytesMax) return found
+      next = key[1] + 1
     }
-    if (records.length < recordsAtOnce) return page
+    if (records.length < recordsAtOnce) return found
   }
+}
+
+async function pageOf(
+  run: RunId,
+  from: number,
+  records: readonly (readonly [LogKey, LogRecord])[],
+): Promise<readonly Uint8Array[]> {
+  const page: Uint8Array[] = []
+  let bytes = 0
+  for (const [key, record] of records) {
+    const lines = linesOf(run, record.deflated ? await inflated(run, record) : record)
+    for (const line of lines.slice(Math.max(0, from - firstSeqOf(run, key, record)))) {
+      page.push(line)
+      bytes += line.byteLength
+      if (bytes >= limits.pageBytesMax) return page
+    }
+  }
+  return page
 }

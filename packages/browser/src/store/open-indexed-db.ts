@@ -1,29 +1,18 @@
-import {
-  newId,
-  parseOwnerId,
-  type Blobs,
-  type Inbox,
-  type LogStore,
-  type OwnerId,
-  type Streams,
-} from '@waystone/core'
+import { newId, parseOwnerId, type OwnerId, type RunStorage } from '@waystone/core'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import type { Database } from './database.ts'
 import { indexedBlobs } from './indexed-blobs.ts'
 import { indexedInbox } from './indexed-inbox.ts'
 import { indexedLogStore } from './indexed-log-store.ts'
+import { indexedSnapshots } from './indexed-snapshots.ts'
 import { indexedStreams } from './indexed-streams.ts'
+import { indexedTails } from './indexed-tails.ts'
 import { write } from './transact.ts'
 
-/** All that a browser keeps, in one database. After `close`, which waits for work under way, all reject with `closed`. */
-export interface BrowserStorage {
-  readonly log: LogStore
-  readonly blobs: Blobs
-  readonly inbox: Inbox
-  readonly streams: Streams
+/** All that a browser keeps. After `store.close`, which waits for work under way, all reject with `closed`. */
+export interface BrowserStorage extends RunStorage {
   /** The id of this browser profile, made once. */
   device(): Promise<OwnerId>
-  close(): Promise<void>
 }
 
 /**
@@ -37,12 +26,13 @@ export async function openIndexedDb(name: string, options: ConnectionOptions = {
   const connection = new Connection(`waystone-${name}`, options)
   await connection.use(() => Promise.resolve())
   return {
-    log: indexedLogStore(connection),
+    store: indexedLogStore(connection),
+    tails: indexedTails(connection),
+    snapshots: indexedSnapshots(connection),
     blobs: indexedBlobs(connection),
     inbox: indexedInbox(connection),
     streams: indexedStreams(connection),
     device: () => connection.use(deviceOf),
-    close: () => connection.close(),
   }
 }
 

@@ -1,5 +1,5 @@
 import { WaystoneError } from '@waystone/core'
-import { memoryBlobs, memoryInbox, memoryLogStore, memoryStreams } from '@waystone/core/memory'
+import { memoryStorage } from '@waystone/core/memory'
 import type { ConnectionOptions } from './connection.ts'
 import { newDevice, openIndexedDb, type BrowserStorage } from './open-indexed-db.ts'
 import { nameOf } from './storage-error.ts'
@@ -22,7 +22,8 @@ export async function storageFor(name: string, options: ConnectionOptions = {}):
     return { storage: 'indexeddb', ...(await openIndexedDb(name, options)) }
   } catch (error) {
     if (!(error instanceof WaystoneError) || !refusals.has(nameOf(error.cause))) throw error
-    return { storage: 'memory', reason: error, ...memoryStorage() }
+    const device = newDevice()
+    return { storage: 'memory', reason: error, ...memoryStorage(), device: () => Promise.resolve(device) }
   }
 }
 
@@ -38,16 +39,3 @@ const refusals = new Set([
   'InvalidStateError',
   'QuotaExceededError',
 ])
-
-function memoryStorage(): BrowserStorage {
-  const log = memoryLogStore()
-  const device = newDevice()
-  return {
-    log,
-    blobs: memoryBlobs(),
-    inbox: memoryInbox(),
-    streams: memoryStreams(),
-    device: () => Promise.resolve(device),
-    close: () => log.close(),
-  }
-}

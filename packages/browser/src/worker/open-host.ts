@@ -12,12 +12,15 @@ export async function openHost(
   options: HostOptions,
 ): Promise<{ readonly runtime: Runtime; readonly storage: 'indexeddb' | 'memory' }> {
   const { name, agents, place, edgeUrl, token } = options
-  const { storage, log, blobs, inbox, streams, device } = await storageFor(name)
-  const me = await device()
+  const kept = await storageFor(name)
+  const { store, tails, snapshots, blobs, inbox, streams } = kept
+  const me = await kept.device()
   const runtime = await Runtime.open({
     me,
     place,
-    store: log,
+    store,
+    tails,
+    snapshots,
     blobs,
     inbox,
     streams,
@@ -30,5 +33,5 @@ export async function openHost(
     channel: browserChannel(name),
     ...(edgeUrl === undefined ? {} : { edge: edgeClient({ url: edgeUrl, ...(token ? { token } : {}) }, me) }),
   })
-  return { runtime, storage }
+  return { runtime, storage: kept.storage }
 }

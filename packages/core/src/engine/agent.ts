@@ -3,6 +3,7 @@ import { limits } from '../limits.ts'
 import type { Place } from '../ports/log-store.ts'
 import type { Ctx, InboxSchemas } from './ctx.ts'
 import { durationMs, type Duration } from './duration.ts'
+import type { RetentionOption } from './retention-of.ts'
 
 declare const provides: unique symbol
 
@@ -62,6 +63,8 @@ export interface AgentDefinition<Input, State, N extends Needs, I extends InboxS
   readonly migrate?: Readonly<Record<number, (state: never) => unknown>>
   /** Whether a `once` waits for its start to be at the edge, when the run has one (default), or goes without. */
   readonly once?: 'wait' | 'go'
+  /** How much history is kept. Default: the last 1,000 turns, what is not older than 30 days, and what has a label. */
+  readonly retention?: RetentionOption
   /** The state of a new run. Must depend on nothing but the input. */
   readonly initial: (input: Input) => State
   /**
@@ -101,6 +104,7 @@ export interface AnyAgent {
   readonly provided: Readonly<Record<string, unknown>>
   readonly migrate: Readonly<Record<number, (state: never) => unknown>>
   readonly once: 'wait' | 'go'
+  readonly retention: RetentionOption
   readonly initial: (input: never) => unknown
   readonly turn: (ctx: never, state: never) => Promise<TurnEnd>
 }
@@ -156,6 +160,7 @@ export function defineAgent<
     inbox: {} as I,
     migrate: {},
     once: 'wait' as const,
+    retention: {},
     ...definition,
   }
   const providing = (provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result> => ({

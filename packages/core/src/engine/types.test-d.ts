@@ -74,6 +74,26 @@ describe('types', () => {
     agent.provide({ llm: { complete: async () => 'x' } })
   })
 
+  it('take every kind of value as a result', () => {
+    defineAgent({
+      name: 'kinds',
+      version: 1,
+      initial: () => ({
+        seen: new Map<URL, Error>(),
+        vector: new Float32Array(3),
+        buffer: new ArrayBuffer(1),
+      }),
+      async turn(ctx, state) {
+        expectTypeOf(await ctx.step('error', () => new TypeError('x'))).toEqualTypeOf<TypeError>()
+        expectTypeOf(await ctx.step('pattern', () => /x/g)).toEqualTypeOf<RegExp>()
+        expectTypeOf(await ctx.step('url', () => new URL('https://example.org'))).toEqualTypeOf<URL>()
+        state.vector = await ctx.step('vector', () => new Float32Array(3))
+        state.buffer = await ctx.step('buffer', async () => new ArrayBuffer(1))
+        return done(await ctx.step('kinds', () => ({ set: new Set([1n]), view: new DataView(state.buffer) })))
+      },
+    })
+  })
+
   it('refuse what would fail later', () => {
     const agent = defineAgent({
       name: 'strict',

@@ -2,7 +2,7 @@ import type { Action, WireError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { Decision } from '../ports/inbox.ts'
-import type { Place } from '../ports/log-store.ts'
+import type { Head, Place } from '../ports/log-store.ts'
 
 /** What a run is, as its first entry says it. */
 export interface RunIdentity {
@@ -58,6 +58,54 @@ export interface CheckpointBody {
   readonly effects: readonly EffectAfter[]
 }
 
+/** A snapshot as later entries know it: their digests prove it when what is around it was let go. */
+export interface SnapshotNote {
+  /** Its entry. */
+  readonly entry: Head
+  /** The entry that it is of. */
+  readonly at: Head
+  /** The turn that was open there. */
+  readonly turn: number
+  /** Of the entry that it is of, in ms since 1970. */
+  readonly time: number
+  /** All of it, chunks included. */
+  readonly bytes: number
+  /** What its chunks have about, in characters. */
+  readonly chars: number
+  /** The label of the checkpoint, for which it is kept. */
+  readonly label?: string
+}
+
+/** A `once` effect that was started, however often. */
+export interface OnceNote extends EffectAfter {
+  /** Of the newest entry that starts it. */
+  readonly seq: number
+  readonly starts: readonly Digest[]
+  readonly undone?: true
+}
+
+/** A named blob that people see. */
+export interface ArtifactNote {
+  readonly name: string
+  readonly type: string
+  readonly hash: string
+  readonly bytes: number
+}
+
+/** The blobs that an entry needs. */
+export interface BlobNote {
+  readonly seq: number
+  readonly hashes: readonly Digest[]
+  /** Its artifact's bytes are among them: a state may hold on to these. */
+  readonly artifact?: true
+}
+
+/** A checkpoint with a name. */
+export interface LabelNote {
+  readonly label: string
+  readonly at: Head
+}
+
 /** Text of a stream by its position, in the chain through the outcome of its step. */
 export interface StreamDigest {
   readonly stream: string
@@ -78,6 +126,7 @@ export interface Bodies {
     CheckpointBody &
     Written & {
       readonly from: { readonly run: RunId; readonly seq: number; readonly digest: Digest }
+      readonly artifacts?: readonly ArtifactNote[]
     }
   /** This host opened the log for writing: the term is one higher from here on. */
   open: {
@@ -201,6 +250,17 @@ export interface Bodies {
     readonly by: string
     readonly to: { readonly seq: number; readonly digest: Digest }
   }
+  /**
+   * All that the entries up to `at` tell, packed, so that reading can begin there. It changes nothing. `at` is an earlier
+   * entry, since writing the chunks takes its time.
+   */
+  snapshot: Omit<SnapshotNote, 'entry'> & {
+    readonly fold: Json
+    /** The others that are kept, by the entry they are of. */
+    readonly kept: readonly SnapshotNote[]
+  }
+  /** A person changed the state, between two turns. */
+  edit: { readonly by: string; readonly delta: Json }
   /** The state was brought from one version of the agent to another, between two turns. */
   migrate: {
     readonly from: number
@@ -213,7 +273,8 @@ export interface Bodies {
 /** How the outcome of a `once` became known. */
 export type OnceHow = 'ran' | 'verified' | 'decided' | 'assumed'
 
-export type PauseReason = 'error' | 'divergence' | 'outcome' | 'set aside' | 'interrupted' | 'budget'
+export type PauseReason =
+  'error' | 'divergence' | 'outcome' | 'set aside' | 'interrupted' | 'imported' | 'budget'
 
 export type EntryKind = keyof Bodies
 

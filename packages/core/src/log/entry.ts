@@ -36,8 +36,13 @@ export type Entry = {
     readonly body: Bodies[K]
     /** SHA-256 of the stored bytes. */
     readonly digest: Digest
+    /** How many they are, with those of a body that is a blob. */
+    readonly size: number
   }
 }[EntryKind]
+
+/** A stored entry with what its bytes tell. */
+export type ParsedEntry = StoredEntry & { readonly digest: Digest; readonly size: number }
 
 /** Where an entry is going to stand. */
 export interface Position {
@@ -76,7 +81,13 @@ export function sealEntry(draft: EntryDraft, at: Position, due?: number): Sealed
   if (whole.byteLength <= limits.entryBytesMax) {
     const digest = digestBytes(whole) as Digest
     return {
-      entry: { ...header, ...(blobs.length ? { blobs } : {}), body: draft.body, digest } as Entry,
+      entry: {
+        ...header,
+        ...(blobs.length ? { blobs } : {}),
+        body: draft.body,
+        digest,
+        size: whole.byteLength,
+      } as Entry,
       line: whole,
     }
   }
@@ -91,14 +102,19 @@ export function sealEntry(draft: EntryDraft, at: Position, due?: number): Sealed
     )
   }
   return {
-    entry: { ...stored, body: draft.body, digest: digestBytes(line) as Digest } as Entry,
+    entry: {
+      ...stored,
+      body: draft.body,
+      digest: digestBytes(line) as Digest,
+      size: line.byteLength + bytes.byteLength,
+    } as Entry,
     line,
     blob: { hash, bytes },
   }
 }
 
 /** Reads the header of a stored line. Throws `entry_refused`, or `format_newer` for a format of a later Waystone. */
-export function parseLine(line: Uint8Array): StoredEntry & { readonly digest: Digest } {
+export function parseLine(line: Uint8Array): ParsedEntry {
   if (line.byteLength > limits.entryBytesMax) {
     throw refused(`expected at most ${String(limits.entryBytesMax)} bytes, found ${String(line.byteLength)}`)
   }
@@ -118,7 +134,7 @@ export function parseLine(line: Uint8Array): StoredEntry & { readonly digest: Di
     )
   }
   checkHeader(entry)
-  return { ...(entry as unknown as StoredEntry), digest: digestBytes(line) as Digest }
+  return { ...(entry as unknown as StoredEntry), digest: digestBytes(line) as Digest, size: line.byteLength }
 }
 
 /** Checks that lines follow `base` in one chain of one run. Returns their headers. Throws `log_damaged`. */
@@ -126,7 +142,7 @@ export function verifyChain(
   run: RunId,
   base: Head | undefined,
   lines: readonly Uint8Array[],
-): readonly (StoredEntry & { digest: Digest })[] {
+): readonly ParsedEntry[] {
   let seq = base === undefined ? -1 : base.seq
   let prev: Digest | null = base?.digest ?? null
   return lines.map((line) => {

@@ -4,13 +4,20 @@ import type { Head, Place, RunStatus, RunSummary } from '../ports/log-store.ts'
 import { decodeValue, type Value } from '../state/codec.ts'
 import { applyDelta, parseDelta } from '../state/delta.ts'
 import type {
+  ArtifactNote,
+  BlobNote,
   Bodies,
   CarriedRecord,
   CheckpointBody,
   EffectAfter,
+  LabelNote,
+  OnceNote,
+  Outcome,
   PauseReason,
   RunIdentity,
+  SnapshotNote,
 } from './bodies.ts'
+import { resolveResults } from './delta-refs.ts'
 import type { Entry } from './entry.ts'
 
 /** An entry of the open turn, as replay needs it. */
@@ -47,6 +54,8 @@ export interface Fold {
   readonly owner: OwnerId
   readonly place: Place
   readonly identity: RunIdentity
+  /** The checkpoint of another run that this one was forked from. */
+  readonly from: Bodies['fork']['from'] | undefined
   /** Digest of the newest start, fork or rewind entry: part of every idempotency key. */
   readonly origin: Digest
   readonly started: number
@@ -68,6 +77,25 @@ export interface Fold {
   /** Set while the run is on its way back. */
   readonly unwind: Bodies['unwind'] | undefined
   readonly effects: readonly EffectAfter[]
+  /** The newest artifact of each name, as its step returned it. */
+  readonly artifacts: readonly ArtifactNote[]
+  /** The version of Waystone that wrote the newest entry that says so. */
+  readonly sdk: string
+  /** What was added since the newest snapshot was made: how many entries, and their bytes. */
+  readonly since: SinceSnapshot
+  /** The snapshots that are kept, by the entry they are of. */
+  readonly snapshots: readonly SnapshotNote[]
+  /** The effects that this run has started, as far back as it can go. */
+  readonly onces: readonly OnceNote[]
+  readonly labels: readonly LabelNote[]
+  /** What entries that may still be there need; those of snapshots are not among it. */
+  readonly blobs: readonly BlobNote[]
+}
+
+/** Entries and their bytes. */
+export interface SinceSnapshot {
+  readonly entries: number
+  readonly bytes: number
 }
 
 /** True when nothing can be appended to a run any more. */
@@ -102,15 +130,23 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
     term: entry.term,
     owner: entry.owner,
     updated: entry.time,
+    blobs: withBlobs(fold.blobs, entry),
+    since: { entries: fold.since.entries + 1, bytes: fold.since.bytes + entry.size },
   }
   switch (entry.kind) {
     case 'start':
     case 'fork':
       throw damaged(fold.run, `entry ${String(entry.seq)} starts a run that has started`)
     case 'open':
-      return { ...next, place: entry.body.place }
     case 'claim':
-      return { ...next, place: entry.body.place }
+      return { ...next, place: entry.body.place, sdk: entry.body.sdk }
+    case 'snapshot':
+      return {
+        ...next,
+        updated: fold.updated,
+        snapshots: withSnapshot(entry),
+        since: sinceSnapshot(fold, entry),
+      }
     case 'turn':
       return next
     case 'refuse':
@@ -131,13 +167,24 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
     case 'drain':
       for (const { id } of entry.body.items) fold.consumed.add(id)
       return withRecord(next, entry)
+    case 'step':
+      return withRecord({ ...next, artifacts: withArtifact(fold.artifacts, entry) }, entry)
+    case 'label': {
+      const label = { label: entry.body.label, at: next.head }
+      return withRecord({ ...next, labels: [...fold.labels, label] }, entry)
+    }
+    case 'once.start':
+      return withRecord({ ...next, onces: withStart(fold.onces, entry) }, entry)
+    case 'once': {
+      const { start, outcome } = entry.body
+      return withRecord(
+        { ...next, onces: withNote(fold.onces, start, { outcome: smallOutcome(outcome) }) },
+        entry,
+      )
+    }
     case 'race':
-    case 'label':
     case 'spawn':
     case 'join':
-    case 'step':
-    case 'once.start':
-    case 'once':
     case 'ask':
     case 'sleep':
     case 'wake':
@@ -158,7 +205,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
       fold.consumed.add(entry.body.id)
       return { ...next, status: 'running', pause: undefined, due: undefined, unwind: entry.body }
     case 'undo':
-      return next
+      return { ...next, onces: withNote(fold.onces, entry.body.start, { undone: true }) }
     case 'rewind':
       return {
         ...next,
@@ -167,6 +214,12 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
         origin: entry.digest,
         turnBegan: entry.time,
         unwind: undefined,
+      }
+    case 'edit':
+      return {
+        ...next,
+        state: state ?? applyDelta(fold.state, parseDelta(entry.body.delta)),
+        turnBegan: entry.time,
       }
     case 'migrate':
       return {
@@ -207,6 +260,7 @@ function firstFold(entry: Entry): Fold {
     owner: entry.owner,
     place,
     identity: { agent, version, config, input, place, whenGone, leaseMs },
+    from: entry.kind === 'fork' ? entry.body.from : undefined,
     origin: entry.digest,
     started: entry.time,
     updated: entry.time,
@@ -216,6 +270,13 @@ function firstFold(entry: Entry): Fold {
     reason: undefined,
     consumed: new Set(),
     unwind: undefined,
+    artifacts: entry.kind === 'fork' ? (entry.body.artifacts ?? []) : [],
+    sdk: entry.body.sdk,
+    since: { entries: 1, bytes: entry.size },
+    snapshots: [],
+    onces: [],
+    labels: [],
+    blobs: withBlobs([], entry),
   }
 }
 
@@ -242,7 +303,7 @@ function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>, stat
     )
   const committed = {
     ...fold,
-    state: state ?? applyDelta(fold.state, parseDelta(delta)),
+    state: state ?? applyDelta(fold.state, parseDelta(resolveResults(delta, fold.records))),
     turn: turn + 1,
     turnBegan: entry.time,
     records: [],
@@ -251,6 +312,60 @@ function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>, stat
   if (next.type === 'done') return { ...committed, status: 'done', result: decodeValue(next.result) }
   if (next.type === 'fail') return { ...committed, status: 'failed', reason: next.reason }
   return committed
+}
+
+function withBlobs(notes: readonly BlobNote[], { kind, seq, blobs, bodyBlob }: Entry): readonly BlobNote[] {
+  if (blobs === undefined || kind === 'snapshot') return notes
+  const artifact = kind === 'step' && blobs.some((hash) => hash !== bodyBlob)
+  return [...notes, { seq, hashes: blobs, ...(artifact ? { artifact } : {}) }]
+}
+
+/** After a snapshot: what came while it was written still counts, at its share. */
+function sinceSnapshot({ since, head }: Fold, { body }: Extract<Entry, { kind: 'snapshot' }>): SinceSnapshot {
+  const entries = head.seq - body.at.seq
+  // One of an earlier checkpoint, for its label.
+  if (entries >= since.entries) return since
+  return { entries, bytes: Math.round((since.bytes * entries) / since.entries) }
+}
+
+/** The snapshots that are kept beside this one, by the entry they are of. */
+function withSnapshot(entry: Extract<Entry, { kind: 'snapshot' }>): readonly SnapshotNote[] {
+  const { fold: _, kept, ...note } = entry.body
+  const all = [...kept, { ...note, entry: { seq: entry.seq, digest: entry.digest } }]
+  return all.sort((a, b) => a.at.seq - b.at.seq)
+}
+
+/** One note for each key, however often its effect was started. */
+function withStart(
+  onces: readonly OnceNote[],
+  { seq, digest, body }: Extract<Entry, { kind: 'once.start' }>,
+): readonly OnceNote[] {
+  const { path, key } = body
+  const before = onces.find((once) => once.key === key)
+  const { undone: _, ...known } = before ?? { path, key, starts: [] }
+  return [...onces.filter((once) => once !== before), { ...known, seq, starts: [...known.starts, digest] }]
+}
+
+function withNote(
+  onces: readonly OnceNote[],
+  start: Digest,
+  note: Partial<Pick<OnceNote, 'outcome' | 'undone'>>,
+): readonly OnceNote[] {
+  return onces.map((once) => (once.starts.includes(start) ? { ...once, ...note } : once))
+}
+
+/** What a person is shown of an outcome; a large value is in its entry. */
+function smallOutcome(outcome: Outcome): Outcome {
+  return JSON.stringify(outcome).length <= 2_000 ? outcome : { value: { $: 'undefined' } }
+}
+
+function withArtifact(
+  artifacts: readonly ArtifactNote[],
+  { body, blobs }: Extract<Entry, { kind: 'step' }>,
+): readonly ArtifactNote[] {
+  const value = blobs && 'value' in body.outcome ? (body.outcome.value as Partial<ArtifactNote> | null) : null
+  if (typeof value?.hash !== 'string' || typeof value.name !== 'string') return artifacts
+  return [...artifacts.filter(({ name }) => name !== value.name), value as ArtifactNote]
 }
 
 function withRecord(fold: Fold, entry: Entry): Fold {
@@ -293,7 +408,7 @@ function checkFollows(fold: Fold, entry: Entry): void {
   }
   if (entry.term !== fold.term + (opens ? 1 : 0))
     throw damaged(fold.run, `entry ${String(entry.seq)} changes the term without opening`)
-  if (isEnded(fold) && !claims && !opens)
+  if (isEnded(fold) && !claims && !opens && entry.kind !== 'snapshot')
     throw damaged(fold.run, `entry ${String(entry.seq)} follows the end of the run`)
 }
 

@@ -5,9 +5,10 @@ import { parseLine } from './entry.ts'
 export type AppendPlan =
   | {
       readonly ok: true
-      /** How many entries of the log stay. */
+      /** Entries before this one stay. */
       readonly keep: number
-      /** Those of the lines that the log does not have. */
+      /** Those of the lines that the log does not have, and the sequence number of the first. */
+      readonly from: number
       readonly lines: readonly Uint8Array[]
       readonly head: Head
     }
@@ -16,7 +17,8 @@ export type AppendPlan =
 /**
  * Decides an append, the same way for every store. It is accepted when the log ends at the base, or when what the log
  * has after the base are the very entries that are appended, in any batches: then only the others are stored. With
- * `setAside` the base may lie before the head.
+ * `setAside` the base may lie before the head; with `begins` an empty log begins after the base, and with both a log
+ * begins anew there.
  *
  * `at` gives the head that the log had at a sequence number.
  */
@@ -32,8 +34,12 @@ export function planAppend(
   const last = lines.at(-1)
   const end = last === undefined ? base : (append.end ?? headOfLine(last))
   if (end === undefined) return refused
+  if (head === undefined && append.begins)
+    return { ok: true, keep: baseSeq + 1, from: baseSeq + 1, lines, head: end }
+  if (append.begins && setAside && head?.digest !== end.digest)
+    return { ok: true, keep: 0, from: baseSeq + 1, lines, head: end }
   if (baseSeq === headSeq && base?.digest === head?.digest)
-    return { ok: true, keep: headSeq + 1, lines, head: end }
+    return { ok: true, keep: headSeq + 1, from: headSeq + 1, lines, head: end }
   if (baseSeq > headSeq || (base && at(base.seq)?.digest !== base.digest)) return refused
 
   let known = 0
@@ -42,9 +48,10 @@ export function planAppend(
     known += 1
   }
   const keep = baseSeq + known + 1
-  if (setAside) return { ok: true, keep, lines: lines.slice(known), head: end }
-  if (known === lines.length && head) return { ok: true, keep: headSeq + 1, lines: [], head }
-  return keep > headSeq ? { ok: true, keep, lines: lines.slice(known), head: end } : refused
+  if (setAside) return { ok: true, keep, from: keep, lines: lines.slice(known), head: end }
+  if (known === lines.length && head)
+    return { ok: true, keep: headSeq + 1, from: headSeq + 1, lines: [], head }
+  return keep > headSeq ? { ok: true, keep, from: keep, lines: lines.slice(known), head: end } : refused
 }
 
 /** The head that a log has when this line is its last. */

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import { memoryLogStore } from '../memory/memory-log-store.ts'
-import { memoryBlobs } from '../memory/memory-side.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
 import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine, verifyChain } from './entry.ts'
@@ -36,7 +35,7 @@ const commit = (turn: number, delta: readonly unknown[] = []): EntryDraft => ({
 })
 
 function ports() {
-  return { store: memoryLogStore(), blobs: memoryBlobs(), now: () => 5 }
+  return { ...memoryStorage(), now: () => 5 }
 }
 
 describe('RunLog', () => {
@@ -103,9 +102,11 @@ describe('RunLog', () => {
     await log.append(me, () => [start, commit(0)])
     const [first, second] = (await log.lines(0)) as [Uint8Array, Uint8Array]
     const damaged = utf8(fromUtf8(first).replace('"list"', '"lost"'))
-    const other = memoryLogStore()
+    const other = memoryStorage().store
     await other.append(run, { base: undefined, lines: [damaged, second], durability: 'relaxed' })
-    await expect(RunLog.open(run, { ...shared, store: other })).rejects.toMatchObject({ code: 'log_damaged' })
+    const again = await RunLog.open(run, { ...shared, store: other })
+    expect(again.fold).toBeUndefined()
+    expect(again.damage).toMatchObject({ seq: 0 })
   })
 
   it('refuses a format of a later Waystone', () => {
@@ -136,14 +137,15 @@ describe('RunLog', () => {
     const mine = await log.lines(2)
     await log.replaceTail(base, await edge.lines(2), 'the edge was ahead')
     expect(log.mustFold().state).toEqual({ list: [1], by: 'edge' })
-    expect(await shared.store.setAside(run)).toMatchObject([{ reason: 'the edge was ahead', lines: mine }])
+    expect(await shared.tails.list(run)).toMatchObject([{ reason: 'the edge was ahead', lines: mine }])
   })
 })
 
 describe('appends that wait', () => {
   it('share a transaction, each with entries of its own, and see those before them', async () => {
     let transactions = 0
-    const store = memoryLogStore()
+    const storage = memoryStorage()
+    const { store } = storage
     const counting = {
       ...store,
       append: (...args: Parameters<typeof store.append>) => {
@@ -151,7 +153,7 @@ describe('appends that wait', () => {
         return store.append(...args)
       },
     }
-    const log = await RunLog.open(run, { store: counting, blobs: memoryBlobs(), now: () => 1 })
+    const log = await RunLog.open(run, { ...storage, store: counting, now: () => 1 })
     await log.append(me, () => [start])
     const appended = await Promise.all(
       Array.from({ length: 10 }, () => log.append(me, (fold) => [commit(fold?.turn ?? -1)])),
@@ -161,7 +163,7 @@ describe('appends that wait', () => {
   })
 
   it('one that cannot be sealed fails alone', async () => {
-    const log = await RunLog.open(run, { store: memoryLogStore(), blobs: memoryBlobs(), now: () => 1 })
+    const log = await RunLog.open(run, { ...memoryStorage(), now: () => 1 })
     await log.append(me, () => [start])
     const ends = await Promise.allSettled([
       log.append(me, () => [commit(0)]),
@@ -173,7 +175,7 @@ describe('appends that wait', () => {
   })
 
   it('an append of nothing resolves when those before it are stored, or refused', async () => {
-    let store = memoryLogStore()
+    let { store } = memoryStorage()
     let release: () => void = () => undefined
     const slow = {
       ...store,
@@ -182,7 +184,7 @@ describe('appends that wait', () => {
         return store.append(...args)
       },
     }
-    const log = await RunLog.open(run, { store: slow, blobs: memoryBlobs(), now: () => 1 })
+    const log = await RunLog.open(run, { ...memoryStorage(), store: slow, now: () => 1 })
     const first = log.append(me, () => [start])
     let isOver = false
     const barrier = log.append(me, () => []).then(() => (isOver = true))

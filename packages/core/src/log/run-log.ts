@@ -1,17 +1,23 @@
 import { assert, WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
+import type { Json } from '../json.ts'
 import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
-import type { Head, LogStore } from '../ports/log-store.ts'
-import { digestBytes, fromUtf8 } from '../state/digest.ts'
+import type { Append, Compaction, Head, LogStore } from '../ports/log-store.ts'
+import type { Snapshots } from '../ports/snapshots.ts'
+import { digestBytes } from '../state/digest.ts'
 import type { Value } from '../state/codec.ts'
-import type { Bodies, EntryDraft, EntryKind } from './bodies.ts'
-import { parseLine, sealEntry, verifyChain, type Entry, type Sealed, type StoredEntry } from './entry.ts'
+import type { EntryDraft } from './bodies.ts'
+import { effectsStarted, isDamage, type Damage } from './damage.ts'
+import { parseLine, sealEntry, verifyChain, type Entry, type Sealed } from './entry.ts'
 import { foldEntry, isEnded, summaryOf, type Fold } from './fold.ts'
+import { foldSnapshot, LogReader, packedKinds, type SnapshotEntry } from './log-reader.ts'
+import { pack, packForEntry } from './pack.ts'
 
 /** What a log is kept in. */
 export interface LogPorts {
   readonly store: LogStore
+  readonly snapshots: Snapshots
   readonly blobs: Blobs
   readonly now: () => number
 }
@@ -38,23 +44,40 @@ interface Waiting {
  */
 export class RunLog {
   readonly run: RunId
+  /** Reads what is stored. */
+  readonly reader: LogReader
   readonly #ports: LogPorts
   readonly #listeners = new Set<(appending: Appending, fold: Fold) => void>()
   readonly #replacedListeners = new Set<(keep: number) => void>()
   #fold: Fold | undefined
+  #damage: Damage | undefined
   #tail: Promise<unknown> = Promise.resolve()
   readonly #waiting: Waiting[] = []
 
   private constructor(run: RunId, ports: LogPorts) {
     this.run = run
     this.#ports = ports
+    this.reader = new LogReader(run, ports)
   }
 
-  /** Reads, verifies and folds what the store has of a run, which may be nothing. */
+  /**
+   * Reads, verifies and folds what the store has of a run, which may be nothing. What is damaged is set aside, with all
+   * that came after it, and told in `damage`.
+   */
   static async open(run: RunId, ports: LogPorts): Promise<RunLog> {
     const log = new RunLog(run, ports)
-    await log.catchUp()
+    try {
+      await log.catchUp()
+    } catch (error) {
+      if (!isDamage(error)) throw error
+      await log.#setAsideDamage()
+    }
     return log
+  }
+
+  /** What was found damaged by `open`. */
+  get damage(): Damage | undefined {
+    return this.#damage
   }
 
   /** The run as far as it is stored; undefined when nothing is. */
@@ -86,18 +109,14 @@ export class RunLog {
     return this.#inOrder(async () => {
       for (;;) {
         const mine = this.#fold?.head
-        const lines = await this.#ports.store.read(this.run, mine === undefined ? 0 : mine.seq + 1)
+        if (mine === undefined) return this.#readAnew()
+        const lines = await this.reader.page(mine.seq + 1)
         const first = lines[0]
         const follows =
-          first === undefined
-            ? await this.#isStored(mine)
-            : (parseLine(first).prev ?? undefined) === mine?.digest
-        if (!follows) {
-          this.#fold = await this.#foldOf(await this.#read(0, Infinity))
-          return this.#replaced(-1)
-        }
+          first === undefined ? await this.#isStored(mine) : parseLine(first).prev === mine.digest
+        if (!follows) return this.#readAnew()
         if (first === undefined) return
-        const entries = await this.#resolve(verifyChain(this.run, mine, lines))
+        const entries = await this.reader.resolve(verifyChain(this.run, mine, lines))
         this.#take({ entries, lines }, this.#after(this.#fold, entries))
       }
     })
@@ -140,8 +159,7 @@ export class RunLog {
       const waiting = this.#waiting.shift()
       if (waiting === undefined) break
       try {
-        const sealed = this.#seal(fold, waiting.owner, waiting.first(whole(base, fold)))
-        for (const { blob } of sealed) if (blob) await this.#ports.blobs.put(this.run, blob.hash, blob.bytes)
+        const sealed = await this.#seal(fold, waiting.owner, waiting.first(whole(base, fold)))
         if (sealed.length > 0) fold = this.#after(fold, entriesOf(sealed), waiting.state)
         for (const { line } of sealed) bytes += line.byteLength
         group.push({ waiting, sealed })
@@ -172,38 +190,92 @@ export class RunLog {
     durability: 'strict' | 'relaxed',
   ): Promise<void> {
     const lines = sealed.map(({ line }) => line)
+    await this.#commit({ entries: entriesOf(sealed), lines }, fold, { base: base?.head, durability })
+  }
+
+  /** Stores lines and takes over what they fold to. */
+  async #commit(
+    appending: Appending,
+    fold: Fold,
+    append: Pick<Append, 'base' | 'durability' | 'begins' | 'setAside'>,
+  ): Promise<void> {
     const appended = await this.#ports.store.append(this.run, {
-      base: base?.head,
-      lines,
+      ...append,
+      lines: appending.lines,
       end: fold.head,
-      durability,
-      ...(sameSummary(base, fold) ? {} : { summary: summaryOf(fold) }),
+      ...(sameSummary(this.#fold, fold) ? {} : { summary: summaryOf(fold) }),
     })
-    if (!appended.ok) throw headMoved(this.run, base?.head, appended.head)
-    this.#take({ entries: entriesOf(sealed), lines }, fold)
+    if (!appended.ok) throw headMoved(this.run, append.base, appended.head)
+    await this.#keepSnapshots(appending)
+    this.#take(appending, fold)
+  }
+
+  /** Where to begin reading from now on. Losing it loses nothing but time. */
+  async #keepSnapshots({ entries, lines }: Appending): Promise<void> {
+    for (const [index, entry] of entries.entries()) {
+      if (entry.kind !== 'snapshot') continue
+      const line = lines[index] as Uint8Array
+      await this.#ports.snapshots.put(this.run, entry.body.at.seq, line).catch(() => undefined)
+    }
   }
 
   /**
-   * Stores lines that another host sealed. Those the log has already must be the very same. Rejects with `log_damaged`
-   * when they are no chain, `head_moved` when they do not continue this log, `blob_missing` when a body is not here.
+   * Stores lines that another host sealed. Those the log has already must be the very same. A log that is empty here may
+   * begin with the lines after the entry that a snapshot among them is of. Rejects with `log_damaged` when they are no
+   * chain, `head_moved` when they do not continue this log, `blob_missing` when a body is not here.
    */
   adopt(lines: readonly Uint8Array[]): Promise<readonly Entry[]> {
     return this.#inOrder(async () => {
       const fresh = await this.#unknownOf(lines)
       if (fresh.length === 0) return []
-      const entries = await this.#resolve(verifyChain(this.run, this.#fold?.head, fresh))
+      const isLost = this.#fold === undefined && this.#damage !== undefined
+      if (this.#fold === undefined && isLater(fresh)) return this.#begin(fresh, isLost ? this.#aside() : {})
+      const entries = await this.reader.resolve(verifyChain(this.run, this.#fold?.head, fresh))
       const fold = this.#after(this.#fold, entries)
-      const appended = await this.#ports.store.append(this.run, {
+      const more = isLost ? this.#aside() : {}
+      await this.#commit({ entries, lines: fresh }, fold, {
         base: this.#fold?.head,
-        lines: fresh,
-        end: fold.head,
         durability: 'relaxed',
-        ...(sameSummary(this.#fold, fold) ? {} : { summary: summaryOf(fold) }),
+        ...more,
       })
-      if (!appended.ok) throw headMoved(this.run, this.#fold?.head, appended.head)
-      this.#take({ entries, lines: fresh }, fold)
       return entries
     })
+  }
+
+  /**
+   * Begins the log anew with lines that another host sealed, from a snapshot among them on: for a log that ends before
+   * what the other one still has. What was here is set aside in the same transaction.
+   */
+  beginAnew(lines: readonly Uint8Array[], reason: string): Promise<void> {
+    return this.#inOrder(async () => {
+      await this.#begin(lines, { setAside: { reason, time: this.#ports.now() } })
+      this.#replaced(-1)
+    })
+  }
+
+  /** For a log of which not even the beginning could be read. */
+  #aside(): Pick<Append, 'setAside'> {
+    return { setAside: { reason: this.#damage?.reason ?? '', time: this.#ports.now() } }
+  }
+
+  async #begin(lines: readonly Uint8Array[], append: Pick<Append, 'setAside'>): Promise<readonly Entry[]> {
+    const first = parseLine(lines[0] as Uint8Array)
+    const base: Head = { seq: first.seq - 1, digest: first.prev as Digest }
+    const entries = await this.reader.resolve(verifyChain(this.run, base, lines))
+    const snapshot = entries.find(
+      (entry): entry is SnapshotEntry => entry.kind === 'snapshot' && entry.body.at.digest === base.digest,
+    )
+    if (snapshot === undefined) {
+      throw new WaystoneError(
+        'log_damaged',
+        `the log of run ${this.run} cannot begin at entry ${String(first.seq)}: no snapshot of the one before is among what came`,
+        { run: this.run, actions: ['reload'] },
+      )
+    }
+    const before = await foldSnapshot(snapshot, this.#ports.blobs)
+    const fold = entries.reduce<Fold>((at, entry) => foldEntry(at, entry), before)
+    await this.#commit({ entries, lines }, fold, { base, durability: 'strict', begins: true, ...append })
+    return entries
   }
 
   /**
@@ -212,8 +284,10 @@ export class RunLog {
    */
   replaceTail(base: Head, lines: readonly Uint8Array[], reason: string): Promise<void> {
     return this.#inOrder(async () => {
-      verifyChain(this.run, base, lines)
-      const fold = await this.#foldOf([...(await this.#readTo(base)), ...lines])
+      const entries = await this.reader.resolve(verifyChain(this.run, base, lines))
+      const before = await this.reader.foldTo(base.seq, this.#snapshotDigests())
+      const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), before)
+      assert(fold !== undefined, 'a tail was replaced in an empty log')
       const appended = await this.#ports.store.append(this.run, {
         base,
         lines,
@@ -222,6 +296,7 @@ export class RunLog {
         setAside: { reason, time: this.#ports.now() },
       })
       if (!appended.ok) throw headMoved(this.run, base, appended.head)
+      await this.#keepSnapshots({ entries, lines })
       this.#fold = fold
       this.#replaced(base.seq)
     })
@@ -237,32 +312,79 @@ export class RunLog {
         { run: this.run },
       )
     }
-    return this.#foldOf(await this.#read(0, seq))
+    const fold = await this.reader.foldTo(seq, this.#snapshotDigests())
+    assert(fold !== undefined, 'a log with a head was read as empty')
+    return fold
   }
 
-  /** All entries in a range, bodies included. */
-  async entries(from: number, to: number): Promise<readonly Entry[]> {
-    return this.#resolve((await this.#read(from, to)).map(parseLine))
+  /** All entries in a range that are kept, bodies included. */
+  entries(from: number, to: number): Promise<readonly Entry[]> {
+    return this.reader.entries(from, to)
   }
 
   /** The stored lines from a sequence number on: one page. */
   lines(from: number): Promise<readonly Uint8Array[]> {
-    return this.#ports.store.read(this.run, from)
+    return this.reader.page(from)
+  }
+
+  /**
+   * Lets go of what is not needed any more, between two appends. `blobs`: those of entries and snapshots that go and that
+   * nothing that stays names.
+   */
+  letGo(work: {
+    readonly compaction: Compaction
+    readonly snapshots: readonly number[]
+    readonly blobs: readonly Digest[]
+  }): Promise<void> {
+    // Entries first, bytes last: killed in between, there is only more than is needed.
+    return this.#inOrder(async () => {
+      await this.#ports.store.compact(this.run, work.compaction)
+      await this.#ports.snapshots.remove(this.run, work.snapshots)
+      await this.#ports.blobs.remove(this.run, work.blobs)
+    })
   }
 
   async #isStored(head: Head | undefined): Promise<boolean> {
     return (await this.#ports.store.head(this.run))?.digest === head?.digest
   }
 
+  /** What cannot be read leaves the log, verbatim. When not even its beginning can, it waits for one from elsewhere. */
+  async #setAsideDamage(): Promise<void> {
+    const { fold, error } = await this.reader.foldSound()
+    const seq = (fold?.head.seq ?? -1) + 1
+    const lines: Uint8Array[] = []
+    for (
+      let page = await this.reader.page(seq);
+      page.length > 0;
+      page = await this.reader.page(seq + lines.length)
+    )
+      lines.push(...page)
+    const reason = `damaged: ${error instanceof Error ? error.message : String(error)}`
+    this.#damage = { seq, reason, effects: effectsStarted(lines) }
+    if (fold === undefined) return
+    await this.#ports.store.append(this.run, {
+      base: fold.head,
+      lines: [],
+      durability: 'strict',
+      summary: summaryOf(fold),
+      setAside: { reason, time: this.#ports.now() },
+    })
+    this.#fold = fold
+  }
+
+  /** Folds what is stored, from the nearest snapshot on. */
+  async #readAnew(): Promise<void> {
+    const before = this.#fold
+    this.#fold = await this.reader.foldTo(Infinity)
+    if (before ?? this.#fold) this.#replaced(-1)
+  }
+
   #replaced(keep: number): void {
     for (const listener of this.#replacedListeners) listener(keep)
   }
 
-  async #foldOf(lines: readonly Uint8Array[]): Promise<Fold> {
-    const entries = await this.#resolve(verifyChain(this.run, undefined, lines))
-    const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), undefined)
-    assert(fold !== undefined, 'a log without entries was folded')
-    return fold
+  #snapshotDigests(): ReadonlySet<Digest> {
+    return new Set(this.#fold?.snapshots.map(({ entry }) => entry.digest))
   }
 
   /** Those of the lines that come after the head. */
@@ -270,33 +392,25 @@ export class RunLog {
     const head = this.#fold?.head
     const first = lines[0] && parseLine(lines[0])
     if (first === undefined) return []
-    const known = head === undefined ? 0 : Math.max(0, Math.min(lines.length, head.seq - first.seq + 1))
-    const mine = known === 0 ? [] : await this.#read(first.seq, first.seq + known - 1)
-    if (mine.some((line, index) => digestBytes(line) !== digestBytes(lines[index] as Uint8Array)))
+    if (head === undefined) return lines
+    const known = Math.max(0, Math.min(lines.length, head.seq - first.seq + 1))
+    const mine = known === 0 ? [] : await this.reader.lines(first.seq, first.seq + known - 1)
+    // What was let go here is not there to compare: the newest ones are.
+    const theirs = lines.slice(known - mine.length, known)
+    if (mine.some((line, index) => digestBytes(line) !== digestBytes(theirs[index] as Uint8Array)))
       throw headMoved(this.run, head, head)
     const next = lines[known] && parseLine(lines[known])
-    if (next && (next.prev ?? undefined) !== head?.digest)
+    if (next && next.prev !== head.digest)
       throw headMoved(this.run, head, { seq: next.seq - 1, digest: next.prev as Digest })
     return lines.slice(known)
   }
 
-  #readTo(base: Head): Promise<readonly Uint8Array[]> {
-    return this.#read(0, base.seq)
-  }
-
-  async #read(from: number, to: number): Promise<readonly Uint8Array[]> {
-    const lines: Uint8Array[] = []
-    for (let seq = from; seq <= to;) {
-      const page = await this.#ports.store.read(this.run, seq)
-      if (page.length === 0) break
-      lines.push(...page)
-      seq += page.length
-    }
-    return lines.slice(0, to - from + 1)
-  }
-
-  #seal(fold: Fold | undefined, owner: OwnerId, drafts: readonly EntryDraft[]): readonly Sealed[] {
-    if (fold && isEnded(fold) && drafts.some(({ kind }) => kind !== 'claim' && kind !== 'open')) {
+  async #seal(
+    fold: Fold | undefined,
+    owner: OwnerId,
+    drafts: readonly EntryDraft[],
+  ): Promise<readonly Sealed[]> {
+    if (fold && isEnded(fold) && drafts.some(({ kind }) => !afterEnd.has(kind))) {
       throw new WaystoneError(
         'run_ended',
         `run ${this.run} is ${fold.status}: nothing can be added to it. Fork it to go on from a checkpoint`,
@@ -324,16 +438,35 @@ export class RunLog {
         owner,
         time: Math.max(0, Math.floor(this.#ports.now())),
       }
-      const next = sealEntry(draft, at, dueOf(draft))
-      sealed.push(next)
+      const next = sealEntry(await this.#packed(draft), at, dueOf(draft))
+      if (next.blob) await this.#ports.blobs.put(this.run, next.blob.hash, next.blob.bytes)
+      sealed.push({ ...next, entry: { ...next.entry, body: draft.body } as Entry })
       seq = next.entry.seq
       prev = next.entry.digest
     }
     return sealed
   }
 
-  #resolve(stored: readonly (StoredEntry & { digest: Digest })[]): Promise<readonly Entry[]> {
-    return Promise.all(stored.map((entry) => resolveEntry(entry, this.#ports.blobs)))
+  /** A draft whose state is large has it in chunks, so that what is there already is not stored again. */
+  async #packed(draft: EntryDraft): Promise<EntryDraft> {
+    if (!packedKinds.has(draft.kind) || !('state' in draft.body) || draft.body.state === undefined)
+      return draft
+    const { state } = draft.body
+    if (JSON.stringify(state).length <= packedCharsMin) return draft
+    const packing = packForEntry((chars) => pack({ state: { json: state } }, chars))
+    for (let next = packing.next(); ; next = packing.next()) {
+      if (next.done) {
+        const { json, chunks } = next.value
+        const blobs = [...(draft.blobs ?? []), ...chunks]
+        return {
+          kind: draft.kind,
+          body: { ...draft.body, ...(json as { state: Json }) },
+          blobs,
+        } as EntryDraft
+      }
+      const { hash, bytes } = next.value
+      if (bytes) await this.#ports.blobs.put(this.run, hash, bytes)
+    }
   }
 
   /** The fold with these entries, which are not stored yet: what they consume is kept apart until `#take`. */
@@ -369,32 +502,15 @@ function entriesOf(sealed: readonly Sealed[]): readonly Entry[] {
   return sealed.map(({ entry }) => entry)
 }
 
-/** Fetches the body of an entry when it stands in a blob, and checks its hash. Rejects with `blob_missing`. */
-export async function resolveEntry(
-  stored: StoredEntry & { readonly digest: Digest },
-  blobs: Pick<Blobs, 'get'>,
-): Promise<Entry> {
-  if (stored.bodyBlob === undefined) return stored as unknown as Entry
-  const bytes = await blobs.get(stored.run, stored.bodyBlob)
-  if (bytes === undefined) {
-    throw new WaystoneError(
-      'blob_missing',
-      `entry ${String(stored.seq)} of run ${stored.run} needs blob ${stored.bodyBlob}, which is not here`,
-      {
-        run: stored.run,
-        details: { hashes: [stored.bodyBlob] },
-        actions: ['reload'],
-      },
-    )
-  }
-  if (digestBytes(bytes) !== stored.bodyBlob) {
-    throw new WaystoneError(
-      'log_damaged',
-      `blob ${stored.bodyBlob} of run ${stored.run} does not have the bytes its name says`,
-      { run: stored.run },
-    )
-  }
-  return { ...stored, body: JSON.parse(fromUtf8(bytes)) as Bodies[EntryKind] } as unknown as Entry
+/** What may be added to a run that has ended. */
+const afterEnd: ReadonlySet<string> = new Set(['claim', 'open', 'snapshot'])
+
+/** A state of more than this is stored in chunks. */
+const packedCharsMin = 30_000
+
+/** True for lines of which the first is not the first of a run. */
+function isLater([first]: readonly Uint8Array[]): boolean {
+  return first !== undefined && parseLine(first).seq > 0
 }
 
 function dueOf(draft: EntryDraft): number | undefined {

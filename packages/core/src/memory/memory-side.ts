@@ -5,9 +5,13 @@ import type { Blobs } from '../ports/blobs.ts'
 import { inboxFull, type Inbox, type InboxItem } from '../ports/inbox.ts'
 import type { Streams } from '../ports/streams.ts'
 
-/** Blobs in memory. */
+/** Blobs in memory: equal bytes of two runs are kept once. */
 export function memoryBlobs(): Blobs {
-  const blobs = new Map<Digest, Uint8Array>()
+  const blobs = new Map<Digest, { readonly bytes: Uint8Array; readonly runs: Set<RunId> }>()
+  const of = (run: RunId, hash: Digest): Uint8Array | undefined => {
+    const blob = blobs.get(hash)
+    return blob?.runs.has(run) ? blob.bytes : undefined
+  }
   return {
     async put(run, hash, bytes) {
       if (bytes.byteLength > limits.blobBytesMax) {
@@ -17,13 +21,26 @@ export function memoryBlobs(): Blobs {
           { run },
         )
       }
-      blobs.set(hash, bytes.slice())
+      const known = blobs.get(hash)
+      if (known) known.runs.add(run)
+      else blobs.set(hash, { bytes: bytes.slice(), runs: new Set([run]) })
     },
-    async get(_, hash) {
-      return blobs.get(hash)?.slice()
+    async get(run, hash) {
+      return of(run, hash)?.slice()
     },
-    async missing(_, hashes) {
-      return hashes.filter((hash) => !blobs.has(hash))
+    async missing(run, hashes) {
+      return hashes.filter((hash) => of(run, hash) === undefined)
+    },
+    async share(from, to, hashes) {
+      for (const hash of hashes) if (of(from, hash)) blobs.get(hash)?.runs.add(to)
+      return hashes.filter((hash) => of(to, hash) === undefined)
+    },
+    async remove(run, hashes) {
+      for (const hash of hashes) {
+        const blob = blobs.get(hash)
+        blob?.runs.delete(run)
+        if (blob?.runs.size === 0) blobs.delete(hash)
+      }
     },
   }
 }

@@ -38,6 +38,11 @@ export interface Append {
   readonly summary?: RunSummary
   /** Set when `base` may lie before the head: entries after it are set aside, verbatim, in the same transaction. */
   readonly setAside?: { readonly reason: string; readonly time: number }
+  /**
+   * The log may begin after `base`, whatever was before that: one that is empty here or, with `setAside`, any, which is
+   * set aside whole.
+   */
+  readonly begins?: true
 }
 
 /** Why an append stored nothing, or where the log ends now. */
@@ -45,13 +50,12 @@ export type Appended =
   | { readonly ok: true; readonly head: Head }
   | { readonly ok: false; readonly code: 'head_moved'; readonly head: Head | undefined }
 
-/** A tail that was refused, kept under its own name. */
-export interface SetAside {
-  /** Names it within its run: the sequence number after the base and the time. */
-  readonly name: string
-  readonly reason: string
-  readonly time: number
-  readonly lines: readonly Uint8Array[]
+/** What is no longer needed of a log as it is. */
+export interface Compaction {
+  /** Entries before this sequence number are let go. */
+  readonly forget: number
+  /** Entries before this one are seldom read: they may be kept smaller and slower to read, byte for byte as they were. */
+  readonly cold: number
 }
 
 /**
@@ -62,19 +66,26 @@ export interface SetAside {
  * - An append whose lines are already in the log right after `base`, in any batches, is `ok` again and stores nothing.
  *   One whose first lines are there stores the others.
  * - Lines come back byte for byte. The caller owns the arrays it passes and receives.
+ * - A log is dense from its first entry to its head; only `compact` moves its beginning, and never past the head.
  * - A store that was closed rejects with `closed`; one that failed rejects with `storage_failed`, `storage_full` or
  *   `storage_lost` and has stored nothing of that append.
  */
 export interface LogStore {
   append(run: RunId, append: Append): Promise<Appended>
-  /** Lines from a sequence number on, at least one if there is one, at most about `limits.pageBytesMax` bytes. */
+  /**
+   * Lines from a sequence number on, or from the first that is kept: at least one if there is one, at most about
+   * `limits.pageBytesMax` bytes.
+   */
   read(run: RunId, from: number): Promise<readonly Uint8Array[]>
   /** The last entry, or undefined for an unknown run. */
   head(run: RunId): Promise<Head | undefined>
   /** Summaries ordered by run id, those after `after` first, at most `limits.listRunsMax`. */
   list(after?: RunId): Promise<readonly RunSummary[]>
-  /** What was set aside of a run, oldest first. */
-  setAside(run: RunId): Promise<readonly SetAside[]>
+  /**
+   * Lets entries go and packs others, in transactions so short that appends need not wait for long. Killed at any
+   * moment it leaves the log as it was or with less to do. A store may keep a few entries more than it must.
+   */
+  compact(run: RunId, compaction: Compaction): Promise<void>
   /** Waits for appends under way and lets go of the storage. */
   close(): Promise<void>
 }

@@ -34,8 +34,11 @@ export interface Claim {
 export interface Remote {
   /** Sends entries; retry-safe as `LogStore.append` is. */
   push(run: RunId, append: Pick<Append, 'base' | 'lines'>): Promise<Pushed>
-  /** Entries from a sequence number on, one page; `as` is the asking device. */
-  pull(run: RunId, from: number, as: OwnerId): Promise<Pulled>
+  /**
+   * Entries from a sequence number on, one page; `as` is the asking device. Without a number, or where the log there
+   * begins later, from the entry that its newest snapshot is of: what is needed to begin a log here.
+   */
+  pull(run: RunId, from: number | undefined, as: OwnerId): Promise<Pulled>
   /** Asks for ownership; resolves with the claim's line, rejects with `move_refused` or `head_moved`. */
   claim(run: RunId, claim: Claim): Promise<readonly Uint8Array[]>
   /** Asks an owner at the edge to start nothing for a while; resolves with the head once running steps have ended. */

@@ -1,6 +1,7 @@
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { InboxContent } from '../ports/inbox.ts'
-import type { Place, RunSummary, SetAside } from '../ports/log-store.ts'
+import type { Place, RunSummary } from '../ports/log-store.ts'
+import type { SetAside } from '../ports/tails.ts'
 import type { StreamText } from '../ports/streams.ts'
 import type { WatchEvent } from '../ports/watch.ts'
 import type { Json } from '../json.ts'
@@ -47,6 +48,8 @@ export interface RuntimeApi {
   unwatch(watcher: number): Promise<void>
   /** One page of the log from a sequence number on. */
   lines(run: RunId, from: number): Promise<readonly Uint8Array[]>
+  /** The line of the newest snapshot of an entry before `before`, to begin reading after that entry; undefined for none. */
+  snapshot(run: RunId, before: number): Promise<Uint8Array | undefined>
   blob(run: RunId, hash: Digest): Promise<Uint8Array | undefined>
   stream(run: RunId, stream: string): Promise<StreamText>
   /** Puts something into the inbox of a run, wherever its owner is. */
@@ -60,6 +63,10 @@ export interface RuntimeApi {
   blockers(run: RunId, to: MoveTarget): Promise<readonly string[]>
   /** A new run from the checkpoint after entry `seq`; the source stays as it is. */
   fork(run: RunId, options: ForkRequest): Promise<RunId>
+  /** Keeps a blob for a run that is about to be imported. Rejects with `request_refused` when it has another hash. */
+  putBlob(run: RunId, hash: Digest, bytes: Uint8Array): Promise<void>
+  /** Makes a run from the lines of an export, whose blobs were put for it. */
+  importRun(run: RunId, lines: readonly string[]): Promise<RunId>
   setAside(run: RunId): Promise<readonly SetAside[]>
   /** Lets go of writing while a page is frozen, and takes it up again. */
   freeze(): Promise<void>

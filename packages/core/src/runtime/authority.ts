@@ -1,7 +1,7 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, newId, type OwnerId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
-import { verifyChain } from '../log/entry.ts'
+import { parseLine, verifyChain } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -68,9 +68,9 @@ export class Authority {
   }
 
   /** One page of the log; the inbox too when the owner asks. */
-  async pull(from: number, as: OwnerId): Promise<Pulled> {
+  async pull(from: number | undefined, as: OwnerId): Promise<Pulled> {
     const { fold, run } = this.#log
-    const lines = await this.#log.lines(from)
+    const lines = await this.#linesFrom(from)
     const inbox = fold && fold.owner === as && as !== edgeOwner ? await this.#waiting(fold) : []
     return { head: this.#log.fold?.head, lines, inbox: run ? inbox : [] }
   }
@@ -98,6 +98,13 @@ export class Authority {
    */
   async send(item: InboxItem): Promise<void> {
     await acceptItem(() => this.#log.mustFold(), item, this.#ports.inbox)
+  }
+
+  async #linesFrom(from: number | undefined): Promise<readonly Uint8Array[]> {
+    const lines = from === undefined ? [] : await this.#log.lines(from)
+    const isThere = lines[0] !== undefined && parseLine(lines[0]).seq === from
+    if (isThere || (from !== undefined && lines.length === 0)) return lines
+    return this.#log.lines((this.#log.fold?.snapshots.at(-1)?.at.seq ?? -1) + 1)
   }
 
   async #waiting(fold: Fold): Promise<readonly InboxItem[]> {

@@ -1,6 +1,7 @@
 import type { Digest, OwnerId } from '../ids.ts'
 import type { EntryKind } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
+import type { Fold } from '../log/fold.ts'
 import type { Place } from '../ports/log-store.ts'
 
 /** A position of a log to resume, fork or rewind at, with what was true then. */
@@ -30,9 +31,16 @@ export interface Checkpoint {
 
 type About = Pick<Checkpoint, 'whole' | 'turn' | 'version' | 'config' | 'sdk' | 'place'>
 
-/** Every checkpoint of a log from its first entry on, oldest first. */
-export function checkpointsOf(entries: readonly Entry[]): readonly Checkpoint[] {
-  let about: About | undefined
+/** The checkpoints of entries that follow `before`, or begin a log; oldest first. */
+export function checkpointsOf(before: Fold | undefined, entries: readonly Entry[]): readonly Checkpoint[] {
+  let about: About | undefined = before && {
+    whole: before.records.length === 0,
+    turn: before.turn,
+    version: before.identity.version,
+    config: before.identity.config,
+    sdk: before.sdk,
+    place: before.place,
+  }
   return entries.flatMap((entry): Checkpoint[] => {
     about = after(about, entry)
     if (about === undefined) return []

@@ -4,6 +4,7 @@ import type { AttemptEnd } from '../engine/attempt-end.ts'
 import { replayRules } from '../engine/attempt.ts'
 import { prove } from '../engine/prove.ts'
 import type { EntryDraft, Next } from '../log/bodies.ts'
+import { nameResults } from '../log/delta-refs.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Place } from '../ports/log-store.ts'
@@ -14,11 +15,11 @@ import { configDigest, openTurn } from './open-turn.ts'
 /** A turn whose state is to be kept. */
 export type TurnEnded = Extract<AttemptEnd, { type: 'returned' | 'interrupted' }>
 
-/** The entries that end a turn. Throws `value_refused` for a state or result that cannot be kept. */
+/** The entries that end a turn; `fold` has all of its records. Throws `value_refused` for a state or result that cannot be kept. */
 export function commitDrafts(fold: Fold, end: TurnEnded, now: number): readonly EntryDraft[] {
   const next: Next = end.type === 'returned' ? nextOf(end.end, now) : { type: 'next' }
   const { version } = fold.identity
-  const delta = diff(fold.state, end.state)
+  const delta = nameResults(diff(fold.state, end.state), fold.records)
   const commit = {
     kind: 'commit',
     body: { turn: fold.turn, rules: replayRules, version, delta, next },

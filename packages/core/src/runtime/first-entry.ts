@@ -1,8 +1,6 @@
 import { WaystoneError } from '../errors.ts'
-import type { Digest } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Bodies, CarriedRecord, CheckpointBody, EffectAfter, RunIdentity } from '../log/bodies.ts'
-import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Place } from '../ports/log-store.ts'
 import { encodeValue } from '../state/codec.ts'
@@ -53,10 +51,10 @@ export function startEntry(
   }
 }
 
-/** The first entry of a fork of `fold`; `after` are the source's entries after that checkpoint. */
+/** The first entry of a fork of `fold`; `now` is the source at its head. */
 export function forkEntry(
   fold: Fold,
-  after: readonly Entry[],
+  now: Fold,
   agent: AnyAgent | undefined,
   { place, nonce }: Writer,
   changes: ForkChanges = {},
@@ -74,15 +72,16 @@ export function forkEntry(
     nonce,
     sdk: sdkVersion,
     from: { run: fold.run, ...fold.head },
-    ...checkpointOf(fold, after, changes.state),
+    artifacts: fold.artifacts,
+    ...checkpointOf(fold, now, changes.state),
   }
 }
 
 /**
- * A checkpoint to go on from; `after` are the entries after it. With another state its turn begins anew: what it had
+ * A checkpoint to go on from, `now` being the run at its head. With another state its turn begins anew: what it had
  * recorded was made from the old one.
  */
-export function checkpointOf(fold: Fold, after: readonly Entry[], state: Json | undefined): CheckpointBody {
+export function checkpointOf(fold: Fold, now: Fold, state: Json | undefined): CheckpointBody {
   const { turn, records, effects } = fold
   if (state === undefined) {
     // An effect that had begun and not ended there is one of those after it: its key belongs to what happened then.
@@ -92,25 +91,26 @@ export function checkpointOf(fold: Fold, after: readonly Entry[], state: Json | 
       state: encodeValue(fold.state),
       turn,
       records: records.filter((record) => !begun.includes(record)).map(carried),
-      effects: [...effects, ...effectsIn([...begun, ...after])],
+      effects: [...effects, ...effectsAfter(begun, fold, now)],
     }
   }
-  return { state, turn, records: [], effects: [...effects, ...effectsIn([...records, ...after])] }
+  return { state, turn, records: [], effects: [...effects, ...effectsAfter(records, fold, now)] }
 }
 
-/** The `once` effects that these entries start, with their outcomes: one for each key, however often it was started. */
-function effectsIn(entries: readonly Pick<Entry, 'kind' | 'body' | 'digest'>[]): readonly EffectAfter[] {
+/**
+ * The `once` effects that these records start, and those that were started after the checkpoint, with their outcomes: one
+ * for each key, however often it was started.
+ */
+function effectsAfter(records: Fold['records'], { head }: Fold, now: Fold): readonly EffectAfter[] {
   const effects = new Map<string, EffectAfter>()
-  const keys = new Map<Digest, string>()
-  for (const entry of entries as readonly Entry[]) {
-    if (entry.kind === 'once.start') {
-      const { path, key } = entry.body
-      keys.set(entry.digest, key)
-      effects.set(key, { path, key })
-    }
-    const key = entry.kind === 'once' ? keys.get(entry.body.start) : undefined
-    const begun = key === undefined ? undefined : effects.get(key)
-    if (begun && entry.kind === 'once') effects.set(begun.key, { ...begun, outcome: entry.body.outcome })
+  for (const record of records) {
+    if (record.kind !== 'once.start') continue
+    const { path, key } = record.body
+    const end = records.find((one) => one.kind === 'once' && one.body.start === record.digest)
+    effects.set(key, { path, key, ...(end?.kind === 'once' ? { outcome: end.body.outcome } : {}) })
+  }
+  for (const { path, key, seq, outcome } of now.onces) {
+    if (seq > head.seq || effects.has(key)) effects.set(key, { path, key, ...(outcome ? { outcome } : {}) })
   }
   return [...effects.values()]
 }

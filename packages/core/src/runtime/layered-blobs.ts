@@ -1,16 +1,22 @@
-import type { Blobs } from '../ports/blobs.ts'
+import type { Blobs, RemoteBlobs } from '../ports/blobs.ts'
+import { digestBytes } from '../state/digest.ts'
 
-/** Blobs kept here, and fetched from further away and kept when they are missing. */
-export function layeredBlobs(near: Blobs, far: Blobs): Blobs {
+/** Blobs kept here, and fetched from further away and kept when they are missing or damaged. */
+export function layeredBlobs(near: Blobs, far: RemoteBlobs): Blobs {
   return {
-    put: (run, hash, bytes) => near.put(run, hash, bytes),
+    put: (run, hash, bytes, options) => near.put(run, hash, bytes, options),
     async get(run, hash) {
       const here = await near.get(run, hash)
-      if (here) return here
+      if (here && digestBytes(here) === hash) return here
       const there = await far.get(run, hash)
-      if (there) await near.put(run, hash, there)
+      if (there === undefined) return here
+      // One that is there already is not written over.
+      if (here) await near.remove(run, [hash])
+      await near.put(run, hash, there)
       return there
     },
     missing: (run, hashes) => near.missing(run, hashes),
+    share: (from, to, hashes) => near.share(from, to, hashes),
+    remove: (run, hashes) => near.remove(run, hashes),
   }
 }

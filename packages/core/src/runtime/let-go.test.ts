@@ -7,8 +7,8 @@ import { RunHost, type HostEnd, type HostPorts } from './run-host.ts'
 
 /** Hosts a new run of an agent as the edge does: until it can only wait, and again when a time soon is due. */
 async function hosted(agent: AnyAgent): Promise<HostEnd> {
-  const { store, blobs, inbox, streams } = testDevice([])
-  const log = await RunLog.open('run' as never, { store, blobs, now: () => Date.now() })
+  const { store, snapshots, blobs, inbox, streams } = testDevice([])
+  const log = await RunLog.open('run' as never, { store, snapshots, blobs, now: () => Date.now() })
   const me = 'edge' as never
   const body = startEntry(agent, null, { place: 'edge', nonce: 'n' }, { whenGone: 'offer', leaseMs: 1_000 })
   await log.append(me, () => [{ kind: 'start', body }])

@@ -1,14 +1,15 @@
 import { WaystoneError } from '../errors.ts'
-import type { OwnerId, RunId } from '../ids.ts'
+import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
+import { retentionOf } from '../engine/retention-of.ts'
 import { RunLog } from '../log/run-log.ts'
+import { Snapshotter } from '../log/snapshotter.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Remote } from '../ports/remote.ts'
 import type { WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
 import type { Edge } from './syncer.ts'
-import { memoryLogStore } from '../memory/memory-log-store.ts'
-import { memoryBlobs, memoryInbox } from '../memory/memory-side.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
 
 interface EdgeRun {
   readonly log: RunLog
@@ -20,11 +21,12 @@ export function memoryEdge(options: {
   readonly clock: Clock
   readonly agents?: readonly AnyAgent[]
   readonly ownerAlive?: () => boolean
+  /** It lets go of what the retention of its agents does not ask for. */
+  readonly tidies?: boolean
 }): Edge {
-  const { clock, agents = [], ownerAlive = () => true } = options
-  const store = memoryLogStore()
-  const blobs = memoryBlobs()
-  const inbox = memoryInbox()
+  const { clock, agents = [], ownerAlive = () => true, tidies = false } = options
+  const storage = memoryStorage()
+  const { blobs, inbox } = storage
   const runs = new Map<RunId, Promise<EdgeRun>>()
   const followers = new Map<RunId, Set<(event: WatchEvent) => void>>()
   const tell = (run: RunId, event: WatchEvent, except?: (event: WatchEvent) => void): void => {
@@ -34,7 +36,21 @@ export function memoryEdge(options: {
   const open = (run: RunId): Promise<EdgeRun> => {
     const known = runs.get(run)
     if (known) return known
-    const opening = RunLog.open(run, { store, blobs, now: () => clock.now() }).then((log) => {
+    const opening = RunLog.open(run, { ...storage, now: () => clock.now() }).then((log) => {
+      if (tidies) {
+        new Snapshotter(log, {
+          me: edgeOwner,
+          blobs,
+          snapshots: storage.snapshots,
+          task: () => clock.task(),
+          now: () => clock.now(),
+          mayAppend: () => false,
+          retention: ({ identity }) =>
+            retentionOf(agents.find(({ name }) => name === identity.agent)?.retention ?? 'all'),
+          synced: () => Infinity,
+          failed: () => undefined,
+        })
+      }
       log.listen(({ entries, lines }) => tell(run, { type: 'lines', from: entries[0]?.seq ?? 0, lines }))
       const ports = {
         clock,

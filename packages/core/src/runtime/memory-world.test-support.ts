@@ -2,8 +2,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { OwnerId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { memoryChannels, memoryLocks } from '../memory/memory-hosts.ts'
-import { memoryLogStore } from '../memory/memory-log-store.ts'
-import { memoryBlobs, memoryInbox, memoryStreams } from '../memory/memory-side.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Locks } from '../ports/locks.ts'
 import { RunHandle } from './run-handle.ts'
@@ -37,10 +36,7 @@ export function testDevice(
 ) {
   const channels = memoryChannels()
   const shared = {
-    store: memoryLogStore(),
-    blobs: memoryBlobs(),
-    inbox: memoryInbox(),
-    streams: memoryStreams(),
+    ...memoryStorage(),
     locks: options.locks ?? memoryLocks(),
   }
   const ports = (): RuntimePorts => ({

@@ -1,18 +1,20 @@
 import { WaystoneError } from '../errors.ts'
 import { newId, type Digest, type RunId } from '../ids.ts'
 import type { Artifact } from '../engine/ctx.ts'
-import { verifyChain, type Entry } from '../log/entry.ts'
+import { parseLine, verifyChain, type Entry } from '../log/entry.ts'
 import { foldEntry, isEnded, type Fold } from '../log/fold.ts'
-import { resolveEntry } from '../log/run-log.ts'
+import { foldSnapshot, resolveEntry } from '../log/log-reader.ts'
 import type { Random } from '../ports/clock.ts'
 import type { Decision, InboxContent } from '../ports/inbox.ts'
-import type { SetAside } from '../ports/log-store.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { SetAside } from '../ports/tails.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { MoveOptions, MoveTarget, RuntimeApi } from './api.ts'
 import { checkpointsOf, type Checkpoint } from './checkpoints.ts'
 import { callListener } from './call-listener.ts'
-import { artifactsIn, viewOf, type RunView } from './view.ts'
+import { exportOf, type RunExport } from './export-run.ts'
+import { viewOf, type RunView } from './view.ts'
 
 /** How a person or program is named as the sender of an item; sending again with the same id is harmless. */
 export interface SendOptions {
@@ -43,12 +45,13 @@ export class RunHandle<State = unknown, Result = unknown> {
   // Of any view, so that a handle of one state fits where one of any is asked for.
   readonly #listeners = new Set<(view: never) => void>()
   #fold: Fold | undefined
+  /** What came before the entries that are here. */
+  #before: Fold | undefined
   #entries: readonly Entry[] = []
   #view: RunView<State, Result> | undefined
   #live: Live = { phase: 'idle', calls: [] }
   #sync: SyncState = { online: false, synced: undefined }
   #streams: Readonly<Record<string, string>> = {}
-  #artifacts: readonly Artifact[] = []
   #watcher: number | undefined
   #work: Promise<void> = Promise.resolve()
   #failed: unknown
@@ -81,21 +84,28 @@ export class RunHandle<State = unknown, Result = unknown> {
         live: this.#live,
         sync: this.#sync,
         streams: this.#streams,
-        artifacts: this.#artifacts,
       }
       this.#view = viewOf(this.#fold, around) as RunView<State, Result>
     }
     return this.#view
   }
 
-  /** The entries of the log so far, oldest first. */
+  /** The entries of the log since the newest snapshot that was there when this was opened, oldest first. */
   entries(): readonly Entry[] {
     return this.#entries
   }
 
-  /** Every checkpoint so far, oldest first: to resume, fork or rewind at, with what was true then. */
+  /** The checkpoints among `entries()`: to resume, fork or rewind at, with what was true then. */
   checkpoints(): readonly Checkpoint[] {
-    return checkpointsOf(this.#entries)
+    return checkpointsOf(this.#before, this.#entries)
+  }
+
+  /** Brings the entries before those that are here, back to the snapshot before. False when there are none. */
+  async loadEarlier(): Promise<boolean> {
+    const before = this.#entries[0]?.seq ?? 0
+    let isMore = false
+    if (before > 0) await this.#inOrder(async () => void (isMore = await this.#earlier(before)))
+    return isMore
   }
 
   /** Hears every change of the view, at once if there is one. Returns how to stop. */
@@ -242,6 +252,13 @@ export class RunHandle<State = unknown, Result = unknown> {
     })
   }
 
+  /** The run as it is now, to be kept as files or imported elsewhere; see `RunExport`. Throws `run_unknown`. */
+  export(): RunExport {
+    if (this.#fold === undefined)
+      throw new WaystoneError('run_unknown', `there is no run ${this.id} here`, { run: this.id })
+    return exportOf({ fold: this.#fold, lines: (from) => this.#api.lines(this.id, from), blobs: this.#blobs })
+  }
+
   /** Entries that the edge refused, kept verbatim. */
   setAside(): Promise<readonly SetAside[]> {
     return this.#api.setAside(this.id)
@@ -281,8 +298,8 @@ export class RunHandle<State = unknown, Result = unknown> {
       }
       case 'replaced':
         this.#fold = undefined
+        this.#before = undefined
         this.#entries = []
-        this.#artifacts = []
         await this.#catchUp()
         break
       case 'stream': {
@@ -314,7 +331,39 @@ export class RunHandle<State = unknown, Result = unknown> {
     }
   }
 
+  get #blobs(): Pick<Blobs, 'get'> {
+    return { get: (run, hash) => this.#api.blob(run, hash) }
+  }
+
+  /** The fold that a snapshot of an entry before `before` gives; undefined when there is none to be had. */
+  async #snapshot(before: number): Promise<Fold | undefined> {
+    const line = await this.#api.snapshot(this.id, before)
+    const entry = line && (await resolveEntry(parseLine(line), this.#blobs))
+    return entry?.kind === 'snapshot' ? foldSnapshot(entry, this.#blobs) : undefined
+  }
+
+  async #earlier(before: number): Promise<boolean> {
+    const fold = await this.#snapshot(before - 1)
+    const entries: Entry[] = []
+    for (let next = (fold?.head.seq ?? -1) + 1; next < before; next = (entries.at(-1)?.seq ?? before) + 1) {
+      const page = await this.#api.lines(this.id, next)
+      const stored = page.map(parseLine).filter(({ seq }) => seq < before)
+      if (stored.length === 0) break
+      entries.push(...(await Promise.all(stored.map((entry) => resolveEntry(entry, this.#blobs)))))
+    }
+    // What was let go in between leaves nothing to show before the entries that are here.
+    if (entries.length === 0 || entries.at(-1)?.seq !== before - 1) return false
+    this.#before = entries[0]?.seq === (fold?.head.seq ?? -1) + 1 ? fold : undefined
+    this.#entries = [...entries, ...this.#entries]
+    this.#changed()
+    return true
+  }
+
   async #catchUp(): Promise<void> {
+    if (this.#fold === undefined) {
+      this.#before = await this.#snapshot(Infinity).catch(() => undefined)
+      this.#fold = this.#before
+    }
     for (;;) {
       const lines = await this.#api.lines(this.id, (this.#fold?.head.seq ?? -1) + 1)
       if (lines.length === 0) break
@@ -325,13 +374,9 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   async #add(lines: readonly Uint8Array[]): Promise<void> {
     const stored = verifyChain(this.id, this.#fold?.head, lines)
-    const entries = await Promise.all(
-      stored.map((entry) => resolveEntry(entry, { get: (run, hash) => this.#api.blob(run, hash) })),
-    )
+    const entries = await Promise.all(stored.map((entry) => resolveEntry(entry, this.#blobs)))
     this.#fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), this.#fold)
     this.#entries = [...this.#entries, ...entries]
-    const artifacts = artifactsIn(entries)
-    if (artifacts.length > 0) this.#artifacts = [...this.#artifacts, ...artifacts]
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'rewind')) this.#streams = {}
   }
 

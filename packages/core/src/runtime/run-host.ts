@@ -163,6 +163,11 @@ export class RunHost {
     await this.#log.append(this.#ports.me, () => [])
   }
 
+  /** True while others may append in the name of this host. */
+  get mayAppend(): boolean {
+    return !this.#over && this.#held === undefined && !this.#stop.signal.aborted
+  }
+
   /** Goes on after `hold`. */
   release(): void {
     const held = this.#held
@@ -189,8 +194,8 @@ export class RunHost {
       }
       this.#woken = false
       await this.#control()
-      // What was asked for while an entry was being stored counts before a turn is begun.
-      if (this.#stop.signal.aborted || this.#held) continue
+      // What was asked for while this waited counts before anything is begun, here and below.
+      if (!this.mayAppend) continue
       const fold = this.#log.mustFold()
       if (isEnded(fold)) {
         this.#tellLive()
@@ -204,7 +209,7 @@ export class RunHost {
         await this.#sleep(due)
         continue
       }
-      if (await this.#prepare(fold)) continue
+      if ((await this.#prepare(fold)) || !this.mayAppend) continue
       const end = await this.#runTurn(fold, letGo)
       if (end) return end
     }
@@ -299,7 +304,7 @@ export class RunHost {
   async #commit(fold: Fold, agent: AnyAgent, end: TurnEnded): Promise<void> {
     let drafts: readonly EntryDraft[]
     try {
-      drafts = commitDrafts(fold, end, this.#ports.clock.now())
+      drafts = commitDrafts(this.#log.mustFold(), end, this.#ports.clock.now())
     } catch (error) {
       await this.#pause(fold, 'error', toWire(error))
       return
@@ -308,7 +313,7 @@ export class RunHost {
     const refused = this.#ports.development ? await verifyTurn(now, agent, end, this.#ports) : undefined
     if (refused) return this.#pause(fold, 'divergence', toWire(refused))
     // A hold or stop that came meanwhile: the turn is replayed to here by whoever goes on.
-    if (this.#stop.signal.aborted || this.#held) return
+    if (!this.mayAppend) return
     try {
       await this.#log.append(this.#ports.me, () => drafts, { state: end.state })
     } catch (error) {

@@ -2,23 +2,25 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, newId, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
+import { retentionOf } from '../engine/retention-of.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
-import { RunLog } from '../log/run-log.ts'
+import { RunLog, type LogPorts } from '../log/run-log.ts'
+import { Snapshotter } from '../log/snapshotter.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Channel } from '../ports/channel.ts'
 import type { Clock, Random } from '../ports/clock.ts'
-import type { Inbox } from '../ports/inbox.ts'
 import type { Locks } from '../ports/locks.ts'
-import type { LogStore, Place } from '../ports/log-store.ts'
+import type { Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
-import type { Streams } from '../ports/streams.ts'
+import type { RunStorage } from '../ports/run-storage.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { sdkVersion } from '../version.ts'
 import { Waker } from '../waker.ts'
 import { blockersOf } from './blockers.ts'
+import { damagePause } from './damage-pause.ts'
 import { callListener } from './call-listener.ts'
 import { InboxCourier } from './inbox-courier.ts'
 import { layeredBlobs } from './layered-blobs.ts'
@@ -30,13 +32,9 @@ import { throttled } from './throttled.ts'
 import type { TabMessage } from './tab-message.ts'
 
 /** What a runtime and its runs work with. */
-export interface RuntimePorts {
+export interface RuntimePorts extends RunStorage {
   readonly me: OwnerId
   readonly place: Place
-  readonly store: LogStore
-  readonly blobs: Blobs
-  readonly inbox: Inbox
-  readonly streams: Streams
   readonly clock: Clock
   readonly random: Random
   readonly locks: Locks
@@ -50,6 +48,11 @@ export interface RuntimePorts {
   readonly syncPolicy?: SyncPolicy
   /** Every turn is replayed before it commits, and must come to the same end. */
   readonly development?: boolean
+}
+
+/** What the log of a run is kept in here; blobs that are only at the edge are fetched from there. */
+export function logPorts({ store, snapshots, blobs, edge, clock }: RuntimePorts): LogPorts {
+  return { store, snapshots, blobs: edge ? layeredBlobs(blobs, edge.blobs) : blobs, now: () => clock.now() }
 }
 
 /** Kinds of entries that a sync policy does not hold back: somebody waits for them, or their loss would cost most. */
@@ -93,6 +96,7 @@ export class RunNode {
   #loop: Promise<void> = Promise.resolve()
   #follow: Follow | undefined
   #waitForLock: AbortController | undefined
+  readonly #snapshotter: Snapshotter
   host: RunHost | undefined
   syncer: Syncer | undefined
 
@@ -107,6 +111,18 @@ export class RunNode {
       inbox: ports.inbox,
       edge: ports.edge,
       synced: () => this.#sync.synced?.seq ?? -1,
+    })
+    this.#snapshotter = new Snapshotter(log, {
+      me: ports.me,
+      blobs,
+      snapshots: ports.snapshots,
+      task: () => ports.clock.task(),
+      now: () => ports.clock.now(),
+      mayAppend: () => this.host?.mayAppend ?? false,
+      retention: (fold) => retentionOf(this.agent(fold.identity.agent)?.retention ?? 'all'),
+      synced: () => (ports.edge ? (this.#sync.synced?.seq ?? -1) : Infinity),
+      // Nothing is lost by it: it is tried again after the next entries.
+      failed: () => undefined,
     })
     const tellTabs = throttled(ports.clock, limits.liveMsMin, () =>
       this.#post({ type: 'appended', run: this.run }),
@@ -127,6 +143,7 @@ export class RunNode {
       this.#wake()
     })
     this.#unlisten = () => {
+      this.#snapshotter.close()
       stopListening()
       stopReplaced()
     }
@@ -138,9 +155,8 @@ export class RunNode {
     ports: RuntimePorts,
     options: { readonly fresh?: boolean } = {},
   ): Promise<RunNode> {
-    const blobs = ports.edge ? layeredBlobs(ports.blobs, ports.edge.blobs) : ports.blobs
-    const log = await RunLog.open(run, { store: ports.store, blobs, now: () => ports.clock.now() })
-    return new RunNode(log, ports, blobs, options.fresh ?? false)
+    const opening = logPorts(ports)
+    return new RunNode(await RunLog.open(run, opening), ports, opening.blobs, options.fresh ?? false)
   }
 
   /** Begins to write or follow. */
@@ -381,17 +397,11 @@ export class RunNode {
     }
     const now = this.log.mustFold()
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
-    await this.log.append(this.ports.me, () => [
-      {
-        kind: 'open',
-        body: {
-          reason: 'opened',
-          place: this.ports.place,
-          nonce: newId(this.ports.random),
-          sdk: sdkVersion,
-        },
-      },
-    ])
+    const { place, random, me } = this.ports
+    const body = { reason: 'opened', place, nonce: newId(random), sdk: sdkVersion } as const
+    // What came back from the edge is not missing any more.
+    const damage = this.log.damage?.seq === now.head.seq + 1 ? this.log.damage : undefined
+    await this.log.append(me, () => [{ kind: 'open', body }, ...(damage ? [damagePause(now, damage)] : [])])
   }
 
   /** Compares with the edge when it can be reached; without a network the run goes on here. */

@@ -1,7 +1,7 @@
 import { fromWire, isWaystoneError, toWire, WaystoneError } from '../errors.ts'
 import { newId, parseRunId, type Digest, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import type { EntryDraft } from '../log/bodies.ts'
+import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { ChildEnd, Children } from '../engine/run-child.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
@@ -11,11 +11,13 @@ import type { RunSummary } from '../ports/log-store.ts'
 import type { WatchEvent } from '../ports/watch.ts'
 import { decodeValue, encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
+import { digestBytes } from '../state/digest.ts'
 import { callListener } from './call-listener.ts'
 import { acceptItem } from './accept-item.ts'
 import type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
+import { blobsNamed, foldImported, importedEntries, parseExport } from './import-run.ts'
 import { forkEntry, startEntry, type Writer } from './first-entry.ts'
-import { RunNode, type RuntimePorts } from './run-node.ts'
+import { logPorts, RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
 /** How long a move waits for the tab that writes the run, in ms. */
@@ -75,7 +77,7 @@ export class Runtime implements RuntimeApi {
     const policy = { whenGone: options.whenGone ?? ('offer' as const), leaseMs: options.leaseMs ?? 30_000 }
     const log = await this.#openLog(run)
     const body = startEntry(agent, decodeValue(input), this.#writer(), policy)
-    return this.#begin(log, { kind: 'start', body })
+    return this.#begin(log, [{ kind: 'start', body }])
   }
 
   async runs(): Promise<readonly RunSummary[]> {
@@ -106,6 +108,12 @@ export class Runtime implements RuntimeApi {
 
   async lines(run: RunId, from: number): Promise<readonly Uint8Array[]> {
     return this.#ports.store.read(run, from)
+  }
+
+  async snapshot(run: RunId, before: number): Promise<Uint8Array | undefined> {
+    const ats = await this.#ports.snapshots.list(run)
+    const at = ats.findLast((one) => one < before)
+    return at === undefined ? undefined : this.#ports.snapshots.get(run, at)
   }
 
   async blob(run: RunId, hash: Parameters<RuntimeApi['blob']>[1]): Promise<Uint8Array | undefined> {
@@ -171,18 +179,54 @@ export class Runtime implements RuntimeApi {
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, 'here'))) return this.#opened(run)
     const fold = await node.log.foldAt(options.seq)
-    const after = await node.log.entries(options.seq + 1, node.log.mustFold().head.seq)
     const wanted = options.agent ?? fold.identity.agent
     const agent = this.#ports.agents.find(({ name }) => name === wanted)
     if (agent === undefined && options.agent !== undefined) throw agentMissing(options.agent)
-    const body = forkEntry(fold, after, agent, this.#writer(), options)
-    const blobs = await this.#bringBlobs(node, options.seq)
+    const body = forkEntry(fold, node.log.mustFold(), agent, this.#writer(), options)
+    const blobs = await this.#shareArtifacts(node, run, body)
     const log = await this.#openLog(run)
-    return this.#begin(log, { kind: 'fork', body, blobs })
+    return this.#begin(log, [{ kind: 'fork', body, blobs }])
+  }
+
+  async putBlob(run: RunId, hash: Digest, bytes: Uint8Array): Promise<void> {
+    const found = digestBytes(bytes)
+    if (found !== hash)
+      throw new WaystoneError('request_refused', `expected a blob with SHA-256 ${hash}, found ${found}`, {
+        run,
+      })
+    await this.#ports.blobs.put(run, hash, bytes)
+  }
+
+  async importRun(id: RunId, lines: readonly string[]): Promise<RunId> {
+    this.#checkOpen()
+    const { blobs, me, agents } = this.#ports
+    const run = parseRunId(id)
+    const from = parseExport(lines)
+    // They were put for the new run.
+    const { fold, entries } = await foldImported(from, { get: (_, hash) => blobs.get(run, hash) })
+    const log = await this.#openLog(run)
+    // Called again, it is the one that was made before.
+    if (log.fold?.from?.digest === fold.head.digest) return this.#opened(run)
+    if (log.fold) throw runExists(run)
+    const agent = agents.find(({ name }) => name === fold.identity.agent)
+    const body = forkEntry(fold, fold, agent, this.#writer())
+    const text = JSON.stringify(body)
+    const hashes = new Set(entries.flatMap((entry) => (entry.kind === 'step' ? (entry.blobs ?? []) : [])))
+    const named = [...hashes].filter((hash) => text.includes(hash))
+    const [missing] = await blobs.missing(run, named)
+    if (missing !== undefined) throw blobMissing(run, missing)
+    const drafts = importedEntries(fold, body, from.state, { by: me, blobs: named })
+    await this.#begin(log, drafts)
+    const kept = new Set(log.mustFold().blobs.flatMap((note) => note.hashes))
+    await blobs.remove(
+      run,
+      blobsNamed(lines).filter((hash) => !kept.has(hash)),
+    )
+    return run
   }
 
   async setAside(run: RunId): ReturnType<RuntimeApi['setAside']> {
-    return this.#ports.store.setAside(run)
+    return this.#ports.tails.list(run)
   }
 
   async freeze(): Promise<void> {
@@ -217,7 +261,7 @@ export class Runtime implements RuntimeApi {
     const { edge, me } = this.#ports
     if (edge === undefined || look === 'here') return false
     try {
-      return (await edge.remote.pull(run, 0, me)).head !== undefined
+      return (await edge.remote.pull(run, undefined, me)).head !== undefined
     } catch (error) {
       if (look === 'edge') throw error
       // Without a network the run begins here; should the edge have one of this id, syncing says so.
@@ -225,13 +269,13 @@ export class Runtime implements RuntimeApi {
     }
   }
 
-  /** Writes the first entry of a log. When another host was first, the run is its, and this one follows. */
-  async #begin(log: RunLog, first: EntryDraft): Promise<RunId> {
+  /** Writes the first entries of a log. When another host was first, the run is its, and this one follows. */
+  async #begin(log: RunLog, first: readonly EntryDraft[]): Promise<RunId> {
     let fresh = false
     try {
       await log.append(this.#ports.me, (fold) => {
         fresh = fold === undefined
-        return fresh ? [first] : []
+        return fresh ? first : []
       })
     } catch (error) {
       if (!isWaystoneError(error, 'head_moved')) throw error
@@ -247,8 +291,7 @@ export class Runtime implements RuntimeApi {
   }
 
   #openLog(run: RunId): Promise<RunLog> {
-    const { store, blobs, clock } = this.#ports
-    return RunLog.open(run, { store, blobs, now: () => clock.now() })
+    return RunLog.open(run, logPorts(this.#ports))
   }
 
   #node(run: RunId, options: { readonly fresh?: boolean } = {}): Promise<RunNode> {
@@ -279,15 +322,16 @@ export class Runtime implements RuntimeApi {
       : summary
   }
 
-  /** Brings the artifacts of a run up to a checkpoint here, since a fork's blobs are its own. Their hashes. */
-  async #bringBlobs(node: RunNode, seq: number): Promise<readonly Digest[]> {
-    const entries = await node.log.entries(0, seq)
-    const hashes = [
-      ...new Set(entries.flatMap(({ blobs, bodyBlob }) => (blobs ?? []).filter((hash) => hash !== bodyBlob))),
-    ]
-    for (const hash of hashes) {
+  /** Gives a fork the artifacts that it has by name, in its state or in its records. Their hashes. */
+  async #shareArtifacts(node: RunNode, fork: RunId, body: Bodies['fork']): Promise<readonly Digest[]> {
+    const known = node.log.mustFold().blobs.flatMap(({ artifact, hashes }) => (artifact ? hashes : []))
+    const text = known.length === 0 ? '' : JSON.stringify(body)
+    const hashes = [...new Set(known)].filter((hash) => text.includes(hash))
+    for (const hash of await node.blobs.missing(node.run, hashes)) {
       if ((await node.blobs.get(node.run, hash)) === undefined) throw blobMissing(node.run, hash)
     }
+    const [missing] = await node.blobs.share(node.run, fork, hashes)
+    if (missing !== undefined) throw blobMissing(node.run, missing)
     return hashes
   }
 
@@ -388,6 +432,10 @@ function endOf(fold: Fold): ChildEnd | undefined {
 
 function agentMissing(name: string): WaystoneError {
   return new WaystoneError('agent_unknown', `agent "${name}" is not registered here: pass it in \`agents\``)
+}
+
+function runExists(run: RunId): WaystoneError {
+  return new WaystoneError('run_exists', `there is a run ${run} already: import it under another id`, { run })
 }
 
 function noAnswer(run: RunId): WaystoneError {

@@ -3,7 +3,7 @@ import type { Digest, OwnerId } from '../ids.ts'
 import { parseLine } from '../log/entry.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import type { RunLog } from '../log/run-log.ts'
-import type { Blobs } from '../ports/blobs.ts'
+import type { Blobs, RemoteBlobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Inbox } from '../ports/inbox.ts'
 import type { Head } from '../ports/log-store.ts'
@@ -22,7 +22,7 @@ import {
 /** The edge as a device reaches it. */
 export interface Edge {
   readonly remote: Remote
-  readonly blobs: Blobs
+  readonly blobs: RemoteBlobs
 }
 
 /** What a syncer works with. */
@@ -118,7 +118,8 @@ export class Syncer {
     const { run } = this.#log
     for (;;) {
       const local = this.#log.fold?.head
-      const pulled = await this.#ask(() => remote.pull(run, (local?.seq ?? -1) + 1, this.#ports.me))
+      const next = local && local.seq + 1
+      const pulled = await this.#ask(() => remote.pull(run, next, this.#ports.me))
       for (const item of pulled.inbox) await this.#ports.inbox.put(run, item)
       if (pulled.head === undefined) break
       if (local === undefined || pulled.head.seq > local.seq) {
@@ -130,8 +131,10 @@ export class Syncer {
             { run },
           )
         await this.#ports.stopWriting()
-        if ((parseLine(first).prev ?? undefined) === local?.digest) await this.#log.adopt(pulled.lines)
-        else await this.#setAside(local as Head, pulled.head)
+        if (local === undefined) await this.#log.adopt(await this.#toBegin(pulled.lines))
+        else if (parseLine(first).prev === local.digest) await this.#log.adopt(pulled.lines)
+        else if (parseLine(first).seq > local.seq + 1) await this.#beginAnew(pulled.lines)
+        else await this.#setAside(local, pulled.head)
         continue
       }
       const [mine] = await this.#log.lines(pulled.head.seq)
@@ -157,6 +160,23 @@ export class Syncer {
     this.#event({ type: 'reconciled', local, acked })
   }
 
+  async #beginAnew(lines: readonly Uint8Array[]): Promise<void> {
+    await this.#log.beginAnew(await this.#toBegin(lines), 'the edge has let go of what comes after')
+  }
+
+  /** Lines to begin a log with: as many as it takes to have the snapshot of the entry before the first. */
+  async #toBegin(lines: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+    const all: Uint8Array[] = []
+    const { seq, prev } = parseLine(lines[0] as Uint8Array)
+    for (let page = lines; page.length > 0;) {
+      all.push(...page)
+      if (seq === 0 || page.some((line) => isSnapshotAfter(line, prev))) break
+      const next = seq + all.length
+      page = (await this.#ask(() => this.#ports.edge.remote.pull(this.#log.run, next, this.#ports.me))).lines
+    }
+    return all
+  }
+
   /** Finds the last entry both have, sets aside what is here after it, and takes what the edge has. */
   async #setAside(local: Head, remote: Head): Promise<void> {
     const { run } = this.#log
@@ -164,14 +184,16 @@ export class Syncer {
     for (let back = 64; ; back *= 8) {
       const from = Math.max(0, shorter - back)
       const theirs = await this.#remoteLines(from, remote.seq)
-      const mine = await this.#localHeads(from, shorter)
-      const differs = theirs.findIndex((line, index) => headOfLine(line).digest !== mine[index]?.digest)
-      if (differs > 0)
-        return this.#log.replaceTail(
-          mine[differs - 1] as Head,
-          theirs.slice(differs),
-          'the edge had other entries here',
-        )
+      if (theirs[0] && parseLine(theirs[0]).seq > shorter + 1) return this.#beginAnew(theirs)
+      const mine = new Map(
+        (await this.#log.reader.lines(from, shorter)).map(headOfLine).map((head) => [head.seq, head]),
+      )
+      const differs = theirs.findIndex(
+        (line) => headOfLine(line).digest !== mine.get(headOfLine(line).seq)?.digest,
+      )
+      const common = differs < 0 ? undefined : mine.get(headOfLine(theirs[differs] as Uint8Array).seq - 1)
+      if (common && parseLine(theirs[differs] as Uint8Array).prev === common.digest)
+        return this.#log.replaceTail(common, theirs.slice(differs), 'the edge had other entries here')
       if (from === 0) {
         throw new WaystoneError(
           'log_damaged',
@@ -184,24 +206,14 @@ export class Syncer {
 
   async #remoteLines(from: number, to: number): Promise<readonly Uint8Array[]> {
     const lines: Uint8Array[] = []
-    while (from + lines.length <= to) {
-      const page = await this.#ask(() =>
-        this.#ports.edge.remote.pull(this.#log.run, from + lines.length, this.#ports.me),
-      )
-      if (page.lines.length === 0) break
+    for (let next = from; next <= to;) {
+      const page = await this.#ask(() => this.#ports.edge.remote.pull(this.#log.run, next, this.#ports.me))
+      const last = page.lines.at(-1)
+      if (last === undefined) break
       lines.push(...page.lines)
+      next = parseLine(last).seq + 1
     }
     return lines
-  }
-
-  async #localHeads(from: number, to: number): Promise<readonly Head[]> {
-    const heads: Head[] = []
-    while (from + heads.length <= to) {
-      const page = await this.#log.lines(from + heads.length)
-      if (page.length === 0) break
-      heads.push(...page.map(headOfLine))
-    }
-    return heads.slice(0, to - from + 1)
   }
 
   #event(event: SyncEvent): void {
@@ -255,7 +267,7 @@ export class Syncer {
   async #putBlobs(hashes: readonly string[]): Promise<void> {
     const { run } = this.#log
     try {
-      for (const hash of hashes as readonly Digest[]) {
+      for (const hash of await this.#notShared(hashes as readonly Digest[])) {
         const bytes = await this.#ports.local.get(run, hash)
         if (bytes === undefined)
           throw new WaystoneError('blob_missing', `run ${run} needs blob ${hash}, which is not here`, { run })
@@ -265,6 +277,12 @@ export class Syncer {
       return this.#failed(error)
     }
     await this.#push(this.#model?.acked)
+  }
+
+  /** Those of the blobs that the edge has not got from the run that this one was forked from. */
+  async #notShared(hashes: readonly Digest[]): Promise<readonly Digest[]> {
+    const { from, run } = this.#log.mustFold()
+    return from ? this.#ports.edge.blobs.share(from.run, run, hashes) : hashes
   }
 
   async #wait(ms: number): Promise<void> {
@@ -289,4 +307,10 @@ export class Syncer {
     this.#ports.changed(this.state)
     this.#waker.wake()
   }
+}
+
+/** True for the line of a snapshot of the entry that has this digest. */
+function isSnapshotAfter(line: Uint8Array, digest: string | null): boolean {
+  const { kind, body } = parseLine(line)
+  return kind === 'snapshot' && (body as { readonly at?: Head } | undefined)?.at?.digest === digest
 }

@@ -50,8 +50,9 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
   const order = fold.unwind
   if (order === undefined) return
   const entries = await log.entries(0, fold.head.seq)
-  const spoiled = order.goal === 'rewind' ? undoneBefore(entries, order.to) : undefined
+  const spoiled = order.goal === 'rewind' ? undoneBefore(fold, entries, order.to) : undefined
   if (spoiled !== undefined) return void (await ports.append([spoiledTarget(order, spoiled)]))
+  if (order.undo) refuseGone(fold, order.to, entries[0]?.seq ?? 0)
   const effects = order.undo ? effectsAfter(entries, order.to, fold.run) : []
   for (const effect of effects.toReversed()) {
     if (ports.isHeld()) return
@@ -119,16 +120,31 @@ function undoneStarts(entries: readonly Entry[]): ReadonlySet<Digest> {
   return new Set(entries.flatMap((entry) => (entry.kind === 'undo' ? [entry.body.start] : [])))
 }
 
+/** Throws `checkpoint_gone` for an effect whose turn was let go: its `undo` can only be found by replaying that. */
+function refuseGone({ onces, run }: Fold, to: number, first: number): void {
+  const lost = onces.find(
+    ({ seq, outcome, undone }) => seq > to && seq < first && !undone && outcome && 'value' in outcome,
+  )
+  if (lost === undefined) return
+  throw new WaystoneError(
+    'checkpoint_gone',
+    `"${lost.path}" of run ${run} cannot be undone: the entries of its turn were let go, as its agent's retention says. Go back without undoing`,
+    { run, path: lost.path, details: { key: lost.key }, actions: ['rewind', 'fork', 'cancel'] },
+  )
+}
+
 /** The path of an effect that the state at an entry counts on and that was undone since. */
-function undoneBefore(entries: readonly Entry[], to: number): string | undefined {
+function undoneBefore({ onces }: Fold, entries: readonly Entry[], to: number): string | undefined {
   const undone = undoneStarts(entries)
+  const first = entries[0]?.seq ?? 0
+  let at = to
   // Back along the way that led there: what a rewind has left behind is no part of it.
-  for (let at = to; at >= 0;) {
-    const entry = entries[at]
+  while (at >= first) {
+    const entry = entries[at - first]
     if (entry?.kind === 'once' && undone.has(entry.body.start)) return entry.body.path
     at = entry?.kind === 'rewind' ? entry.body.to.seq : at - 1
   }
-  return undefined
+  return onces.find(({ seq, undone: isUndone }) => isUndone && seq <= at)?.path
 }
 
 function spoiledTarget({ id, to }: NonNullable<Fold['unwind']>, path: string): EntryDraft {
@@ -196,18 +212,12 @@ function cancelled({ id, by, reason }: NonNullable<Fold['unwind']>): EntryDraft 
 
 async function rewound(log: RunLog, { id, by, to, state }: NonNullable<Fold['unwind']>): Promise<EntryDraft> {
   const target = await log.foldAt(to)
-  const entries = await log.entries(0, log.mustFold().head.seq)
-  const undone = undoneStarts(entries)
-  const keys = new Set(
-    entries.flatMap((entry) =>
-      entry.kind === 'once.start' && undone.has(entry.digest) ? [entry.body.key] : [],
-    ),
-  )
-  const after = entries.filter(({ seq }) => seq > to)
-  const checkpoint = checkpointOf(target, after, state)
+  const now = log.mustFold()
+  const undone = new Set(now.onces.flatMap((once) => (once.undone ? [once.key] : [])))
+  const checkpoint = checkpointOf(target, now, state)
   // What was undone may be done again without a word; whatever key it was started under, and however often.
-  const effects = checkpoint.effects.filter(({ key }) => !keys.has(key))
+  const effects = checkpoint.effects.filter(({ key }) => !undone.has(key))
   // An edited state is one of the version that the run has now.
-  const { version } = (state === undefined ? target : log.mustFold()).identity
+  const { version } = (state === undefined ? target : now).identity
   return { kind: 'rewind', body: { id, by, to: target.head, version, ...checkpoint, effects } }
 }

@@ -2,7 +2,6 @@ import type { WireError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { Artifact } from '../engine/ctx.ts'
 import type { EffectAfter } from '../log/bodies.ts'
-import type { Entry } from '../log/entry.ts'
 import type { Fold, Pause } from '../log/fold.ts'
 import type { Head, Place, RunStatus } from '../ports/log-store.ts'
 import type { Live, SyncState } from '../ports/watch.ts'
@@ -42,6 +41,7 @@ export interface RunView<State = unknown, Result = unknown> {
   readonly pause: Pause | undefined
   readonly error: WireError | undefined
   readonly asks: readonly OpenAsk[]
+  /** The newest of each name. */
   readonly artifacts: readonly Artifact[]
   /** The `once` effects after the checkpoint that this run was forked from or went back to: asked about when reached. */
   readonly effectsAfter: readonly EffectAfter[]
@@ -58,7 +58,6 @@ export interface Around {
   readonly live: Live
   readonly sync: SyncState
   readonly streams: Readonly<Record<string, string>>
-  readonly artifacts: readonly Artifact[]
 }
 
 /** The view of a fold. */
@@ -107,19 +106,9 @@ export function viewOf(fold: Fold, around: Around): RunView {
     })),
     due,
     effectsAfter: fold.effects,
+    artifacts: fold.artifacts,
     ...around,
   }
-}
-
-/** The artifacts that entries have recorded. */
-export function artifactsIn(entries: readonly Entry[]): readonly Artifact[] {
-  return entries.flatMap((entry) => {
-    if (entry.kind !== 'step' || !entry.blobs || !('value' in entry.body.outcome)) return []
-    const { value } = entry.body.outcome
-    return typeof value === 'object' && value !== null && 'hash' in value && 'bytes' in value
-      ? [value as unknown as Artifact]
-      : []
-  })
 }
 
 /** The status of a run. A log alone cannot say whether anything runs; without word from its host, an open wait means waiting. */

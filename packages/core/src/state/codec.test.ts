@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { isWaystoneError } from '../errors.ts'
 import { cloneValue, decodeValue, encodeValue } from './codec.ts'
+import { sameValue } from './equal.ts'
 import type { Json } from '../json.ts'
 
 function refusal(run: () => unknown): { path: unknown; message: string } {
@@ -17,6 +18,18 @@ const refusedAt = (value: unknown): unknown => refusal(() => encodeValue(value, 
 
 class Point {
   readonly x = 1
+}
+
+function revoked(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  return proxy
+}
+
+function detached(): Uint8Array {
+  const bytes = new Uint8Array(3)
+  structuredClone(bytes, { transfer: [bytes.buffer] })
+  return bytes
 }
 
 function nested(levels: number): unknown {
@@ -42,6 +55,69 @@ describe('encodeValue()', () => {
       bytes: { $: 'bytes', v: 'AQI=' },
       map: { $: 'map', v: [['k', { $: 'set', v: [1] }]] },
     })
+  })
+
+  it('tags what JSON lacks of objects of the language and the platform', () => {
+    const error = Object.assign(new RangeError('no', { cause: [1n] }), { code: 'E' })
+    const several = new AggregateError([new Error('a')], 'b')
+    const floats = Float32Array.of(1, -0)
+    const value = {
+      re: /a\/b/gi,
+      url: new URL('HTTP://x.y/a b'),
+      error,
+      several,
+      floats,
+      big: BigInt64Array.of(1n),
+    }
+    const rest = {
+      list: Object.assign([1], { 2: 3 }),
+      buffer: floats.buffer.slice(4),
+      view: new DataView(floats.buffer, 4, 2),
+    }
+    const encoded = {
+      re: { $: 'regexp', v: ['a\\/b', 'gi'] },
+      url: { $: 'url', v: 'http://x.y/a%20b' },
+      error: {
+        $: 'error',
+        v: ['RangeError', { message: 'no', cause: [{ $: 'bigint', v: '1' }], code: 'E' }],
+      },
+      several: {
+        $: 'error',
+        v: ['AggregateError', { message: 'b', errors: [{ $: 'error', v: ['Error', { message: 'a' }] }] }],
+      },
+      floats: { $: 'float32', v: 'AACAPwAAAIA=' },
+      big: { $: 'bigint64', v: 'AQAAAAAAAAA=' },
+      list: [1, { $: 'hole' }, 3],
+      buffer: { $: 'arraybuffer', v: 'AAAAgA==' },
+      view: { $: 'dataview', v: 'AAA=' },
+    }
+    expect(encodeValue({ ...value, ...rest })).toEqual(encoded)
+    expect(decodeValue(encoded)).toEqual({ ...value, ...rest })
+  })
+
+  it('keeps of an error no stack of the engine, and its properties as visible as they were', () => {
+    const error = Object.assign(new TypeError('no', { cause: 1 }), { code: 'E' })
+    const back = decodeValue(encodeValue(error)) as Error
+    for (const restored of [back, cloneValue(error)]) {
+      expect(restored).toBeInstanceOf(TypeError)
+      expect(restored.stack).toBe('TypeError: no')
+      expect(Object.keys(restored)).toEqual(['code'])
+    }
+    expect(Object.hasOwn(decodeValue(encodeValue(new Error())) as Error, 'message')).toBe(false)
+    expect(Object.hasOwn(decodeValue(encodeValue(new AggregateError([]))) as Error, 'errors')).toBe(true)
+  })
+
+  it('keeps where a regular expression goes on', () => {
+    const back = decodeValue(encodeValue(Object.assign(/a/g, { lastIndex: -0 }))) as RegExp
+    expect(back.lastIndex).toBe(-0)
+    expect(encodeValue(Object.assign(/a/y, { lastIndex: 7 }))).toEqual({ $: 'regexp', v: ['a', 'y', 7] })
+  })
+
+  it('keeps the part of a buffer that a view shows', () => {
+    const whole = Uint16Array.of(1, 2, 3, 4)
+    const back = decodeValue(encodeValue(whole.subarray(1, 3))) as Uint16Array
+    expect(back).toEqual(Uint16Array.of(2, 3))
+    expect(back.buffer.byteLength).toBe(4)
   })
 
   it('gives a real key of $ signs one more', () => {
@@ -96,29 +172,40 @@ describe('encodeValue()', () => {
       'state[0][0]',
     ],
     ['a hidden property', Object.defineProperty({}, 'x', { value: 1 }), 'state.x'],
-    ['a hole', { list: Object.assign([1, 2, 3], { length: 4 }) }, 'state.list[3]'],
+    ['too many holes', { list: Object.assign([1, 2, 3], { length: 4_000_000_000 }) }, 'state.list[100003]'],
     ['a property on an array', { list: Object.assign([1], { extra: 1 }) }, 'state.list.extra'],
     ['a property on a Date', { at: Object.assign(new Date(), { zone: 1 }) }, 'state.at'],
-    ['a regular expression', { messages: [1, { when: /x/ }] }, 'state.messages[1].when'],
-    ['an Error', new TypeError('no'), 'state'],
-    ['a URL', { at: new URL('https://example.org') }, 'state.at'],
+    ['a property on an error', new TypeError('no', { cause: { run: () => 1 } }), 'state.cause.run'],
+    [
+      'an accessor of an error',
+      { e: Object.defineProperty(new Error('x'), 'cause', { get: () => 1 }) },
+      'state.e.cause',
+    ],
+    ['an instance of a class that extends an error', { e: new (class extends Error {})() }, 'state.e'],
+    ['what only claims to be an error', [Object.create(Error.prototype) as Error], 'state[0]'],
+    ['a property on a regular expression', [Object.assign(/x/, { extra: 1 })], 'state[0]'],
+    ['a lastIndex that is no number', [Object.assign(/x/, { lastIndex: 'x' })], 'state[0]'],
     ['a promise', { a: Promise.resolve(1) }, 'state.a'],
-    ['another typed array', { a: new Float32Array(1) }, 'state.a'],
-    ['an ArrayBuffer', { a: new ArrayBuffer(1) }, 'state.a'],
+    ['a WeakMap', { a: new WeakMap() }, 'state.a'],
+    ['a Proxy that throws', { a: revoked() }, 'state.a'],
+    ['a property on an ArrayBuffer', { a: Object.assign(new ArrayBuffer(1), { x: 1 }) }, 'state.a'],
+    ['a buffer that can grow', { a: new ArrayBuffer(1, { maxByteLength: 2 }) }, 'state.a'],
+    ['bytes that were given away', { a: detached() }, 'state.a'],
+    ['a view of shared memory', { a: new Int32Array(new SharedArrayBuffer(4)) }, 'state.a'],
     ['a SharedArrayBuffer', { a: new SharedArrayBuffer(1) }, 'state.a'],
-    ['a value in a Map', { m: new Map([['k', /x/]]) }, 'state.m.get("k")'],
-    ['a value in a Map under an object', { m: new Map([[{}, /x/]]) }, 'state.m.value(0)'],
+    ['a value in a Map', { m: new Map([['k', Symbol()]]) }, 'state.m.get("k")'],
+    ['a value in a Map under an object', { m: new Map([[{}, Symbol()]]) }, 'state.m.value(0)'],
     [
       'a key in a Map',
       {
         m: new Map<unknown, unknown>([
           [1, 1],
-          [/x/, 1],
+          [Symbol(), 1],
         ]),
       },
       'state.m.key(1)',
     ],
-    ['an item in a Set', new Set([1, /x/]), 'state.item(1)'],
+    ['an item in a Set', new Set([1, Symbol()]), 'state.item(1)'],
     ['what only claims to be a Date', { at: Object.create(Date.prototype) as Date }, 'state.at'],
     ['501 levels', nested(501), `state${'[0]'.repeat(500)}`],
   ])('refuses %s, with its path', (_, value, path) => {
@@ -136,11 +223,10 @@ describe('encodeValue()', () => {
   })
 
   it('says what was found and what to do instead', () => {
-    expect(refusal(() => encodeValue({ a: new URL('https://x.y') })).message).toBe(
-      'value.a is a URL: keep its href',
+    expect(refusal(() => encodeValue({ a: Promise.resolve(1) })).message).toBe(
+      'value.a is a Promise: await it first',
     )
-    expect(refusal(() => encodeValue([new Point()])).message).toContain('a Point: keep a plain object')
-    expect(refusal(() => encodeValue([new Float64Array(1)])).message).toContain('keep its bytes')
+    expect(refusal(() => encodeValue([new Point()])).message).toContain('a Point: register its class')
   })
 
   it('takes 500 levels', () => {
@@ -156,7 +242,7 @@ describe('encodeValue()', () => {
 
 describe('decodeValue()', () => {
   it.each<[string, Json]>([
-    ['an unknown tag', { $: 'regexp', v: 'x' }],
+    ['an unknown tag', { $: 'symbol', v: 'x' }],
     ['a tag that is no text', { $: 1 }],
     ['a date in another form', { $: 'date', v: '2026-01-01' }],
     ['a date that is none', { $: 'date', v: 'soon' }],
@@ -165,10 +251,45 @@ describe('decodeValue()', () => {
     ['base64 in another form', { $: 'bytes', v: 'AQI' }],
     ['a tag with a further property', { $: 'bigint', v: '1', w: 1 }],
     ['a tag without its value', { $: 'bigint' }],
+    ['a tag of a delta', { $: 'was', v: [] }],
+    ['a URL in another form', { $: 'url', v: 'HTTPS://example.org' }],
+    ['a URL that is none', { $: 'url', v: 'example' }],
+    ['flags in another order', { $: 'regexp', v: ['x', 'ig'] }],
+    ['a lastIndex that goes without saying', { $: 'regexp', v: ['x', 'g', 0] }],
+    ['bytes that are no whole items', { $: 'float64', v: 'AQI=' }],
+    ['an error of an unknown class', { $: 'error', v: ['Mistake', {}] }],
+    ['an error with a stack', { $: 'error', v: ['Error', { stack: 'x' }] }],
+    ['an error with a list for its parts', { $: 'error', v: ['Error', []] }],
+    ['an instance without a name', { $: 'class', v: [1, {}] }],
     ['a map of something else than pairs', { $: 'map', v: [[1]] }],
     ['a set that holds an item twice', { $: 'set', v: [1, 1] }],
   ])('refuses %s, with its path', (_, json) => {
     expect(refusal(() => decodeValue({ a: [json] })).path).toMatch(/^value\.a\[0\]/)
+  })
+
+  it('refuses a hole that is in no list, and one with a property', () => {
+    expect(refusal(() => decodeValue({ a: { $: 'hole' } })).path).toBe('value.a')
+    expect(refusal(() => decodeValue([{ $: 'hole', v: 1 }])).path).toBe('value[0]')
+  })
+
+  it('keeps what this engine cannot make, and stores it again to the letter', () => {
+    const json = [
+      { $: 'regexp', v: ['(?<=later', 'g'] },
+      { $: 'regexp', v: ['x', 'later', 3] },
+    ]
+    const value = decodeValue(json)
+    expect(encodeValue(value)).toEqual(json)
+    expect(sameValue(value, cloneValue(value))).toBe(true)
+    expect(sameValue(value, decodeValue(json.toReversed()))).toBe(false)
+  })
+
+  it('keeps a URL where the platform has none', () => {
+    const json = { $: 'url', v: 'https://example.org/' }
+    vi.stubGlobal('URL', undefined)
+    const value = decodeValue(json)
+    vi.unstubAllGlobals()
+    expect(value).not.toBeInstanceOf(URL)
+    expect(encodeValue(value)).toEqual(json)
   })
 
   it('refuses what nests too deep', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { Value } from './codec.ts'
+import { encodeValue, type Value } from './codec.ts'
 import { applyDelta, diff, parseDelta, type Delta } from './delta.ts'
 
 const messages = Array.from({ length: 1000 }, (_, i) => ({
@@ -64,13 +64,65 @@ describe('diff()', () => {
     expect(diff({ 5: 'a', 7: 'b', x: 1 }, { 5: 'a', 6: 'n', 7: 'b', x: 1 })).toEqual([['set', ['6'], 'n']])
   })
 
-  it('deletes and appends again from the first property out of place', () => {
+  it('deletes and appends again what comes after a property out of place', () => {
     expect(diff({ a: 1, b: 2, c: 3 }, { a: 1, c: 3, b: 2 })).toEqual([
       ['del', ['b']],
-      ['del', ['c']],
-      ['set', ['c'], 3],
       ['set', ['b'], 2],
     ])
+    expect(diff({ a: 1, b: 2, long: 'x'.repeat(60) }, { a: 1, n: 0, b: 2, long: 'x'.repeat(60) })).toEqual([
+      ['set', [], { a: 1, n: 0, b: 2, long: 'x'.repeat(60) }],
+    ])
+  })
+
+  it('leads through a Map to the value of an entry, through a Set to an item, by their positions', () => {
+    const map = new Map<unknown, unknown>([[{ key: 1 }, { list: [1], text: 'x'.repeat(60) }]])
+    const next = new Map<unknown, unknown>([
+      [{ key: 1 }, { list: [1, 2], text: 'x'.repeat(60) }],
+      ['b', new Set([1])],
+    ])
+    const delta = diff({ map } as unknown as Value, { map: next } as unknown as Value)
+    expect(delta).toEqual([
+      ['splice', ['map', 0, 'list'], 1, 0, [2]],
+      ['splice', ['map'], 1, 0, [['b', { $: 'set', v: [1] }]]],
+    ])
+    expect(diff(new Set([1, [2]]), new Set([1, [2, 3]]))).toEqual([['splice', [1], 1, 0, [3]]])
+  })
+
+  it('names where something was instead of repeating it', () => {
+    const page = 'x'.repeat(100)
+    const kept = 'y'.repeat(100)
+    expect(diff({ page, kept }, { kept, pages: [page] })).toEqual([
+      ['del', ['page']],
+      ['set', ['pages'], [{ $: 'was', v: ['page'] }]],
+    ])
+    const [first, ...rest] = messages.slice(0, 20)
+    expect(diff([first, ...rest], [...rest, first] as Value)).toEqual([
+      ['splice', [], 20, 0, [{ $: 'was', v: [0] }]],
+      ['splice', [], 0, 1, []],
+    ])
+    expect(diff({ a: messages.slice(0, 9), b: [] }, { a: [], b: messages.slice(0, 9) })).toEqual([
+      ['splice', ['a'], 0, 9, []],
+      ['splice', ['b'], 0, 0, [{ $: 'run', v: ['a', 0, 9] }]],
+    ])
+  })
+
+  it('changes a typed array by its bytes', () => {
+    const base = Float32Array.from({ length: 100 }, (_, i) => i)
+    const delta = diff(base, base.with(50, -1))
+    expect(delta).toEqual([['splice', [], 202, 2, 'gL8=']])
+    expect(applyDelta(base, delta)).toEqual(base.with(50, -1))
+  })
+
+  it('tells a hole from undefined', () => {
+    const holey = Object.assign([1], { 2: 3 })
+    for (const [from, to] of [
+      [holey, [1, undefined, 3]],
+      [[1, undefined, 3], holey],
+      [[1, 2, 3], holey],
+    ] as Value[][]) {
+      const next = applyDelta(from as Value, diff(from as Value, to as Value)) as unknown[]
+      expect(1 in next).toBe(1 in (to as unknown[]))
+    }
   })
 
   it('holds no reference into either side', () => {
@@ -103,11 +155,20 @@ describe('applyDelta()', () => {
     ['a splice of a number', 1, [['splice', [], 0, 0, []]]],
     ['text into a list', [1], [['splice', [], 0, 0, 'a']]],
     ['items into a text', 'abc', [['splice', [], 0, 0, ['a']]]],
-    ['a path into a Map', new Map([['a', 1]]), [['set', ['a'], 2]]],
+    ['a name in a Map', new Map([['a', 1]]), [['set', ['a'], 2]]],
+    ['a position past the end of a Map', new Map([['a', 1]]), [['set', [1], 2]]],
+    ['what is no entry into a Map', new Map([['a', 1]]), [['splice', [], 0, 0, [1]]]],
+    ['a key twice into a Map', new Map([['a', 1]]), [['splice', [], 0, 0, [['a', 2]]]]],
+    ['an item twice into a Set', new Set([1]), [['splice', [], 1, 0, [1]]]],
+    ['a path into a Date', { a: new Date(0) }, [['set', ['a', 'b'], 1]]],
+    ['bytes that leave half an item', new Int16Array(2), [['splice', [], 0, 1, '']]],
+    ['what was nowhere', { a: [1] }, [['set', ['b'], { $: 'was', v: ['a', 1] }]]],
+    ['what an object only inherits', { a: [1] }, [['set', ['b'], { $: 'was', v: ['constructor'] }]]],
+    ['a run longer than its list', { a: [1] }, [['splice', ['a'], 0, 0, [{ $: 'run', v: ['a', 0, 1e9] }]]]],
   ])('refuses %s and leaves the base as it was', (_, base, delta) => {
-    const before = structuredClone(base)
+    const before = encodeValue(base)
     expect(() => applyDelta({ base }, [['set', ['z'], 1], ...under('base', delta)])).toThrow(refused)
-    expect(base).toEqual(before)
+    expect(encodeValue(base)).toEqual(before)
     expect(() => applyDelta(base, delta)).toThrow(refused)
   })
 
@@ -120,6 +181,35 @@ describe('applyDelta()', () => {
     const next = applyDelta({}, [['set', ['__proto__'], { x: 1 }]]) as object
     expect(Object.getPrototypeOf(next)).toBe(Object.prototype)
     expect(JSON.stringify(next)).toBe('{"__proto__":{"x":1}}')
+  })
+
+  it('lets a key stand in a Map twice on the way', () => {
+    const base = new Map([
+      ['a', 1],
+      ['b', 2],
+    ])
+    const delta: Delta = [
+      ['splice', [], 0, 0, [['b', 3]]],
+      ['set', [1], new Map() as never],
+      ['splice', [], 2, 1, []],
+    ]
+    const next = applyDelta(base, [delta[0] as never, delta[2] as never])
+    expect([...(next as Map<unknown, unknown>)]).toEqual([
+      ['b', 3],
+      ['a', 1],
+    ])
+  })
+
+  it('refuses what moved too deep', () => {
+    let base: Value = 'x'.repeat(99)
+    for (let i = 0; i < 450; i++) base = [base]
+    const path = Array.from({ length: 60 }, () => 'a')
+    let place: Value = {}
+    for (let i = 0; i < 59; i++) place = { a: place }
+    const delta: Delta = [['set', path, { $: 'was', v: ['list'] }]]
+    expect(() => applyDelta({ a: place, list: base }, delta)).toThrow(
+      expect.objectContaining({ code: 'value_refused' }),
+    )
   })
 
   it('refuses to build what nests too deep to be stored', () => {

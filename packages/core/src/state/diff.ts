@@ -1,189 +1,236 @@
 import { knownAlike } from './alike.ts'
 import { toBase64 } from './bytes.ts'
-import { encodeAt, type Value } from './codec.ts'
-import { sameValue } from './equal.ts'
+import type { Value } from './codec.ts'
+import { sameItem, sameValue, type Unequal } from './equal.ts'
+import { gapsOf, trim, type List, type SameAt } from './list-gaps.ts'
+import { Moved } from './moved.ts'
 import type { Delta, Op, Path } from './ops.ts'
-import { longestRise } from './rise.ts'
-import { isObject, kindOf, spliceUnitsMin } from './value.ts'
+import { bytesRanges, textRanges, type Range } from './unit-ranges.ts'
+import { isBytesKind, isList, isObject, kindOf, spliceUnitsMin } from './value.ts'
+import { bytesOf } from './views.ts'
+import { weigh } from './weigh.ts'
 
 /**
  * What makes `base` into `next`; empty exactly when `sameValue(base, next)`. The same reference on both sides
- * counts as unchanged and is never looked into, so the cost follows what changed. Neither is held on to: what
- * a change puts is in its stored form. Throws `value_refused` when that nests too deep.
+ * counts as unchanged and is never looked into, so the cost follows what changed; without shared references every part is
+ * looked at a bounded number of times. Neither is held on to: what a change puts is in its stored form. Throws
+ * `value_refused` when that nests too deep.
  */
 export function diff(base: Value, next: Value): Delta {
-  const ops: Op[] = []
-  compare(base, next, { path: [], ops })
-  return ops
+  const unequal: Unequal = new WeakMap()
+  const moved = new Moved(unequal)
+  const changes: Change[] = []
+  compare(base, next, { path: [], width: 2, changes, moved, unequal })
+  return changes.map((change) => opOf(change, moved))
+}
+
+/** An `Op` whose put is not encoded yet: where that was before is known when all is compared. */
+interface Change {
+  readonly kind: Op[0]
+  readonly path: Path
+  readonly put?: unknown
+  /** Of a splice. */
+  readonly index?: number
+  readonly count?: number
+  /** Containers around what is put, where it is not the path's. */
+  readonly levels?: number
+  /** About the characters that it takes, once it was asked for. */
+  weight?: number
 }
 
 interface Place {
   readonly path: Path
-  readonly ops: Op[]
+  /** About the characters of the path. */
+  readonly width: number
+  readonly changes: Change[]
+  readonly moved: Moved
+  readonly unequal: Unequal
 }
 
 type Plain = Readonly<Record<string, unknown>>
-type List = readonly unknown[]
+
+function opOf({ kind, path, put, index = 0, count = 0, levels = path.length }: Change, moved: Moved): Op {
+  if (kind === 'del') return [kind, path]
+  if (kind === 'set') return [kind, path, moved.encode(put, levels)]
+  if (typeof put === 'string') return [kind, path, index, count, put]
+  if (!isList(put)) return [kind, path, index, count, toBase64(put as Uint8Array)]
+  return [kind, path, index, count, moved.encodeItems(put, levels)]
+}
 
 function compare(base: unknown, next: unknown, place: Place): void {
   if (Object.is(base, next)) return
-  if (typeof base === 'string' && typeof next === 'string') return compareUnits(base, next, place)
+  const isText = typeof base === 'string' && typeof next === 'string'
   const kind = isObject(base) && isObject(next) && kindOf(base) === kindOf(next) ? kindOf(base) : undefined
+  if (isText || isBytesKind(kind)) return compareUnits(base as string, next as string, place)
   if (kind === 'object') return compareObjects(base as Plain, next as Plain, place)
   if (kind === 'array') return compareLists(base as List, next as List, place)
-  if (kind === 'bytes') return compareUnits(base as Uint8Array, next as Uint8Array, place)
-  if (!sameValue(base, next)) set(next, place)
+  if (kind === 'set') return compareLists([...(base as Set<unknown>)], [...(next as Set<unknown>)], place)
+  if (kind === 'map') return compareMaps(base as Entries, next as Entries, place)
+  if (!sameValue(base, next, place.unequal)) replace(base, next, place)
 }
 
-function set(next: unknown, { path, ops }: Place): void {
-  ops.push(['set', path, encodeAt(next, path.length)])
+function replace(base: unknown, next: unknown, { path, changes, moved }: Place): void {
+  moved.lose(base, path)
+  changes.push({ kind: 'set', path, put: next })
 }
 
-function inside({ path, ops }: Place, key: string | number): Place {
-  return { path: [...path, key], ops }
+function inside({ path, width, ...rest }: Place, key: string | number): Place {
+  return { ...rest, path: [...path, key], width: width + String(key).length + 3 }
 }
 
 function compareObjects(base: Plain, next: Plain, place: Place): void {
-  const baseKeys = Object.keys(base)
+  const { path, changes, moved } = place
+  const first = changes.length
   const nextKeys = Object.keys(next)
-  const shared = baseKeys.filter((key) => Object.hasOwn(next, key))
-  const misplaced = outOfPlace(shared, nextKeys)
-  // When nothing stays where it is, one value is shorter than all of its properties.
-  if (baseKeys.length > 0 && shared.length === misplaced.size) return set(next, place)
-  for (const key of baseKeys) {
-    if (!Object.hasOwn(next, key) || misplaced.has(key)) place.ops.push(['del', [...place.path, key]])
+  const misplaced = outOfPlace(base, nextKeys)
+  for (const key of Object.keys(base)) {
+    if (Object.hasOwn(next, key) && !misplaced.has(key)) continue
+    moved.lose(base[key], [...path, key])
+    changes.push({ kind: 'del', path: [...path, key] })
   }
   for (const key of nextKeys) {
-    if (!Object.hasOwn(base, key) || misplaced.has(key)) set(next[key], inside(place, key))
+    if (!Object.hasOwn(base, key) || misplaced.has(key))
+      changes.push({ kind: 'set', path: [...path, key], put: next[key] })
     else if (!Object.is(base[key], next[key])) compare(base[key], next[key], inside(place, key))
   }
-}
-
-/** The names from the first one on whose order differs. JavaScript itself puts indices first and in order. */
-function outOfPlace(shared: readonly string[], nextKeys: readonly string[]): ReadonlySet<string> {
-  const isNamed = (key: string): boolean => !/^(0|[1-9]\d{0,8})$/.test(key)
-  const named = nextKeys.filter(isNamed)
-  const moved = shared.filter(isNamed)
-  let same = 0
-  while (same < moved.length && moved[same] === named[same]) same++
-  return new Set(moved.slice(same))
-}
-
-/** From where to where the two sides differ. */
-interface Range {
-  readonly base: number
-  readonly baseEnd: number
-  readonly next: number
-  readonly nextEnd: number
-}
-
-/** The range without the beginning and the end that are the same on both sides. */
-function trim({ base, baseEnd, next, nextEnd }: Range, same: (base: number, next: number) => boolean): Range {
-  while (base < baseEnd && next < nextEnd && same(base, next)) {
-    base++
-    next++
-  }
-  while (base < baseEnd && next < nextEnd && same(baseEnd - 1, nextEnd - 1)) {
-    baseEnd--
-    nextEnd--
-  }
-  return { base, baseEnd, next, nextEnd }
-}
-
-function whole(base: ArrayLike<unknown>, next: ArrayLike<unknown>): Range {
-  return { base: 0, baseEnd: base.length, next: 0, nextEnd: next.length }
-}
-
-function compareUnits(base: string | Uint8Array, next: string | Uint8Array, place: Place): void {
-  const range = trim(equalEnds(base, next), unitsOf(base, next))
-  const count = range.baseEnd - range.base
-  const put = next.slice(range.next, range.nextEnd)
-  if (count + put.length === 0) return
-  // 24: the numbers and the longer word of a splice.
-  if (next.length < spliceUnitsMin || put.length + 24 > next.length) return set(next, place)
-  place.ops.push(['splice', place.path, range.base, count, typeof put === 'string' ? put : toBase64(put)])
+  if (shorten(first, { kind: 'set', path, put: next }, place))
+    for (const key of Object.keys(base)) moved.lose(base[key], [...path, key])
 }
 
 /**
- * Texts are first compared in blocks, as whole strings: unit by unit a text of 1 MB takes ten times as long.
+ * The shared names that have to be removed and added again: what follows the first name that is new or comes earlier than
+ * in the base. JavaScript itself puts indices first and in order.
  */
-function equalEnds(base: string | Uint8Array, next: string | Uint8Array): Range {
-  let start = 0
-  let end = 0
-  if (typeof base === 'string' && typeof next === 'string') {
-    const block = 4096
-    const most = Math.min(base.length, next.length) - block
-    while (start <= most && base.startsWith(next.slice(start, start + block), start)) start += block
-    while (
-      start + end <= most &&
-      base.endsWith(next.slice(next.length - end - block, next.length - end), base.length - end)
-    )
-      end += block
-  }
-  return { base: start, baseEnd: base.length - end, next: start, nextEnd: next.length - end }
+function outOfPlace(base: Plain, nextKeys: readonly string[]): ReadonlySet<string> {
+  const isNamed = (key: string): boolean => !/^(0|[1-9]\d{0,8})$/.test(key)
+  const positions = new Map(Object.keys(base).map((key, i) => [key, i]))
+  const named = nextKeys.filter(isNamed)
+  let last = -1
+  const from = named.findIndex((key) => {
+    const position = positions.get(key) ?? -1
+    const isMoved = position <= last
+    last = position
+    return isMoved
+  })
+  return new Set(from < 0 ? [] : named.slice(from).filter((key) => positions.has(key)))
 }
 
-function unitsOf(
-  base: string | Uint8Array,
-  next: string | Uint8Array,
-): (base: number, next: number) => boolean {
-  if (typeof base === 'string' && typeof next === 'string')
-    return (b, n) => base.charCodeAt(b) === next.charCodeAt(n)
-  return (b, n) => base[b] === next[n]
+/**
+ * Takes `instead` when it is shorter than the changes since `first`; says whether it was taken. `weighPut` is asked how much
+ * it puts, up to what they take.
+ */
+function shorten(
+  first: number,
+  instead: Change,
+  { changes, width }: Place,
+  weighPut: (most: number) => number = (most) => weigh(instead.put, most),
+): boolean {
+  if (changes.length - first < 2) return false
+  let sum = 0
+  for (let i = first; i < changes.length; i++) {
+    const change = changes[i] as Change
+    sum += change.weight ??= opWeight[change.kind] + width + weigh(change.put ?? '', Infinity)
+  }
+  // Less is not worth losing sight of what stayed and what moved.
+  if (opWeight[instead.kind] + width + weighPut(sum) > sum * 0.9) return false
+  changes.splice(first, changes.length - first, instead)
+  return true
+}
+
+function compareUnits(base: string | object, next: string | object, place: Place): void {
+  const [from, to] = [unitsOf(base), unitsOf(next)]
+  const ranges =
+    typeof from === 'string' ? textRanges(from, to as string) : bytesRanges(from, to as Uint8Array)
+  if (ranges.length === 0) return
+  // 24: the numbers and the longer word of a splice.
+  const units = ranges.reduce(
+    (sum, range) => sum + range.nextEnd - range.next + place.width + 24,
+    -place.width,
+  )
+  if (to.length < spliceUnitsMin || units > to.length) return replace(base, next, place)
+  for (const range of ranges.toReversed()) place.changes.push(splice(to, range, place))
+}
+
+function unitsOf(value: string | object): string | Uint8Array {
+  return typeof value === 'string' ? value : bytesOf(value)
 }
 
 function compareLists(base: List, next: List, place: Place): void {
-  const same = (b: number, n: number): boolean => sameValue(base[b], next[n])
+  const { path, changes, moved, unequal } = place
+  const same: SameAt = (b, n) => sameItem(base, b, next, n, unequal)
   const known = knownAlike(next, base)
-  const middle = trim({ ...whole(base, next), base: known, next: known }, same)
-  // Items that are there on both sides, whatever became of their neighbours, divide the list into gaps. From
-  // the last to the first, so that the indices of a gap are still those of the base when its changes apply.
-  let { baseEnd, nextEnd } = middle
-  for (const [b, n] of anchors(base, next, middle)) {
-    compareGap(base, next, trim({ base: b + 1, baseEnd, next: n + 1, nextEnd }, same), place)
-    baseEnd = b
-    nextEnd = n
+  const middle = trim({ base: known, baseEnd: base.length, next: known, nextEnd: next.length }, same)
+  const found = gapsOf(base, next, middle, same)
+  const first = changes.length
+  for (const gap of found.gaps) compareGap(gap)
+  if (shorten(first, splice(next, middle, place), place, (most) => weighItems(middle, most)))
+    for (let b = middle.base; b < middle.baseEnd; b++) moved.lose(base[b], [...path, b])
+
+  function compareGap(gap: Range): void {
+    const from = changes.length
+    const shared = Math.min(gap.baseEnd - gap.base, gap.nextEnd - gap.next)
+    for (let b = gap.base, n = gap.next; b < gap.baseEnd; b++, n++) {
+      const isShared = b < gap.base + shared
+      if (isShared && same(b, n)) continue
+      moved.lose(base[b], [...path, b], !isShared)
+      if (isShared) compareItem(b, n)
+    }
+    const rest = { ...gap, base: gap.base + shared, next: gap.next + shared }
+    const weight = opWeight.splice + place.width + weighItems(rest, Infinity)
+    if (rest.base < rest.baseEnd || rest.next < rest.nextEnd)
+      changes.push({ ...splice(next, rest, place), weight })
+    if (shorten(from, splice(next, gap, place), place, (most) => weighItems(gap, most)))
+      for (let b = gap.base; b < gap.baseEnd; b++) moved.lose(base[b], [...path, b])
   }
-  compareGap(base, next, trim({ ...middle, baseEnd, nextEnd }, same), place)
+
+  function compareItem(b: number, n: number): void {
+    // A hole has no value that could be set.
+    const isHole = !(b in base && n in next)
+    if (isHole) changes.push(splice(next, { base: b, baseEnd: b + 1, next: n, nextEnd: n + 1 }, place))
+    else if (!found.moved.has(n)) compare(base[b], next[n], inside(place, b))
+    else changes.push({ kind: 'set', path: [...path, b], put: next[n], weight: movedWeight + place.width })
+  }
+
+  /** What moved is named by where it was. */
+  function weighItems(range: Range, most: number): number {
+    let sum = 0
+    for (let n = range.next; n < range.nextEnd && sum <= most; n++)
+      sum += 1 + (found.moved.has(n) ? movedWeight : weigh(next[n], most - sum))
+    return sum
+  }
 }
 
-/** Positions of the same object, or long string, on both sides, in the same order on both, last first. */
-function anchors(base: List, next: List, range: Range): [base: number, next: number][] {
-  const canMove = (item: unknown): boolean =>
-    typeof item === 'string' ? item.length >= spliceUnitsMin : isObject(item)
-  const positions = new Map<unknown, number>()
-  for (let b = range.base; b < range.baseEnd; b++) if (canMove(base[b])) positions.set(base[b], b)
-  const pairs: [number, number][] = []
-  for (let n = range.next; positions.size > 0 && n < range.nextEnd; n++) {
-    const b = positions.get(next[n])
-    if (b !== undefined) pairs.push([b, n])
-  }
-  return longestRise(pairs.map(([b]) => b)).map((i) => pairs[i] ?? [0, 0])
+/** About the characters of a place that stands for what moved. */
+const movedWeight = 40
+/** About the characters of a change beside the path and what it puts. */
+const opWeight = { del: 14, set: 16, splice: 26 } as const
+
+function splice(put: List | string | Uint8Array, range: Range, { path }: Place): Change {
+  const { base, baseEnd, next, nextEnd } = range
+  return { kind: 'splice', path, index: base, count: baseEnd - base, put: put.slice(next, nextEnd) }
 }
 
-function compareGap(base: List, next: List, gap: Range, place: Place): void {
-  const baseCount = gap.baseEnd - gap.base
-  const nextCount = gap.nextEnd - gap.next
-  if (baseCount + nextCount === 0) return
-  const shared = Math.min(baseCount, nextCount)
-  const each: Op[] = []
-  for (let i = 0; i < shared; i++) {
-    compare(base[gap.base + i], next[gap.next + i], { path: [...place.path, gap.base + i], ops: each })
-  }
-  let shortest = each
-  if (baseCount !== nextCount) {
-    each.push(splice(next, { ...gap, base: gap.base + shared, next: gap.next + shared }, place))
-    const once = [splice(next, gap, place)]
-    if (shared > 0 && sizeOf(once) <= sizeOf(each)) shortest = once
-  }
-  for (const op of shortest) place.ops.push(op)
-}
+type Entries = ReadonlyMap<unknown, unknown>
 
-function splice(next: List, gap: Range, { path }: Place): Op {
-  const items = next.slice(gap.next, gap.nextEnd).map((item) => encodeAt(item, path.length + 1))
-  return ['splice', path, gap.base, gap.baseEnd - gap.base, items]
-}
-
-function sizeOf(ops: readonly Op[]): number {
-  return JSON.stringify(ops).length
+/** A Map is a list of entries: one whose key is there on both sides changes by its value, others are spliced. */
+function compareMaps(base: Entries, next: Entries, place: Place): void {
+  const { path, changes, moved, unequal } = place
+  const [baseKeys, nextKeys] = [[...base.keys()], [...next.keys()]]
+  const [baseValues, nextValues] = [[...base.values()], [...next.values()]]
+  const ends = { baseEnd: baseKeys.length, nextEnd: nextKeys.length }
+  const same: SameAt = (b, n) => sameValue(baseKeys[b], nextKeys[n], unequal)
+  const { gaps } = gapsOf(baseKeys, nextKeys, trim({ base: 0, next: 0, ...ends }, same), same)
+  const first = changes.length
+  let [b, n] = [0, 0]
+  for (const gap of [...gaps.toReversed(), { base: ends.baseEnd, next: ends.nextEnd, ...ends }]) {
+    for (; b < gap.base; b++, n++)
+      if (!Object.is(baseValues[b], nextValues[n])) compare(baseValues[b], nextValues[n], inside(place, b))
+    for (; b < gap.baseEnd; b++) moved.lose(baseValues[b], [...path, b])
+    n = gap.nextEnd
+  }
+  const entries = [...next]
+  // An entry is no level of its own.
+  for (const gap of gaps) changes.push({ ...splice(entries, gap, place), levels: path.length - 1 })
+  if (shorten(first, { kind: 'set', path, put: next }, place))
+    for (const [i, value] of baseValues.entries()) moved.lose(value, [...path, i])
 }

@@ -89,6 +89,17 @@ describe('finish()', () => {
     expect(next.at.getTime()).toBe(2)
   })
 
+  it('keeps holes where they are', () => {
+    const base: { list: number[] } = { list: Object.assign([1], { 2: 3 }) }
+    const { draft, finish } = createDraft(base)
+    draft.list.push(4)
+    delete draft.list[0]
+    const { list } = finish()
+    expect(Object.keys(list)).toEqual(['2', '3'])
+    expect(list).toHaveLength(4)
+    expect(Object.keys(base.list)).toEqual(['0', '2'])
+  })
+
   it('takes over what was assigned as it is at the end, as a copy', () => {
     const { draft, finish } = createDraft<{ m?: Message }>({})
     const message: Message = { role: 'model', content: '', parts: [] }
@@ -173,14 +184,14 @@ describe('finish()', () => {
 
   it('refuses what no state may hold, with its path, and leaves the draft open', () => {
     const { draft, finish } = createDraft<{ messages: unknown[]; tool?: unknown }>({ messages: [{}] })
-    draft.messages.push({ when: /x/ })
+    draft.messages.push({ when: new WeakSet() })
     expect(() => finish()).toThrow(refusedAt('state.messages[1].when'))
     draft.messages[1] = { when: 'x' }
     draft.tool = () => 1
     expect(() => finish()).toThrow(refusedAt('state.tool'))
     delete draft.tool
-    draft.messages.length = 4
-    expect(() => finish()).toThrow(refusedAt('state.messages[2]'))
+    draft.messages.length = 4_000_000_000
+    expect(() => finish()).toThrow(refusedAt('state.messages[3999999999]'))
     draft.messages.length = 2
     expect(finish()).toEqual({ messages: [{}, { when: 'x' }] })
   })

@@ -3,7 +3,7 @@ import { copy, copyObject, type CopyWalk } from './copy.ts'
 import { arrayMethods, makeDraft } from './draft-proxy.ts'
 import { sameValue } from './equal.ts'
 import { type Fields, type Scope, show, Slot, type SlotOf } from './slot.ts'
-import { isObject, put } from './value.ts'
+import { holesMax, isObject, put } from './value.ts'
 import { enter, guarded, leave, refuse, startWalk } from './walk.ts'
 
 /** A draft of a state, and its end. */
@@ -30,9 +30,10 @@ export interface DraftOptions {
 
 /**
  * A draft of `base`, which must never change: the result shares with it what was not touched. Plain objects
- * and arrays are drafted when they are first read; Date, Map, Set and Uint8Array are handed out as copies,
- * which no guard watches. What the user assigns is read where it stands until it is first written to through
- * the draft (a Date, Map, Set or Uint8Array: first read); from then on only the draft counts.
+ * and arrays are drafted when they are first read; all others that can change in place (Date, Map, Set, bytes, RegExp, URL,
+ * Error, instances) are handed out as copies, which no guard watches, and compared by value at the end. What the user
+ * assigns is read where it stands until it is first written to through the draft (the others: first read); from then on
+ * only the draft counts.
  *
  * ```ts
  * const { draft, finish } = createDraft({ notes: ['a'] })
@@ -54,8 +55,8 @@ export function createDraft<T>(base: T, options: DraftOptions = {}): Draft<T> {
 
   function settled<U>(value: U, where: string, fresh: boolean): U {
     const walk: SettleWalk = { ...startWalk(where), encode: false, fresh, adopt, taken: new Set(), undo: [] }
-    function adopt(value: object): unknown {
-      const slot = known.get(value)
+    function adopt(value: object | string): unknown {
+      const slot = slotOf(value)
       return slot && settle(slot, walk)
     }
     try {
@@ -127,13 +128,21 @@ function settleFields(slot: Slot, out: Fields, at: number, walk: SettleWalk): vo
   const before = isInPlace ? (origin as readonly unknown[]) : []
   const same = isInPlace ? slot.same : 0
   if (isInPlace) beginsLike(out, origin, same)
+  let hasHoles = false
   for (let i = same; i < items.length; i++) {
     const item = items[i]
     if (item !== undefined && i < before.length && item === before[i]) continue
-    walk.keys[at] = i
-    if (item === undefined && !(i in items)) refuse(walk, 'is a hole: put null or undefined there')
-    settleAt(i, item)
+    if (item !== undefined || i in items) settleAt(i, item)
+    else if (!hasHoles) hasHoles = refuseManyHoles(items, at, walk)
   }
+}
+
+/** At the first hole of a list: its length may be anything, and is walked. */
+function refuseManyHoles(items: readonly unknown[], at: number, walk: SettleWalk): true {
+  const holes = items.length - Object.keys(items).length
+  walk.keys[at] = items.length - 1
+  if (holes > holesMax) refuse(walk, `ends an array of ${String(holes)} holes: keep a Map or an object`)
+  return true
 }
 
 function settleField(slot: Slot, value: unknown, walk: SettleWalk): unknown {

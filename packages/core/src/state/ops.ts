@@ -1,22 +1,27 @@
 import { WaystoneError } from '../errors.ts'
 import type { Json } from '../json.ts'
-import { isList } from './value.ts'
+import { isList, isObject } from './value.ts'
 
 /**
- * From the root to a place: names in plain objects, indices in arrays. Nothing inside a Map or Set has a
- * path.
+ * From the root to a place: names in plain objects, indices in lists. A Map is a list of its values, a Set one of its items.
  */
 export type Path = readonly (string | number)[]
 
 /**
- * One change: put a value (stored form) at a path, the root's being empty; remove a property; or replace
- * `count` items of an array, UTF-16 units of a string or bytes from `index` on by items (stored form), a
- * string or base64.
+ * One change: put a value (stored form) at a path, the root's being empty; remove a property; or replace `count` items of
+ * an array or a Set, entries of a Map, UTF-16 units of a string or bytes from `index` on by items (stored form; an entry
+ * is a list of key and value), a string or base64. Paths are those of the value as the changes before have left it.
+ *
+ * What is put may name a place of the base instead of repeating what moved: `{"$":"was","v":path}`, and as an item of a
+ * splice `{"$":"run","v":[...path, from, count]}`. In an entry of a log it may also name what a step gave (`Named`).
  */
 export type Op =
   | readonly ['set', path: Path, value: Json]
   | readonly ['del', path: Path]
-  | readonly ['splice', path: Path, index: number, count: number, put: readonly Json[] | string]
+  | readonly ['splice', path: Path, index: number, count: number, put: readonly Json[] | string | Named]
+
+/** What stands elsewhere in a log: to be resolved before a delta is applied. */
+export type Named = { readonly $: string; readonly v: Json }
 
 /** What makes one value into another: changes in the order in which they apply. Plain JSON. */
 export type Delta = readonly Op[]
@@ -43,11 +48,16 @@ function isOp(op: unknown): boolean {
     op.length === 5 &&
     isIndex(third) &&
     isIndex(count) &&
-    (isList(items) || typeof items === 'string')
+    (isList(items) || typeof items === 'string' || isNamed(items))
   )
 }
 
-function isPath(path: unknown): path is Path {
+function isNamed(put: unknown): put is Named {
+  return isObject(put) && '$' in put
+}
+
+/** True for what is a path. */
+export function isPath(path: unknown): path is Path {
   return isList(path) && path.every((key) => typeof key === 'string' || isIndex(key))
 }
 

@@ -2,52 +2,13 @@ import { WaystoneError } from '../errors.ts'
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { changeInPlace, names, objectOf, Pouch, values } from './arbitrary-values.test-support.ts'
 import { cloneValue, decodeValue, encodeValue, type Value } from './codec.ts'
 import { applyDelta, diff, parseDelta } from './delta.ts'
 import { createDraft } from './draft.ts'
 import { sameValue } from './equal.ts'
 import type { Json } from '../json.ts'
 import { longestRise } from './rise.ts'
-import { put } from './value.ts'
-
-const names = fc.oneof(
-  fc.constantFrom('a', 'b', 'c', 'd', '$', '$$', '$v', '__proto__', 'constructor', 'length', '0', '7', '12'),
-  fc.string({ unit: 'binary', maxLength: 4 }),
-)
-const texts = fc.oneof(
-  fc.string({ maxLength: 5 }),
-  fc.string({ unit: 'binary', maxLength: 5 }),
-  fc.constantFrom('\ud800', 'a\udc00', '{"$":"date"}'),
-  fc
-    .tuple(fc.nat(3), fc.nat(90), fc.string({ maxLength: 2 }))
-    .map(([a, n, z]) => `${a}${'x'.repeat(n)}${z}${'y'.repeat(40)}`),
-)
-const leaves: fc.Arbitrary<Value> = fc.oneof(
-  fc.constantFrom(null, undefined, true, false, 0, -0, NaN, Infinity, -Infinity),
-  fc.integer({ min: 0, max: 9 }),
-  fc.double(),
-  fc.bigInt(),
-  texts,
-  fc.date({ noInvalidDate: false }),
-  fc.uint8Array({ maxLength: 6 }),
-  fc.tuple(fc.nat(3), fc.nat(60)).map(([a, n]) => new Uint8Array(100 + n).fill(7).fill(a, n, n + 3)),
-)
-const { value: values } = fc.letrec<{ value: Value }>((tie) => ({
-  value: fc.oneof(
-    { depthSize: 'small', withCrossShrink: true },
-    leaves,
-    fc.array(tie('value'), { maxLength: 6 }),
-    fc.array(fc.tuple(names, tie('value')), { maxLength: 6 }).map(objectOf),
-    fc.array(fc.tuple(tie('value'), tie('value')), { maxLength: 3 }).map((entries) => new Map(entries)),
-    fc.array(tie('value'), { maxLength: 3 }).map((items) => new Set(items)),
-  ),
-}))
-
-function objectOf(entries: readonly (readonly [string, Value])[]): Value {
-  const out = {}
-  for (const [key, value] of entries) put(out, key, value)
-  return out
-}
 
 function throughJson(json: unknown): Json {
   return JSON.parse(JSON.stringify(json)) as Json
@@ -93,7 +54,9 @@ const mutations: fc.Arbitrary<Mutation> = fc.record({
 })
 
 function isContainer(value: unknown): value is Container {
-  return Array.isArray(value) || Object.prototype.toString.call(value) === '[object Object]'
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) return Array.isArray(value)
+  const proto: unknown = Object.getPrototypeOf(value)
+  return proto === Object.prototype || proto === null
 }
 
 function at(root: unknown, path: readonly number[]): Container {
@@ -110,10 +73,12 @@ function holds(value: unknown, wanted: unknown): boolean {
   if (value === wanted) return true
   if (value instanceof Map) return [...value].flat().some((item) => holds(item, wanted))
   if (value instanceof Set) return [...value].some((item) => holds(item, wanted))
+  if (value instanceof Pouch) return holds(value.things, wanted)
+  if (value instanceof Error) return holds(value.cause, wanted)
   return isContainer(value) && Object.keys(value).some((key) => holds(value[key], wanted))
 }
 
-/** Holes, names in arrays and the setter of `__proto__` are left out: a draft refuses them by design. */
+/** Names in arrays and the setter of `__proto__` are left out: a draft refuses them by design. */
 function mutate(root: unknown, { name, at: from, to, pick, key, value: given }: Mutation): void {
   const place = at(root, from)
   const value = cloneValue(given)
@@ -127,7 +92,7 @@ function mutate(root: unknown, { name, at: from, to, pick, key, value: given }: 
   }
   if (name === 'set' && isArray) place[pick % (place.length + 1)] = value
   else if (name === 'set') assign(place, value)
-  else if (name === 'delete' && isArray && place.length > 0) place.length--
+  else if (name === 'delete' && isArray && some !== undefined) delete place[Number(some)]
   else if (name === 'delete' && !isArray && some !== undefined) delete place[some]
   else if (name === 'assign' && !isArray) Object.assign(place, { a: value, b: 1 })
   else if (name === 'define') Object.defineProperty(place, isArray ? 0 : key, { ...plain, value })
@@ -137,7 +102,7 @@ function mutate(root: unknown, { name, at: from, to, pick, key, value: given }: 
   } else if (name === 'swap' && keys.length > 1) {
     const other = keys[(pick + 1) % keys.length] ?? ''
     ;[place[some ?? ''], place[other]] = [place[other], place[some ?? '']]
-  } else if (name === 'leaf') keys.forEach((key) => changeLeaf(place[key]))
+  } else if (name === 'leaf') keys.forEach((key) => changeInPlace(place[key]))
   else if (name === 'read') JSON.stringify(keys.filter((key) => typeof place[key] !== 'bigint').length)
   else if (name === 'fresh') assign(place, { list: [{}, { n: 1 }] })
   else if (isArray) mutateArray(place, name, pick, value)
@@ -164,17 +129,10 @@ function mutateArray(place: Container, name: string, pick: number, value: unknow
   else if (name === 'splice') place.push(...place.splice(pick % 3, pick % 4, value, pick))
   else if (name === 'reverse') place.reverse()
   else if (name === 'sort') place.sort((a, b) => (byText(a) < byText(b) ? -1 : byText(a) > byText(b) ? 1 : 0))
-  else if (name === 'length') place.length = Math.min(place.length, pick)
+  else if (name === 'length') place.length = pick
   else if (name === 'copyWithin') place.copyWithin(pick % 2, pick % 3)
   else if (name === 'fill') place.fill(value, pick)
   else if (name === 'filter') place.splice(0, place.length, ...place.filter((_, i) => i !== pick))
-}
-
-function changeLeaf(leaf: unknown): void {
-  if (leaf instanceof Date) leaf.setTime(5)
-  else if (leaf instanceof Map) leaf.set('new', { n: 1 })
-  else if (leaf instanceof Set) leaf.add('new')
-  else if (leaf instanceof Uint8Array && leaf.length > 0) leaf[0] = 3
 }
 
 const runs = { numRuns: Number(process.env['FC_RUNS'] ?? 400) }
@@ -236,6 +194,23 @@ describe('a delta between any two values', () => {
       fc.property(edits, long, ([text, from, count, put], other) => {
         check(text, text.slice(0, from) + put + text.slice(from + count))
         check(text, other)
+      }),
+      runs,
+    )
+  })
+
+  it('makes bytes with changed regions, and such of another length, into each other', () => {
+    const changes = fc.array(fc.tuple(fc.nat(2000), fc.nat(80), fc.nat(2)), { maxLength: 9 })
+    const bytesOf = (size: number, regions: readonly (readonly [number, number, number])[]): Uint8Array => {
+      const bytes = new Uint8Array(size)
+      for (const [from, count, byte] of regions) bytes.fill(byte, from, from + count)
+      return bytes
+    }
+    const sizes = fc.constantFrom([2000, 2000], [2000, 1900], [64, 2000])
+    fc.assert(
+      fc.property(changes, changes, sizes, (a, b, [size = 0, other = 0]) => {
+        check(bytesOf(size, a), bytesOf(other, b))
+        check(new Uint16Array(bytesOf(size, a).buffer), new Uint16Array(bytesOf(other, b).buffer))
       }),
       runs,
     )
@@ -331,6 +306,9 @@ function collect(value: unknown, found = new Set<object>()): Set<object> {
   found.add(value)
   if (value instanceof Map) [...value].flat().forEach((item) => collect(item, found))
   else if (value instanceof Set) [...value].forEach((item) => collect(item, found))
+  else if (value instanceof Pouch) collect(value.things, found)
+  else if (value instanceof Error) collect(value.cause, found)
+  else if (ArrayBuffer.isView(value)) found.add(value.buffer)
   else if (isContainer(value)) Object.keys(value).forEach((key) => collect(value[key], found))
   return found
 }

@@ -1,10 +1,14 @@
-import { headers, limits, parseDigest, parseRunId, WaystoneError } from '@waystone/core'
+import { headers, limits, parseDigest, parseRunId, WaystoneError, type RunId } from '@waystone/core'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { reportNothing, type Report } from '../report.ts'
+import { blobHeaders, blobMissing } from '../object/blob-routes.ts'
 import { blobKey, r2Blobs } from '../store/r2-blobs.ts'
+import { rowBlobBytesMax } from '../store/row-blobs.ts'
+import { hashesBytesMax, hashesOf } from './blob-frames.ts'
 import { readBody, readJson } from './body.ts'
 import { errorResponse } from './errors.ts'
+import { shareBlobs } from './share-blobs.ts'
 
 /** What the routes need of the environment they are mounted in. */
 export interface EdgeRoutesOptions<Env> {
@@ -43,43 +47,45 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     await authorize(context.req.raw, options.token(context.env))
     await next()
   })
-  app.post('/v1/runs/:run/blobs/missing', async (context) => {
-    const run = parseRunId(context.req.param('run'))
-    const body = await readJson(context.req.raw, limits.pageBytesMax)
-    const hashes =
-      typeof body === 'object' && body !== null && 'hashes' in body && Array.isArray(body.hashes)
-        ? body.hashes.map(parseDigest)
-        : []
-    return context.json({ hashes: await r2Blobs(options.blobs(context.env)).missing(run, hashes) })
+  const objectOf = (env: Env, run: RunId): DurableObjectStub => {
+    const namespace = options.runs(env)
+    return namespace.get(namespace.idFromName(run))
+  }
+  app.post('/v1/runs/:run/blobs/share', async (context) => {
+    const to = parseRunId(context.req.param('run'))
+    const body = await readJson(context.req.raw, hashesBytesMax)
+    const from = parseRunId(
+      typeof body === 'object' && body !== null && 'from' in body ? body.from : undefined,
+    )
+    const places = {
+      ask: (run: RunId, route: string, init: RequestInit): Promise<Response> =>
+        objectOf(context.env, run).fetch(new URL(`/v1/runs/${run}/${route}`, context.req.url), init),
+      bucket: options.blobs(context.env),
+    }
+    return context.json({ hashes: await shareBlobs(places, from, to, hashesOf(body)) })
   })
   app.put('/v1/runs/:run/blobs/:hash', async (context) => {
     const run = parseRunId(context.req.param('run'))
     const hash = parseDigest(context.req.param('hash'))
-    await r2Blobs(options.blobs(context.env)).put(
-      run,
-      hash,
-      await readBody(context.req.raw, limits.blobBytesMax),
-    )
+    const bytes = await readBody(context.req.raw, limits.blobBytesMax)
+    if (bytes.byteLength <= rowBlobBytesMax)
+      return objectOf(context.env, run).fetch(context.req.url, { method: 'PUT', body: bytes })
+    await r2Blobs(options.blobs(context.env)).put(run, hash, bytes)
     return context.body(null, 204)
   })
   app.get('/v1/runs/:run/blobs/:hash', async (context) => {
     const run = parseRunId(context.req.param('run'))
     const hash = parseDigest(context.req.param('hash'))
+    const row = await objectOf(context.env, run).fetch(context.req.url)
+    if (row.status !== 404) return row
+    await row.body?.cancel()
     const object = await options.blobs(context.env).get(blobKey(run, hash))
-    if (object === null)
-      throw new WaystoneError('blob_missing', `run ${run} has no blob ${hash} here`, { run })
-    return new Response(object.body, {
-      headers: {
-        'content-type': 'application/octet-stream',
-        'content-length': String(object.size),
-        'cache-control': 'private, immutable, max-age=31536000',
-      },
-    })
+    if (object === null) throw blobMissing(run, hash)
+    return new Response(object.body, { headers: blobHeaders(object.size) })
   })
   app.all('/v1/runs/:run/*', (context) => {
     const run = parseRunId(context.req.param('run'))
-    const namespace = options.runs(context.env)
-    return namespace.get(namespace.idFromName(run)).fetch(context.req.raw)
+    return objectOf(context.env, run).fetch(context.req.raw)
   })
   return app
 }

@@ -1,12 +1,9 @@
 import { parseRunId, WaystoneError, type AnyAgent, type RunId } from '@waystone/core'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
-import { r2Blobs } from '../store/r2-blobs.ts'
+import { objectStorage } from '../store/object-storage.ts'
 import { dueTime, isOwnName, sqlDueTimes, type DueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
-import { sqlInbox } from '../store/sql-inbox.ts'
-import { sqlLogStore } from '../store/sql-log-store.ts'
 import { sqlStalls } from '../store/sql-stalls.ts'
-import { sqlStreams } from '../store/sql-streams.ts'
 import { RunKeeper, watchdogMs } from './run-keeper.ts'
 import { runRoutes } from './run-routes.ts'
 import { deviceOf, ownerEvent, RunSockets } from './run-sockets.ts'
@@ -202,10 +199,7 @@ class ObjectHost {
       due: dueTime(times, runName),
       forget: dueTime(times, streamsName),
       stalls: sqlStalls(storage),
-      store: sqlLogStore(storage),
-      inbox: sqlInbox(storage),
-      streams: sqlStreams(storage),
-      blobs: r2Blobs(this.#options.blobs),
+      storage: objectStorage(storage, this.#options.blobs),
       sockets: this.#sockets,
       agents: this.#options.agents,
       report: this.#report,

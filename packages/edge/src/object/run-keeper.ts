@@ -1,17 +1,19 @@
 import {
   Authority,
   edgeOwner,
+  headOfLine,
   isEnded,
   limits,
+  retentionOf,
   RunHost,
   RunLog,
+  Snapshotter,
   toWire,
   type AnyAgent,
   type Blobs,
   type Claim,
   type Fold,
   type Head,
-  type Inbox,
   type InboxItem,
   type Live,
   type RunId,
@@ -19,9 +21,9 @@ import {
 } from '@waystone/core'
 import type { Failure, Report } from '../report.ts'
 import type { DueTime } from '../store/sql-due-times.ts'
-import type { SqlLogStore } from '../store/sql-log-store.ts'
+import type { ObjectStorage } from '../store/object-storage.ts'
+import type { RowBlobs } from '../store/row-blobs.ts'
 import { stalled, type Stalls } from '../store/sql-stalls.ts'
-import type { SqlStreams } from '../store/sql-streams.ts'
 import { edgeClock } from './edge-clock.ts'
 import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
@@ -34,10 +36,7 @@ export interface KeeperPorts {
   /** When text that was kept for late readers is to be forgotten. */
   readonly forget: DueTime
   readonly stalls: Stalls
-  readonly store: SqlLogStore
-  readonly blobs: Blobs
-  readonly inbox: Inbox
-  readonly streams: SqlStreams
+  readonly storage: ObjectStorage
   readonly sockets: RunSockets
   readonly agents: () => readonly AnyAgent[]
   readonly report: Report
@@ -66,15 +65,31 @@ export class RunKeeper {
   private constructor(log: RunLog, ports: KeeperPorts) {
     this.log = log
     this.#ports = ports
-    this.streams = new RunStreams({ store: ports.streams, fold: () => log.fold, forget: ports.forget })
+    this.streams = new RunStreams({
+      store: ports.storage.streams,
+      fold: () => log.fold,
+      forget: ports.forget,
+    })
     this.authority = new Authority(log, {
       clock: edgeClock,
       random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
-      blobs: ports.blobs,
-      inbox: ports.inbox,
+      blobs: ports.storage.blobs,
+      inbox: ports.storage.inbox,
       agent: (name) => this.#agent(name),
       stopHost: () => this.#stopHost(),
       ownerAlive: (fold) => this.#silentMs(fold) < fold.identity.leaseMs,
+    })
+    // It lives as long as the object does, whoever owns the run: what a device has pushed is let go here, too.
+    new Snapshotter(log, {
+      me: edgeOwner,
+      blobs: ports.storage.blobs,
+      snapshots: ports.storage.snapshots,
+      task: () => edgeClock.task(),
+      now: () => edgeClock.now(),
+      mayAppend: () => this.#host?.host.mayAppend ?? false,
+      retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention ?? 'all'),
+      synced: () => Infinity,
+      failed: (error) => this.#failed('snapshot', error),
     })
     log.listen(({ entries, lines }, fold) => {
       const first = entries[0]
@@ -92,10 +107,17 @@ export class RunKeeper {
 
   /** Opens what this object has of a run, which may be nothing. */
   static async open(run: RunId, ports: KeeperPorts): Promise<RunKeeper> {
-    return new RunKeeper(
-      await RunLog.open(run, { store: ports.store, blobs: ports.blobs, now: () => Date.now() }),
-      ports,
-    )
+    const { store, snapshots, blobs } = ports.storage
+    return new RunKeeper(await RunLog.open(run, { store, snapshots, blobs, now: () => Date.now() }), ports)
+  }
+
+  /** Its blobs, and those of them that are rows of the object. */
+  get blobs(): Blobs {
+    return this.#ports.storage.blobs
+  }
+
+  get rowBlobs(): RowBlobs {
+    return this.#ports.storage.rowBlobs
   }
 
   /** What its host tells beside the log. */
@@ -112,7 +134,7 @@ export class RunKeeper {
         .map(async (stream) => ({ stream, ...(await this.streams.read(this.log.run, stream, 0)) })),
     )
     return [
-      ...(lines.length > 0 ? [{ type: 'lines', from, lines } as const] : []),
+      ...(lines[0] ? [{ type: 'lines', from: headOfLine(lines[0]).seq, lines } as const] : []),
       ...texts.map(({ stream, at, text }) => ({ type: 'stream', stream, at, text }) as const),
       { type: 'live', live: this.#live },
     ]
@@ -220,7 +242,7 @@ export class RunKeeper {
     if (end.type !== 'lost') stalls.clear()
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
-      const missed = (await this.#ports.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
+      const missed = (await this.#ports.storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
       if (missed) return due.set(Date.now())
       return end.due === undefined ? due.delete() : due.set(end.due)
     }
@@ -230,7 +252,8 @@ export class RunKeeper {
   }
 
   #newHost(): RunHost {
-    const { blobs, inbox, sockets } = this.#ports
+    const { storage, sockets } = this.#ports
+    const { blobs, inbox } = storage
     return new RunHost(this.log, {
       me: edgeOwner,
       place: 'edge',
@@ -280,7 +303,8 @@ export class RunKeeper {
   }
 
   async #takeOver(fold: Fold): Promise<void> {
-    const { inbox, due: times } = this.#ports
+    const { storage, due: times } = this.#ports
+    const { inbox } = storage
     const last = fold.records.at(-1)
     const due = last?.kind === 'ask' ? (last.body.due ?? Infinity) : 0
     if (due > Date.now() && (await inbox.list(fold.run)).length === 0) {
@@ -300,7 +324,7 @@ export class RunKeeper {
   #silentMs(fold: Fold): number {
     const heard = Math.max(
       this.#ports.sockets.lastHeard(fold.owner) ?? 0,
-      this.#ports.store.lastAppend() ?? 0,
+      this.#ports.storage.store.lastAppend(this.log.run) ?? 0,
     )
     return Date.now() - heard
   }

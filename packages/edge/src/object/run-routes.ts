@@ -17,6 +17,7 @@ import { eventResponse } from '../events/event-response.ts'
 import { readBody, readJson } from '../http/body.ts'
 import { errorResponse } from '../http/errors.ts'
 import type { Report } from '../report.ts'
+import { blobRoutes } from './blob-routes.ts'
 import type { RunKeeper } from './run-keeper.ts'
 import type { RunSockets } from './run-sockets.ts'
 
@@ -46,7 +47,8 @@ export function runRoutes(
     return context.json({ ok: true, head: headText(pushed.head) })
   })
   app.get('/entries', async (context) => {
-    const { head, lines, inbox } = await authority.pull(fromOf(context), deviceOf(context))
+    const from = context.req.query('from') === undefined ? undefined : fromOf(context)
+    const { head, lines, inbox } = await authority.pull(from, deviceOf(context))
     return new Response(joinLines(lines), {
       headers: {
         'content-type': 'application/x-ndjson',
@@ -79,6 +81,7 @@ export function runRoutes(
       throw new WaystoneError('request_refused', 'this route is a WebSocket')
     return sockets.accept(parseOwnerId(context.req.query('device')), await keeper.greeting(fromOf(context)))
   })
+  app.route('/blobs', blobRoutes({ run: log.run, blobs: keeper.blobs, rows: keeper.rowBlobs, used }))
   app.get('/events', (context) => eventResponse(context, keeper, fromOf(context), report))
   return app
 }

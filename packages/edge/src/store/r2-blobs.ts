@@ -1,8 +1,15 @@
 import { limits, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
 
+/** More hashes than this are looked for in a list of all, which costs as much as 12 single looks and pages at 1,000. */
+const headsMax = 50
+/** How many keys one deletion may name. */
+const deletedMax = 1_000
+/** How many blobs are copied at a time. */
+const copiesMax = 4
+
 /** Blobs of runs in an R2 bucket, by run and hash: never a head, since R2 takes one write a second to a key. */
 export function r2Blobs(bucket: R2Bucket): Blobs {
-  return {
+  const blobs: Blobs = {
     async put(run, hash, bytes) {
       if (bytes.byteLength > limits.blobBytesMax) {
         throw new WaystoneError(
@@ -15,11 +22,7 @@ export function r2Blobs(bucket: R2Bucket): Blobs {
         // R2 itself refuses a body that does not have this hash.
         await bucket.put(blobKey(run, hash), bytes, { sha256: hash })
       } catch (cause) {
-        throw new WaystoneError(
-          'request_refused',
-          `blob ${hash} of run ${run} was not stored: are these the bytes with this SHA-256?`,
-          { run, cause },
-        )
+        throw wrongHash(run, hash, cause)
       }
     },
     async get(run, hash) {
@@ -27,13 +30,67 @@ export function r2Blobs(bucket: R2Bucket): Blobs {
       return object ? new Uint8Array(await object.arrayBuffer()) : undefined
     },
     async missing(run, hashes) {
-      const found = await Promise.all(hashes.map((hash) => bucket.head(blobKey(run, hash))))
-      return hashes.filter((_, index) => found[index] === null)
+      const found = hashes.length > headsMax ? await listed(bucket, run) : await looked(bucket, run, hashes)
+      return hashes.filter((hash) => !found.has(hash))
+    },
+    async share(from, to, hashes) {
+      const wanted = [...(await blobs.missing(to, hashes))]
+      const absent = new Set<Digest>()
+      while (wanted.length > 0) {
+        await Promise.all(
+          wanted.splice(0, copiesMax).map(async (hash) => {
+            if (!(await copied(bucket, from, to, hash))) absent.add(hash)
+          }),
+        )
+      }
+      return hashes.filter((hash) => absent.has(hash))
+    },
+    async remove(run, hashes) {
+      const keys = hashes.map((hash) => blobKey(run, hash))
+      while (keys.length > 0) await bucket.delete(keys.splice(0, deletedMax))
     },
   }
+  return blobs
 }
 
 /** Where a blob is in the bucket. */
 export function blobKey(run: RunId, hash: Digest): string {
-  return `runs/${run}/${hash}`
+  return `${folderOf(run)}${hash}`
+}
+
+/** The error for bytes that do not have the hash they are sent under. */
+export function wrongHash(run: RunId, hash: Digest, cause?: unknown): WaystoneError {
+  return new WaystoneError(
+    'request_refused',
+    `blob ${hash} of run ${run} was not stored: are these the bytes with this SHA-256?`,
+    { run, ...(cause === undefined ? {} : { cause }) },
+  )
+}
+
+function folderOf(run: RunId): string {
+  return `runs/${run}/`
+}
+
+async function looked(bucket: R2Bucket, run: RunId, hashes: readonly Digest[]): Promise<ReadonlySet<string>> {
+  const found = await Promise.all(hashes.map((hash) => bucket.head(blobKey(run, hash))))
+  return new Set(hashes.filter((_, index) => found[index] !== null))
+}
+
+async function listed(bucket: R2Bucket, run: RunId): Promise<ReadonlySet<string>> {
+  const prefix = folderOf(run)
+  const found = new Set<string>()
+  for (let cursor: string | undefined; ;) {
+    const page = await bucket.list({ prefix, ...(cursor === undefined ? {} : { cursor }) })
+    for (const { key } of page.objects) found.add(key.slice(prefix.length))
+    if (!page.truncated) return found
+    cursor = page.cursor
+  }
+}
+
+/** Copies a blob, of which R2 checks the hash once more; false when there is none. */
+async function copied(bucket: R2Bucket, from: RunId, to: RunId, hash: Digest): Promise<boolean> {
+  const object = await bucket.get(blobKey(from, hash))
+  if (object === null) return false
+  await bucket.put(blobKey(to, hash), object.body, { sha256: hash })
+  return true
 }

@@ -1,15 +1,12 @@
 import type { Streams, StreamText } from '@waystone/core'
+import { firstOf, streamRows, type Sql } from '@waystone/core/sql'
 
 const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_streams (stream TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (stream, at)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS waystone_stream_cuts (stream TEXT PRIMARY KEY, cuts INTEGER NOT NULL) WITHOUT ROWID;
 `
 
 /** Text is stored this often at most: a row costs the same for a word as for a paragraph. In ms. */
 export const storeEveryMs = 250
-
-/** Text of one row, in UTF-16 units: below the 2 MB that a row may have, whatever the text. */
-const rowCharsMax = 500_000
 
 /** What a reader with a cursor compares: its cursor counts as long as both say so. */
 export interface StreamExtent {
@@ -35,25 +32,17 @@ export interface SqlStreams extends Streams {
  * The streams of the one run that lives in this object. Text of the last moment may be lost with the process: its step
  * has no outcome yet then, and goes on from what is stored.
  */
-export function sqlStreams({ sql }: DurableObjectStorage): SqlStreams {
-  sql.exec(schema)
+export function sqlStreams(sql: Sql): SqlStreams {
+  const rows = streamRows(sql)
+  sql.run(schema)
   const pending = new Map<string, StreamText & { readonly since: number }>()
   const store = (stream: string): void => {
     const chunk = pending.get(stream)
     pending.delete(stream)
     // After a gap the text could not be told from what is missing.
-    if (chunk === undefined || chunk.at > lengthOf(sql, stream)) return
-    if (!chunk.text.startsWith(textFrom(sql, stream, chunk.at))) countCut(sql, stream)
-    sql.exec('DELETE FROM waystone_streams WHERE stream = ? AND at >= ?', stream, chunk.at)
-    cutLast(sql, stream, chunk.at)
-    for (let from = 0; from < chunk.text.length; from += rowCharsMax) {
-      sql.exec(
-        'INSERT INTO waystone_streams (stream, at, text) VALUES (?, ?, ?)',
-        stream,
-        chunk.at + from,
-        chunk.text.slice(from, from + rowCharsMax),
-      )
-    }
+    if (chunk === undefined || chunk.at > rows.length(stream)) return
+    if (!chunk.text.startsWith(rows.from(stream, chunk.at))) countCut(sql, stream)
+    rows.put(stream, chunk.at, chunk.text)
   }
   return {
     append: (_run, stream, { at, text }) => {
@@ -67,102 +56,47 @@ export function sqlStreams({ sql }: DurableObjectStorage): SqlStreams {
     },
     read: (_run, stream, from) => {
       store(stream)
-      return Promise.resolve({ at: from, text: textFrom(sql, stream, from) })
+      return Promise.resolve({ at: from, text: rows.from(stream, from) })
     },
     remove: (_run, streams) => {
       for (const stream of streams) {
         store(stream)
-        if (lengthOf(sql, stream) > 0) countCut(sql, stream)
-        sql.exec('DELETE FROM waystone_streams WHERE stream = ?', stream)
+        if (rows.length(stream) > 0) countCut(sql, stream)
+        rows.remove(stream)
       }
       return Promise.resolve()
     },
     names: () => {
       for (const stream of [...pending.keys()]) store(stream)
-      return sql
-        .exec<{ stream: string }>('SELECT DISTINCT stream FROM waystone_streams')
-        .toArray()
-        .map(({ stream }) => stream)
+      return rows.names()
     },
     extent: (stream) => {
       store(stream)
-      return { cuts: cutsOf(sql, stream), length: lengthOf(sql, stream) }
+      return { cuts: cutsOf(sql, stream), length: rows.length(stream) }
     },
     page: (stream, from, charsMax) => {
-      const row = rowAt(sql, stream, from)
+      const row = rows.row(stream, from)
       return row === undefined ? '' : row.text.slice(from - row.at, from - row.at + charsMax)
     },
     forget: (streams) => {
       for (const stream of streams) {
         pending.delete(stream)
-        sql.exec('DELETE FROM waystone_streams WHERE stream = ?', stream)
-        sql.exec('DELETE FROM waystone_stream_cuts WHERE stream = ?', stream)
+        rows.remove(stream)
+        sql.run('DELETE FROM waystone_stream_cuts WHERE stream = ?', stream)
       }
     },
   }
 }
 
-/** Stored text from a position on. */
-function textFrom(sql: SqlStorage, stream: string, from: number): string {
-  const first = rowAt(sql, stream, from)
-  if (first === undefined) return ''
-  const rows = sql
-    .exec<{ text: string }>(
-      'SELECT text FROM waystone_streams WHERE stream = ? AND at >= ? ORDER BY at',
-      stream,
-      first.at,
-    )
-    .toArray()
-  return rows
-    .map(({ text }) => text)
-    .join('')
-    .slice(from - first.at)
+function cutsOf(sql: Sql, stream: string): number {
+  const query = 'SELECT cuts FROM waystone_stream_cuts WHERE stream = ?'
+  return firstOf(sql.rows<{ cuts: number }>(query, stream))?.cuts ?? 0
 }
 
-function cutsOf(sql: SqlStorage, stream: string): number {
-  const [row] = sql
-    .exec<{ cuts: number }>('SELECT cuts FROM waystone_stream_cuts WHERE stream = ?', stream)
-    .toArray()
-  return row?.cuts ?? 0
-}
-
-function countCut(sql: SqlStorage, stream: string): void {
-  sql.exec(
+function countCut(sql: Sql, stream: string): void {
+  sql.run(
     'INSERT OR REPLACE INTO waystone_stream_cuts (stream, cuts) VALUES (?, ?)',
     stream,
     cutsOf(sql, stream) + 1,
   )
-}
-
-/** Cuts the row that reaches beyond `at`. */
-function cutLast(sql: SqlStorage, stream: string, at: number): void {
-  const last = rowAt(sql, stream, Number.MAX_SAFE_INTEGER)
-  if (last === undefined || last.at + last.text.length <= at) return
-  sql.exec(
-    'UPDATE waystone_streams SET text = ? WHERE stream = ? AND at = ?',
-    last.text.slice(0, at - last.at),
-    stream,
-    last.at,
-  )
-}
-
-/** How many UTF-16 units of a stream are stored. */
-function lengthOf(sql: SqlStorage, stream: string): number {
-  const last = rowAt(sql, stream, Number.MAX_SAFE_INTEGER)
-  return last === undefined ? 0 : last.at + last.text.length
-}
-
-/** The row that has the character at a position, or the last one before it. */
-function rowAt(
-  sql: SqlStorage,
-  stream: string,
-  at: number,
-): { readonly at: number; readonly text: string } | undefined {
-  return sql
-    .exec<{ at: number; text: string }>(
-      'SELECT at, text FROM waystone_streams WHERE stream = ? AND at <= ? ORDER BY at DESC LIMIT 1',
-      stream,
-      at,
-    )
-    .toArray()[0]
 }

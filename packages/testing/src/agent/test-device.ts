@@ -3,17 +3,11 @@ import {
   type Digest,
   type LogStore,
   type RunId,
+  type RunStorage,
   type RuntimePorts,
   type Streams,
 } from '@waystone/core'
-import {
-  memoryBlobs,
-  memoryChannels,
-  memoryInbox,
-  memoryLocks,
-  memoryLogStore,
-  memoryStreams,
-} from '@waystone/core/memory'
+import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
 import { codePlace } from './code-place.ts'
 import type { Scene } from './scene.ts'
 
@@ -32,10 +26,7 @@ export const testRunId = 'run' as RunId
 
 /** What one host works with, and whether it was killed. */
 export interface HostLife {
-  readonly ports: Pick<
-    RuntimePorts,
-    'store' | 'blobs' | 'inbox' | 'streams' | 'locks' | 'channel' | 'clock' | 'random'
-  >
+  readonly ports: Pick<RuntimePorts, keyof RunStorage | 'locks' | 'channel' | 'clock' | 'random'>
   readonly isKilled: () => boolean
 }
 
@@ -45,10 +36,7 @@ export class TestDevice {
   readonly texts = new Map<string, string>()
   /** How many pieces each stream was written in. */
   readonly pieces = new Map<string, number>()
-  readonly #store = memoryLogStore()
-  readonly #blobs = memoryBlobs()
-  readonly #inbox = memoryInbox()
-  readonly #streams = memoryStreams()
+  readonly #storage = memoryStorage()
   readonly #random = countingBytes()
 
   /** A new host on this device. A killed one changes nothing any more: what it asks of its ports never comes back. */
@@ -68,15 +56,17 @@ export class TestDevice {
       return never()
     }
     const store = {
-      ...this.#store,
+      ...this.#storage.store,
       append: this.#appending(scene, kill, die),
       close: () => Promise.resolve(),
     }
     const ports = {
       store: mortal<LogStore>(store),
-      blobs: mortal(this.#blobs),
-      inbox: mortal(this.#inbox),
-      streams: mortal<Streams>({ ...this.#streams, append: this.#streaming(kill, die) }),
+      tails: mortal(this.#storage.tails),
+      snapshots: mortal(this.#storage.snapshots),
+      blobs: mortal(this.#storage.blobs),
+      inbox: mortal(this.#storage.inbox),
+      streams: mortal<Streams>({ ...this.#storage.streams, append: this.#streaming(kill, die) }),
       locks: memoryLocks(),
       channel: memoryChannels()(),
       clock: scene.clock,
@@ -87,23 +77,23 @@ export class TestDevice {
 
   /** The bytes of an artifact. */
   blob(hash: string): Promise<Uint8Array | undefined> {
-    return this.#blobs.get(testRunId, hash as Digest)
+    return this.#storage.blobs.get(testRunId, hash as Digest)
   }
 
   #appending(scene: Scene, kill: KillPoint | undefined, die: () => Promise<never>): LogStore['append'] {
     return async (run, append) => {
-      const kept = ((await this.#store.head(run))?.seq ?? -1) + 1
+      const kept = ((await this.#storage.store.head(run))?.seq ?? -1) + 1
       if (kept > entriesMax) scene.fail(tooManyEntries(run))
       if (run !== testRunId || kill === undefined || !('entries' in kill))
-        return this.#store.append(run, append)
+        return this.#storage.store.append(run, append)
       const room = kill.entries - kept
       if (room > append.lines.length || (room === append.lines.length && kill.late))
-        return this.#store.append(run, append)
+        return this.#storage.store.append(run, append)
       const { summary, end: _, ...rest } = append
       const lines = append.lines.slice(0, room)
       // A summary tells of the last line, which is not there when the lines are cut.
       if (lines.length > 0)
-        await this.#store.append(run, {
+        await this.#storage.store.append(run, {
           ...rest,
           lines,
           ...(summary ? { summary: unfinished(summary) } : {}),
@@ -114,7 +104,7 @@ export class TestDevice {
 
   #streaming(kill: KillPoint | undefined, die: () => Promise<never>): Streams['append'] {
     return async (run, stream, chunk) => {
-      await this.#streams.append(run, stream, chunk)
+      await this.#storage.streams.append(run, stream, chunk)
       if (run !== testRunId) return
       const pieces = (this.pieces.get(stream) ?? 0) + 1
       this.pieces.set(stream, pieces)

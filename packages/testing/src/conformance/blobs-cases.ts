@@ -1,8 +1,8 @@
-import { digestBytes, limits, parseDigest, parseRunId, type Blobs, type Digest } from '@waystone/core'
+import { limits, parseDigest, type Blobs } from '@waystone/core'
+import { blobOf, listOf, noiseOf, run } from './blobs-fixtures.ts'
+import { blobsOfRunsCases } from './blobs-of-runs-cases.ts'
 import type { Case } from './case.ts'
 import { expectBytes, expectCode, expectEqual } from './expect.ts'
-
-const run = parseRunId('run-1')
 
 /** The contract of `Blobs`. */
 export const blobsCases: readonly Case<Blobs>[] = [
@@ -13,6 +13,19 @@ export const blobsCases: readonly Case<Blobs>[] = [
       const { bytes, hash } = blobOf(size)
       await blobs.put(run, hash, bytes)
       expectBytes(listOf(await blobs.get(run, hash)), [bytes], 'the blob')
+    },
+  })),
+  ...[0, 1, 5_000, 65_535, 65_536, 1_000_000].map((size) => ({
+    name: `put() of a cold blob keeps ${String(size)} bytes, whether they get smaller or not`,
+    run: async (subject: () => Promise<Blobs>) => {
+      const blobs = await subject()
+      for (const { bytes, hash } of [blobOf(size), noiseOf(size)]) {
+        await blobs.put(run, hash, bytes, { cold: true })
+        expectBytes(listOf(await blobs.get(run, hash)), [bytes], 'the cold blob')
+        await blobs.put(run, hash, bytes)
+        await blobs.put(run, hash, bytes, { cold: true })
+        expectBytes(listOf(await blobs.get(run, hash)), [bytes], 'the blob')
+      }
     },
   })),
   {
@@ -71,13 +84,5 @@ export const blobsCases: readonly Case<Blobs>[] = [
       expectEqual(await blobs.missing(run, []), [], 'the missing ones of none')
     },
   },
+  ...blobsOfRunsCases,
 ]
-
-function blobOf(size: number): { readonly bytes: Uint8Array; readonly hash: Digest } {
-  const bytes = Uint8Array.from({ length: size }, (_, index) => (index * 31 + (index >> 8)) & 255)
-  return { bytes, hash: parseDigest(digestBytes(bytes)) }
-}
-
-function listOf<T>(value: T | undefined): readonly T[] {
-  return value === undefined ? [] : [value]
-}

@@ -1,4 +1,4 @@
-import { limits, type LogStore } from '@waystone/core'
+import { limits } from '@waystone/core'
 import type { Case } from './case.ts'
 import { expectBytes, expectCode, expectEqual } from './expect.ts'
 import {
@@ -11,14 +11,15 @@ import {
   mustAppend,
   readAll,
   run,
+  type LogSubject,
 } from './log-fixtures.ts'
 
 /** What an append accepts, refuses and keeps. */
-export const logAppendCases: readonly Case<LogStore>[] = [
+export const logAppendCases: readonly Case<LogSubject>[] = [
   {
     name: 'append() keeps lines byte for byte, and the last one is the head',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const first = chain({ count: 3 })
       const second = chain({ count: 2, after: first.heads.at(-1) })
       await mustAppend(store, appendOf(undefined, first.lines), first.heads[2])
@@ -33,7 +34,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() keeps texts outside of ASCII byte for byte',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const texts = chain({ count: 2, text: 'ä 語 🜚 \u0000 \u2028 \ufeff \ud800 \\ " \n' })
       await mustAppend(store, appendOf(undefined, texts.lines), texts.heads[1])
       await expectLog(store, texts)
@@ -42,7 +43,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() refuses a log without a base when there is one already',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const kept = chain({ count: 2 })
       const other = chain({ count: 1, text: 'other' })
       await mustAppend(store, appendOf(undefined, kept.lines), kept.heads[1])
@@ -53,7 +54,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() refuses a base that the log does not have, and keeps nothing of it',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       const kept = chain({ count: 2 })
       const other = chain({ count: 2, text: 'other' })
       const more = chain({ count: 2, after: other.heads[1] })
@@ -73,13 +74,13 @@ export const logAppendCases: readonly Case<LogStore>[] = [
         'another digest before it',
       )
       await expectLog(store, kept)
-      expectEqual(await store.setAside(run), [], 'what was set aside')
+      expectEqual(await tails.list(run), [], 'what was set aside')
     },
   },
   {
     name: 'append() lets exactly one of two writers with one base win',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const base = chain({ count: 1 })
       await mustAppend(store, appendOf(undefined, base.lines), base.heads[0])
       const tails = ['one', 'two'].map((text) => chain({ count: 2, after: base.heads[0], text }))
@@ -99,7 +100,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() is ok again with the same lines, and stores nothing',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const kept = chain({ count: 3 })
       const more = chain({ count: 1, after: kept.heads[2] })
       await mustAppend(store, appendOf(undefined, kept.lines), kept.heads[2])
@@ -113,7 +114,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() knows its lines in other batches',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const all = chain({ count: 6 })
       await mustAppend(store, appendOf(undefined, all.lines.slice(0, 2)), all.heads[1])
       await mustAppend(store, appendOf(all.heads[1], all.lines.slice(2, 5)), all.heads[4])
@@ -126,7 +127,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() stores those of its lines that the log lacks',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const all = chain({ count: 7 })
       await mustAppend(store, appendOf(undefined, all.lines.slice(0, 4)), all.heads[3])
       await mustAppend(store, appendOf(all.heads[1], all.lines.slice(2, 6)), all.heads[5])
@@ -137,7 +138,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() refuses the whole when its first lines are known and the next one differs',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const kept = chain({ count: 4 })
       const other = chain({ count: 3, after: kept.heads[1], text: 'other' })
       await mustAppend(store, appendOf(undefined, kept.lines), kept.heads[3])
@@ -149,7 +150,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() without lines is ok at the head',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const kept = chain({ count: 1 })
       await mustAppend(store, appendOf(undefined, kept.lines), kept.heads[0])
       await mustAppend(store, appendOf(kept.heads[0], []), kept.heads[0])
@@ -159,7 +160,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() applies calls that nobody awaited in their order',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const all = chain({ count: 40 })
       const answers = all.lines.map((line, seq) => store.append(run, appendOf(all.heads[seq - 1], [line])))
       // One in between that is refused, or known, does not hold up the others.
@@ -173,7 +174,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() takes the bytes as they are when it is called, and read() gives bytes that the caller owns',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const all = chain({ count: 4 })
       const given = all.lines.slice(0, 2).map((line) => line.slice())
       const appending = store.append(run, appendOf(undefined, given))
@@ -191,7 +192,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() takes lines that are views into larger memory',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const all = chain({ count: 2 })
       const whole = new Uint8Array(all.lines.reduce((sum, line) => sum + line.byteLength + 7, 0))
       let at = 5
@@ -207,7 +208,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() keeps entries of exactly the largest size',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const large = chain({ count: 3, lineBytes: limits.entryBytesMax })
       expectEqual(large.lines[0]?.byteLength, limits.entryBytesMax, 'the size of the entry')
       await mustAppend(store, appendOf(undefined, large.lines.slice(0, 1)), large.heads[0])
@@ -218,7 +219,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() refuses a line over the largest size and keeps nothing',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const tooLarge = new Uint8Array(limits.entryBytesMax + 1).fill(32)
       await expectCode(
         store.append(run, appendOf(undefined, [tooLarge])),
@@ -231,7 +232,7 @@ export const logAppendCases: readonly Case<LogStore>[] = [
   {
     name: 'append() keeps a batch that is larger than a record and than a page',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const mixed: number[] = [400, 9_000, 59_000, 400, 31_000, 33_000, 400]
       const lines: Uint8Array[] = []
       const heads = []

@@ -1,4 +1,5 @@
 import {
+  headOfLine,
   limits,
   parseOwnerId,
   parseRunId,
@@ -8,12 +9,20 @@ import {
   type LogStore,
   type OwnerId,
   type RunId,
+  type RunStorage,
   type RunSummary,
+  type SetAside,
+  type Tails,
 } from '@waystone/core'
 import { expectBytes, expectEqual } from './expect.ts'
 
+/** What keeps logs, and what appends to them have set aside. */
+export type LogSubject = Pick<RunStorage, 'store' | 'tails'>
+
 /** The run that most cases use. */
 export const run: RunId = parseRunId('run-1')
+/** Why a tail is set aside. */
+export const reason = 'the edge went on without it'
 const owner: OwnerId = parseOwnerId('device-1')
 
 /** Entries that follow each other. */
@@ -75,6 +84,20 @@ export function appendOf(
   return { base, lines, durability: 'relaxed', ...more }
 }
 
+/** Appends a chain after a head, so many entries at a time. */
+export async function appendBy(
+  store: LogStore,
+  { lines, heads }: Chain,
+  count: number,
+  of: RunId = run,
+  after?: Head,
+): Promise<void> {
+  for (let from = 0; from < lines.length; from += count) {
+    const some = lines.slice(from, from + count)
+    await mustAppend(store, appendOf(heads[from - 1] ?? after, some), heads[from + some.length - 1], of)
+  }
+}
+
 /** Appends and expects it to be accepted, with the head that it names. */
 export async function mustAppend(
   store: LogStore,
@@ -98,14 +121,23 @@ export async function expectMoved(
 /** All lines of a run, page by page. Each page has a line, and no more than a page may hold beside its last line. */
 export async function readAll(store: LogStore, of: RunId = run, from = 0): Promise<readonly Uint8Array[]> {
   const lines: Uint8Array[] = []
-  for (;;) {
-    const page = await store.read(of, from + lines.length)
-    if (page.length === 0) return lines
+  for (let next = from; ;) {
+    const page = await store.read(of, next)
+    const last = page.at(-1)
+    if (last === undefined) return lines
     const bytes = page.slice(0, -1).reduce((sum, line) => sum + line.byteLength, 0)
     if (bytes > limits.pageBytesMax)
       throw new Error(`a page holds ${String(bytes)} bytes before its last line`)
     lines.push(...page)
+    next = headOfLine(last).seq + 1
   }
+}
+
+/** The sequence number of the first entry that is kept. */
+export async function firstSeq(store: LogStore, of: RunId = run): Promise<number> {
+  const [line] = await store.read(of, 0)
+  if (line === undefined) throw new Error('expected a log with entries, found none')
+  return headOfLine(line).seq
 }
 
 /** Expects a log to be exactly these lines and to end at their head. */
@@ -119,6 +151,11 @@ export function joined(...chains: readonly Chain[]): Chain {
   return { lines: chains.flatMap(({ lines }) => lines), heads: chains.flatMap(({ heads }) => heads) }
 }
 
+/** The entries of a chain from one on. */
+export function restOf({ lines, heads }: Chain, from: number): Chain {
+  return { lines: lines.slice(from), heads: heads.slice(from) }
+}
+
 /** The first entries of a chain. */
 export function firstOf({ lines, heads }: Chain, count: number): Chain {
   return { lines: lines.slice(0, count), heads: heads.slice(0, count) }
@@ -127,4 +164,20 @@ export function firstOf({ lines, heads }: Chain, count: number): Chain {
 /** A summary of a run. */
 export function summary(of: RunId, updated = 1): RunSummary {
   return { run: of, agent: 'researcher', status: 'running', owner, place: 'browser', started: 1, updated }
+}
+
+/** Expects these tails to be set aside, oldest first. */
+export async function expectAside(
+  tails: Tails,
+  expected: readonly Pick<SetAside, 'time' | 'lines'>[],
+  of: RunId = run,
+): Promise<void> {
+  const found = await tails.list(of)
+  expectEqual(
+    found.map((one) => ({ reason: one.reason, time: one.time })),
+    expected.map(({ time }) => ({ reason, time })),
+    'what was set aside',
+  )
+  for (const [index, { lines }] of expected.entries())
+    expectBytes(found[index]?.lines ?? [], lines, 'a tail set aside')
 }

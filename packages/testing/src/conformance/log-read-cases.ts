@@ -1,26 +1,35 @@
-import { limits, parseRunId, type LogStore, type RunSummary } from '@waystone/core'
+import { limits, parseRunId, type RunSummary } from '@waystone/core'
 import type { Case } from './case.ts'
 import { expectBytes, expectCode, expectEqual } from './expect.ts'
-import { appendOf, chain, expectLog, mustAppend, readAll, run, summary } from './log-fixtures.ts'
+import {
+  appendOf,
+  chain,
+  expectLog,
+  mustAppend,
+  readAll,
+  run,
+  summary,
+  type LogSubject,
+} from './log-fixtures.ts'
 
 const entriesMany = 1_001
 
 /** What a store tells of its logs. */
-export const logReadCases: readonly Case<LogStore>[] = [
+export const logReadCases: readonly Case<LogSubject>[] = [
   {
     name: 'head() and read() of an unknown run are empty',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       expectEqual(await store.head(run), undefined, 'the head')
       expectBytes(await store.read(run, 0), [], 'the lines')
-      expectEqual(await store.setAside(run), [], 'what was set aside')
+      expectEqual(await tails.list(run), [], 'what was set aside')
       expectEqual(await store.list(), [], 'the list')
     },
   },
   {
     name: 'read() begins at any line, inside of an append too, and is empty after the head',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const all = chain({ count: 9 })
       await mustAppend(store, appendOf(undefined, all.lines.slice(0, 5)), all.heads[4])
       await mustAppend(store, appendOf(all.heads[4], all.lines.slice(5)), all.heads[8])
@@ -33,7 +42,7 @@ export const logReadCases: readonly Case<LogStore>[] = [
   {
     name: 'read() pages over 1,001 entries that came one by one',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const all = chain({ count: entriesMany, lineBytes: 2_000 })
       await Promise.all(all.lines.map((line, seq) => store.append(run, appendOf(all.heads[seq - 1], [line]))))
       await expectLog(store, all)
@@ -43,7 +52,7 @@ export const logReadCases: readonly Case<LogStore>[] = [
   {
     name: 'read() pages over 1,001 entries that came at once',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const all = chain({ count: entriesMany })
       await mustAppend(store, appendOf(undefined, all.lines), all.heads.at(-1))
       await expectLog(store, all)
@@ -52,7 +61,7 @@ export const logReadCases: readonly Case<LogStore>[] = [
   {
     name: 'runs are kept apart, also when the id of one begins with the id of another',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const ids = ['a', 'aa', 'a-', 'a.b', 'A', 'a~', '0'].map(parseRunId)
       const chains = ids.map((id, index) => chain({ run: id, count: index + 1, text: id }))
       await Promise.all(
@@ -66,7 +75,7 @@ export const logReadCases: readonly Case<LogStore>[] = [
   {
     name: 'list() gives the newest summary of each run, in order of ids',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const ids = ['b', 'a', 'B', 'a1', '~'].map(parseRunId)
       for (const id of ids) {
         const { lines, heads } = chain({ run: id, count: 2 })
@@ -95,7 +104,7 @@ export const logReadCases: readonly Case<LogStore>[] = [
   {
     name: 'list() keeps the summary of an append that was refused out',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const kept = chain({ count: 1 })
       const other = chain({ count: 1, text: 'other' })
       await mustAppend(store, appendOf(undefined, kept.lines, { summary: summary(run) }), kept.heads[0])
@@ -106,7 +115,7 @@ export const logReadCases: readonly Case<LogStore>[] = [
   {
     name: 'append() without lines changes the summary',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const kept = chain({ count: 1 })
       await mustAppend(store, appendOf(undefined, kept.lines, { summary: summary(run) }), kept.heads[0])
       await mustAppend(store, appendOf(kept.heads[0], [], { summary: summary(run, 2) }), kept.heads[0])
@@ -116,7 +125,7 @@ export const logReadCases: readonly Case<LogStore>[] = [
   {
     name: 'list() pages',
     async run(subject) {
-      const store = await subject()
+      const { store } = await subject()
       const ids = Array.from({ length: limits.listRunsMax + 1 }, (_, index) =>
         parseRunId(`run-${String(1_000 + index)}`),
       )
@@ -138,7 +147,7 @@ export const logReadCases: readonly Case<LogStore>[] = [
   {
     name: 'close() waits for appends under way; afterwards everything rejects with `closed`',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       const all = chain({ count: 3 })
       const settled: string[] = []
       const appending = all.lines.map(async (line, seq) => {
@@ -154,7 +163,9 @@ export const logReadCases: readonly Case<LogStore>[] = [
       await expectCode(store.read(run, 0), 'closed', 'read() of a closed store')
       await expectCode(store.head(run), 'closed', 'head() of a closed store')
       await expectCode(store.list(), 'closed', 'list() of a closed store')
-      await expectCode(store.setAside(run), 'closed', 'setAside() of a closed store')
+      await expectCode(store.compact(run, { forget: 1, cold: 1 }), 'closed', 'compact() of a closed store')
+      await expectCode(tails.list(run), 'closed', 'list() of the tails of a closed store')
+      await expectCode(tails.drop(run, 'any'), 'closed', 'drop() of the tails of a closed store')
       await store.close()
     },
   },

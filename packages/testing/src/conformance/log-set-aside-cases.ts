@@ -1,27 +1,28 @@
-import { limits, type LogStore, type SetAside } from '@waystone/core'
+import { limits } from '@waystone/core'
 import type { Case } from './case.ts'
-import { expectBytes, expectEqual } from './expect.ts'
+import { expectEqual } from './expect.ts'
 import {
   appendOf,
   chain,
+  expectAside,
   expectLog,
   expectMoved,
   firstOf,
   joined,
   mustAppend,
+  reason,
   run,
   summary,
   type Chain,
+  type LogSubject,
 } from './log-fixtures.ts'
 
-const reason = 'the edge went on without it'
-
 /** How a tail makes way for another. */
-export const logSetAsideCases: readonly Case<LogStore>[] = [
+export const logSetAsideCases: readonly Case<LogSubject>[] = [
   {
     name: 'setAside moves the tail after the base verbatim, and the log goes on',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       const kept = chain({ count: 6 })
       const other = chain({ count: 2, after: kept.heads[2], text: 'other' })
       const more = chain({ count: 1, after: other.heads[1] })
@@ -32,7 +33,7 @@ export const logSetAsideCases: readonly Case<LogStore>[] = [
         appendOf(kept.heads[2], other.lines, { setAside: { reason, time: 7 }, summary: summary(run, 2) }),
         other.heads[1],
       )
-      await expectAside(store, [{ time: 7, lines: kept.lines.slice(3) }])
+      await expectAside(tails, [{ time: 7, lines: kept.lines.slice(3) }])
       await mustAppend(store, appendOf(other.heads[1], more.lines), more.heads[0])
       await expectLog(store, joined(firstOf(kept, 3), other, more))
       expectEqual(await store.list(), [summary(run, 2)], 'the summary')
@@ -47,7 +48,7 @@ export const logSetAsideCases: readonly Case<LogStore>[] = [
   {
     name: 'setAside moves a tail that came in many appends, from inside of one of them',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       const kept = chain({ count: 200 })
       for (let from = 0; from < 200; from += 4) {
         await mustAppend(
@@ -63,13 +64,13 @@ export const logSetAsideCases: readonly Case<LogStore>[] = [
         other.heads[4],
       )
       await expectLog(store, joined(firstOf(kept, 10), other))
-      await expectAside(store, [{ time: 7, lines: kept.lines.slice(10) }])
+      await expectAside(tails, [{ time: 7, lines: kept.lines.slice(10) }])
     },
   },
   {
     name: 'setAside moves a tail that is larger than a page',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       const count = Math.ceil(limits.pageBytesMax / 50_000) + 2
       const kept = chain({ count, lineBytes: 50_000 })
       const other = chain({ count: 1, after: kept.heads[0], text: 'other' })
@@ -80,13 +81,13 @@ export const logSetAsideCases: readonly Case<LogStore>[] = [
         other.heads[0],
       )
       await expectLog(store, joined(firstOf(kept, 1), other))
-      await expectAside(store, [{ time: 7, lines: kept.lines.slice(1) }])
+      await expectAside(tails, [{ time: 7, lines: kept.lines.slice(1) }])
     },
   },
   {
     name: 'setAside with known first lines keeps those in the log',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       const kept = chain({ count: 5 })
       const other = chain({ count: 2, after: kept.heads[2], text: 'other' })
       await mustAppend(store, appendOf(undefined, kept.lines), kept.heads[4])
@@ -96,24 +97,24 @@ export const logSetAsideCases: readonly Case<LogStore>[] = [
       await expectLog(store, joined(firstOf(kept, 3), other))
       await mustAppend(store, append, other.heads[1])
       await expectLog(store, joined(firstOf(kept, 3), other))
-      await expectAside(store, [{ time: 7, lines: kept.lines.slice(3) }])
+      await expectAside(tails, [{ time: 7, lines: kept.lines.slice(3) }])
     },
   },
   {
     name: 'setAside without lines ends the log at the base',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       const kept = chain({ count: 4 })
       await mustAppend(store, appendOf(undefined, kept.lines), kept.heads[3])
       await mustAppend(store, appendOf(kept.heads[1], [], { setAside: { reason, time: 7 } }), kept.heads[1])
       await expectLog(store, firstOf(kept, 2))
-      await expectAside(store, [{ time: 7, lines: kept.lines.slice(2) }])
+      await expectAside(tails, [{ time: 7, lines: kept.lines.slice(2) }])
     },
   },
   {
     name: 'setAside at the head is an append like any other',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       const all = chain({ count: 3 })
       await mustAppend(store, appendOf(undefined, all.lines.slice(0, 2)), all.heads[1])
       await mustAppend(
@@ -122,27 +123,27 @@ export const logSetAsideCases: readonly Case<LogStore>[] = [
         all.heads[2],
       )
       await expectLog(store, all)
-      await expectAside(store, [])
+      await expectAside(tails, [])
     },
   },
   {
     name: 'setAside refuses a base that the log does not have, and moves nothing',
     async run(subject) {
-      const store = await subject()
+      const { store, tails } = await subject()
       const kept = chain({ count: 3 })
       const other = chain({ count: 3, text: 'other' })
       await mustAppend(store, appendOf(undefined, kept.lines), kept.heads[2])
       const append = appendOf(other.heads[1], other.lines.slice(2), { setAside: { reason, time: 7 } })
       await expectMoved(store, append, kept.heads[2], 'a base of another log')
       await expectLog(store, kept)
-      await expectAside(store, [])
+      await expectAside(tails, [])
     },
   },
   {
-    name: 'setAside() lists what was set aside from oldest to newest, each under its name',
+    name: 'list() of tails gives what was set aside from oldest to newest, each under its name',
     async run(subject) {
-      const store = await subject()
-      const tails: { time: number; lines: readonly Uint8Array[] }[] = []
+      const { store, tails } = await subject()
+      const expected: { time: number; lines: readonly Uint8Array[] }[] = []
       const first = chain({ count: 4 })
       let log: Chain = first
       await mustAppend(store, appendOf(undefined, log.lines), log.heads.at(-1))
@@ -150,27 +151,13 @@ export const logSetAsideCases: readonly Case<LogStore>[] = [
         const base = log.heads[1]
         const next = chain({ count: 3, after: base, text: String(time) })
         await mustAppend(store, appendOf(base, next.lines, { setAside: { reason, time } }), next.heads[2])
-        tails.push({ time, lines: log.lines.slice(2) })
+        expected.push({ time, lines: log.lines.slice(2) })
         log = joined(firstOf(log, 2), next)
       }
       await expectLog(store, log)
-      await expectAside(store, tails)
-      const names = (await store.setAside(run)).map(({ name }) => name)
+      await expectAside(tails, expected)
+      const names = (await tails.list(run)).map(({ name }) => name)
       expectEqual(new Set(names).size, 3, 'how many names')
     },
   },
 ]
-
-async function expectAside(
-  store: LogStore,
-  expected: readonly Pick<SetAside, 'time' | 'lines'>[],
-): Promise<void> {
-  const found = await store.setAside(run)
-  expectEqual(
-    found.map((one) => ({ reason: one.reason, time: one.time })),
-    expected.map(({ time }) => ({ reason, time })),
-    'what was set aside',
-  )
-  for (const [index, { lines }] of expected.entries())
-    expectBytes(found[index]?.lines ?? [], lines, 'a tail set aside')
-}

@@ -1,0 +1,24 @@
+import type { Retention } from '../log/retention.ts'
+import { durationMs, type Duration } from './duration.ts'
+
+/**
+ * How much history of its runs an agent wants to be kept. What one of them asks for stays, whatever the others say; what
+ * is nowhere but here stays always. `'all'` keeps everything.
+ */
+export type RetentionOption =
+  | 'all'
+  | {
+      /** The newest turns. Default 1,000. */
+      readonly turns?: number
+      /** What is not older than this. Default 30 days. */
+      readonly age?: Duration
+      /** Checkpoints that `ctx.label` has named. Default true. */
+      readonly labels?: boolean
+    }
+
+/** What an option says, with its defaults; undefined: everything is kept. */
+export function retentionOf(option: RetentionOption): Retention | undefined {
+  if (option === 'all') return undefined
+  const { turns = 1_000, age = '30d', labels = true } = option
+  return { turns, ms: durationMs(age), labels }
+}

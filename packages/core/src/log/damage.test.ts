@@ -1,0 +1,136 @@
+import { describe, expect, it } from 'vitest'
+import type { Digest, OwnerId, RunId } from '../ids.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
+import type { RunStorage } from '../ports/run-storage.ts'
+import type { EntryDraft } from './bodies.ts'
+import { parseLine } from './entry.ts'
+import { RunLog } from './run-log.ts'
+
+const run = 'run' as RunId
+const me = 'laptop' as OwnerId
+const digest = 'c'.repeat(64) as Digest
+
+const start: EntryDraft = {
+  kind: 'start',
+  body: {
+    agent: 'a',
+    version: 1,
+    config: digest,
+    input: null,
+    place: 'browser',
+    whenGone: 'offer',
+    leaseMs: 30_000,
+    nonce: 'n',
+    sdk: '0',
+    state: { list: [] },
+  },
+}
+const commit = (turn: number): EntryDraft => ({
+  kind: 'commit',
+  body: {
+    turn,
+    rules: 1,
+    version: 1,
+    delta: [['splice', ['list'], turn, 0, [turn]]],
+    next: { type: 'next' },
+  },
+})
+const began: EntryDraft = {
+  kind: 'once.start',
+  body: { path: '6/pay', key: 'k', timeoutMs: 1_000, place: 'browser' },
+}
+
+/** A log of a start, turns 0 to 5 and an effect, each an entry, in a storage whose bytes can be changed. */
+async function stored(): Promise<{ readonly lines: Uint8Array[]; readonly storage: RunStorage }> {
+  const memory = memoryStorage()
+  const log = await RunLog.open(run, { ...memory, now: () => 1 })
+  await log.append(me, () => [start, ...[0, 1, 2, 3, 4, 5].map(commit), began])
+  const lines = [...(await memory.store.read(run, 0))]
+  // As the stores do that keep the digest of the last line beside it.
+  const head = (await memory.store.head(run)) ?? null
+  return { lines, storage: withLines(memory, lines, head) }
+}
+
+/** A storage whose log has these lines, whatever they are, until something is appended. */
+function withLines(
+  memory: RunStorage,
+  lines: readonly Uint8Array[],
+  head: Awaited<ReturnType<RunStorage['store']['head']>> | null,
+): RunStorage {
+  let kept = [...lines]
+  const aside: Uint8Array[][] = []
+  return {
+    ...memory,
+    store: {
+      ...memory.store,
+      read: async (_, from) => kept.slice(from).map((line) => line.slice()),
+      head: async () => head ?? undefined,
+      append: async (_, append) => {
+        const keep = (append.base?.seq ?? -1) + 1
+        if (append.setAside) aside.push(kept.slice(keep))
+        kept = [...kept.slice(0, keep), ...append.lines]
+        head = append.end ?? append.base ?? null
+        return { ok: true, head: head as never }
+      },
+    },
+    tails: {
+      list: async () => aside.map((tail) => ({ name: 'a', reason: 'r', time: 1, lines: tail })),
+      drop: async () => undefined,
+    },
+  }
+}
+
+describe('a damaged log', () => {
+  const places = [0.1, 0.35, 0.6, 0.97]
+  const cases = [1, 2, 3, 4, 5, 6, 7].flatMap((seq) => places.map((place) => [seq, place] as const))
+
+  it.for(cases)(
+    'with a byte of entry %s changed at %s goes on from the entry before',
+    async ([seq, place]) => {
+      const { lines, storage } = await stored()
+      const line = lines[seq] as Uint8Array
+      const at = Math.floor(line.byteLength * place)
+      const bad = lines.with(seq, line.with(at, (line[at] as number) ^ 4))
+      const damaged = withLines(storage, bad, (await storage.store.head(run)) ?? null)
+      const log = await RunLog.open(run, { ...damaged, now: () => 2 })
+      expect(log.mustFold().head).toEqual({
+        seq: seq - 1,
+        digest: parseLine(lines[seq - 1] as Uint8Array).digest,
+      })
+      expect(log.mustFold().state).toEqual({ list: [0, 1, 2, 3, 4, 5].slice(0, seq - 1) })
+      expect((await damaged.tails.list(run))[0]?.lines).toEqual(bad.slice(seq))
+      expect(log.damage).toMatchObject({
+        seq,
+        effects: seq === 7 ? log.damage?.effects : [{ path: '6/pay', key: 'k' }],
+      })
+      // It goes on, and what it writes then is sound.
+      await log.append(me, () => [commit(log.mustFold().turn)])
+      const again = await RunLog.open(run, { ...damaged, now: () => 3 })
+      expect(again.damage).toBeUndefined()
+      expect(again.mustFold()).toEqual(log.mustFold())
+    },
+  )
+
+  it('of which nothing can be read takes its beginning from elsewhere, and keeps what was there', async () => {
+    const { lines, storage } = await stored()
+    const first = lines[0] as Uint8Array
+    const bad = lines.with(0, first.with(5, (first[5] as number) ^ 4))
+    const damaged = withLines(storage, bad, (await storage.store.head(run)) ?? null)
+    const log = await RunLog.open(run, { ...damaged, now: () => 2 })
+    expect(log.fold).toBeUndefined()
+    expect(log.damage).toMatchObject({ seq: 0 })
+    await log.adopt(lines)
+    expect(log.mustFold().head.seq).toBe(7)
+    expect((await damaged.tails.list(run))[0]?.lines).toEqual(bad)
+  })
+
+  it('of a later format is refused, not set aside', async () => {
+    const { lines, storage } = await stored()
+    const newer = new TextEncoder().encode(JSON.stringify({ format: 99 }))
+    const damaged = withLines(storage, [...lines, newer], (await storage.store.head(run)) ?? null)
+    await expect(RunLog.open(run, { ...damaged, now: () => 2 })).rejects.toMatchObject({
+      code: 'format_newer',
+    })
+    expect(await damaged.tails.list(run)).toEqual([])
+  })
+})

@@ -1,0 +1,225 @@
+import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { isDamage, soundLines } from './damage.ts'
+import type { Digest, RunId } from '../ids.ts'
+import type { Json } from '../json.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { Head, LogStore } from '../ports/log-store.ts'
+import type { Snapshots } from '../ports/snapshots.ts'
+import { digestBytes, fromUtf8 } from '../state/digest.ts'
+import type { Bodies, EntryKind } from './bodies.ts'
+import { parseLine, verifyChain, type Entry, type ParsedEntry } from './entry.ts'
+import { foldEntry, type Fold } from './fold.ts'
+import { readBlob, unpack } from './pack.ts'
+import { foldOfSnapshot } from './snapshot.ts'
+
+/** What a log is read from. */
+export interface ReaderPorts {
+  readonly store: Pick<LogStore, 'read' | 'head'>
+  readonly snapshots: Pick<Snapshots, 'list' | 'get'>
+  readonly blobs: Pick<Blobs, 'get'>
+}
+
+/** An entry that is a snapshot. */
+export type SnapshotEntry = Extract<Entry, { kind: 'snapshot' }>
+
+/** Kinds whose bodies may hold a packed state. */
+export const packedKinds: ReadonlySet<string> = new Set(['start', 'fork', 'rewind'])
+
+/** Reads one run's log: lines, entries, and what they fold to, from the nearest snapshot on. */
+export class LogReader {
+  readonly run: RunId
+  readonly #ports: ReaderPorts
+
+  constructor(run: RunId, ports: ReaderPorts) {
+    this.run = run
+    this.#ports = ports
+  }
+
+  /** Lines from a sequence number on, or from the first that is kept: one page. */
+  page(from: number): Promise<readonly Uint8Array[]> {
+    return this.#ports.store.read(this.run, from)
+  }
+
+  /** All lines in a range that are kept. */
+  async lines(from: number, to: number): Promise<readonly Uint8Array[]> {
+    const lines: Uint8Array[] = []
+    for (let next = from; next <= to;) {
+      const page = await this.page(next)
+      const first = page[0]
+      if (first === undefined) break
+      const begin = parseLine(first).seq
+      lines.push(...page.slice(0, Math.max(0, to - begin + 1)))
+      next = begin + page.length
+    }
+    return lines
+  }
+
+  /** All entries in a range that are kept, bodies included. */
+  async entries(from: number, to: number): Promise<readonly Entry[]> {
+    return this.resolve((await this.lines(from, to)).map(parseLine))
+  }
+
+  /** Entries with their bodies, which may stand in blobs. Rejects with `blob_missing`, `log_damaged`. */
+  resolve(stored: readonly ParsedEntry[]): Promise<readonly Entry[]> {
+    return Promise.all(stored.map((entry) => resolveEntry(entry, this.#ports.blobs)))
+  }
+
+  /**
+   * The fold up to an entry, or up to the head. Begins at the newest snapshot before it that proves right; one that is
+   * damaged, or not of this log, is passed over. `known`: the digests of snapshot entries, for those whose entry is not
+   * among what is read. Undefined for an empty log. Rejects with `checkpoint_gone`, `log_damaged`.
+   */
+  async foldTo(to: number, known: ReadonlySet<Digest> = new Set()): Promise<Fold | undefined> {
+    const ats = await this.#ports.snapshots.list(this.run)
+    for (const at of ats.filter((one) => one <= to).toReversed()) {
+      const entry = await this.#snapshot(at)
+      if (entry === undefined) continue
+      try {
+        const fold = await this.#foldFrom(entry, to, known)
+        if (fold) return fold
+      } catch (error) {
+        if (!isPassedOver(error)) throw error
+      }
+    }
+    return this.#foldRange(undefined, to)
+  }
+
+  /**
+   * The fold of as much of a damaged log as is sound, and what is not: from the newest snapshot that is readable on.
+   * `fold` is undefined when not even the beginning is.
+   */
+  async foldSound(): Promise<{ readonly fold: Fold | undefined; readonly error: unknown }> {
+    const head = await this.#ports.store.head(this.run)
+    for (let before = Infinity; ;) {
+      const entry = await this.snapshotBefore(before)
+      const [stored] = entry ? await this.lines(entry.seq, entry.seq) : []
+      const isInLog = stored !== undefined && digestBytes(stored) === entry?.digest
+      if (entry && !isInLog) {
+        before = entry.body.at.seq
+        continue
+      }
+      try {
+        const from = entry && (await foldSnapshot(entry, this.#ports.blobs))
+        return await this.#foldWhileSound(from, head)
+      } catch (error) {
+        if (entry === undefined || !isDamage(error)) throw error
+        before = entry.body.at.seq
+      }
+    }
+  }
+
+  async #foldWhileSound(
+    from: Fold | undefined,
+    head: Head | undefined,
+  ): Promise<{ readonly fold: Fold | undefined; readonly error: unknown }> {
+    let fold = from
+    for (;;) {
+      const page = await this.page((fold?.head.seq ?? -1) + 1)
+      const sound = soundLines(fold?.head, page, head)
+      try {
+        for (const line of page.slice(0, sound)) {
+          const [entry] = await this.resolve([parseLine(line)])
+          fold = foldEntry(fold, entry as Entry)
+        }
+        verifyChain(this.run, fold?.head, page.slice(sound))
+        // Where it is a chain, the store says that its end is another.
+        if (sound < page.length) throw notWritten(this.run, (fold?.head.seq ?? -1) + 1)
+      } catch (error) {
+        if (isDamage(error)) return { fold, error }
+        throw error
+      }
+      if (page.length === 0) return { fold, error: undefined }
+    }
+  }
+
+  /** The newest snapshot of an entry before `before` that is readable here. */
+  async snapshotBefore(before: number): Promise<SnapshotEntry | undefined> {
+    const ats = await this.#ports.snapshots.list(this.run)
+    for (const at of ats.filter((one) => one < before).toReversed()) {
+      const entry = await this.#snapshot(at)
+      if (entry) return entry
+    }
+    return undefined
+  }
+
+  async #snapshot(at: number): Promise<SnapshotEntry | undefined> {
+    const line = await this.#ports.snapshots.get(this.run, at)
+    if (line === undefined) return undefined
+    try {
+      const entry = await resolveEntry(parseLine(line), this.#ports.blobs)
+      const isOne = entry.kind === 'snapshot' && entry.run === this.run && entry.body.at.seq === at
+      return isOne ? entry : undefined
+    } catch (error) {
+      if (isPassedOver(error)) return undefined
+      throw error
+    }
+  }
+
+  /** Undefined when the snapshot is not one of this log. */
+  async #foldFrom(entry: SnapshotEntry, to: number, known: ReadonlySet<Digest>): Promise<Fold | undefined> {
+    if (to < entry.seq && !known.has(entry.digest)) {
+      const [stored] = await this.lines(entry.seq, entry.seq)
+      if (stored === undefined || parseLine(stored).digest !== entry.digest) return undefined
+    }
+    const fold = await this.#foldRange(await foldSnapshot(entry, this.#ports.blobs), to)
+    const isInLog = fold?.snapshots.some((note) => note.entry.digest === entry.digest)
+    return to < entry.seq || isInLog ? fold : undefined
+  }
+
+  /** What the store knows of its last entry is not in that entry, which no other one vouches for. */
+  async #checkHead(fold: Fold): Promise<Fold> {
+    const head = await this.#ports.store.head(this.run)
+    if (head?.seq !== fold.head.seq || head.digest === fold.head.digest) return fold
+    throw notWritten(this.run, head.seq)
+  }
+
+  async #foldRange(from: Fold | undefined, to: number): Promise<Fold | undefined> {
+    let fold = from
+    for (;;) {
+      const next = (fold?.head.seq ?? -1) + 1
+      if (next > to) return fold
+      const page = await this.page(next)
+      const first = page[0]
+      if (first === undefined) return fold && this.#checkHead(fold)
+      if (fold === undefined && parseLine(first).seq > 0) throw gone(this.run, parseLine(first).seq)
+      const lines = page.slice(0, to - next + 1)
+      for (const entry of await this.resolve(verifyChain(this.run, fold?.head, lines)))
+        fold = foldEntry(fold, entry)
+    }
+  }
+}
+
+/** What a snapshot says that the entries up to its own tell. Rejects with `blob_missing`, `log_damaged`. */
+export async function foldSnapshot(entry: SnapshotEntry, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
+  return foldOfSnapshot(entry, await unpack(entry.body.fold, entry.run, blobs))
+}
+
+/** Fetches what an entry's body needs from blobs, and checks it. Rejects with `blob_missing`, `log_damaged`. */
+export async function resolveEntry(stored: ParsedEntry, blobs: Pick<Blobs, 'get'>): Promise<Entry> {
+  const { run, bodyBlob } = stored
+  const bytes = bodyBlob && (await readBlob(bodyBlob, run, blobs))
+  const body = bytes ? (JSON.parse(fromUtf8(bytes)) as Json) : (stored.body as Json)
+  const isPacked = packedKinds.has(stored.kind) && stored.blobs !== undefined
+  const whole = isPacked ? await unpack(body, run, blobs) : body
+  const size = stored.size + (bytes?.byteLength ?? 0)
+  return { ...stored, body: whole as unknown as Bodies[EntryKind], size } as unknown as Entry
+}
+
+/** True for what makes a snapshot useless here and now. */
+function isPassedOver(error: unknown): boolean {
+  return isDamage(error) || isWaystoneError(error, 'unreachable')
+}
+
+function notWritten(run: RunId, seq: number): WaystoneError {
+  return new WaystoneError('log_damaged', `entry ${String(seq)} of run ${run} is not what was written`, {
+    run,
+  })
+}
+
+function gone(run: RunId, first: number): WaystoneError {
+  return new WaystoneError(
+    'checkpoint_gone',
+    `run ${run} is kept from entry ${String(first)} on: what was before was let go, and no snapshot is left to begin from`,
+    { run, details: { first } },
+  )
+}

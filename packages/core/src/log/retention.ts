@@ -1,0 +1,89 @@
+import type { SnapshotNote } from './bodies.ts'
+import type { Fold } from './fold.ts'
+import { limits } from '../limits.ts'
+
+/** How much of a run's history is kept. What one of them asks for stays, whatever the others say. */
+export interface Retention {
+  /** The newest turns. */
+  readonly turns: number
+  /** Entries of the last so many milliseconds. */
+  readonly ms: number
+  /** Checkpoints with a label. */
+  readonly labels: boolean
+}
+
+/**
+ * True when reading from the newest snapshot on has become long: what came since outweighs a quarter of it, so that all
+ * snapshots of a run together cost a few times what its entries do, however large the state is.
+ */
+export function snapshotDue({ since, snapshots }: Fold): boolean {
+  if (since.entries >= limits.snapshotEntriesMax) return true
+  const quarter = (snapshots.at(-1)?.bytes ?? 0) / 4
+  return since.bytes >= Math.max(limits.snapshotBytesMin, quarter)
+}
+
+/** What stays of a run, and what goes. */
+export interface RetentionPlan {
+  /** Entries before this one go. */
+  readonly forget: number
+  /** Entries before this one are seldom read. */
+  readonly cold: number
+  /** The snapshots that stay. */
+  readonly keep: readonly SnapshotNote[]
+  /** Checkpoints that need a snapshot of their own before the entries around them go. */
+  readonly label: readonly Fold['labels'][number][]
+}
+
+/**
+ * What of a run is to be kept; without a policy all. Reading begins at a snapshot, so that history is cut only where one is, and never after
+ * the last but one. `synced`: the last entry that is elsewhere too; what is nowhere else stays.
+ */
+export function planRetention(
+  fold: Fold,
+  policy: Retention | undefined,
+  now: number,
+  synced: number,
+): RetentionPlan {
+  const plain = fold.snapshots.filter(({ label }) => label === undefined)
+  const lastButOne = plain.at(-2)
+  const mayGo = (note: SnapshotNote): boolean =>
+    policy !== undefined &&
+    lastButOne !== undefined &&
+    note.at.seq <= lastButOne.at.seq &&
+    note.entry.seq <= synced &&
+    note.turn <= fold.turn - policy.turns &&
+    note.time <= now - policy.ms
+  const cut = plain.findLast(mayGo)
+  const forget = cut === undefined ? 0 : cut.at.seq + 1
+  const inside = plain.filter(({ at }) => at.seq >= forget - 1)
+  const labelled =
+    policy?.labels !== false
+      ? fold.snapshots.filter(({ label }) => label !== undefined).slice(-limits.labelsMax)
+      : []
+  const known = new Set(fold.snapshots.map(({ at }) => at.seq))
+  return {
+    forget,
+    cold: (lastButOne?.at.seq ?? -1) + 1,
+    keep: [...labelled, ...thinned(inside)].sort((a, b) => a.at.seq - b.at.seq),
+    label:
+      policy?.labels !== false ? fold.labels.filter(({ at }) => at.seq < forget && !known.has(at.seq)) : [],
+  }
+}
+
+/** At most so many, the first and the last two always: the one goes that leaves the smallest gap for its age. */
+function thinned(notes: readonly SnapshotNote[]): readonly SnapshotNote[] {
+  const kept = [...notes]
+  const end = notes.at(-1)?.at.seq ?? 0
+  const gapWithout = (index: number): number => {
+    const before = kept[index - 1]?.at.seq ?? 0
+    const after = kept[index + 1]?.at.seq ?? end
+    return (after - before) / (end - before + 1)
+  }
+  while (kept.length > limits.snapshotsMax) {
+    let least = 1
+    for (let index = 2; index < kept.length - 2; index += 1)
+      if (gapWithout(index) < gapWithout(least)) least = index
+    kept.splice(least, 1)
+  }
+  return kept
+}

@@ -1,0 +1,363 @@
+import { describe, expect, it } from 'vitest'
+import type { Digest, OwnerId, RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
+import type { RunStorage } from '../ports/run-storage.ts'
+import { encodeValue, type Value } from '../state/codec.ts'
+import { diff } from '../state/delta.ts'
+import type { EntryDraft } from './bodies.ts'
+import type { Fold } from './fold.ts'
+import type { Retention } from './retention.ts'
+import { RunLog } from './run-log.ts'
+import { Snapshotter } from './snapshotter.ts'
+
+const run = 'run' as RunId
+const me = 'laptop' as OwnerId
+const digest = 'c'.repeat(64) as Digest
+const empty: Retention = { turns: 0, ms: 0, labels: true }
+
+const start = (state: Value): EntryDraft => ({
+  kind: 'start',
+  body: {
+    agent: 'a',
+    version: 1,
+    config: digest,
+    input: null,
+    place: 'browser',
+    whenGone: 'offer',
+    leaseMs: 30_000,
+    nonce: 'n',
+    sdk: '0',
+    state: encodeValue(state),
+  },
+})
+
+/** A log with somebody who tidies up after it, over a storage that outlives both. */
+async function opened(storage: RunStorage, retention?: Retention) {
+  let now = 1_000
+  const log = await RunLog.open(run, { ...storage, now: () => now })
+  const failures: unknown[] = []
+  const snapshotter = new Snapshotter(log, {
+    me,
+    blobs: storage.blobs,
+    snapshots: storage.snapshots,
+    task: () => new Promise((resolve) => setImmediate(resolve)),
+    now: () => now,
+    mayAppend: () => true,
+    retention: () => retention,
+    synced: () => Infinity,
+    failed: (error) => failures.push(error),
+  })
+  const commit = async (change: (state: never) => Value): Promise<void> => {
+    now += 1_000
+    const { state, turn } = log.mustFold()
+    const delta = diff(state, change(state as never))
+    const body = { turn, rules: 1, version: 1, delta, next: { type: 'next' } } as const
+    await log.append(me, () => [{ kind: 'commit', body }])
+  }
+  const label = (name: string): Promise<unknown> =>
+    log.append(me, () => [{ kind: 'label', body: { path: `0/${name}`, label: name } }])
+  return { log, snapshotter, commit, label, failures, settle: () => snapshotter.settle() }
+}
+
+interface Chat {
+  readonly messages: readonly { readonly number: number; readonly text: string }[]
+}
+
+const message = (number: number): Chat['messages'][number] => ({
+  number,
+  text: `what was said as number ${String(number)}, at some length. `.repeat(15),
+})
+
+const say =
+  (number: number) =>
+  ({ messages }: Chat): Value => ({ messages: [...messages, message(number)] })
+
+/** A chat of so many messages, each a turn. */
+async function chat(storage: RunStorage, turns: number, retention?: Retention) {
+  const it = await opened(storage, retention)
+  await it.log.append(me, () => [start({ messages: [] })])
+  for (let number = 0; number < turns; number += 1) {
+    await it.commit(say(number) as never)
+    await it.settle()
+  }
+  return it
+}
+
+/** A fold but for what only tells how it was read. */
+function plainFold(fold: Fold): unknown {
+  const same = { snapshots: [], blobs: [], onces: [], since: undefined }
+  return { ...fold, ...same, consumed: [...fold.consumed] }
+}
+
+async function firstSeq(storage: RunStorage): Promise<number> {
+  const [line] = await storage.store.read(run, 0)
+  return (JSON.parse(new TextDecoder().decode(line)) as { seq: number }).seq
+}
+
+describe('a snapshot', () => {
+  it('is made when deltas outweigh it, and reading from it gives what reading all gives', async () => {
+    const storage = memoryStorage()
+    const { log, failures } = await chat(storage, 300)
+    expect(failures).toEqual([])
+    const { snapshots } = log.mustFold()
+    expect(snapshots.length).toBeGreaterThan(2)
+    // Each outweighs a quarter of the one before: their number grows with the logarithm of what was written.
+    expect(snapshots.length).toBeLessThan(12)
+    const again = await RunLog.open(run, { ...storage, now: () => 1 })
+    const whole = await RunLog.open(run, { ...storage, snapshots: memoryStorage().snapshots, now: () => 1 })
+    expect(plainFold(again.mustFold())).toEqual(plainFold(whole.mustFold()))
+    expect(plainFold(again.mustFold())).toEqual(plainFold(log.mustFold()))
+  })
+
+  it('makes opening read only what came after it', async () => {
+    const storage = memoryStorage()
+    await chat(storage, 300)
+    const read: number[] = []
+    const store = {
+      ...storage.store,
+      read: (of: RunId, from: number) => {
+        read.push(from)
+        return storage.store.read(of, from)
+      },
+    }
+    const log = await RunLog.open(run, { ...storage, store, now: () => 1 })
+    expect(Math.min(...read)).toBe((log.mustFold().snapshots.at(-1)?.at.seq ?? 0) + 1)
+    await log.foldAt(290)
+    expect(Math.min(...read)).toBeGreaterThan(100)
+  })
+
+  it.for([0, 1, 57, 123, 299])('gives the fold at entry %s that reading all gives', async (seq) => {
+    const storage = memoryStorage()
+    const { log } = await chat(storage, 300)
+    const whole = await RunLog.open(run, { ...storage, snapshots: memoryStorage().snapshots, now: () => 1 })
+    expect(plainFold(await log.foldAt(seq))).toEqual(plainFold(await whole.foldAt(seq)))
+  })
+
+  it('shares its chunks with those before it: all of them are little more than the state', async () => {
+    const storage = memoryStorage()
+    let stored = 0
+    const blobs = {
+      ...storage.blobs,
+      put: (...args: Parameters<typeof storage.blobs.put>) => {
+        stored += args[2].byteLength
+        return storage.blobs.put(...args)
+      },
+    }
+    const { log } = await chat({ ...storage, blobs }, 600)
+    const state = JSON.stringify(encodeValue(log.mustFold().state)).length
+    expect(log.mustFold().snapshots.length).toBeGreaterThan(4)
+    expect(stored).toBeLessThan(state * 1.5)
+  })
+
+  it('that is damaged, missing or of another log is passed over', async () => {
+    const storage = memoryStorage()
+    const { log } = await chat(storage, 300)
+    const whole = plainFold(log.mustFold())
+    const newest = log.mustFold().snapshots.at(-1)?.at.seq ?? 0
+    const line = (await storage.snapshots.get(run, newest)) as Uint8Array
+    const reopened = async (): Promise<unknown> =>
+      plainFold((await RunLog.open(run, { ...storage, now: () => 1 })).mustFold())
+    await storage.snapshots.put(run, newest, line.with(200, (line[200] as number) ^ 1))
+    expect(await reopened()).toEqual(whole)
+    const other = memoryStorage()
+    const foreign = await chat(other, 200)
+    const theirs = (await other.snapshots.get(
+      run,
+      foreign.log.mustFold().snapshots.at(-1)?.at.seq ?? 0,
+    )) as Uint8Array
+    await storage.snapshots.put(run, newest, theirs)
+    expect(await reopened()).toEqual(whole)
+    await storage.snapshots.put(run, newest, line)
+    const [chunk] = JSON.parse(new TextDecoder().decode(line)).blobs as Digest[]
+    await storage.blobs.remove(run, [chunk as Digest])
+    expect(await reopened()).toEqual(whole)
+  })
+
+  it('is not appended in the name of somebody who may not write any more', async () => {
+    const storage = memoryStorage()
+    const { log } = await chat(storage, 10)
+    let allowed = true
+    const put = storage.blobs.put.bind(storage.blobs)
+    const snapshotter = new Snapshotter(log, {
+      me,
+      // Writing is lost while the chunks are stored.
+      blobs: { ...storage.blobs, put: (...args) => put(...args).finally(() => (allowed = false)) },
+      snapshots: storage.snapshots,
+      task: () => Promise.resolve(),
+      now: () => 1,
+      mayAppend: () => allowed,
+      retention: () => undefined,
+      synced: () => Infinity,
+      failed: () => undefined,
+    })
+    await log.append(me, () => [
+      {
+        kind: 'commit',
+        body: {
+          turn: 10,
+          rules: 1,
+          version: 1,
+          next: { type: 'next' },
+          delta: [['set', ['big'], 'x'.repeat(200_000)]],
+        },
+      },
+    ])
+    await snapshotter.settle()
+    expect(allowed).toBe(false)
+    expect(log.mustFold().snapshots).toEqual([])
+  })
+})
+
+describe('retention', () => {
+  it('keeps storage bounded over many turns, and the run as it is', async () => {
+    const storage = memoryStorage()
+    let held = 0
+    const sizes = new Map<Digest, number>()
+    const blobs = {
+      ...storage.blobs,
+      put: (...args: Parameters<typeof storage.blobs.put>) => {
+        if (!sizes.has(args[1])) held += args[2].byteLength
+        sizes.set(args[1], args[2].byteLength)
+        return storage.blobs.put(...args)
+      },
+      remove: (of: RunId, hashes: readonly Digest[]) => {
+        for (const hash of hashes) {
+          held -= sizes.get(hash) ?? 0
+          sizes.delete(hash)
+        }
+        return storage.blobs.remove(of, hashes)
+      },
+    }
+    const it = await opened({ ...storage, blobs }, { turns: 20, ms: 0, labels: true })
+    await it.log.append(me, () => [start({ messages: [] })])
+    let most = 0
+    for (let turn = 0; turn < 2_000; turn += 1) {
+      // A context of the last 100 messages: what falls out of it is gone for good.
+      await it.commit((({ messages }: Chat) => ({
+        messages: [...messages, message(turn)].slice(-100),
+      })) as never)
+      await it.settle()
+      if (turn > 500) most = Math.max(most, held)
+    }
+    const { head, state } = it.log.mustFold()
+    expect(it.failures).toEqual([])
+    expect(head.seq - (await firstSeq(storage))).toBeLessThan(400)
+    expect(most).toBeLessThan(800_000)
+    expect((await storage.snapshots.list(run)).length).toBeLessThanOrEqual(limits.snapshotsMax)
+    const again = await RunLog.open(run, { ...storage, now: () => 1 })
+    expect(again.mustFold().state).toEqual(state)
+    expect((state as unknown as Chat).messages).toHaveLength(100)
+  })
+
+  it('keeps labelled checkpoints, and says which ones are gone', async () => {
+    const storage = memoryStorage()
+    const it = await opened(storage, empty)
+    await it.log.append(me, () => [start({ messages: [] })])
+    const marked = new Map<number, unknown>()
+    for (let turn = 0; turn < 400; turn += 1) {
+      await it.commit(say(turn) as never)
+      if (turn === 5 || turn === 90) {
+        await it.label(`turn ${String(turn)}`)
+        marked.set(it.log.mustFold().head.seq, plainFold(it.log.mustFold()))
+      }
+      await it.settle()
+    }
+    expect(it.failures).toEqual([])
+    expect(await firstSeq(storage)).toBeGreaterThan(200)
+    const again = await RunLog.open(run, { ...storage, now: () => 1 })
+    for (const [seq, fold] of marked) expect(plainFold(await again.foldAt(seq))).toEqual(fold)
+    await expect(again.foldAt(50)).rejects.toMatchObject({ code: 'checkpoint_gone' })
+  })
+
+  it('never lets go of what is nowhere else', async () => {
+    const storage = memoryStorage()
+    const log = await RunLog.open(run, { ...storage, now: () => 1 })
+    let synced = -1
+    const snapshotter = new Snapshotter(log, {
+      me,
+      blobs: storage.blobs,
+      snapshots: storage.snapshots,
+      task: () => new Promise((resolve) => setImmediate(resolve)),
+      now: () => 1,
+      mayAppend: () => true,
+      retention: () => empty,
+      synced: () => synced,
+      failed: () => undefined,
+    })
+    await log.append(me, () => [start({ text: '' })])
+    const grow = async (): Promise<void> => {
+      const { turn, state } = log.mustFold()
+      const text = String(turn).repeat(40_000)
+      const body = {
+        turn,
+        rules: 1,
+        version: 1,
+        delta: diff(state, { text }),
+        next: { type: 'next' },
+      } as const
+      await log.append(me, () => [{ kind: 'commit', body }])
+      await snapshotter.settle()
+    }
+    for (let turn = 0; turn < 40; turn += 1) await grow()
+    expect(await firstSeq(storage)).toBe(0)
+    synced = 20
+    for (let turn = 0; turn < 4; turn += 1) await grow()
+    const first = await firstSeq(storage)
+    expect(first).toBeGreaterThan(0)
+    expect(first).toBeLessThanOrEqual(20)
+  })
+
+  it.for([1, 2, 3, 4, 5, 6, 8, 11, 15, 20, 30, 40])(
+    'killed at write %s of it leaves a run that goes on',
+    async (at) => {
+      const storage = memoryStorage()
+      let writes = Infinity
+      const never = new Promise<never>(() => undefined)
+      const mortal = <P extends object>(port: P, names: readonly string[]): P =>
+        new Proxy(port, {
+          get: (target, key) => {
+            const method = Reflect.get(target, key) as (...args: unknown[]) => unknown
+            if (typeof method !== 'function') return method
+            return (...args: unknown[]): unknown => {
+              if (names.includes(String(key))) writes -= 1
+              return writes < 0 ? never : method.apply(target, args)
+            }
+          },
+        })
+      const dying: RunStorage = {
+        ...storage,
+        store: mortal(storage.store, ['append', 'compact']),
+        snapshots: mortal(storage.snapshots, ['put', 'remove']),
+        blobs: mortal(storage.blobs, ['put', 'remove']),
+      }
+      const first = await chat(dying, 150, empty)
+      const before = first.log.mustFold().head.seq
+      writes = at
+      // Until the kill nothing waits: what is stored then is all that will ever be.
+      const going = (async () => {
+        for (let number = 150; ; number += 1) {
+          await first.commit(say(number) as never)
+          await first.settle()
+        }
+      })()
+      while (writes >= 0) await new Promise((resolve) => setImmediate(resolve))
+      void going
+      const again = await chat2(storage)
+      const { head, state } = again.log.mustFold()
+      expect(head.seq).toBeGreaterThanOrEqual(before)
+      const { messages } = state as unknown as Chat
+      expect(messages).toEqual(messages.map((_, index) => message(index)))
+      for (let number = messages.length; number < 400; number += 1) {
+        await again.commit(say(number) as never)
+        await again.settle()
+      }
+      expect(again.failures).toEqual([])
+      const last = await RunLog.open(run, { ...storage, now: () => 1 })
+      expect((last.mustFold().state as unknown as Chat).messages).toHaveLength(400)
+      expect(await firstSeq(storage)).toBeGreaterThan(0)
+    },
+  )
+
+  const chat2 = (storage: RunStorage) => opened(storage, empty)
+})

@@ -1,0 +1,154 @@
+import type { OwnerId } from '../ids.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { Snapshots } from '../ports/snapshots.ts'
+import type { EntryDraft } from './bodies.ts'
+import type { Fold } from './fold.ts'
+import { LogCollector } from './log-collector.ts'
+import type { Chunk, PackCache } from './pack.ts'
+import { planRetention, snapshotDue, type Retention, type RetentionPlan } from './retention.ts'
+import type { Appending, RunLog } from './run-log.ts'
+import { snapshotOf, type SnapshotOptions } from './snapshot.ts'
+
+/** What tidying up one run's log needs of its host. */
+export interface SnapshotterPorts {
+  readonly me: OwnerId
+  readonly blobs: Blobs
+  readonly snapshots: Snapshots
+  /** Lets others work: resolves in a later task. */
+  task(): Promise<void>
+  now(): number
+  /** True while this host may append. */
+  mayAppend(): boolean
+  /** What of a run is to be kept; undefined: all. */
+  retention(fold: Fold): Retention | undefined
+  /** The last entry that is elsewhere too; Infinity where there is no elsewhere. */
+  synced(): number
+  /** Hears of what went wrong in the background: nothing is lost by it. */
+  failed(error: unknown): void
+}
+
+/** Work between two tasks, in bytes packed: about a millisecond's. */
+const sliceBytes = 100_000
+
+/**
+ * Keeps reading short and history bounded, beside the appends of one run: makes snapshots when they are due, lets go of
+ * what the run's retention does not ask for. Killed at any moment it leaves nothing but a little more than is needed.
+ */
+export class Snapshotter {
+  readonly #log: RunLog
+  readonly #ports: SnapshotterPorts
+  readonly #collector: LogCollector
+  readonly #cache: PackCache = new WeakMap()
+  readonly #unlisten: () => void
+  #working: Promise<void> | undefined
+  #closed = false
+
+  constructor(log: RunLog, ports: SnapshotterPorts) {
+    this.#log = log
+    this.#ports = ports
+    this.#collector = new LogCollector(log, ports)
+    this.#unlisten = log.listen((appending, fold) => this.#onEntries(appending, fold))
+  }
+
+  /** Makes what is due; resolves when nothing is. Never rejects. */
+  settle(): Promise<void> {
+    this.#working ??= this.#work()
+      .catch((error: unknown) => this.#ports.failed(error))
+      .finally(() => (this.#working = undefined))
+    return this.#working
+  }
+
+  /** Stops; what is being written is given up. */
+  close(): void {
+    this.#closed = true
+    this.#unlisten()
+  }
+
+  #onEntries({ entries }: Appending, fold: Fold): void {
+    if (snapshotDue(fold) || entries.some(({ kind }) => kind === 'snapshot')) void this.settle()
+  }
+
+  async #work(): Promise<void> {
+    // Once the append that was heard of has been told to everybody.
+    await this.#ports.task()
+    const { fold } = this.#log
+    if (fold === undefined || this.#closed) return
+    // First what may have been left undone before: a snapshot forgets what was let go.
+    await this.#collector.letGo(this.#plan(fold))
+    const isDue = snapshotDue(fold) && this.#mayAppend()
+    if (isDue && (await this.#snapshot(fold))) await this.#tidy()
+  }
+
+  /** Gives labelled checkpoints snapshots of their own, then lets go of what is not to be kept. */
+  async #tidy(): Promise<void> {
+    const fold = this.#log.mustFold()
+    for (const { label, at } of this.#plan(fold).label) {
+      if (!(await this.#snapshot(await this.#log.foldAt(at.seq), label))) return
+    }
+    await this.#collector.letGo(this.#plan(this.#log.mustFold()))
+  }
+
+  #plan(fold: Fold): RetentionPlan {
+    const { retention, now, synced } = this.#ports
+    return planRetention(fold, retention(fold), now(), synced())
+  }
+
+  #mayAppend(): boolean {
+    return !this.#closed && this.#ports.mayAppend()
+  }
+
+  /** True when its entry was appended. */
+  async #snapshot(of: Fold, label?: string): Promise<boolean> {
+    const now = this.#log.mustFold()
+    const { keep, forget } = this.#plan(now)
+    const kept = keep.filter(({ at }) => at.seq !== of.head.seq)
+    const oldest = Math.min(forget - 1, ...kept.map(({ at }) => at.seq))
+    const named = label === undefined ? {} : { label }
+    const draft = await this.#pack(of, {
+      kept,
+      oldest,
+      gone: this.#collector.gone,
+      cache: this.#cache,
+      ...named,
+    })
+    if (draft === undefined) return false
+    const { me } = this.#ports
+    const added = await this.#log.append(me, (fold) =>
+      fold?.owner === me && this.#mayAppend() ? [draft] : [],
+    )
+    return added.length > 0
+  }
+
+  /** Stores the chunks in short transactions, with a task between them. Undefined when this was closed. */
+  async #pack(fold: Fold, options: SnapshotOptions): Promise<EntryDraft | undefined> {
+    const packing = snapshotOf(fold, options)
+    for (;;) {
+      const batch: Chunk[] = []
+      let next = packing.next()
+      for (let bytes = 0; !next.done; next = packing.next()) {
+        batch.push(next.value)
+        bytes += next.value.bytes?.byteLength ?? 0
+        if (bytes >= sliceBytes || batch.length >= 64) break
+      }
+      // A chunk that was packed before may have been removed since.
+      if (!(await this.#store(batch))) return this.#pack(fold, { ...options, cache: new WeakMap() })
+      if (next.done) return next.value
+      await this.#ports.task()
+      if (!this.#mayAppend()) return undefined
+    }
+  }
+
+  /** False when a chunk is neither there nor given. */
+  async #store(batch: readonly Chunk[]): Promise<boolean> {
+    const { blobs } = this.#ports
+    const { run } = this.#log
+    const hashes = batch.map(({ hash }) => hash)
+    const missing = new Set(hashes.length === 0 ? [] : await blobs.missing(run, hashes))
+    for (const { hash, bytes } of batch) {
+      if (!missing.has(hash)) continue
+      if (bytes === undefined) return false
+      await blobs.put(run, hash, bytes, { cold: true })
+    }
+    return true
+  }
+}

@@ -1,0 +1,144 @@
+import { describe, expect, it } from 'vitest'
+import { defineAgent, next } from '../engine/agent.ts'
+import type { RunId } from '../ids.ts'
+import { parseLine } from '../log/entry.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
+import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
+import type { RunHandle } from './run-handle.ts'
+
+const run = 'long' as RunId
+
+/** Remembers the last of what it is told, in a state that outgrows what a snapshot waits for. */
+const listener = defineAgent({
+  name: 'listener',
+  version: 1,
+  retention: { turns: 3, age: 0 },
+  inbox: {},
+  initial: () => ({ heard: [] as string[], count: 0 }),
+  async turn(ctx, state) {
+    const word = (await ctx.receive('word' as never)) as unknown as string
+    state.heard = [...state.heard, word.repeat(2_000)].slice(-20)
+    state.count += 1
+    if (state.count === 4) await ctx.label('four')
+    return next()
+  },
+})
+
+interface Heard {
+  readonly heard: readonly string[]
+  readonly count: number
+}
+
+function heardBy(handle: RunHandle): Heard {
+  return handle.view()?.state as Heard
+}
+
+async function tell(handle: RunHandle, from: number, to: number): Promise<void> {
+  for (let count = from; count < to; count += 1) {
+    await handle.send('word', `w${String(count)} `, { id: `word-${String(count)}` })
+    await handle.until(({ state }) => (state as Heard).count > count)
+  }
+}
+
+async function firstSeq(device: ReturnType<typeof testDevice>): Promise<number> {
+  const [line] = await device.store.read(run, 0)
+  return parseLine(line as Uint8Array).seq
+}
+
+/** Waits until what happens in the background has let entries go. */
+async function untilTrimmed(device: ReturnType<typeof testDevice>, after = 0): Promise<void> {
+  while ((await firstSeq(device)) <= after) await testClock.task()
+}
+
+describe('a run of which entries were let go', () => {
+  it('goes on where it was, and shows what is kept', async () => {
+    const device = testDevice([listener])
+    const runtime = await device.open()
+    const handle = await handleOf(runtime, await runtime.start('listener', null, { id: run }))
+    await tell(handle, 0, 60)
+    await untilTrimmed(device)
+    await runtime.close()
+    const reopened = await device.open()
+    const again = await handleOf(reopened, run)
+    await tell(again, 60, 65)
+    expect(heardBy(again).heard).toHaveLength(20)
+    expect(heardBy(again).count).toBe(65)
+    expect(again.entries()[0]?.seq).toBeGreaterThan(await firstSeq(device))
+    const shown = again.entries().length
+    expect(await again.loadEarlier()).toBe(true)
+    expect(again.entries().length).toBeGreaterThan(shown)
+    expect(again.entries().map(({ seq }) => seq)).toEqual(
+      again.entries().map((_, index) => index + (again.entries()[0]?.seq ?? 0)),
+    )
+    expect(again.checkpoints()).toHaveLength(again.entries().length)
+    while (await again.loadEarlier());
+    expect(again.entries()[0]?.seq).toBeLessThanOrEqual((await firstSeq(device)) + 1)
+  })
+
+  it('can be forked at its labelled checkpoint, and not where nothing is kept', async () => {
+    const device = testDevice([listener])
+    const runtime = await device.open()
+    const handle = await handleOf(runtime, await runtime.start('listener', null, { id: run }))
+    const labelled = new Promise<number>((resolve) => {
+      handle.subscribe(() => {
+        const label = handle.entries().find(({ kind }) => kind === 'label')
+        if (label) resolve(label.seq)
+      })
+    })
+    await tell(handle, 0, 60)
+    await untilTrimmed(device, await labelled)
+    const fork = await handleOf(runtime, await handle.fork({ seq: await labelled }))
+    await fork.until(({ state }) => (state as Heard).count === 4)
+    await tell(fork, 4, 6)
+    expect(heardBy(fork).heard).toHaveLength(6)
+    await expect(handle.fork({ seq: (await labelled) + 2 })).rejects.toMatchObject({
+      code: 'checkpoint_gone',
+    })
+  })
+
+  it('is followed and taken over by a device that has nothing of it', async () => {
+    const edge = memoryEdge({ clock: testClock, agents: [listener], ownerAlive: () => false })
+    const laptop = testDevice([listener], { name: 'laptop', edge })
+    const first = await laptop.open()
+    const handle = await handleOf(first, await first.start('listener', null, { id: run }))
+    await tell(handle, 0, 60)
+    await handle.synced()
+    await first.close()
+    const phone = testDevice([listener], { name: 'phone', edge })
+    const second = await phone.open()
+    const taken = await handleOf(second, run)
+    await taken.until(({ state }) => (state as Heard).count === 60)
+    // It was not read from its first entry on.
+    expect(await firstSeq(phone)).toBeGreaterThan(40)
+    await taken.move('here', { force: true })
+    await tell(taken, 60, 62)
+    await taken.synced()
+  })
+
+  it('takes up a device that was away until what comes next was let go', async () => {
+    const edge = memoryEdge({ clock: testClock, agents: [listener], ownerAlive: () => false, tidies: true })
+    const laptop = testDevice([listener], { name: 'laptop', edge })
+    const first = await laptop.open()
+    const handle = await handleOf(first, await first.start('listener', null, { id: run }))
+    await tell(handle, 0, 5)
+    await handle.synced()
+    await first.close()
+    const behind = (await laptop.store.head(run))?.seq ?? 0
+    const phone = testDevice([listener], { name: 'phone', edge })
+    const second = await phone.open()
+    const taken = await handleOf(second, run)
+    await taken.move('here', { force: true })
+    await tell(taken, 5, 80)
+    await taken.synced()
+    for (;;) {
+      const { lines } = await edge.remote.pull(run, 0, 'laptop' as never)
+      if (parseLine(lines[0] as Uint8Array).seq > behind + 1) break
+      await testClock.task()
+    }
+    const back = await laptop.open()
+    const again = await handleOf(back, run)
+    await again.until(({ state }) => (state as Heard).count === 80)
+    expect(heardBy(again).heard).toEqual(heardBy(taken).heard)
+    expect((await again.setAside()).length).toBe(1)
+  })
+})

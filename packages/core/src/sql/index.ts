@@ -1,0 +1,8 @@
+export { bytesOf, firstOf, keysOf, type RunNumbers, type Sql, type SqlValue } from './sql.ts'
+export { type Packing } from './sql-compact.ts'
+export { sqlInbox } from './sql-inbox.ts'
+export { sqlLogStore, type SqlLogOptions, type SqlLogStore } from './sql-log-store.ts'
+export { sqlSnapshots } from './sql-snapshots.ts'
+export { summariesIn } from './sql-summaries.ts'
+export { sqlTails } from './sql-tails.ts'
+export { streamRows, type StreamRows } from './stream-rows.ts'

@@ -1,0 +1,143 @@
+import { deflate, inflate } from '../deflate.ts'
+import { WaystoneError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { headOfLine } from '../log/plan-append.ts'
+import type { Head } from '../ports/log-store.ts'
+import { joinLines, splitLines } from '../sync/wire.ts'
+import { bytesOf, firstOf, type Keys, type Sql } from './sql.ts'
+
+/**
+ * One row an append, however many entries it has, up to a page of them. `seq` is the key of its first entry. A row that
+ * is packed begins with a byte that no line begins with.
+ */
+export const logSchema = `
+  CREATE TABLE IF NOT EXISTS waystone_log (seq INTEGER PRIMARY KEY, entries INTEGER NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL);
+`
+
+/** A row of the log. */
+export interface LogRow {
+  readonly seq: number
+  readonly entries: number
+  /** When it was stored, in ms since 1970. */
+  readonly time: number
+  readonly lines: Uint8Array | ArrayBuffer
+}
+
+/** The first byte of a packed row. The length of its lines follows as four bytes, low byte first, then raw DEFLATE. */
+const packedMark = 1
+const packedHeader = 5
+
+/** The row that holds an entry, or the last one before it. */
+export function rowAt(sql: Sql, keys: Keys, key = keys.last): LogRow | undefined {
+  return firstOf(
+    sql.rows<LogRow>(
+      'SELECT seq, entries, time, lines FROM waystone_log WHERE seq BETWEEN ? AND ? ORDER BY seq DESC LIMIT 1',
+      keys.first,
+      key,
+    ),
+  )
+}
+
+/** The rows from the one that holds an entry on, or from the first. */
+export function rowsFrom(sql: Sql, keys: Keys, key: number): Iterable<LogRow> {
+  return sql.rows<LogRow>(
+    `SELECT seq, entries, time, lines FROM waystone_log WHERE seq BETWEEN
+      coalesce((SELECT max(seq) FROM waystone_log WHERE seq BETWEEN ? AND ?), ?) AND ? ORDER BY seq`,
+    keys.first,
+    key,
+    keys.first,
+    keys.last,
+  )
+}
+
+/** Puts lines behind all others, in as few rows as may hold them. */
+export function insertRows(sql: Sql, keys: Keys, from: number, lines: readonly Uint8Array[]): void {
+  let next = from
+  for (const batch of batchesOf(lines)) {
+    const key = keys.of(next)
+    next += batch.length
+    keys.of(next - 1)
+    sql.run(
+      'INSERT INTO waystone_log (seq, entries, time, lines) VALUES (?, ?, ?, ?)',
+      key,
+      batch.length,
+      Date.now(),
+      joinLines(batch),
+    )
+  }
+}
+
+/** Lines in groups of at most a page: a row of a Durable Object may have 2 MB. */
+export function batchesOf(lines: readonly Uint8Array[]): readonly (readonly Uint8Array[])[] {
+  const batches: Uint8Array[][] = []
+  let bytes = Infinity
+  for (const line of lines) {
+    if (bytes + line.byteLength > limits.pageBytesMax) {
+      batches.push([])
+      bytes = 0
+    }
+    batches.at(-1)?.push(line)
+    bytes += line.byteLength
+  }
+  return batches
+}
+
+/** True for a row whose lines have to be inflated. */
+export function isPacked(row: LogRow): boolean {
+  return bytesOf(row.lines)[0] === packedMark
+}
+
+/** How many bytes the lines of a row have once they are inflated. */
+export function lineBytes(row: LogRow): number {
+  const bytes = bytesOf(row.lines)
+  return isPacked(row) ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(1, true) : bytes.byteLength
+}
+
+/** The lines of a row that is not packed. Throws `log_damaged`. */
+export function plainLines(row: LogRow): readonly Uint8Array[] {
+  return checked(row, bytesOf(row.lines))
+}
+
+/** The lines of any row. Rejects with `log_damaged`. */
+export async function linesOf(row: LogRow): Promise<readonly Uint8Array[]> {
+  if (!isPacked(row)) return plainLines(row)
+  const bytes = await inflate(bytesOf(row.lines).subarray(packedHeader)).catch((cause: unknown) => {
+    throw damaged(cause)
+  })
+  return checked(row, bytes)
+}
+
+/** Lines, joined, as a packed row has them; undefined when that does not make them smaller. */
+export async function pack(lines: Uint8Array): Promise<Uint8Array | undefined> {
+  const small = await deflate(lines)
+  if (small === undefined) return undefined
+  const packed = new Uint8Array(packedHeader + small.byteLength)
+  packed[0] = packedMark
+  new DataView(packed.buffer).setUint32(1, lines.byteLength, true)
+  packed.set(small, packedHeader)
+  return packed
+}
+
+/** Where a log ends whose last lines are these. */
+export function headOf(lines: readonly Uint8Array[]): Head | undefined {
+  const line = lines.at(-1)
+  return line && headOfLine(line)
+}
+
+function checked(row: LogRow, bytes: Uint8Array): readonly Uint8Array[] {
+  let lines: readonly Uint8Array[]
+  try {
+    lines = splitLines(bytes)
+  } catch (cause) {
+    throw damaged(cause)
+  }
+  if (lines.length !== row.entries) throw damaged()
+  return lines
+}
+
+function damaged(cause?: unknown): WaystoneError {
+  return new WaystoneError('log_damaged', 'a stored row of a log is not what was written', {
+    ...(cause === undefined ? {} : { cause }),
+    actions: ['reload'],
+  })
+}

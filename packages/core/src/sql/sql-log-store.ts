@@ -1,0 +1,138 @@
+import { assert, WaystoneError } from '../errors.ts'
+import type { RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { Append, Appended, LogStore } from '../ports/log-store.ts'
+import { appendRows, inflateFor } from './sql-append.ts'
+import { coldSchema, compactRows, type Packing } from './sql-compact.ts'
+import {
+  headOf,
+  isPacked,
+  lineBytes,
+  linesOf,
+  logSchema,
+  plainLines,
+  rowAt,
+  rowsFrom,
+  type LogRow,
+} from './log-rows.ts'
+import { keysOf, type RunNumbers, type Sql } from './sql.ts'
+import { summariesIn, summarySchema } from './sql-summaries.ts'
+import { tailsSchema } from './sql-tails.ts'
+
+/** A log store that also says when a run last took an append, by the clock of its host. */
+export type SqlLogStore = LogStore & { lastAppend(run: RunId): number | undefined }
+
+/** What a log store in SQLite is made of. */
+export interface SqlLogOptions {
+  readonly packing: Packing
+  /** Lets go of the database, once nothing is under way. */
+  readonly close?: () => void
+}
+
+/** How often an append is tried whose packed rows change between inflating and storing. */
+const triesMax = 10
+
+/**
+ * Logs in SQLite. Statements are synchronous, so an append needs no lock beyond its transaction; one over packed rows,
+ * which are inflated first, holds up those after it.
+ */
+export function sqlLogStore(sql: Sql, runs: RunNumbers, options: SqlLogOptions): SqlLogStore {
+  for (const schema of [logSchema, coldSchema, summarySchema, tailsSchema]) sql.run(schema)
+  const underWay = new Map<RunId, Promise<unknown>>()
+  let closed = false
+  const mustBeOpen = (): void => {
+    if (closed) throw new WaystoneError('closed', 'this store was closed: open it again')
+  }
+
+  const appendOverPacked = async (run: RunId, append: Append): Promise<Appended> => {
+    for (let tries = 1; ; tries += 1) {
+      const number = runs.find(run)
+      const inflated =
+        number === undefined ? new Map<never, never>() : await inflateFor(sql, keysOf(number), append)
+      const appended = appendRows(sql, runs, run, append, inflated)
+      if (appended) return appended
+      assert(tries < triesMax, `the packed rows of run ${run} do not come to rest`)
+    }
+  }
+  const inTurn = async (run: RunId, append: Append): Promise<Appended> => {
+    const own = { ...append, lines: append.lines.map((line) => line.slice()) }
+    const before = underWay.get(run)
+    const appending = (before ?? Promise.resolve()).then(() => appendOverPacked(run, own))
+    const settled = appending.catch(() => undefined)
+    underWay.set(run, settled)
+    try {
+      return await appending
+    } finally {
+      if (underWay.get(run) === settled) underWay.delete(run)
+    }
+  }
+
+  return {
+    async append(run, append) {
+      mustBeOpen()
+      if (underWay.has(run)) return inTurn(run, append)
+      return appendRows(sql, runs, run, append, new Map()) ?? inTurn(run, append)
+    },
+    async read(run, from) {
+      mustBeOpen()
+      const number = runs.find(run)
+      if (number === undefined) return []
+      const keys = keysOf(number)
+      return pageOf(pageRows(rowsFrom(sql, keys, keys.of(from))), keys.of(from))
+    },
+    async head(run) {
+      mustBeOpen()
+      const number = runs.find(run)
+      const row = number === undefined ? undefined : rowAt(sql, keysOf(number))
+      if (row === undefined) return undefined
+      return headOf(isPacked(row) ? await linesOf(row) : plainLines(row))
+    },
+    // An object has one run; a store of many lists them by their ids.
+    async list() {
+      mustBeOpen()
+      return summariesIn(sql.rows('SELECT json FROM waystone_summary'))
+    },
+    async compact(run, compaction) {
+      mustBeOpen()
+      const number = runs.find(run)
+      if (number !== undefined) await compactRows(sql, keysOf(number), compaction, options.packing)
+    },
+    async close() {
+      if (closed) return
+      closed = true
+      await Promise.all(underWay.values())
+      options.close?.()
+    },
+    lastAppend(run) {
+      const number = runs.find(run)
+      return number === undefined ? undefined : rowAt(sql, keysOf(number))?.time
+    },
+  }
+}
+
+/** The rows of one page, all of one moment. */
+function pageRows(rows: Iterable<LogRow>): readonly LogRow[] {
+  const page: LogRow[] = []
+  let bytes = 0
+  for (const row of rows) {
+    page.push(row)
+    // The first may hold lines of before the page.
+    if (page.length > 1) bytes += lineBytes(row)
+    if (bytes > limits.pageBytesMax) break
+  }
+  return page
+}
+
+async function pageOf(rows: readonly LogRow[], from: number): Promise<readonly Uint8Array[]> {
+  const page: Uint8Array[] = []
+  let bytes = 0
+  for (const row of rows) {
+    const lines = isPacked(row) ? await linesOf(row) : plainLines(row)
+    for (const line of lines.slice(Math.max(0, from - row.seq))) {
+      if (bytes > 0 && bytes + line.byteLength > limits.pageBytesMax) return page
+      page.push(line)
+      bytes += line.byteLength
+    }
+  }
+  return page
+}

@@ -1,0 +1,46 @@
+import { WaystoneError, type Digest, type RunId } from '@waystone/core'
+import { r2Blobs } from '../store/r2-blobs.ts'
+import { framesMax, hashesOf } from './blob-frames.ts'
+
+/** Where the blobs of runs are. */
+export interface BlobPlaces {
+  /** Asks the object of a run for one of its routes. */
+  readonly ask: (run: RunId, route: string, init: RequestInit) => Promise<Response>
+  readonly bucket: R2Bucket
+}
+
+/** Gives a run blobs of another one without bringing them here. Those of the hashes that neither has. */
+export async function shareBlobs(
+  { ask, bucket }: BlobPlaces,
+  from: RunId,
+  to: RunId,
+  hashes: readonly Digest[],
+): Promise<readonly Digest[]> {
+  const missing = async (of: readonly Digest[]): Promise<readonly Digest[]> =>
+    hashesOf(await json(await ask(to, 'blobs/missing', post({ hashes: of }))))
+  const wanted = await missing(hashes)
+  for (let at = 0; at < wanted.length; at += framesMax) {
+    const some = wanted.slice(at, at + framesMax)
+    const rows = await mustAnswer(await ask(from, 'blobs/rows/read', post({ hashes: some })))
+    const body = await rows.arrayBuffer()
+    if (body.byteLength > 0) await mustAnswer(await ask(to, 'blobs/rows', { method: 'PUT', body }))
+  }
+  const large = wanted.length === 0 ? [] : await missing(wanted)
+  return large.length === 0 ? [] : r2Blobs(bucket).share(from, to, large)
+}
+
+function post(body: unknown): RequestInit {
+  return { method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }
+}
+
+async function json(response: Response): Promise<unknown> {
+  return (await mustAnswer(response)).json()
+}
+
+async function mustAnswer(response: Response): Promise<Response> {
+  if (response.ok) return response
+  throw new WaystoneError(
+    'bug',
+    `an object answered ${String(response.status)} to a request of the edge itself: ${await response.text()}`,
+  )
+}

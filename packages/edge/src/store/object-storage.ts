@@ -1,0 +1,42 @@
+import type { RunStorage } from '@waystone/core'
+import {
+  sqlInbox,
+  sqlLogStore,
+  sqlSnapshots,
+  sqlTails,
+  type Packing,
+  type SqlLogStore,
+} from '@waystone/core/sql'
+import { durableSql, oneRun } from './durable-sql.ts'
+import { objectBlobs } from './object-blobs.ts'
+import { rowBlobs, type RowBlobs } from './row-blobs.ts'
+import { sqlStreams, type SqlStreams } from './sql-streams.ts'
+
+/** What an object keeps of its run, with what only the object itself needs. */
+export interface ObjectStorage extends RunStorage {
+  readonly store: SqlLogStore
+  readonly streams: SqlStreams
+  /** Those of its blobs that are rows. */
+  readonly rowBlobs: RowBlobs
+}
+
+/**
+ * A row that is rewritten or deleted costs as much as 5 KB kept for a month (2026): each row is packed by itself, and
+ * only when that saves more.
+ */
+const packing: Packing = { groupBytes: 0, savedBytesMin: 5_000 }
+
+/** The storage of the one run that lives in an object: its SQLite, and R2 for large blobs. */
+export function objectStorage(storage: DurableObjectStorage, bucket: R2Bucket): ObjectStorage {
+  const sql = durableSql(storage)
+  const rows = rowBlobs(sql)
+  return {
+    store: sqlLogStore(sql, oneRun, { packing }),
+    tails: sqlTails(sql, oneRun),
+    snapshots: sqlSnapshots(sql, oneRun),
+    blobs: objectBlobs(rows, bucket),
+    inbox: sqlInbox(sql, oneRun),
+    streams: sqlStreams(sql),
+    rowBlobs: rows,
+  }
+}

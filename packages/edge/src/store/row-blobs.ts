@@ -1,0 +1,54 @@
+import { deflate, inflate, type Digest } from '@waystone/core'
+import { bytesOf, firstOf, type Sql } from '@waystone/core/sql'
+
+/** A blob of at most this many bytes is a row of its object: R2 asks more for keeping track of it than for keeping it. */
+export const rowBlobBytesMax = 64 * 1024 - 1
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS waystone_blobs (hash TEXT PRIMARY KEY, deflated INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;
+`
+
+/** The small blobs of the one run that lives in an object. */
+export interface RowBlobs {
+  put(hash: Digest, bytes: Uint8Array, cold: boolean): Promise<void>
+  get(hash: Digest): Promise<Uint8Array | undefined>
+  /** Those of the hashes that are no rows, in order. */
+  missing(hashes: readonly Digest[]): readonly Digest[]
+  remove(hashes: readonly Digest[]): void
+}
+
+/** Blobs as rows: writing or removing one is one row that is billed. */
+export function rowBlobs(sql: Sql): RowBlobs {
+  sql.run(schema)
+  const has = (hash: Digest): boolean =>
+    firstOf(sql.rows('SELECT 1 FROM waystone_blobs WHERE hash = ?', hash)) !== undefined
+  return {
+    async put(hash, bytes, cold) {
+      if (has(hash)) return
+      const small = cold ? await deflate(bytes.slice()) : undefined
+      sql.run(
+        'INSERT OR IGNORE INTO waystone_blobs (hash, deflated, bytes) VALUES (?, ?, ?)',
+        hash,
+        small ? 1 : 0,
+        small ?? bytes,
+      )
+    },
+    async get(hash) {
+      const query = 'SELECT deflated, bytes FROM waystone_blobs WHERE hash = ?'
+      const row = firstOf(sql.rows<{ deflated: number; bytes: ArrayBuffer }>(query, hash))
+      if (row === undefined) return undefined
+      return row.deflated ? inflate(bytesOf(row.bytes)) : bytesOf(row.bytes)
+    },
+    missing(hashes) {
+      // One statement whatever their number: an object may bind 100 parameters.
+      const query = 'SELECT hash FROM waystone_blobs WHERE hash IN (SELECT value FROM json_each(?))'
+      const rows = sql.rows<{ hash: string }>(query, JSON.stringify(hashes))
+      const found = new Set<string>([...rows].map(({ hash }) => hash))
+      return hashes.filter((hash) => !found.has(hash))
+    },
+    remove(hashes) {
+      const query = 'DELETE FROM waystone_blobs WHERE hash IN (SELECT value FROM json_each(?))'
+      sql.run(query, JSON.stringify(hashes))
+    },
+  }
+}

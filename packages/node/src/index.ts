@@ -1,0 +1,1 @@
+export { sqliteStorage, type SqliteOptions } from './sqlite-storage.ts'
