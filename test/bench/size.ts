@@ -15,7 +15,7 @@ const entries: Readonly<Record<string, string>> = {
     `export { openIndexedDb } from '${packages}/browser/src/store/open-indexed-db.ts'`,
     `export { RunLog } from '${packages}/core/src/log/run-log.ts'`,
     `export { RunHost } from '${packages}/core/src/runtime/run-host.ts'`,
-    `export { Syncer } from '${packages}/core/src/runtime/syncer.ts'`,
+    `export { Syncer } from '${packages}/core/src/sync/syncer.ts'`,
   ].join('\n'),
   'worker (@waystone/browser: serveAgents)': `export { serveAgents } from '@waystone/browser'`,
   'page with a worker or without (@waystone/browser: openWaystone)': `export { openWaystone } from '@waystone/browser'`,

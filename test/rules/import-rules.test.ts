@@ -86,7 +86,7 @@ describe('import rules', () => {
 })
 
 describe('layers of core', () => {
-  const layers = ['runtime', 'engine', 'sync', 'log', 'state', 'ports'] as const
+  const layers = ['runtime', 'engine', 'session', 'sync', 'log', 'state', 'ports'] as const
   const bases = ['errors', 'limits', 'ids'] as const
 
   it.each(pairs(layers))('%s is not imported by %s, which is below it', async (above, below) => {
@@ -113,13 +113,13 @@ describe('layers of core', () => {
     }
   })
 
-  it.each(['runtime', 'engine', 'sync'])('memory does not import %s', async (layer) => {
+  it.each(['runtime', 'engine', 'session', 'sync'])('memory does not import %s', async (layer) => {
     const result = await lint({ 'packages/core/src/memory/a.ts': imports(`../${layer}/b.ts`) })
     expect(result.output).toContain('memory imports only')
     expect(result.code).not.toBe(0)
   })
 
-  it.each(['runtime', 'engine', 'memory'])('sql does not import %s', async (layer) => {
+  it.each(['runtime', 'engine', 'session', 'memory'])('sql does not import %s', async (layer) => {
     const result = await lint({ 'packages/core/src/sql/a.ts': imports(`../${layer}/b.ts`) })
     expect(result.output).toContain('sql imports only')
     expect(result.code).not.toBe(0)

@@ -65,6 +65,11 @@ export function forkFrom(seq: number): Promise<boolean> {
   })
 }
 
+/** Brings the entries before those that are shown. */
+export function showEarlier(): Promise<boolean> {
+  return withRun('earlier', async (handle) => void (await handle.loadEarlier()))
+}
+
 /** Answers the open question: approves, or sends back with a remark. */
 export function answer(digest: string, remark?: string): Promise<boolean> {
   return withRun('answer', (handle) =>

@@ -1,6 +1,7 @@
 import { askLedger } from './edge.ts'
 import { downTimeWatch } from './measure.ts'
 import { page, type AskRun, type AskView, type Measured } from './state.ts'
+import { beganOf, fromTheStart } from './timeline.ts'
 import { rememberTitle } from './titles.ts'
 
 let stopFollowing: () => void = () => undefined
@@ -15,15 +16,21 @@ export function followRun(handle: AskRun): void {
     handle,
     view: undefined,
     entries: [],
+    began: fromTheStart,
     setAside: [],
     ledger: undefined,
     measured: undefined,
   })
   let head = -1
+  let first: number | undefined
   const stop = handle.subscribe((view) => {
     const entries = handle.entries()
     rememberTitle(view.run, view.state.question)
     measure(view)
+    if (entries[0]?.seq !== first) {
+      first = entries[0]?.seq
+      page.set({ began: beganOf(handle) })
+    }
     page.set({ view, entries })
     if (view.head.seq === head) return
     head = view.head.seq
@@ -44,6 +51,7 @@ export function followNothing(): void {
     handle: undefined,
     view: undefined,
     entries: [],
+    began: fromTheStart,
     setAside: [],
     ledger: undefined,
     measured: undefined,

@@ -3,6 +3,7 @@ import type { Entry, RunHandle, RunSummary, RunView, SetAside } from '@waystone/
 import type { ModelSettings } from '../agent/model-writer.ts'
 import type { AskState, Published } from '../agent/types.ts'
 import { createStore } from './store.ts'
+import { fromTheStart, type Began } from './timeline.ts'
 
 /** A document the demo brings along. */
 export interface DefaultSource {
@@ -42,6 +43,8 @@ export interface PageState {
   readonly handle: AskRun | undefined
   readonly view: AskView | undefined
   readonly entries: readonly Entry[]
+  /** Where these entries begin: a long run is shown from its newest snapshot on. */
+  readonly began: Began
   readonly setAside: readonly SetAside[]
   readonly ledger: LedgerCount | undefined
   readonly measured: Measured | undefined
@@ -70,6 +73,7 @@ export const page = createStore<PageState>({
   handle: undefined,
   view: undefined,
   entries: [],
+  began: fromTheStart,
   setAside: [],
   ledger: undefined,
   measured: undefined,

@@ -1,4 +1,4 @@
-import type { Entry, LiveCall, Place } from '@waystone/core'
+import type { Entry, LiveCall, Place, RunHandle } from '@waystone/core'
 
 /** One line of the timeline: an entry of the log, or a call under way. */
 export interface Row {
@@ -23,15 +23,34 @@ export interface TurnRows {
   readonly rows: readonly Row[]
 }
 
+/** Where the entries that are shown begin. */
+export interface Began {
+  readonly turn: number
+  readonly place: Place
+}
+
+/** A run from its first entry on. */
+export const fromTheStart: Began = { turn: 0, place: 'browser' }
+
+/** Where the entries of a handle begin. */
+export function beganOf(handle: Pick<RunHandle, 'entries' | 'checkpoints'>): Began {
+  const [entry] = handle.entries()
+  if (entry === undefined || entry.seq === 0) return fromTheStart
+  const [checkpoint] = handle.checkpoints()
+  if (checkpoint === undefined) return fromTheStart
+  // After a commit the next turn is open.
+  return { turn: checkpoint.turn - (entry.kind === 'commit' ? 1 : 0), place: checkpoint.place }
+}
+
 /** The timeline of a run, turn by turn, with what is under way at its end. */
 export function timelineOf(
   entries: readonly Entry[],
   calls: readonly LiveCall[],
   open: number,
+  began: Began,
 ): readonly TurnRows[] {
   const turns: Row[][] = [[]]
-  let place: Place = 'browser'
-  let first = 0
+  let { place, turn: first } = began
   for (const entry of entries) {
     if (entry.kind === 'fork') first = entry.body.turn
     if (entry.kind === 'start' || entry.kind === 'fork' || entry.kind === 'open' || entry.kind === 'claim')
@@ -81,6 +100,7 @@ function rowOf(entry: Entry, place: Place): Row | undefined {
       return row(claimName(entry.body), 'owner', { detail: `epoch ${String(entry.epoch)}` })
     case 'turn':
     case 'snapshot':
+    case 'put':
       return undefined
     case 'edit':
       return row('State edited', 'plain', { detail: `by ${entry.body.by}` })

@@ -1,6 +1,6 @@
 import type { JSX } from 'preact'
 import { useEffect, useMemo, useRef } from 'preact/hooks'
-import { forkFrom } from '../page/actions.ts'
+import { forkFrom, showEarlier } from '../page/actions.ts'
 import { page, type AskView } from '../page/state.ts'
 import { useStore } from '../page/store.ts'
 import { timelineOf, type Row, type TurnRows } from '../page/timeline.ts'
@@ -10,9 +10,11 @@ import { CloudIcon, ForkIcon } from './icons.tsx'
 /** The log of a run, turn by turn, with what is under way at its end. */
 export function Timeline({ view }: { readonly view: AskView }): JSX.Element {
   const entries = useStore(page, (state) => state.entries)
+  const began = useStore(page, (state) => state.began)
   const { live, turn, status } = view
   const calls = status === 'running' || status === 'waiting' || status === 'moving' ? live.calls : noCalls
-  const turns = useMemo(() => timelineOf(entries, calls, turn), [entries, calls, turn])
+  const turns = useMemo(() => timelineOf(entries, calls, turn, began), [entries, calls, turn, began])
+  const first = entries[0]?.seq ?? 0
   const end = useRef<HTMLDivElement>(null)
   const count = turns.reduce((sum, { rows }) => sum + rows.length, 0)
   useEffect(() => {
@@ -22,6 +24,11 @@ export function Timeline({ view }: { readonly view: AskView }): JSX.Element {
   }, [count])
   return (
     <div class="timeline" data-test="timeline">
+      {first > 0 && (
+        <button class="quiet earlier" type="button" data-test="earlier" onClick={() => void showEarlier()}>
+          Show earlier
+        </button>
+      )}
       {turns.map((one) => (
         <TurnBlock key={one.turn} turn={one} />
       ))}

@@ -111,7 +111,6 @@ export {
 } from './engine/agent.ts'
 export type {
   Answer,
-  Artifact,
   AskOptions,
   Child,
   Ctx,
@@ -129,6 +128,14 @@ export type {
   UndoTools,
   Won,
 } from './engine/ctx.ts'
+export type {
+  Artifact,
+  ArtifactContent,
+  ArtifactEdit,
+  ByteRange,
+  ByteSource,
+  ByteStream,
+} from './engine/artifacts.ts'
 export { type BreakerOptions } from './engine/breakers.ts'
 export { durationMs, type Duration } from './engine/duration.ts'
 export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
@@ -136,13 +143,13 @@ export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
 export { sdkVersion } from './version.ts'
 export type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './runtime/api.ts'
 export type { Checkpoint } from './runtime/checkpoints.ts'
-export type { RunExport } from './runtime/export-run.ts'
+export type { RunExport } from './log/export-run.ts'
 export { blobsNamed } from './runtime/import-run.ts'
 export { Authority, type AuthorityPorts } from './runtime/authority.ts'
 export { RunHandle, type Deciding, type ForkOptions, type SendOptions } from './runtime/run-handle.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
 export type { RuntimePorts } from './runtime/run-node.ts'
 export { Runtime } from './runtime/runtime.ts'
-export type { Edge } from './runtime/syncer.ts'
+export type { Edge } from './sync/syncer.ts'
 export { openAsks } from './runtime/inbox-entries.ts'
 export { statusOf, type OpenAsk, type RunView } from './runtime/view.ts'

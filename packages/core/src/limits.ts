@@ -17,6 +17,8 @@ export const limits = {
   /** Snapshots of one run that are kept, and labelled checkpoints beside them, the newest: one entry names them all. */
   snapshotsMax: 16,
   labelsMax: 100,
+  /** Artifacts are stored in parts of this size, unless their author chooses another: what an edit stores at least. */
+  artifactPartBytes: 1024 * 1024,
   /** Committed state at the edge, where an object has 128 MB of memory. */
   stateBytesMax: 24 * 1024 * 1024,
   /** Recorded calls of one turn. */
@@ -35,6 +37,14 @@ export const limits = {
   frameCharsMax: 2_000_000,
   /** Runs on one page of a list. */
   listRunsMax: 500,
+  /** The key of a record of a session, in characters. */
+  keyCharsMax: 1_000,
+  /** Values that a keyed value may be told by, one as what changed since the other. */
+  likeDepthMax: 64,
+  /** Checkpoints on one page of a list. */
+  checkpointsMax: 1_000,
+  /** How often a write of a session is tried while others are faster. */
+  writeTriesMax: 20,
   /** Between two words on what a run does, for those who watch it, in ms: about a frame of a screen. */
   liveMsMin: 16,
   /** A turn that nothing moves for this long is shown as standing still, in ms. */

@@ -40,7 +40,9 @@ class Rig {
   }
 
   async entries(id: string): Promise<unknown> {
-    return (await this.run(id))
+    const run = await this.run(id)
+    while (await run.loadEarlier());
+    return run
       .entries()
       .map(({ seq, kind, owner, epoch, term, time, body }) => ({ seq, kind, owner, epoch, term, time, body }))
   }

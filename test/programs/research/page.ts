@@ -8,10 +8,16 @@ const waystone = await openWaystone({
 await waystone.start('research', { topic: 'tides' }, { id: 'report' })
 const run = await waystone.open<typeof research>('report')
 
-run.subscribe(({ status, head }) => {
-  const milestones = run.checkpoints().flatMap(({ label }) => label ?? [])
+run.subscribe(({ status, head, labels }) => {
+  const milestones = labels.map(({ label }) => label)
   document.body.textContent = `${status}, ${String(head.seq)} entries: ${milestones.join(', ')}`
 })
 
+/** All that is kept of the run, not only what came after its newest snapshot. */
+async function all(): Promise<typeof run> {
+  while (await run.loadEarlier());
+  return run
+}
+
 // For the console, and for whoever looks at this page from outside.
-Object.assign(globalThis, { run })
+Object.assign(globalThis, { run, all })

@@ -76,7 +76,7 @@ describe('a research agent of 200 steps in a Web Worker', () => {
     const tab = await program.open()
     await tab.waitFor('globalThis.run !== undefined')
     const labels = await tab.evaluate<{ label: string; turn: number }[]>(
-      'run.checkpoints().filter(({ label }) => label !== undefined).map(({ label, turn }) => ({ label, turn }))',
+      'all().then((run) => run.checkpoints().filter(({ label }) => label !== undefined).map(({ label, turn }) => ({ label, turn })))',
     )
     expect(labels).toEqual([
       { label: 'planned', turn: 0 },
@@ -97,5 +97,7 @@ function taskOf(path: string): string {
 
 /** The log as far as this test looks at it: the last name of a step's path is its task. */
 function factsOf(tab: ChromiumPage): Promise<readonly Fact[]> {
-  return tab.evaluate(`run.entries().map(({ kind, body }) => ({ kind, task: body.path?.split('/').at(-1) }))`)
+  return tab.evaluate(
+    `all().then((run) => run.entries().map(({ kind, body }) => ({ kind, task: body.path?.split('/').at(-1) })))`,
+  )
 }

@@ -2,6 +2,7 @@ import { WaystoneError } from '@waystone/core'
 import { openDB } from 'idb'
 import { createStores, databaseVersion, type Database, type Schema } from './database.ts'
 import { nameOf, storageClosed, storageError, storageLost } from './storage-error.ts'
+import { abort } from './transact.ts'
 
 /** How a database is opened. */
 export interface ConnectionOptions {
@@ -85,13 +86,13 @@ export class Connection {
     let isLost = false
     const opening = openDB<Schema>(this.name, databaseVersion, {
       upgrade: (db, oldVersion, _, tx) => {
+        tx.done.catch(() => undefined)
         if (oldVersion > 0 || !this.#known) {
-          createStores(db, tx).catch(() => tx.abort())
+          createStores(db, tx).catch(() => abort(tx))
           return
         }
         // Chromium replaces a damaged database by an empty one (2026-11): making its stores would hide the loss.
         isLost = true
-        tx.done.catch(() => undefined)
         tx.abort()
       },
       // Without this the other tab's deletion or upgrade would wait for ever.

@@ -44,7 +44,8 @@ async function settle<T, Tx extends Writing | Reading>(tx: Tx, work: (tx: Tx) =>
   }
 }
 
-function abort(tx: Writing | Reading): void {
+/** Gives a transaction up, if it has not ended. */
+export function abort(tx: { abort(): void }): void {
   try {
     tx.abort()
   } catch {

@@ -92,6 +92,7 @@ export async function workerRuntime(
     lines: (run, from) => call((host) => host.lines(run, from)),
     snapshot: (run, before) => call((host) => host.snapshot(run, before)),
     blob: (run, hash) => call((host) => host.blob(run, hash)),
+    missing: (run, hashes) => call((host) => host.missing(run, hashes)),
     stream: (run, stream) => call((host) => host.stream(run, stream)),
     send: (run, content, options) => call((host) => host.send(run, content, options)),
     move: (run, to, options) => call((host) => host.move(run, to, options)),

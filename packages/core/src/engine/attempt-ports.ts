@@ -46,6 +46,7 @@ export interface AttemptPorts {
   /** The circuit breakers that the steps of this host share. */
   readonly breakers: Breakers
   putBlob(bytes: Uint8Array): Promise<Digest>
+  getBlob(hash: Digest): Promise<Uint8Array | undefined>
   /** Something that `attempt.live()` tells has changed. */
   changed(): void
 }
@@ -67,6 +68,7 @@ export function effectsOff(clock: Clock, place: Place): AttemptPorts {
     resetStream: never,
     breakers: new Breakers(clock),
     putBlob: never,
+    getBlob: never,
     changed: () => undefined,
   }
 }

@@ -1,3 +1,4 @@
+import type { Artifact, ArtifactContent, ByteRange } from './artifacts.ts'
 import type { Json } from '../json.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { AnyAgent, InputOf, Needs, Provided, ResultOf } from './agent.ts'
@@ -29,6 +30,8 @@ export interface StepTools {
   readonly idempotencyKey: string
   /** 1 for the first attempt since this host opened the run. */
   readonly attempt: number
+  /** Bytes of an artifact, fetched when they are not here; the caller owns them. Rejects with `blob_missing`. */
+  read(artifact: Artifact, range?: ByteRange): Promise<Uint8Array>
 }
 
 /** What the body of a streamed step is given. */
@@ -101,14 +104,6 @@ export interface AskOptions<T> {
 /** The outcome of a question. */
 export type Answer<T> =
   { readonly status: 'answered'; readonly value: T; readonly by: string } | { readonly status: 'expired' }
-
-/** Bytes by their hash, to be fetched when they are needed. */
-export interface Artifact {
-  readonly name: string
-  readonly type: string
-  readonly hash: string
-  readonly bytes: number
-}
 
 export interface MapOptions<T> {
   /** Names an item, so that records find it again; unique within the map. */
@@ -210,11 +205,15 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
   join<T>(child: Child<T>): Promise<T>
   /** Waits, across reloads and moves. */
   sleep(name: string, duration: Duration): Promise<void>
-  /** Stores bytes or text beside the state, by hash. */
+  /**
+   * Stores bytes or text beside the state, by hash, large ones in parts. The content, or what a function returns that runs
+   * as a step does, may come piece by piece, and is never whole in memory. `{ base, at, bytes }` is another artifact with
+   * other bytes from `at` on, which costs the parts that it touches. `part`: the size of parts, default 1 MiB.
+   */
   artifact(
     name: string,
-    content: string | Uint8Array,
-    options?: { readonly type?: string },
+    content: ArtifactContent | ((tools: StepTools) => ArtifactContent | Promise<ArtifactContent>),
+    options?: StepOptions & { readonly type?: string; readonly part?: number },
   ): Promise<Artifact>
 
   /** Runs named branches at once; resolves when all have ended, rejects with the first error then. */

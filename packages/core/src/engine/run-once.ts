@@ -1,3 +1,4 @@
+import { readerOf } from './artifacts.ts'
 import { toWire, WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import type { OnceHow, Outcome } from '../log/bodies.ts'
@@ -89,7 +90,7 @@ async function start(
   call.attempt += 1
   const began = clock.now()
   const ran = await runBody(attempt, call, leftMs, (signal) =>
-    body({ signal, idempotencyKey: key, attempt: call.attempt }),
+    body({ signal, idempotencyKey: key, attempt: call.attempt, read: readerOf(attempt.ports) }),
   )
   if (attempt.over) return
   const ms = clock.now() - began
@@ -143,7 +144,7 @@ async function settleUnknown(
   if (options.verify) {
     const verify = options.verify
     const ran = await runBody(attempt, call, durationMs(options.timeout), (signal) =>
-      verify({ signal, idempotencyKey: key, attempt: 1 }),
+      verify({ signal, idempotencyKey: key, attempt: 1, read: readerOf(attempt.ports) }),
     )
     if (attempt.over) return
     const answer = ran.value as Awaited<ReturnType<typeof verify>> | undefined

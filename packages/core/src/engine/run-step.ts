@@ -1,9 +1,8 @@
 import { isWaystoneError, toWire, WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
-import { limits } from '../limits.ts'
 import type { Outcome, StreamDigest } from '../log/bodies.ts'
 import { encodeValue } from '../state/codec.ts'
-import { utf8 } from '../state/digest.ts'
+import { readerOf, storeArtifact, type Artifact, type ArtifactContent } from './artifacts.ts'
 import type { Attempt } from './attempt.ts'
 import type { BreakerOptions } from './breakers.ts'
 import type { Call } from './call.ts'
@@ -20,8 +19,9 @@ export async function beginStep(
   call: Call,
   options: StepOptions,
   body: ((tools: StepTools) => unknown) | ((tools: StreamTools) => unknown),
+  blobs: () => readonly Digest[] = () => [],
 ): Promise<void> {
-  if (parkForNeeds(attempt, call, options.needs, () => beginStep(attempt, call, options, body))) return
+  if (parkForNeeds(attempt, call, options.needs, () => beginStep(attempt, call, options, body, blobs))) return
   const attempts = Math.max(1, options.attempts ?? 3)
   let key: string | undefined
   const began = attempt.ports.clock.now()
@@ -44,6 +44,7 @@ export async function beginStep(
             return (key ??= effectKey(attempt.turn.origin, call.path))
           },
           attempt: number,
+          read: readerOf(attempt.ports),
         }
         return (body as (tools: StepTools | StreamTools) => unknown)(
           out ? Object.assign(tools, { out }) : tools,
@@ -56,19 +57,16 @@ export async function beginStep(
     if (call.branch.doomed) return attempt.rest(call)
     if (
       isWaystoneError(ran.error, 'need_missing') &&
-      parkForNeeds(attempt, call, needOf(ran.error), () => beginStep(attempt, call, options, body))
+      parkForNeeds(attempt, call, needOf(ran.error), () => beginStep(attempt, call, options, body, blobs))
     )
       return
     const again = 'error' in ran && number < attempts && isRetryable(ran.error, options) && !ran.aborted
     if (!again) {
       await out?.flush()
       if (attempt.over) return
-      return recordStep(attempt, call, {
-        attempts: number,
-        ms: attempt.ports.clock.now() - began,
-        outcome: outcomeOf(ran, call.path),
-        stream: out?.digest(),
-      })
+      const ms = attempt.ports.clock.now() - began
+      const outcome = outcomeOf(ran, call.path)
+      return recordStep(attempt, call, { attempts: number, ms, outcome, stream: out?.digest() }, blobs())
     }
     const waitMs = durationMs(options.backoff ?? 500) * 2 ** (number - 1)
     await waitBefore(attempt, call, Math.min(waitMs, durationMs(options.backoffMax ?? '60s')))
@@ -98,32 +96,25 @@ async function waitBefore(attempt: Attempt, call: Call, ms: number): Promise<voi
   call.abort = undefined
 }
 
-/** Stores an artifact and records its handle. */
+/** Stores an artifact, as a step does its work, and records its handle. */
 export async function beginArtifact(
   attempt: Attempt,
   call: Call,
   name: string,
-  content: string | Uint8Array,
-  type?: string,
+  content: ArtifactContent | ((tools: StepTools) => ArtifactContent | Promise<ArtifactContent>),
+  options: StepOptions & { readonly type?: string; readonly part?: number },
 ): Promise<void> {
-  const bytes = typeof content === 'string' ? utf8(content) : content
-  if (bytes.byteLength > limits.blobBytesMax) {
-    const error = new WaystoneError(
-      'too_large',
-      `artifact "${name}" has ${String(bytes.byteLength)} bytes, the limit is ${String(limits.blobBytesMax)}`,
-      { path: call.path },
-    )
-    return recordStep(attempt, call, { attempts: 1, ms: 0, outcome: { error: toWire(error) } })
+  const { type, part } = options
+  let blobs: readonly Digest[] = []
+  // What is given can only be given again; what a function makes may succeed when it is called again.
+  const attempts = options.attempts ?? (typeof content === 'function' ? 3 : 1)
+  const body = async (tools: StepTools): Promise<Artifact> => {
+    const made = typeof content === 'function' ? await content(tools) : content
+    const stored = await storeArtifact(attempt.ports, { name, type, content: made, part })
+    blobs = stored.blobs
+    return stored.handle
   }
-  const hash = await attempt.ports.putBlob(bytes)
-  if (attempt.over) return
-  const handle = {
-    name,
-    type: type ?? (typeof content === 'string' ? 'text/plain' : 'application/octet-stream'),
-    hash,
-    bytes: bytes.byteLength,
-  }
-  return recordStep(attempt, call, { attempts: 1, ms: 0, outcome: { value: handle } }, [hash])
+  return beginStep(attempt, call, { ...options, attempts }, body, () => blobs)
 }
 
 /** What a body gave: a value or an error, and whether it was told to stop. */
@@ -224,7 +215,7 @@ async function recordStep(
     ...(stream ? { stream } : {}),
   }
   try {
-    await attempt.record([{ kind: 'step', body, ...(blobs ? { blobs } : {}) }])
+    await attempt.record([{ kind: 'step', body, ...(blobs?.length ? { blobs } : {}) }])
   } catch (error) {
     // A result that nowhere has room for is a failed step, not one that runs for ever.
     if ('error' in outcome) throw error

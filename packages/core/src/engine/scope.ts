@@ -110,9 +110,13 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
       call(name, 'sleep', 'sleep', undefined, (c) =>
         beginSleep(attempt, c, durationMs(duration)),
       ) as Promise<void>,
-    artifact: ((name: string, content: string | Uint8Array, options: { readonly type?: string } = {}) =>
-      call(name, 'artifact', 'step', undefined, (c) =>
-        beginArtifact(attempt, c, name, content, options.type),
+    artifact: ((
+      name: string,
+      content: Parameters<Ctx['artifact']>[1],
+      options: NonNullable<Parameters<Ctx['artifact']>[2]> = {},
+    ) =>
+      call(name, 'artifact', 'step', options.input, (c) =>
+        beginArtifact(attempt, c, name, content, options),
       )) as Ctx['artifact'],
     drain: ((name: string, options: { readonly key?: string } = {}) =>
       call(options.key ?? name, 'drain', 'drain', undefined, (c) =>

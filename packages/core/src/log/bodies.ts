@@ -3,6 +3,7 @@ import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { Decision } from '../ports/inbox.ts'
 import type { Head, Place } from '../ports/log-store.ts'
+import type { KeyIndex } from './key-index.ts'
 
 /** What a run is, as its first entry says it. */
 export interface RunIdentity {
@@ -74,7 +75,21 @@ export interface SnapshotNote {
   readonly chars: number
   /** The label of the checkpoint, for which it is kept. */
   readonly label?: string
+  /** The first entry that the keyed records need that were there. */
+  readonly oldest?: number
 }
+
+/** A keyed value by the entry that put it. */
+export interface ValueAt {
+  readonly key: string
+  readonly seq: number
+}
+
+/** What a `put` does to one key: a value in encoded form, what makes it of another one, or that there is none any more. */
+export type KeyChange =
+  | { readonly key: string; readonly value: Json }
+  | { readonly key: string; readonly delta: Json; readonly like: ValueAt }
+  | { readonly key: string; readonly gone: true }
 
 /** A `once` effect that was started, however often. */
 export interface OnceNote extends EffectAfter {
@@ -90,6 +105,8 @@ export interface ArtifactNote {
   readonly type: string
   readonly hash: string
   readonly bytes: number
+  /** The size of its parts, when it is stored in parts. */
+  readonly part?: number
 }
 
 /** The blobs that an entry needs. */
@@ -218,7 +235,11 @@ export interface Bodies {
     readonly version: number
     readonly delta: Json
     readonly next: Next
+    /** Of a session: who of several writers of this log, so that no two entries are the same. */
+    readonly by?: string
   }
+  /** Keyed records of a session: all of these changes or none, in this order. `by` as in a commit. */
+  put: { readonly by: string; readonly changes: readonly KeyChange[] }
   pause: {
     readonly reason: PauseReason
     readonly error: WireError
@@ -249,6 +270,8 @@ export interface Bodies {
     readonly id: string
     readonly by: string
     readonly to: { readonly seq: number; readonly digest: Digest }
+    /** The keyed records as they were there. */
+    readonly keys?: KeyIndex
   }
   /**
    * All that the entries up to `at` tell, packed, so that reading can begin there. It changes nothing. `at` is an earlier

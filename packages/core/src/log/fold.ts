@@ -19,6 +19,7 @@ import type {
 } from './bodies.ts'
 import { resolveResults } from './delta-refs.ts'
 import type { Entry } from './entry.ts'
+import { withChanges, type KeyIndex } from './key-index.ts'
 
 /** An entry of the open turn, as replay needs it. */
 export type TurnRecord = {
@@ -90,6 +91,8 @@ export interface Fold {
   readonly labels: readonly LabelNote[]
   /** What entries that may still be there need; those of snapshots are not among it. */
   readonly blobs: readonly BlobNote[]
+  /** The keyed records of a session: their values are in the entries. */
+  readonly keys: KeyIndex
 }
 
 /** Entries and their bytes. */
@@ -191,6 +194,8 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
       return withRecord(next, entry)
     case 'commit':
       return afterCommit(next, entry, state)
+    case 'put':
+      return { ...next, keys: afterPut(fold, entry) }
     case 'pause':
       return { ...next, status: 'paused', pause: entry.body }
     case 'retry':
@@ -214,6 +219,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
         origin: entry.digest,
         turnBegan: entry.time,
         unwind: undefined,
+        keys: entry.body.keys ?? [],
       }
     case 'edit':
       return {
@@ -277,6 +283,7 @@ function firstFold(entry: Entry): Fold {
     onces: [],
     labels: [],
     blobs: withBlobs([], entry),
+    keys: [],
   }
 }
 
@@ -314,9 +321,15 @@ function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>, stat
   return committed
 }
 
+function afterPut({ run, keys }: Fold, { seq, body }: Extract<Entry, { kind: 'put' }>): KeyIndex {
+  const after = withChanges(keys, body.changes, seq)
+  if (after) return after
+  throw damaged(run, `entry ${String(seq)} puts a value like one that is not there`)
+}
+
 function withBlobs(notes: readonly BlobNote[], { kind, seq, blobs, bodyBlob }: Entry): readonly BlobNote[] {
   if (blobs === undefined || kind === 'snapshot') return notes
-  const artifact = kind === 'step' && blobs.some((hash) => hash !== bodyBlob)
+  const artifact = (kind === 'step' || kind === 'fork') && blobs.some((hash) => hash !== bodyBlob)
   return [...notes, { seq, hashes: blobs, ...(artifact ? { artifact } : {}) }]
 }
 

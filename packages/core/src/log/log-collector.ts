@@ -2,7 +2,10 @@ import type { Digest } from '../ids.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import { encodeValue } from '../state/codec.ts'
+import type { BlobNote } from './bodies.ts'
 import { parseLine } from './entry.ts'
+import type { Fold } from './fold.ts'
+import { oldestIn } from './key-index.ts'
 import type { RetentionPlan } from './retention.ts'
 import type { RunLog } from './run-log.ts'
 
@@ -23,6 +26,7 @@ export class LogCollector {
   readonly #ports: CollectorPorts
   #gone = 0
   #cold = 0
+  #held: ReadonlySet<number> = new Set()
 
   constructor(log: RunLog, ports: CollectorPorts) {
     this.#log = log
@@ -34,6 +38,11 @@ export class LogCollector {
     return this.#gone
   }
 
+  /** Those of the entries before `gone` whose artifacts are still needed. */
+  get held(): ReadonlySet<number> {
+    return this.#held
+  }
+
   /** Does what is left to do of a plan. Nothing while a snapshot that it rests on is not whole here. */
   async letGo({ forget, cold, keep }: RetentionPlan): Promise<void> {
     const { run } = this.#log
@@ -42,7 +51,8 @@ export class LogCollector {
     const isDone = forget <= this.#gone && cold <= this.#cold && snapshots.length === 0
     if (isDone || (forget > 0 && !(await this.#bring([...kept])))) return
     const blobs = await this.#onlyFor(forget, snapshots, [...kept])
-    await this.#log.letGo({ compaction: { forget, cold }, snapshots, blobs })
+    const isDue = ({ keys }: Fold): boolean => oldestIn(keys) >= forget
+    if (!(await this.#log.letGo({ compaction: { forget, cold }, snapshots, blobs, isDue }))) return
     this.#gone = forget
     this.#cold = cold
   }
@@ -68,28 +78,24 @@ export class LogCollector {
     kept: readonly number[],
   ): Promise<readonly Digest[]> {
     const notes = this.#log.mustFold().blobs
-    const going = notes.filter(({ seq }) => seq < forget)
-    const staying = new Set(notes.filter(({ seq }) => seq >= forget).flatMap(({ hashes }) => hashes))
+    const before = notes.filter(({ seq }) => seq < forget)
+    this.#held = await this.#heldOf(before, kept)
+    const going = before.filter((note) => !this.#held.has(note.seq))
+    const staying = new Set(notes.filter((note) => !going.includes(note)).flatMap(({ hashes }) => hashes))
     for (const at of kept) for (const hash of (await this.#chunks(at)) ?? []) staying.add(hash)
     const candidates = new Set(going.flatMap(({ hashes }) => hashes))
     for (const at of snapshots) for (const hash of (await this.#chunks(at)) ?? []) candidates.add(hash)
-    const artifacts = new Set(going.flatMap(({ artifact, hashes }) => (artifact ? hashes : [])))
-    const free = [...candidates].filter((hash) => !staying.has(hash))
-    const held = await this.#held(
-      free.filter((hash) => artifacts.has(hash)),
-      kept,
-    )
-    return free.filter((hash) => !held.has(hash))
+    return [...candidates].filter((hash) => !staying.has(hash))
   }
 
-  /** Those of the artifacts that a checkpoint that stays still has, in its state or by their names. */
-  async #held(artifacts: readonly Digest[], kept: readonly number[]): Promise<ReadonlySet<Digest>> {
-    const held = new Set<Digest>()
+  /** The entries whose artifacts a checkpoint that stays still has, in its state, by name or in its records. */
+  async #heldOf(notes: readonly BlobNote[], kept: readonly number[]): Promise<ReadonlySet<number>> {
+    const artifacts = notes.filter(({ artifact }) => artifact)
+    const held = new Set<number>()
     if (artifacts.length === 0) return held
     for (const at of [this.#log.mustFold().head.seq, ...kept]) {
-      const { state, artifacts: named, records } = await this.#log.foldAt(at)
-      const text = JSON.stringify([encodeValue(state), named, records])
-      for (const hash of artifacts) if (text.includes(hash)) held.add(hash)
+      const text = checkpointText(await this.#log.foldAt(at))
+      for (const { seq, hashes } of artifacts) if (hashes.some((hash) => text.includes(hash))) held.add(seq)
       await this.#ports.task()
     }
     return held
@@ -102,4 +108,9 @@ export class LogCollector {
     const { blobs, bodyBlob } = parseLine(line)
     return (blobs ?? []).filter((hash) => hash !== bodyBlob)
   }
+}
+
+/** All in which a checkpoint may name an artifact, as text. */
+export function checkpointText({ state, artifacts, records }: Fold): string {
+  return JSON.stringify([encodeValue(state), artifacts, records])
 }

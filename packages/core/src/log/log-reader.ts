@@ -40,6 +40,12 @@ export class LogReader {
     return this.#ports.store.read(this.run, from)
   }
 
+  /** The line of one entry, if it is kept here. */
+  async line(seq: number): Promise<Uint8Array | undefined> {
+    const [line] = await this.#ports.store.read(this.run, seq, 1)
+    return line && parseLine(line).seq === seq ? line : undefined
+  }
+
   /** All lines in a range that are kept. */
   async lines(from: number, to: number): Promise<readonly Uint8Array[]> {
     const lines: Uint8Array[] = []

@@ -1,5 +1,6 @@
 import type { SnapshotNote } from './bodies.ts'
 import type { Fold } from './fold.ts'
+import { oldestIn } from './key-index.ts'
 import { limits } from '../limits.ts'
 
 /** How much of a run's history is kept. What one of them asks for stays, whatever the others say. */
@@ -14,9 +15,11 @@ export interface Retention {
 
 /**
  * True when reading from the newest snapshot on has become long: what came since outweighs a quarter of it, so that all
- * snapshots of a run together cost a few times what its entries do, however large the state is.
+ * snapshots of a run together cost a few times what its entries do, however large the state is. Between two turns only:
+ * the records of an open turn are needed one by one, wherever reading begins.
  */
-export function snapshotDue({ since, snapshots }: Fold): boolean {
+export function snapshotDue({ since, snapshots, records }: Fold): boolean {
+  if (records.length > 0) return false
   if (since.entries >= limits.snapshotEntriesMax) return true
   const quarter = (snapshots.at(-1)?.bytes ?? 0) / 4
   return since.bytes >= Math.max(limits.snapshotBytesMin, quarter)
@@ -36,7 +39,8 @@ export interface RetentionPlan {
 
 /**
  * What of a run is to be kept; without a policy all. Reading begins at a snapshot, so that history is cut only where one is, and never after
- * the last but one. `synced`: the last entry that is elsewhere too; what is nowhere else stays.
+ * the last but one. Entries stay, too, that have a keyed value of the run as it is, or of a checkpoint that is kept.
+ * `synced`: the last entry that is elsewhere too; what is nowhere else stays.
  */
 export function planRetention(
   fold: Fold,
@@ -54,19 +58,21 @@ export function planRetention(
     note.turn <= fold.turn - policy.turns &&
     note.time <= now - policy.ms
   const cut = plain.findLast(mayGo)
-  const forget = cut === undefined ? 0 : cut.at.seq + 1
-  const inside = plain.filter(({ at }) => at.seq >= forget - 1)
+  const horizon = cut === undefined ? 0 : cut.at.seq + 1
+  const inside = plain.filter(({ at }) => at.seq >= horizon - 1)
   const labelled =
     policy?.labels !== false
       ? fold.snapshots.filter(({ label }) => label !== undefined).slice(-limits.labelsMax)
       : []
   const known = new Set(fold.snapshots.map(({ at }) => at.seq))
+  const keep = [...labelled, ...thinned(inside)].sort((a, b) => a.at.seq - b.at.seq)
+  const values = horizon === 0 ? [] : [oldestIn(fold.keys), ...keep.map(({ oldest }) => oldest ?? Infinity)]
   return {
-    forget,
+    forget: Math.min(horizon, ...values),
     cold: (lastButOne?.at.seq ?? -1) + 1,
-    keep: [...labelled, ...thinned(inside)].sort((a, b) => a.at.seq - b.at.seq),
+    keep,
     label:
-      policy?.labels !== false ? fold.labels.filter(({ at }) => at.seq < forget && !known.has(at.seq)) : [],
+      policy?.labels !== false ? fold.labels.filter(({ at }) => at.seq < horizon && !known.has(at.seq)) : [],
   }
 }
 

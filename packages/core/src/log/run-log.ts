@@ -1,6 +1,5 @@
 import { assert, WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
-import type { Json } from '../json.ts'
 import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Append, Compaction, Head, LogStore } from '../ports/log-store.ts'
@@ -12,7 +11,7 @@ import { effectsStarted, isDamage, type Damage } from './damage.ts'
 import { parseLine, sealEntry, verifyChain, type Entry, type Sealed } from './entry.ts'
 import { foldEntry, isEnded, summaryOf, type Fold } from './fold.ts'
 import { foldSnapshot, LogReader, packedKinds, type SnapshotEntry } from './log-reader.ts'
-import { pack, packForEntry } from './pack.ts'
+import { pack, packForEntry, type Part } from './pack.ts'
 
 /** What a log is kept in. */
 export interface LogPorts {
@@ -243,8 +242,9 @@ export class RunLog {
   }
 
   /**
-   * Begins the log anew with lines that another host sealed, from a snapshot among them on: for a log that ends before
-   * what the other one still has. What was here is set aside in the same transaction.
+   * Begins the log anew with lines that another host sealed, from a snapshot among them on or from their first entry: for
+   * a log that ends before what the other one still has, or has nothing of it. What was here is set aside in the same
+   * transaction.
    */
   beginAnew(lines: readonly Uint8Array[], reason: string): Promise<void> {
     return this.#inOrder(async () => {
@@ -260,20 +260,22 @@ export class RunLog {
 
   async #begin(lines: readonly Uint8Array[], append: Pick<Append, 'setAside'>): Promise<readonly Entry[]> {
     const first = parseLine(lines[0] as Uint8Array)
-    const base: Head = { seq: first.seq - 1, digest: first.prev as Digest }
+    const base: Head | undefined =
+      first.prev === null ? undefined : { seq: first.seq - 1, digest: first.prev }
     const entries = await this.reader.resolve(verifyChain(this.run, base, lines))
     const snapshot = entries.find(
-      (entry): entry is SnapshotEntry => entry.kind === 'snapshot' && entry.body.at.digest === base.digest,
+      (entry): entry is SnapshotEntry => entry.kind === 'snapshot' && entry.body.at.digest === base?.digest,
     )
-    if (snapshot === undefined) {
+    if (base && snapshot === undefined) {
       throw new WaystoneError(
         'log_damaged',
         `the log of run ${this.run} cannot begin at entry ${String(first.seq)}: no snapshot of the one before is among what came`,
         { run: this.run, actions: ['reload'] },
       )
     }
-    const before = await foldSnapshot(snapshot, this.#ports.blobs)
-    const fold = entries.reduce<Fold>((at, entry) => foldEntry(at, entry), before)
+    const before = snapshot && (await foldSnapshot(snapshot, this.#ports.blobs))
+    const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), before)
+    assert(fold !== undefined, 'a log was begun with no entries')
     await this.#commit({ entries, lines }, fold, { base, durability: 'strict', begins: true, ...append })
     return entries
   }
@@ -329,18 +331,21 @@ export class RunLog {
 
   /**
    * Lets go of what is not needed any more, between two appends. `blobs`: those of entries and snapshots that go and that
-   * nothing that stays names.
+   * nothing that stays names. False when nothing went, since `isDue` is not true of the run as it is by then.
    */
   letGo(work: {
     readonly compaction: Compaction
     readonly snapshots: readonly number[]
     readonly blobs: readonly Digest[]
-  }): Promise<void> {
+    readonly isDue: (fold: Fold) => boolean
+  }): Promise<boolean> {
     // Entries first, bytes last: killed in between, there is only more than is needed.
     return this.#inOrder(async () => {
+      if (!work.isDue(this.mustFold())) return false
       await this.#ports.store.compact(this.run, work.compaction)
       await this.#ports.snapshots.remove(this.run, work.snapshots)
       await this.#ports.blobs.remove(this.run, work.blobs)
+      return true
     })
   }
 
@@ -452,15 +457,18 @@ export class RunLog {
     if (!packedKinds.has(draft.kind) || !('state' in draft.body) || draft.body.state === undefined)
       return draft
     const { state } = draft.body
-    if (JSON.stringify(state).length <= packedCharsMin) return draft
-    const packing = packForEntry((chars) => pack({ state: { json: state } }, chars))
+    const keys = draft.kind === 'rewind' ? draft.body.keys : undefined
+    if (JSON.stringify([state, keys]).length <= packedCharsMin) return draft
+    const parts: Record<string, Part> = { state: { json: state } }
+    if (keys) parts['keys'] = { value: keys }
+    const packing = packForEntry((chars) => pack(parts, chars))
     for (let next = packing.next(); ; next = packing.next()) {
       if (next.done) {
         const { json, chunks } = next.value
         const blobs = [...(draft.blobs ?? []), ...chunks]
         return {
           kind: draft.kind,
-          body: { ...draft.body, ...(json as { state: Json }) },
+          body: { ...draft.body, ...(json as object) },
           blobs,
         } as EntryDraft
       }

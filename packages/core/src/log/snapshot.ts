@@ -5,6 +5,7 @@ import { isObject } from '../state/value.ts'
 import type { EntryDraft, SnapshotNote } from './bodies.ts'
 import type { Entry } from './entry.ts'
 import type { Fold } from './fold.ts'
+import { oldestIn, type KeyIndex } from './key-index.ts'
 import { pack, packForEntry, type Chunk, type PackCache, type Part } from './pack.ts'
 
 /** Beside the state: what a fold keeps that is plain data already. */
@@ -40,6 +41,8 @@ export interface SnapshotOptions {
   readonly oldest: number
   /** What entries before this one named was removed already. */
   readonly gone: number
+  /** Those of them whose artifacts are still needed. */
+  readonly held: ReadonlySet<number>
   readonly label?: string
   /** Makes what did not change since the last one cheap. */
   readonly cache: PackCache
@@ -59,14 +62,15 @@ export function* snapshotOf(
   const { json, chunks, chars, bytes } = packed
   const { head: at, turn, updated: time } = fold
   const named = label === undefined ? {} : { label }
+  const needs = fold.keys.length === 0 ? {} : { oldest: oldestIn(fold.keys) }
   return {
     kind: 'snapshot',
-    body: { at, turn, time, chars, bytes, fold: json, kept, ...named },
+    body: { at, turn, time, chars, bytes, fold: json, kept, ...named, ...needs },
     blobs: chunks,
   }
 }
 
-function packFold(fold: Fold, { oldest, gone }: SnapshotOptions): Readonly<Record<string, Part>> {
+function packFold(fold: Fold, { oldest, gone, held }: SnapshotOptions): Readonly<Record<string, Part>> {
   const document: Record<string, Part> = {}
   for (const key of plain) {
     const value = fold[key]
@@ -74,9 +78,10 @@ function packFold(fold: Fold, { oldest, gone }: SnapshotOptions): Readonly<Recor
   }
   const json = (value: unknown): Part => ({ json: value as Json })
   document['onces'] = json(fold.onces.filter(({ seq }) => seq > oldest))
-  document['blobs'] = json(fold.blobs.filter(({ seq }) => seq >= gone))
+  document['blobs'] = json(fold.blobs.filter(({ seq }) => seq >= gone || held.has(seq)))
   document['consumed'] = json([...fold.consumed])
   if (fold.result !== undefined) document['result'] = { value: fold.result }
+  if (fold.keys.length > 0) document['keys'] = { value: fold.keys }
   document['state'] = { value: fold.state }
   return document
 }
@@ -104,6 +109,7 @@ export function foldOfSnapshot(entry: Extract<Entry, { kind: 'snapshot' }>, docu
     consumed: new Set(found.consumed as string[]),
     onces: (found.onces ?? []) as unknown as Fold['onces'],
     blobs: (found.blobs ?? []) as unknown as Fold['blobs'],
+    keys: (found.keys ?? []) as unknown as KeyIndex,
     since: { entries: 0, bytes: 0 },
     snapshots: entry.body.kept.filter(({ at }) => at.seq <= entry.body.at.seq),
   }

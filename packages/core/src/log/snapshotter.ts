@@ -108,6 +108,7 @@ export class Snapshotter {
       kept,
       oldest,
       gone: this.#collector.gone,
+      held: this.#collector.held,
       cache: this.#cache,
       ...named,
     })

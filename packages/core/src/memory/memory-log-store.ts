@@ -41,13 +41,13 @@ export function memoryLogStore(): { readonly store: LogStore; readonly tails: Ta
       })
       return { ok: true, head: plan.head }
     },
-    async read(run, from) {
+    async read(run, from, count = Infinity) {
       const { lines, first } = open(run)
       let bytes = 0
       const begin = Math.max(0, from - first)
+      const end = Math.min(lines.length, begin + count)
       let to = begin
-      while (to < lines.length && (bytes === 0 || bytes < limits.pageBytesMax))
-        bytes += lines[to++]?.byteLength ?? 0
+      while (to < end && (bytes === 0 || bytes < limits.pageBytesMax)) bytes += lines[to++]?.byteLength ?? 0
       return lines.slice(begin, to).map((line) => line.slice())
     },
     async head(run) {

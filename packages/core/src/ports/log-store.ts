@@ -74,9 +74,9 @@ export interface LogStore {
   append(run: RunId, append: Append): Promise<Appended>
   /**
    * Lines from a sequence number on, or from the first that is kept: at least one if there is one, at most about
-   * `limits.pageBytesMax` bytes.
+   * `limits.pageBytesMax` bytes. With `count` no more of them are needed: a store may give more.
    */
-  read(run: RunId, from: number): Promise<readonly Uint8Array[]>
+  read(run: RunId, from: number, count?: number): Promise<readonly Uint8Array[]>
   /** The last entry, or undefined for an unknown run. */
   head(run: RunId): Promise<Head | undefined>
   /** Summaries ordered by run id, those after `after` first, at most `limits.listRunsMax`. */

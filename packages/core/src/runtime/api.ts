@@ -51,6 +51,8 @@ export interface RuntimeApi {
   /** The line of the newest snapshot of an entry before `before`, to begin reading after that entry; undefined for none. */
   snapshot(run: RunId, before: number): Promise<Uint8Array | undefined>
   blob(run: RunId, hash: Digest): Promise<Uint8Array | undefined>
+  /** Those of the blobs that are neither here nor at the edge. */
+  missing(run: RunId, hashes: readonly Digest[]): Promise<readonly Digest[]>
   stream(run: RunId, stream: string): Promise<StreamText>
   /** Puts something into the inbox of a run, wherever its owner is. */
   send(

@@ -3,7 +3,7 @@ import { WaystoneError } from '../errors.ts'
 import { defineAgent, done } from '../engine/agent.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
-import type { Edge } from './syncer.ts'
+import type { Edge } from '../sync/syncer.ts'
 
 const asker = defineAgent({
   name: 'asker',

@@ -2,7 +2,7 @@ import { WaystoneError } from '../errors.ts'
 import { parseDigest, parseRunId, type Digest } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
-import { parseLine, verifyChain, type Entry } from '../log/entry.ts'
+import { parseLine, verifyChain } from '../log/entry.ts'
 import { foldEntry, type Fold } from '../log/fold.ts'
 import { foldSnapshot, resolveEntry, type SnapshotEntry } from '../log/log-reader.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -10,7 +10,7 @@ import { decodeValue } from '../state/codec.ts'
 import { diff } from '../state/delta.ts'
 import { utf8 } from '../state/digest.ts'
 import { checkpointOf } from './first-entry.ts'
-import { exportFormat, type ParsedExport } from './export-run.ts'
+import { exportFormat, type ParsedExport } from '../log/export-run.ts'
 
 /**
  * Reads the lines of an export. Throws `request_refused` with the number of the line that is not what it should be; that
@@ -35,10 +35,7 @@ export function parseExport(texts: readonly string[]): ParsedExport {
  * Verifies an export and folds it. Rejects with `log_damaged`, `entry_refused`, `blob_missing`, `checkpoint_gone` for one
  * that begins in the middle without the snapshot it rests on.
  */
-export async function foldImported(
-  { run, lines }: ParsedExport,
-  blobs: Pick<Blobs, 'get'>,
-): Promise<{ readonly fold: Fold; readonly entries: readonly Entry[] }> {
+export async function foldImported({ run, lines }: ParsedExport, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
   const line = lines[0]
   if (line === undefined) throw refused(2, 'an entry', 'the end')
   const first = parseLine(line)
@@ -55,8 +52,7 @@ export async function foldImported(
     )
   }
   const before = snapshot && (await foldSnapshot(snapshot, blobs))
-  const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), before)
-  return { fold: fold as Fold, entries }
+  return entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), before) as Fold
 }
 
 /**

@@ -2,7 +2,7 @@ import { WaystoneError, type ErrorCode } from '../errors.ts'
 import type { OwnerId, RunId } from '../ids.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Inbox } from '../ports/inbox.ts'
-import type { Edge } from './syncer.ts'
+import type { Edge } from '../sync/syncer.ts'
 
 /** What a courier works with. */
 export interface CourierPorts {

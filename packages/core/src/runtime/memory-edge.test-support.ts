@@ -8,7 +8,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Remote } from '../ports/remote.ts'
 import type { WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
-import type { Edge } from './syncer.ts'
+import type { Edge } from '../sync/syncer.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 
 interface EdgeRun {

@@ -8,7 +8,7 @@ import type { Locks } from '../ports/locks.ts'
 import { RunHandle } from './run-handle.ts'
 import type { RuntimePorts } from './run-node.ts'
 import { Runtime } from './runtime.ts'
-import type { Edge } from './syncer.ts'
+import type { Edge } from '../sync/syncer.ts'
 
 /** The clock of the test process. */
 export const testClock: Clock = {

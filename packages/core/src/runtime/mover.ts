@@ -6,7 +6,7 @@ import { replayRules } from '../engine/attempt.ts'
 import type { Claim } from '../ports/remote.ts'
 import type { RunHost } from './run-host.ts'
 import type { RunNode } from './run-node.ts'
-import type { Edge, Syncer } from './syncer.ts'
+import type { Edge, Syncer } from '../sync/syncer.ts'
 
 interface Move {
   readonly node: RunNode

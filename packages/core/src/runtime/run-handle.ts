@@ -1,6 +1,6 @@
-import { WaystoneError } from '../errors.ts'
+import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { newId, type Digest, type RunId } from '../ids.ts'
-import type { Artifact } from '../engine/ctx.ts'
+import { partsOf, readArtifact, type Artifact, type ByteRange } from '../engine/artifacts.ts'
 import { parseLine, verifyChain, type Entry } from '../log/entry.ts'
 import { foldEntry, isEnded, type Fold } from '../log/fold.ts'
 import { foldSnapshot, resolveEntry } from '../log/log-reader.ts'
@@ -12,8 +12,8 @@ import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { MoveOptions, MoveTarget, RuntimeApi } from './api.ts'
 import { checkpointsOf, type Checkpoint } from './checkpoints.ts'
-import { callListener } from './call-listener.ts'
-import { exportOf, type RunExport } from './export-run.ts'
+import { callListener } from '../call-listener.ts'
+import { exportOf, type RunExport } from '../log/export-run.ts'
 import { viewOf, type RunView } from './view.ts'
 
 /** How a person or program is named as the sender of an item; sending again with the same id is harmless. */
@@ -264,9 +264,19 @@ export class RunHandle<State = unknown, Result = unknown> {
     return this.#api.setAside(this.id)
   }
 
-  /** The bytes of an artifact, or undefined when no place in reach has them. */
-  artifact(artifact: Pick<Artifact, 'hash'>): Promise<Uint8Array | undefined> {
-    return this.#api.blob(this.id, artifact.hash as Digest)
+  /**
+   * The bytes of an artifact, or of a range of it, fetched part by part. Rejects with `blob_missing` when no place in reach
+   * has them.
+   */
+  artifact(artifact: Artifact, range?: ByteRange): Promise<Uint8Array> {
+    return readArtifact({ getBlob: (hash) => this.#api.blob(this.id, hash) }, artifact, range)
+  }
+
+  /** The artifacts in `view().artifacts` of which no place in reach has all bytes. */
+  async missing(): Promise<readonly Artifact[]> {
+    const artifacts = this.view()?.artifacts ?? []
+    const found = await Promise.all(artifacts.map((artifact) => this.#isThere(artifact)))
+    return artifacts.filter((_, index) => !found[index])
   }
 
   /** Stops hearing the run; the run itself goes on. */
@@ -328,6 +338,16 @@ export class RunHandle<State = unknown, Result = unknown> {
       if (kind !== 'stream' || this.#streams[path] !== undefined) continue
       const { text } = await this.#api.stream(this.id, path)
       if (text !== '') this.#streams = { ...this.#streams, [path]: text }
+    }
+  }
+
+  async #isThere(artifact: Artifact): Promise<boolean> {
+    const getBlob = (hash: Digest): Promise<Uint8Array | undefined> => this.#api.blob(this.id, hash)
+    try {
+      return (await this.#api.missing(this.id, await partsOf({ getBlob }, artifact))).length === 0
+    } catch (error) {
+      if (isWaystoneError(error, 'blob_missing')) return false
+      throw error
     }
   }
 

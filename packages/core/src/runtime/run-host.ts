@@ -237,10 +237,11 @@ export class RunHost {
       this.#log.append(this.#ports.me, () => drafts, state === undefined ? {} : { state })
     try {
       if (fold.unwind) {
-        const { clock, place } = this.#ports
+        const { clock, place, blobs } = this.#ports
         await unwind(this.#log, agent, {
           clock,
           place,
+          getBlob: (hash) => blobs.get(fold.run, hash),
           signal: this.#stop.signal,
           isHeld: () => this.#held !== undefined,
           append,
@@ -376,6 +377,7 @@ export class RunHost {
         await blobs.put(run, hash, bytes)
         return hash
       },
+      getBlob: (hash) => blobs.get(run, hash),
       changed: () => {
         this.#tellLive()
         this.#signal()

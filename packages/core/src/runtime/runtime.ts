@@ -12,7 +12,7 @@ import type { WatchEvent } from '../ports/watch.ts'
 import { decodeValue, encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
 import { digestBytes } from '../state/digest.ts'
-import { callListener } from './call-listener.ts'
+import { callListener } from '../call-listener.ts'
 import { acceptItem } from './accept-item.ts'
 import type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
 import { blobsNamed, foldImported, importedEntries, parseExport } from './import-run.ts'
@@ -120,6 +120,12 @@ export class Runtime implements RuntimeApi {
     return (await this.#node(run)).blobs.get(run, hash)
   }
 
+  async missing(run: RunId, hashes: readonly Digest[]): Promise<readonly Digest[]> {
+    const { blobs, edge } = this.#ports
+    const missing = await blobs.missing(run, hashes)
+    return missing.length === 0 || edge === undefined ? missing : edge.blobs.missing(run, missing)
+  }
+
   async stream(run: RunId, stream: string): ReturnType<RuntimeApi['stream']> {
     return this.#ports.streams.read(run, stream, 0)
   }
@@ -203,7 +209,7 @@ export class Runtime implements RuntimeApi {
     const run = parseRunId(id)
     const from = parseExport(lines)
     // They were put for the new run.
-    const { fold, entries } = await foldImported(from, { get: (_, hash) => blobs.get(run, hash) })
+    const fold = await foldImported(from, { get: (_, hash) => blobs.get(run, hash) })
     const log = await this.#openLog(run)
     // Called again, it is the one that was made before.
     if (log.fold?.from?.digest === fold.head.digest) return this.#opened(run)
@@ -211,8 +217,10 @@ export class Runtime implements RuntimeApi {
     const agent = agents.find(({ name }) => name === fold.identity.agent)
     const body = forkEntry(fold, fold, agent, this.#writer())
     const text = JSON.stringify(body)
-    const hashes = new Set(entries.flatMap((entry) => (entry.kind === 'step' ? (entry.blobs ?? []) : [])))
-    const named = [...hashes].filter((hash) => text.includes(hash))
+    const notes = fold.blobs.filter(
+      ({ artifact, hashes }) => artifact && hashes.some((hash) => text.includes(hash)),
+    )
+    const named = [...new Set(notes.flatMap(({ hashes }) => hashes))]
     const [missing] = await blobs.missing(run, named)
     if (missing !== undefined) throw blobMissing(run, missing)
     const drafts = importedEntries(fold, body, from.state, { by: me, blobs: named })
@@ -324,9 +332,10 @@ export class Runtime implements RuntimeApi {
 
   /** Gives a fork the artifacts that it has by name, in its state or in its records. Their hashes. */
   async #shareArtifacts(node: RunNode, fork: RunId, body: Bodies['fork']): Promise<readonly Digest[]> {
-    const known = node.log.mustFold().blobs.flatMap(({ artifact, hashes }) => (artifact ? hashes : []))
-    const text = known.length === 0 ? '' : JSON.stringify(body)
-    const hashes = [...new Set(known)].filter((hash) => text.includes(hash))
+    const notes = node.log.mustFold().blobs.filter(({ artifact }) => artifact)
+    const text = notes.length === 0 ? '' : JSON.stringify(body)
+    const needed = notes.filter((note) => note.hashes.some((hash) => text.includes(hash)))
+    const hashes = [...new Set(needed.flatMap((note) => note.hashes))]
     for (const hash of await node.blobs.missing(node.run, hashes)) {
       if ((await node.blobs.get(node.run, hash)) === undefined) throw blobMissing(node.run, hash)
     }

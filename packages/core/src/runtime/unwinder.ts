@@ -1,6 +1,7 @@
 import { WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
+import { readerOf } from '../engine/artifacts.ts'
 import { effectsOff } from '../engine/attempt-ports.ts'
 import { Attempt } from '../engine/attempt.ts'
 import type { OnceOptions } from '../engine/ctx.ts'
@@ -24,6 +25,7 @@ export interface UnwindPorts {
   /** True while the run is about to move: whoever owns it then goes on. */
   isHeld(): boolean
   append(drafts: readonly EntryDraft[]): Promise<unknown>
+  getBlob(hash: Digest): Promise<Uint8Array | undefined>
 }
 
 /** A `once` effect that happened and is to be taken back. */
@@ -180,14 +182,15 @@ async function optionsOf(
 async function undo(
   { path, key, value }: Effect,
   options: OnceOptions<unknown>,
-  { clock, signal }: UnwindPorts,
+  { clock, signal, getBlob }: UnwindPorts,
 ): Promise<unknown> {
   for (let attempt = 1; ; attempt += 1) {
     const controller = new AbortController()
     const onStop = (): void => controller.abort()
     signal.addEventListener('abort', onStop)
     try {
-      const tools = { signal: controller.signal, idempotencyKey: key, attempt, value }
+      const read = readerOf({ getBlob })
+      const tools = { signal: controller.signal, idempotencyKey: key, attempt, value, read }
       const work = (async () => options.undo?.(tools))()
       return await inTime(clock, durationMs(options.timeout), work, () => tooSlow(path, options.timeout))
     } catch (error) {

@@ -1,7 +1,7 @@
 import type { WireError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
-import type { Artifact } from '../engine/ctx.ts'
-import type { EffectAfter } from '../log/bodies.ts'
+import type { Artifact } from '../engine/artifacts.ts'
+import type { EffectAfter, LabelNote } from '../log/bodies.ts'
 import type { Fold, Pause } from '../log/fold.ts'
 import type { Head, Place, RunStatus } from '../ports/log-store.ts'
 import type { Live, SyncState } from '../ports/watch.ts'
@@ -43,6 +43,8 @@ export interface RunView<State = unknown, Result = unknown> {
   readonly asks: readonly OpenAsk[]
   /** The newest of each name. */
   readonly artifacts: readonly Artifact[]
+  /** The checkpoints that `ctx.label` has named, oldest first. */
+  readonly labels: readonly LabelNote[]
   /** The `once` effects after the checkpoint that this run was forked from or went back to: asked about when reached. */
   readonly effectsAfter: readonly EffectAfter[]
   /** When the next turn begins, in ms since 1970. */
@@ -107,6 +109,7 @@ export function viewOf(fold: Fold, around: Around): RunView {
     due,
     effectsAfter: fold.effects,
     artifacts: fold.artifacts,
+    labels: fold.labels,
     ...around,
   }
 }

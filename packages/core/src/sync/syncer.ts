@@ -17,7 +17,7 @@ import {
   type SyncEvent,
   type SyncModel,
   type SyncPolicy,
-} from '../sync/step.ts'
+} from './step.ts'
 
 /** The edge as a device reaches it. */
 export interface Edge {
@@ -33,12 +33,18 @@ export interface SyncerPorts {
   readonly inbox: Inbox
   readonly edge: Edge
   readonly policy?: SyncPolicy | undefined
+  /** What becomes of a log here that has not even its first entry in common with the edge's. Default: `refuse`. */
+  readonly different?: 'refuse' | 'set aside'
   /** The edge has entries that are not here: whoever writes must stop, and `reconcile` be called. */
   lost(): void
   /** Resolves when nobody here writes the log, so that what the edge has can be taken. */
   stopWriting(): Promise<void>
   changed(state: SyncState): void
 }
+
+/** Why entries were set aside. */
+const others = 'the edge had other entries here'
+const letGo = 'the edge has let go of what comes after'
 
 /** Keeps one run at the edge up to date with the log here, and brings what the edge has. */
 export class Syncer {
@@ -160,8 +166,8 @@ export class Syncer {
     this.#event({ type: 'reconciled', local, acked })
   }
 
-  async #beginAnew(lines: readonly Uint8Array[]): Promise<void> {
-    await this.#log.beginAnew(await this.#toBegin(lines), 'the edge has let go of what comes after')
+  async #beginAnew(lines: readonly Uint8Array[], reason = letGo): Promise<void> {
+    await this.#log.beginAnew(await this.#toBegin(lines), reason)
   }
 
   /** Lines to begin a log with: as many as it takes to have the snapshot of the entry before the first. */
@@ -193,7 +199,8 @@ export class Syncer {
       )
       const common = differs < 0 ? undefined : mine.get(headOfLine(theirs[differs] as Uint8Array).seq - 1)
       if (common && parseLine(theirs[differs] as Uint8Array).prev === common.digest)
-        return this.#log.replaceTail(common, theirs.slice(differs), 'the edge had other entries here')
+        return this.#log.replaceTail(common, theirs.slice(differs), others)
+      if (from === 0 && this.#ports.different === 'set aside') return this.#beginAnew(theirs, others)
       if (from === 0) {
         throw new WaystoneError(
           'log_damaged',

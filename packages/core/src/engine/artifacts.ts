@@ -1,0 +1,248 @@
+import { WaystoneError } from '../errors.ts'
+import type { Digest } from '../ids.ts'
+import { limits } from '../limits.ts'
+import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
+
+/** Bytes by their hash, to be fetched when they are needed: plain data that a state may hold. */
+export interface Artifact {
+  readonly name: string
+  readonly type: string
+  /** SHA-256 of its bytes, or of the list of its parts. */
+  readonly hash: string
+  readonly bytes: number
+  /** Set when it is stored in parts of so many bytes, the last one having the rest. */
+  readonly part?: number
+}
+
+/** An artifact with other bytes from `at` on, which may reach beyond its end. */
+export interface ArtifactEdit {
+  readonly base: Artifact
+  readonly at: number
+  readonly bytes: Uint8Array
+}
+
+/** Bytes that come piece by piece: a `ReadableStream`, for example. */
+export type ByteSource = AsyncIterable<Uint8Array> | ByteStream
+
+/** What of a `ReadableStream` is used: not every engine iterates over one (Safari, 2026-11). */
+export interface ByteStream {
+  getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> }
+}
+
+/** What an artifact is made of. */
+export type ArtifactContent = string | Uint8Array | ByteSource | ArtifactEdit
+
+/** Which bytes: from `from`, default 0, up to before `to`, default the end. */
+export interface ByteRange {
+  readonly from?: number
+  readonly to?: number
+}
+
+/** How blobs of the run are stored and fetched. */
+export interface ArtifactBlobs {
+  putBlob(bytes: Uint8Array): Promise<Digest>
+  getBlob(hash: Digest): Promise<Uint8Array | undefined>
+}
+
+/** An artifact that was stored: its handle, and the blobs that it needs. */
+export interface StoredArtifact {
+  readonly handle: Artifact
+  readonly blobs: readonly Digest[]
+}
+
+/** As many parts as one entry can name. */
+const partsMax = 700
+
+/**
+ * Stores bytes, those of large artifacts in parts, of which never more than two are in memory. An edit stores only the
+ * parts that it changes. Rejects with `too_large` for more parts than one entry can name, and `blob_missing` when a part of
+ * what is edited is not in reach.
+ */
+export async function storeArtifact(
+  blobs: ArtifactBlobs,
+  {
+    name,
+    type,
+    content,
+    part = limits.artifactPartBytes,
+  }: {
+    readonly name: string
+    readonly type?: string | undefined
+    readonly content: ArtifactContent
+    readonly part?: number | undefined
+  },
+): Promise<StoredArtifact> {
+  const about = { name, type: type ?? typeOf(content) }
+  if (typeof content === 'object' && 'base' in content) return storeEdit(blobs, about, content)
+  const parts: Digest[] = []
+  let bytes = 0
+  for await (const piece of cut(piecesOf(content), part)) {
+    if (parts.length === partsMax) throw tooLarge(name, part)
+    parts.push(await blobs.putBlob(piece))
+    bytes += piece.byteLength
+  }
+  const [only] = parts
+  if (parts.length > 1) return inParts(blobs, { ...about, bytes, part }, parts)
+  const hash = only ?? (await blobs.putBlob(new Uint8Array(0)))
+  return { handle: { ...about, hash, bytes }, blobs: [hash] }
+}
+
+/**
+ * The bytes of a range, newly made: fetched part by part, and checked. Rejects with `blob_missing` for bytes that are not
+ * in reach, `log_damaged` for other bytes than were stored.
+ */
+export async function readArtifact(
+  blobs: Pick<ArtifactBlobs, 'getBlob'>,
+  artifact: Artifact,
+  { from = 0, to = artifact.bytes }: ByteRange = {},
+): Promise<Uint8Array> {
+  const end = Math.min(to, artifact.bytes)
+  const out = new Uint8Array(Math.max(0, end - from))
+  const { part = Math.max(1, artifact.bytes) } = artifact
+  const parts = await partsOf(blobs, artifact)
+  for (let at = from; at < end;) {
+    const index = Math.floor(at / part)
+    const bytes = await fetched(blobs, artifact, parts[index])
+    const piece = bytes.subarray(at - index * part, Math.min(end - index * part, part))
+    out.set(piece, at - from)
+    at += piece.byteLength
+    if (piece.byteLength === 0) throw damaged(artifact, parts[index] ?? artifact.hash)
+  }
+  return out
+}
+
+/** `readArtifact` for the tools of a body. */
+export function readerOf(
+  blobs: Pick<ArtifactBlobs, 'getBlob'>,
+): (artifact: Artifact, range?: ByteRange) => Promise<Uint8Array> {
+  return (artifact, range) => readArtifact(blobs, artifact, range)
+}
+
+/** The hashes of the blobs that hold an artifact. */
+export async function partsOf(
+  blobs: Pick<ArtifactBlobs, 'getBlob'>,
+  artifact: Artifact,
+): Promise<readonly Digest[]> {
+  if (artifact.part === undefined) return [artifact.hash as Digest]
+  const list: unknown = JSON.parse(fromUtf8(await fetched(blobs, artifact, artifact.hash)))
+  const parts: unknown = typeof list === 'object' && list !== null && 'parts' in list ? list.parts : undefined
+  if (!Array.isArray(parts)) throw damaged(artifact, artifact.hash)
+  return parts as Digest[]
+}
+
+async function storeEdit(
+  blobs: ArtifactBlobs,
+  about: Pick<Artifact, 'name' | 'type'>,
+  { base, at, bytes: edit }: ArtifactEdit,
+): Promise<StoredArtifact> {
+  const bytes = Math.max(base.bytes, at + edit.byteLength)
+  const part = base.part ?? limits.artifactPartBytes
+  if (at > base.bytes || Math.ceil(bytes / part) > partsMax)
+    throw at > base.bytes ? gap(base, at) : tooLarge(about.name, part)
+  const before = await partsOf(blobs, base)
+  const parts: Digest[] = []
+  for (let from = 0, index = 0; from < bytes; from += part, index += 1) {
+    const to = Math.min(from + part, bytes)
+    const known = before[index]
+    const isWhole = Math.min(base.bytes, from + part) === to
+    const isTouched = at < to && at + edit.byteLength > from
+    if (known !== undefined && isWhole && !isTouched && (base.part ?? base.bytes) >= to - from) {
+      parts.push(known)
+      continue
+    }
+    const piece = new Uint8Array(to - from)
+    piece.set(await readArtifact(blobs, base, { from, to: Math.min(to, base.bytes) }))
+    const begin = Math.max(at, from)
+    if (isTouched) piece.set(edit.subarray(begin - at, Math.min(at + edit.byteLength, to) - at), begin - from)
+    parts.push(await blobs.putBlob(piece))
+  }
+  if (parts.length > 1) return inParts(blobs, { ...about, bytes, part }, parts)
+  const hash = parts[0] ?? (base.hash as Digest)
+  return { handle: { ...about, hash, bytes }, blobs: [hash] }
+}
+
+async function inParts(
+  blobs: ArtifactBlobs,
+  about: Omit<Artifact, 'hash'>,
+  parts: readonly Digest[],
+): Promise<StoredArtifact> {
+  const hash = await blobs.putBlob(utf8(JSON.stringify({ parts })))
+  return { handle: { ...about, hash }, blobs: [...new Set([hash, ...parts])] }
+}
+
+async function fetched(
+  blobs: Pick<ArtifactBlobs, 'getBlob'>,
+  artifact: Artifact,
+  hash: string | undefined,
+): Promise<Uint8Array> {
+  const bytes = hash === undefined ? undefined : await blobs.getBlob(hash as Digest)
+  if (bytes === undefined) {
+    throw new WaystoneError(
+      'blob_missing',
+      `artifact "${artifact.name}" needs blob ${hash ?? 'of its list of parts'}, which is neither here nor in reach`,
+      { details: { hashes: [hash], artifact: artifact.name }, actions: ['retry', 'reload'] },
+    )
+  }
+  if (digestBytes(bytes) !== hash) throw damaged(artifact, hash as string)
+  return bytes
+}
+
+function typeOf(content: ArtifactContent): string {
+  if (typeof content === 'string') return 'text/plain'
+  return 'base' in content ? content.base.type : 'application/octet-stream'
+}
+
+async function* piecesOf(content: string | Uint8Array | ByteSource): AsyncGenerator<Uint8Array, void> {
+  if (typeof content === 'string') yield utf8(content)
+  else if (content instanceof Uint8Array) yield content
+  else if ('getReader' in content) {
+    const reader = content.getReader()
+    for (let next = await reader.read(); !next.done; next = await reader.read())
+      if (next.value) yield next.value
+  } else yield* content
+}
+
+/** The same bytes in pieces of one size, each in memory of its own or a view of what was given. */
+async function* cut(pieces: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array, void> {
+  let held = new Uint8Array(0)
+  for await (const piece of pieces) {
+    let rest = piece
+    while (held.byteLength + rest.byteLength >= size) {
+      const take = size - held.byteLength
+      yield joined(held, rest.subarray(0, take))
+      held = new Uint8Array(0)
+      rest = rest.subarray(take)
+    }
+    if (rest.byteLength > 0) held = joined(held, rest)
+  }
+  if (held.byteLength > 0) yield held
+}
+
+function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
+  const out = new Uint8Array(first.byteLength + second.byteLength)
+  out.set(first)
+  out.set(second, first.byteLength)
+  return out
+}
+
+function damaged(artifact: Artifact, hash: string): WaystoneError {
+  return new WaystoneError(
+    'log_damaged',
+    `blob ${hash} of artifact "${artifact.name}" does not have the bytes its name says`,
+    { details: { hashes: [hash], artifact: artifact.name } },
+  )
+}
+
+function tooLarge(name: string, part: number): WaystoneError {
+  return new WaystoneError(
+    'too_large',
+    `artifact "${name}" has more than ${String(partsMax)} parts of ${String(part)} bytes: choose a larger \`part\`, up to ${String(limits.blobBytesMax)}`,
+  )
+}
+
+function gap(base: Artifact, at: number): WaystoneError {
+  return new WaystoneError(
+    'input_refused',
+    `artifact "${base.name}" has ${String(base.bytes)} bytes: expected an edit that begins there or before, found one at ${String(at)}`,
+  )
+}

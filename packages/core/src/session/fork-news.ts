@@ -1,0 +1,64 @@
+import type { Entry } from '../log/entry.ts'
+import { parseLine } from '../log/entry.ts'
+import { entryReader } from './entry-reader.ts'
+import { partingOf, type Parting } from './forked.ts'
+import type { SessionHost } from './session-host.ts'
+
+/** What was set aside, and how to read the values in it. */
+export interface SetAsideState extends Parting {
+  entryAt(seq: number): Promise<Entry>
+  drop(): Promise<void>
+}
+
+interface Listener {
+  readonly hear: (state: SetAsideState) => void
+  readonly told: Set<string>
+}
+
+/** Tells what was set aside of a session, to each listener once. */
+export class ForkNews {
+  readonly #host: SessionHost
+  readonly #listeners = new Set<Listener>()
+  #telling: Promise<void> = Promise.resolve()
+
+  constructor(host: SessionHost) {
+    this.#host = host
+  }
+
+  listen(hear: (state: SetAsideState) => void): () => void {
+    const listener = { hear, told: new Set<string>() }
+    this.#listeners.add(listener)
+    void this.tell()
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Looks for what is new. Never rejects: what could not be read now is told the next time. */
+  tell(): Promise<void> {
+    this.#telling = this.#telling.then(() => this.#tell()).catch(() => undefined)
+    return this.#telling
+  }
+
+  close(): void {
+    this.#listeners.clear()
+  }
+
+  async #tell(): Promise<void> {
+    const { log, setup } = this.#host
+    const { tails } = setup.storage
+    for (const tail of this.#listeners.size === 0 ? [] : await tails.list(log.run)) {
+      const waiting = [...this.#listeners].filter(({ told }) => !told.has(tail.name))
+      const parting = waiting.length === 0 ? undefined : await partingOf(log, tail)
+      for (const { told } of waiting) told.add(tail.name)
+      if (parting === undefined) continue
+      const here = entryReader(log, setup)
+      const lines = new Map(tail.lines.map((line) => [parseLine(line).seq, line]))
+      const entryAt = async (seq: number): Promise<Entry> => {
+        const line = lines.get(seq)
+        const [entry] = line ? await log.reader.resolve([parseLine(line)]) : []
+        return entry ?? here(seq)
+      }
+      const drop = (): Promise<void> => tails.drop(log.run, tail.name)
+      for (const { hear } of waiting) if (this.#listeners.size > 0) hear({ ...parting, entryAt, drop })
+    }
+  }
+}

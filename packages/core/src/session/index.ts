@@ -1,0 +1,7 @@
+export type { ListOptions, SessionCheckpoint } from './checkpoint-list.ts'
+export { KeyedRecords, type KeyedRecord, type RangeOptions } from './keyed-records.ts'
+export { openSession } from './open-session.ts'
+export type { SessionOptions, SessionRetention } from './options.ts'
+export type { RecordChange } from './put-queue.ts'
+export { Session, type ForkedSession } from './session.ts'
+export type { LoadedSession, SessionView } from './session-view.ts'

@@ -1,0 +1,251 @@
+import { callListener } from '../call-listener.ts'
+import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { newId, type RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { EntryDraft } from '../log/bodies.ts'
+import { parseLine, type Entry } from '../log/entry.ts'
+import type { Fold } from '../log/fold.ts'
+import { oldestIn } from '../log/key-index.ts'
+import { RunLog } from '../log/run-log.ts'
+import { Snapshotter } from '../log/snapshotter.ts'
+import type { Blobs } from '../ports/blobs.ts'
+import type { SyncState } from '../ports/watch.ts'
+import type { Value } from '../state/codec.ts'
+import { layeredBlobs } from '../sync/layered-blobs.ts'
+import type { SessionSetup } from './options.ts'
+import { SessionEdge } from './session-edge.ts'
+
+/** What a write makes of a session as it is. */
+export interface Writing {
+  readonly drafts: readonly EntryDraft[]
+  /** What the state becomes, for those who know it. */
+  readonly state?: Value
+  /** False when the session is no longer one that the drafts were made for. */
+  fits(now: Fold): boolean
+}
+
+/** One session at one host: its log, what keeps it at the edge, and the only way to write it. */
+export class SessionHost {
+  readonly log: RunLog
+  readonly setup: SessionSetup
+  readonly blobs: Blobs
+  /** Tells the entries of this host from those of others. */
+  readonly by: string
+  readonly #closed = new AbortController()
+  readonly #listeners = new Set<(entries: readonly Entry[]) => void>()
+  readonly #replacedListeners = new Set<() => void>()
+  readonly #edge: SessionEdge | undefined
+  readonly #stop: (() => void)[] = []
+
+  private constructor(log: RunLog, setup: SessionSetup, blobs: Blobs) {
+    this.log = log
+    this.setup = setup
+    this.blobs = blobs
+    this.by = newId(setup.random).slice(0, 8)
+    const { edge } = setup
+    const ports = { log, setup, grown: () => this.#tellTabs(), changed: () => this.#changed([]) }
+    this.#edge = edge && new SessionEdge({ ...ports, edge })
+    const snapshotter = this.#newSnapshotter()
+    this.#stop.push(
+      () => snapshotter.close(),
+      log.listen(({ entries }, fold) => {
+        if (entries.at(-1)?.owner === setup.me) this.#edge?.appended(fold.head)
+        this.#changed(entries)
+      }),
+      log.onReplaced(() => {
+        this.#tellTabs()
+        for (const listener of this.#replacedListeners) callListener(listener)
+        this.#changed([])
+      }),
+    )
+  }
+
+  /** Opens what the store has of a session, and the edge if it can be reached: which may be nothing. */
+  static async open(setup: SessionSetup): Promise<SessionHost> {
+    const { storage, edge, clock, run } = setup
+    const blobs = edge ? layeredBlobs(storage.blobs, edge.blobs) : storage.blobs
+    const { store, snapshots } = storage
+    const log = await RunLog.open(run, { store, snapshots, blobs, now: () => clock.now() })
+    const host = new SessionHost(log, setup, blobs)
+    await host.#edge?.reach()
+    return host
+  }
+
+  /** Follows what others do. */
+  begin(): void {
+    const { channel } = this.setup
+    if (channel) this.#stop.push(channel.listen((message) => this.#onTab(message)))
+    this.#edge?.begin()
+  }
+
+  get run(): RunId {
+    return this.setup.run
+  }
+
+  get isWriter(): boolean {
+    return this.log.fold?.owner === this.setup.me
+  }
+
+  get sync(): SyncState {
+    return this.#edge?.state ?? { online: false, synced: undefined }
+  }
+
+  /** Hears entries after they are durable, and with none that something else has changed. Returns how to stop. */
+  listen(listener: (entries: readonly Entry[]) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Hears that entries were set aside. Returns how to stop. */
+  onReplaced(listener: () => void): () => void {
+    this.#replacedListeners.add(listener)
+    return () => this.#replacedListeners.delete(listener)
+  }
+
+  /**
+   * Appends what `plan` makes of the session as it is; again on what it is then, when somebody else was faster. Rejects
+   * with `not_owner`, `head_moved` when others are faster again and again, `closed`, with what a claim rejects with, and
+   * with what `plan` and the store do: then nothing is stored.
+   */
+  async write(plan: (fold: Fold) => Writing | Promise<Writing>): Promise<readonly Entry[]> {
+    for (let tries = 1; ; tries += 1) {
+      const lock = tries > 1 ? await this.#lock() : undefined
+      try {
+        await this.#mayWrite()
+        const writing = await plan(this.log.mustFold())
+        this.#mustBeOpen()
+        const entries = await this.#append(writing)
+        if (entries) return entries
+      } finally {
+        lock?.release()
+      }
+      if (tries >= limits.writeTriesMax) throw this.#othersFaster(tries)
+      await this.log.catchUp()
+    }
+  }
+
+  /** Makes this device the owner. Rejects with `not_owner` without an edge, and as `SessionEdge.claim` does. */
+  async claim(): Promise<void> {
+    this.#mustBeOpen()
+    if (this.isWriter) return
+    if (!this.#edge) throw this.#notOwner()
+    await this.#edge.claim()
+  }
+
+  /** Takes what other tabs have stored and, when it can be reached, what the edge has. */
+  async refresh(): Promise<void> {
+    this.#mustBeOpen()
+    await this.log.catchUp()
+    await this.#edge?.reach()
+  }
+
+  /** Resolves when the edge has what is here now. */
+  async synced(signal?: AbortSignal): Promise<void> {
+    this.#mustBeOpen()
+    await this.#edge?.confirm(signal)
+  }
+
+  /** Rejects with `checkpoint_gone` when keyed values that were there at a checkpoint are not kept anywhere. */
+  async checkValues({ keys, head }: Fold): Promise<void> {
+    const oldest = oldestIn(keys)
+    const [first] = oldest === Infinity || this.#edge ? [] : await this.log.lines(0)
+    if (first === undefined || parseLine(first).seq <= oldest) return
+    throw new WaystoneError(
+      'checkpoint_gone',
+      `keyed values that session ${this.run} had at entry ${String(head.seq)} were let go`,
+      { run: this.run },
+    )
+  }
+
+  /** Stops everything; resolves when nothing will be appended any more. */
+  async close(): Promise<void> {
+    this.#closed.abort()
+    for (const stop of this.#stop) stop()
+    this.#listeners.clear()
+    this.#edge?.close()
+    await this.log.append(this.setup.me, () => [])
+  }
+
+  /** Undefined when the session is no longer what the drafts were made for. */
+  async #append({ drafts, state, fits }: Writing): Promise<readonly Entry[] | undefined> {
+    const { me } = this.setup
+    let isFit = true
+    try {
+      const make = (now: Fold | undefined): readonly EntryDraft[] => {
+        isFit = now?.owner === me && fits(now)
+        return isFit ? drafts : []
+      }
+      const entries = drafts.length === 0 ? [] : await this.log.append(me, make, { state })
+      if (entries.length > 0) this.#tellTabs()
+      return isFit ? entries : undefined
+    } catch (error) {
+      if (isWaystoneError(error, 'head_moved')) return undefined
+      throw error
+    }
+  }
+
+  async #mayWrite(): Promise<void> {
+    this.#mustBeOpen()
+    if (this.isWriter) return
+    if (this.setup.claim === 'ask') throw this.#notOwner()
+    await this.claim()
+  }
+
+  #newSnapshotter(): Snapshotter {
+    const { me, storage, clock, retention, edge } = this.setup
+    return new Snapshotter(this.log, {
+      me,
+      blobs: this.blobs,
+      snapshots: storage.snapshots,
+      task: () => clock.task(),
+      now: () => clock.now(),
+      mayAppend: () => this.isWriter,
+      retention: () => retention,
+      synced: () => (edge ? (this.sync.synced?.seq ?? -1) : Infinity),
+      // Nothing is lost by it: it is tried again after the next entries.
+      failed: () => undefined,
+    })
+  }
+
+  #onTab(message: unknown): void {
+    const { type, run } = (message ?? {}) as { readonly type?: unknown; readonly run?: unknown }
+    if (type === 'appended' && run === this.run) void this.log.catchUp().catch(() => undefined)
+  }
+
+  /** What is not heard is found by the next write. */
+  #tellTabs(): void {
+    this.setup.channel?.post({ type: 'appended', run: this.run })
+  }
+
+  #lock(): Promise<{ release(): void }> | undefined {
+    return this.setup.locks?.acquire(`waystone:${this.run}`, this.#closed.signal)
+  }
+
+  #changed(entries: readonly Entry[]): void {
+    for (const listener of this.#listeners) callListener(listener, entries)
+  }
+
+  #mustBeOpen(): void {
+    if (this.#closed.signal.aborted)
+      throw new WaystoneError('closed', `session ${this.run} was closed: open it again`, { run: this.run })
+  }
+
+  #notOwner(): WaystoneError {
+    const { me, edge } = this.setup
+    const { owner } = this.log.mustFold()
+    const how = edge ? 'claim it first' : 'to claim it, open it with an edge'
+    return new WaystoneError('not_owner', `session ${this.run} is owned by ${owner}, not by ${me}: ${how}`, {
+      run: this.run,
+      details: { owner },
+      actions: edge ? ['move'] : ['fork'],
+    })
+  }
+
+  #othersFaster(tries: number): WaystoneError {
+    return new WaystoneError(
+      'head_moved',
+      `session ${this.run} was written by others again and again: gave up after ${String(tries)} attempts`,
+      { run: this.run, actions: ['retry'] },
+    )
+  }
+}
