@@ -136,6 +136,7 @@ export type {
   ByteSource,
   ByteStream,
 } from './engine/artifacts.ts'
+export { readArtifact, storeArtifact, type ArtifactBlobs, type StoredArtifact } from './engine/artifacts.ts'
 export { type BreakerOptions } from './engine/breakers.ts'
 export { durationMs, type Duration } from './engine/duration.ts'
 export { retentionOf, type RetentionOption } from './engine/retention-of.ts'

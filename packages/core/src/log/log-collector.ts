@@ -25,7 +25,7 @@ export class LogCollector {
   readonly #log: RunLog
   readonly #ports: CollectorPorts
   #gone = 0
-  #cold = 0
+  #done: Pick<RetentionPlan, 'forget' | 'cold'> = { forget: 0, cold: 0 }
   #held: ReadonlySet<number> = new Set()
 
   constructor(log: RunLog, ports: CollectorPorts) {
@@ -46,23 +46,38 @@ export class LogCollector {
   /** Does what is left to do of a plan. Nothing while a snapshot that it rests on is not whole here. */
   async letGo({ forget, cold, keep }: RetentionPlan): Promise<void> {
     const { run } = this.#log
-    const kept = new Set(keep.map(({ at }) => at.seq))
-    const snapshots = (await this.#ports.snapshots.list(run)).filter((at) => !kept.has(at))
-    const isDone = forget <= this.#gone && cold <= this.#cold && snapshots.length === 0
-    if (isDone || (forget > 0 && !(await this.#bring([...kept])))) return
-    const blobs = await this.#onlyFor(forget, snapshots, [...kept])
-    const isDue = ({ keys }: Fold): boolean => oldestIn(keys) >= forget
-    if (!(await this.#log.letGo({ compaction: { forget, cold }, snapshots, blobs, isDue }))) return
-    this.#gone = forget
-    this.#cold = cold
+    const here = await this.#ports.snapshots.list(run)
+    const wanted = new Set(keep.map(({ at }) => at.seq))
+    const snapshots = here.filter((at) => !wanted.has(at))
+    const isDone = forget <= this.#done.forget && cold <= this.#done.cold && snapshots.length === 0
+    if (isDone || (forget > 0 && !(await this.#bring(keep)))) return
+    const isDue = ({ keys, unwind }: Fold): boolean =>
+      oldestIn(keys) >= forget && (forget === 0 || unwind === undefined)
+    if (!(await this.#log.compact({ forget, cold }, isDue))) return
+    // What a store keeps beyond what it must is kept whole.
+    const gone = Math.max(this.#gone, Math.min(forget, (await this.#log.reader.first()) ?? 0))
+    const fold = this.#log.mustFold()
+    const kept = here.filter((at) => wanted.has(at))
+    const blobs = await this.#onlyFor(fold, gone, snapshots, kept)
+    if (!(await this.#log.remove(fold, snapshots, blobs))) return
+    this.#gone = gone
+    this.#done = { forget, cold }
   }
 
-  /** Brings the chunks of snapshots here. False when some cannot be had. */
-  async #bring(kept: readonly number[]): Promise<boolean> {
+  /**
+   * Brings the chunks of the snapshots that reading rests on here: of the first that is not kept for a label, and of those
+   * before it, as far as this log ever had them. False when some cannot be had.
+   */
+  async #bring(keep: RetentionPlan['keep']): Promise<boolean> {
     const { blobs } = this.#ports
     const { run } = this.#log
-    for (const at of kept) {
+    const base = keep.find(({ label }) => label === undefined)
+    const first = (await this.#log.reader.first()) ?? 0
+    for (const { at: head, label } of keep) {
+      const at = head.seq
+      if (base && at > base.at.seq) break
       const hashes = await this.#chunks(at)
+      if (hashes === undefined && label !== undefined && at < first) continue
       if (hashes === undefined) return false
       for (const hash of hashes.length === 0 ? [] : await blobs.missing(run, hashes)) {
         if ((await blobs.get(run, hash).catch(() => undefined)) === undefined) return false
@@ -71,14 +86,14 @@ export class LogCollector {
     return true
   }
 
-  /** The blobs that nothing needs but the entries before `forget` and these snapshots. */
+  /** The blobs that nothing needs but the entries before `gone` and these snapshots. */
   async #onlyFor(
-    forget: number,
+    { blobs: notes }: Fold,
+    gone: number,
     snapshots: readonly number[],
     kept: readonly number[],
   ): Promise<readonly Digest[]> {
-    const notes = this.#log.mustFold().blobs
-    const before = notes.filter(({ seq }) => seq < forget)
+    const before = notes.filter(({ seq }) => seq < gone)
     this.#held = await this.#heldOf(before, kept)
     const going = before.filter((note) => !this.#held.has(note.seq))
     const staying = new Set(notes.filter((note) => !going.includes(note)).flatMap(({ hashes }) => hashes))
@@ -111,6 +126,8 @@ export class LogCollector {
 }
 
 /** All in which a checkpoint may name an artifact, as text. */
-export function checkpointText({ state, artifacts, records }: Fold): string {
-  return JSON.stringify([encodeValue(state), artifacts, records])
+export function checkpointText(fold: Fold): string {
+  const { state, result, identity, artifacts, records, effects, onces, unwind } = fold
+  const values = [encodeValue(state), encodeValue(result), identity.input]
+  return JSON.stringify([values, artifacts, records, effects, onces, unwind])
 }

@@ -40,6 +40,12 @@ export class LogReader {
     return this.#ports.store.read(this.run, from)
   }
 
+  /** The first entry that is kept; undefined for an empty log. */
+  async first(): Promise<number | undefined> {
+    const [line] = await this.#ports.store.read(this.run, 0, 1)
+    return line && parseLine(line).seq
+  }
+
   /** The line of one entry, if it is kept here. */
   async line(seq: number): Promise<Uint8Array | undefined> {
     const [line] = await this.#ports.store.read(this.run, seq, 1)
@@ -206,9 +212,16 @@ export async function resolveEntry(stored: ParsedEntry, blobs: Pick<Blobs, 'get'
   const bytes = bodyBlob && (await readBlob(bodyBlob, run, blobs))
   const body = bytes ? (JSON.parse(fromUtf8(bytes)) as Json) : (stored.body as Json)
   const isPacked = packedKinds.has(stored.kind) && stored.blobs !== undefined
-  const whole = isPacked ? await unpack(body, run, blobs) : body
+  const whole = isPacked ? await unpackState(body, run, blobs) : body
   const size = stored.size + (bytes?.byteLength ?? 0)
   return { ...stored, body: whole as unknown as Bodies[EntryKind], size } as unknown as Entry
+}
+
+/** Only what may be packed: in the rest may be anything that looks like it. */
+async function unpackState(body: Json, run: RunId, blobs: Pick<Blobs, 'get'>): Promise<Json> {
+  const { state, keys } = body as { readonly state?: Json; readonly keys?: Json }
+  const packed = { ...(state === undefined ? {} : { state }), ...(keys === undefined ? {} : { keys }) }
+  return { ...(body as object), ...((await unpack(packed, run, blobs)) as object) }
 }
 
 /** True for what makes a snapshot useless here and now. */

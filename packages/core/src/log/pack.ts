@@ -13,6 +13,7 @@ import { isList, isObject, kindOf, put } from '../state/value.ts'
  * - `{"$":"chunk","v":hash}`: what the chunk holds;
  * - `{"$":"items","v":[hash, ...]}`, `{"$":"fields","v":[...]}`, `{"$":"text","v":[...]}`: a list, an object or a text, whose
  *   parts follow each other in the chunks.
+ * - `{"$":"plain","v":[[name, value], ...]}`: an object of JSON that is no encoded value, and looks like one of these.
  *
  * Lists and texts are cut where their content says, not at positions, so that an insertion moves no other cut.
  */
@@ -51,11 +52,30 @@ export function* pack(
 ): Generator<Chunk, Json> {
   const fields: [string, string][] = []
   for (const [name, part] of Object.entries(document)) {
-    const packing = 'json' in part ? packWhole(part.json, size) : packLevel(part.value, 0, { size, cache })
+    const packing =
+      'json' in part ? packWhole(escaped(part.json), size) : packLevel(part.value, 0, { size, cache })
     fields.push([name, yield* packing])
   }
   return JSON.parse(yield* joinFields(fields, size)) as Json
 }
+
+/** JSON of others may have what looks like a tag of ours: an error, a message that came from outside. */
+function escaped(json: Json): Json {
+  if (!isObject(json)) return json
+  if (isList(json)) {
+    const items = json as readonly Json[]
+    const out = items.map(escaped)
+    return out.every((item, index) => item === items[index]) ? json : out
+  }
+  const fields = Object.entries(json).map(([name, value]) => [name, escaped(value as Json)] as const)
+  if (tags.has(String((json as { readonly $?: unknown }).$))) return { $: 'plain', v: fields }
+  if (fields.every(([name, value]) => value === (json as Record<string, Json>)[name])) return json
+  const out = {}
+  for (const [name, value] of fields) put(out, name, value)
+  return out
+}
+
+const tags: ReadonlySet<string> = new Set(['chunk', 'items', 'fields', 'text', 'plain'])
 
 /** What was packed, and what it needs. */
 export interface Packed {
@@ -354,8 +374,10 @@ function join(node: Json, chunks: ReadonlyMap<Digest, Json>): Json {
   if (isList(node)) return (node as readonly Json[]).map((item) => join(item, chunks))
   const hashes = hashesOf(node)
   if (hashes === undefined) {
+    const { $: tag, v } = node as { readonly $?: unknown; readonly v?: unknown }
+    const fields = tag === 'plain' ? (v as readonly (readonly [string, Json])[]) : Object.entries(node)
     const out = {}
-    for (const [key, value] of Object.entries(node)) put(out, key, join(value as Json, chunks))
+    for (const [key, value] of fields) put(out, key, join(value as Json, chunks))
     return out
   }
   const parts = hashes.map((hash) => {

@@ -1,4 +1,4 @@
-import type { SnapshotNote } from './bodies.ts'
+import type { LabelNote, SnapshotNote } from './bodies.ts'
 import type { Fold } from './fold.ts'
 import { oldestIn } from './key-index.ts'
 import { limits } from '../limits.ts'
@@ -34,20 +34,24 @@ export interface RetentionPlan {
   /** The snapshots that stay. */
   readonly keep: readonly SnapshotNote[]
   /** Checkpoints that need a snapshot of their own before the entries around them go. */
-  readonly label: readonly Fold['labels'][number][]
+  readonly label: readonly LabelNote[]
 }
 
 /**
- * What of a run is to be kept; without a policy all. Reading begins at a snapshot, so that history is cut only where one is, and never after
- * the last but one. Entries stay, too, that have a keyed value of the run as it is, or of a checkpoint that is kept.
- * `synced`: the last entry that is elsewhere too; what is nowhere else stays.
+ * What of a run is to be kept; without a policy all, and while the run is on its way back, which may need any of it.
+ * Reading begins at a snapshot, so that history is cut only where one is, and never after the last but one. Entries stay,
+ * too, that have a keyed value of the run as it is, or of a checkpoint that is kept. `synced`: the last entry that is
+ * elsewhere too; what is nowhere else stays, snapshots with it, since the others are sent what their entries name.
+ * `lost`: labelled checkpoints that cannot be read any more.
  */
 export function planRetention(
   fold: Fold,
-  policy: Retention | undefined,
+  retention: Retention | undefined,
   now: number,
   synced: number,
+  lost: ReadonlySet<number> = new Set(),
 ): RetentionPlan {
+  const policy = fold.unwind === undefined ? retention : undefined
   const plain = fold.snapshots.filter(({ label }) => label === undefined)
   const lastButOne = plain.at(-2)
   const mayGo = (note: SnapshotNote): boolean =>
@@ -60,19 +64,21 @@ export function planRetention(
   const cut = plain.findLast(mayGo)
   const horizon = cut === undefined ? 0 : cut.at.seq + 1
   const inside = plain.filter(({ at }) => at.seq >= horizon - 1)
-  const labelled =
-    policy?.labels !== false
-      ? fold.snapshots.filter(({ label }) => label !== undefined).slice(-limits.labelsMax)
-      : []
+  const labelled = fold.snapshots.filter(({ label }) => label !== undefined)
   const known = new Set(fold.snapshots.map(({ at }) => at.seq))
-  const keep = [...labelled, ...thinned(inside)].sort((a, b) => a.at.seq - b.at.seq)
+  const isPending = ({ at }: LabelNote): boolean =>
+    at.seq < horizon && !known.has(at.seq) && !lost.has(at.seq)
+  const chosen = new Set([
+    ...(policy?.labels === false ? [] : labelled.slice(-limits.labelsMax)),
+    ...thinned(inside),
+  ])
+  const keep = fold.snapshots.filter((note) => chosen.has(note) || note.entry.seq > synced)
   const values = horizon === 0 ? [] : [oldestIn(fold.keys), ...keep.map(({ oldest }) => oldest ?? Infinity)]
   return {
     forget: Math.min(horizon, ...values),
-    cold: (lastButOne?.at.seq ?? -1) + 1,
+    cold: (plain.at(-1)?.at.seq ?? -1) + 1,
     keep,
-    label:
-      policy?.labels !== false ? fold.labels.filter(({ at }) => at.seq < horizon && !known.has(at.seq)) : [],
+    label: policy?.labels === false ? [] : fold.labels.slice(-limits.labelsMax).filter(isPending),
   }
 }
 

@@ -52,6 +52,8 @@ export class RunLog {
   #damage: Damage | undefined
   #tail: Promise<unknown> = Promise.resolve()
   readonly #waiting: Waiting[] = []
+  /** Blobs that were put for an entry that is not there yet. */
+  readonly #putting = new Set<Digest>()
 
   private constructor(run: RunId, ports: LogPorts) {
     this.run = run
@@ -329,24 +331,40 @@ export class RunLog {
     return this.reader.page(from)
   }
 
-  /**
-   * Lets go of what is not needed any more, between two appends. `blobs`: those of entries and snapshots that go and that
-   * nothing that stays names. False when nothing went, since `isDue` is not true of the run as it is by then.
-   */
-  letGo(work: {
-    readonly compaction: Compaction
-    readonly snapshots: readonly number[]
-    readonly blobs: readonly Digest[]
-    readonly isDue: (fold: Fold) => boolean
-  }): Promise<boolean> {
-    // Entries first, bytes last: killed in between, there is only more than is needed.
+  /** Lets entries go, between two appends. False when `isDue` is not true of the run as it is by then. */
+  compact(compaction: Compaction, isDue: (fold: Fold) => boolean): Promise<boolean> {
     return this.#inOrder(async () => {
-      if (!work.isDue(this.mustFold())) return false
-      await this.#ports.store.compact(this.run, work.compaction)
-      await this.#ports.snapshots.remove(this.run, work.snapshots)
-      await this.#ports.blobs.remove(this.run, work.blobs)
+      if (!isDue(this.mustFold())) return false
+      await this.#ports.store.compact(this.run, compaction)
       return true
     })
+  }
+
+  /**
+   * Removes snapshots and blobs, between two appends: those that nothing named in the run as it was at `since`. What was
+   * named since then, or is about to be, stays. False when nothing went, since there are other snapshots by then.
+   */
+  remove(since: Fold, snapshots: readonly number[], blobs: readonly Digest[]): Promise<boolean> {
+    return this.#inOrder(async () => {
+      const now = this.mustFold()
+      if (now.snapshots !== since.snapshots) return false
+      const fresh = now.blobs.filter(({ seq }) => seq > since.head.seq)
+      const named = new Set([...this.#putting, ...fresh.flatMap(({ hashes }) => hashes)])
+      await this.#ports.snapshots.remove(this.run, snapshots)
+      await this.#ports.blobs.remove(
+        this.run,
+        blobs.filter((hash) => !named.has(hash)),
+      )
+      return true
+    })
+  }
+
+  /** Stores a blob that an entry is going to name: until then it is not removed. */
+  async putBlob(bytes: Uint8Array): Promise<Digest> {
+    const hash = digestBytes(bytes) as Digest
+    this.#putting.add(hash)
+    await this.#ports.blobs.put(this.run, hash, bytes)
+    return hash
   }
 
   async #isStored(head: Head | undefined): Promise<boolean> {
@@ -489,6 +507,7 @@ export class RunLog {
   #take(appending: Appending, fold: Fold): void {
     const consumed = this.#fold?.consumed ?? new Set()
     for (const id of fold.consumed) consumed.add(id)
+    for (const { blobs } of appending.entries) for (const hash of blobs ?? []) this.#putting.delete(hash)
     this.#fold = { ...fold, consumed }
     for (const listener of this.#listeners) listener(appending, this.#fold)
   }

@@ -1,7 +1,9 @@
+import { isWaystoneError } from '../errors.ts'
 import type { OwnerId } from '../ids.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
-import type { EntryDraft } from './bodies.ts'
+import type { EntryDraft, LabelNote } from './bodies.ts'
+import { isDamage } from './damage.ts'
 import type { Fold } from './fold.ts'
 import { LogCollector } from './log-collector.ts'
 import type { Chunk, PackCache } from './pack.ts'
@@ -19,6 +21,11 @@ export interface SnapshotterPorts {
   now(): number
   /** True while this host may append. */
   mayAppend(): boolean
+  /**
+   * True while no other host of the same storage writes this run: it may count on chunks that would be removed here.
+   * Absent: always.
+   */
+  mayLetGo?(): boolean
   /** What of a run is to be kept; undefined: all. */
   retention(fold: Fold): Retention | undefined
   /** The last entry that is elsewhere too; Infinity where there is no elsewhere. */
@@ -40,14 +47,24 @@ export class Snapshotter {
   readonly #collector: LogCollector
   readonly #cache: PackCache = new WeakMap()
   readonly #unlisten: () => void
+  /** Labelled checkpoints that cannot be read here any more. */
+  readonly #lost = new Set<number>()
   #working: Promise<void> | undefined
+  /** How often the log has become another one. */
+  #replaced = 0
   #closed = false
 
   constructor(log: RunLog, ports: SnapshotterPorts) {
     this.#log = log
     this.#ports = ports
     this.#collector = new LogCollector(log, ports)
-    this.#unlisten = log.listen((appending, fold) => this.#onEntries(appending, fold))
+    const stops = [
+      log.listen((appending, fold) => this.#onEntries(appending, fold)),
+      log.onReplaced(() => (this.#replaced += 1)),
+    ]
+    this.#unlisten = () => {
+      for (const stop of stops) stop()
+    }
   }
 
   /** Makes what is due; resolves when nothing is. Never rejects. */
@@ -72,25 +89,42 @@ export class Snapshotter {
     // Once the append that was heard of has been told to everybody.
     await this.#ports.task()
     const { fold } = this.#log
+    const replaced = this.#replaced
     if (fold === undefined || this.#closed) return
     // First what may have been left undone before: a snapshot forgets what was let go.
-    await this.#collector.letGo(this.#plan(fold))
-    const isDue = snapshotDue(fold) && this.#mayAppend()
+    await this.#tidy()
+    const isDue = snapshotDue(fold) && this.#mayAppend() && this.#replaced === replaced
     if (isDue && (await this.#snapshot(fold))) await this.#tidy()
   }
 
-  /** Gives labelled checkpoints snapshots of their own, then lets go of what is not to be kept. */
+  /** Gives labelled checkpoints snapshots of their own, if this host may, then lets go of what is not to be kept. */
   async #tidy(): Promise<void> {
-    const fold = this.#log.mustFold()
-    for (const { label, at } of this.#plan(fold).label) {
-      if (!(await this.#snapshot(await this.#log.foldAt(at.seq), label))) return
+    for (;;) {
+      const plan = this.#plan(this.#log.mustFold())
+      const [next] = this.#mayAppend() ? plan.label : []
+      if (next === undefined) {
+        if (this.#ports.mayLetGo?.() !== false) await this.#collector.letGo(plan)
+        return
+      }
+      const of = await this.#foldOf(next)
+      if (of && !(await this.#snapshot(of, next.label))) return
     }
-    await this.#collector.letGo(this.#plan(this.#log.mustFold()))
+  }
+
+  /** A labelled checkpoint; undefined when it cannot be read here any more. */
+  async #foldOf({ at }: LabelNote): Promise<Fold | undefined> {
+    try {
+      return await this.#log.foldAt(at.seq)
+    } catch (error) {
+      if (!isWaystoneError(error, 'checkpoint_gone') && !isDamage(error)) throw error
+      this.#lost.add(at.seq)
+      return undefined
+    }
   }
 
   #plan(fold: Fold): RetentionPlan {
     const { retention, now, synced } = this.#ports
-    return planRetention(fold, retention(fold), now(), synced())
+    return planRetention(fold, retention(fold), now(), synced(), this.#lost)
   }
 
   #mayAppend(): boolean {
@@ -100,6 +134,7 @@ export class Snapshotter {
   /** True when its entry was appended. */
   async #snapshot(of: Fold, label?: string): Promise<boolean> {
     const now = this.#log.mustFold()
+    const replaced = this.#replaced
     const { keep, forget } = this.#plan(now)
     const kept = keep.filter(({ at }) => at.seq !== of.head.seq)
     const oldest = Math.min(forget - 1, ...kept.map(({ at }) => at.seq))
@@ -115,7 +150,7 @@ export class Snapshotter {
     if (draft === undefined) return false
     const { me } = this.#ports
     const added = await this.#log.append(me, (fold) =>
-      fold?.owner === me && this.#mayAppend() ? [draft] : [],
+      fold?.owner === me && this.#mayAppend() && this.#replaced === replaced ? [draft] : [],
     )
     return added.length > 0
   }

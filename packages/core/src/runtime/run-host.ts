@@ -19,7 +19,6 @@ import type { Place } from '../ports/log-store.ts'
 import type { Streams } from '../ports/streams.ts'
 import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import type { Value } from '../state/codec.ts'
-import { digestBytes } from '../state/digest.ts'
 import {
   agentUnknown,
   callOpen,
@@ -372,11 +371,7 @@ export class RunHost {
         await streams.remove(run, [stream])
         this.#ports.tell({ type: 'stream', stream, at: 0, text: '' })
       },
-      putBlob: async (bytes) => {
-        const hash = digestBytes(bytes) as Digest
-        await blobs.put(run, hash, bytes)
-        return hash
-      },
+      putBlob: (bytes) => this.#log.putBlob(bytes),
       getBlob: (hash) => blobs.get(run, hash),
       changed: () => {
         this.#tellLive()

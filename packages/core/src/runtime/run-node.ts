@@ -119,6 +119,8 @@ export class RunNode {
       task: () => ports.clock.task(),
       now: () => ports.clock.now(),
       mayAppend: () => this.host?.mayAppend ?? false,
+      // Not while another tab may be writing it.
+      mayLetGo: () => this.writing || log.fold?.owner !== ports.me || isEnded(log.fold),
       retention: (fold) => retentionOf(this.agent(fold.identity.agent)?.retention ?? 'all'),
       synced: () => (ports.edge ? (this.#sync.synced?.seq ?? -1) : Infinity),
       // Nothing is lost by it: it is tried again after the next entries.

@@ -4,8 +4,9 @@ import type { RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
+import type { Snapshots } from '../ports/snapshots.ts'
 import { testClock } from '../runtime/memory-world.test-support.ts'
-import { open, pairs } from './session.test-support.ts'
+import { open, pairs, until } from './session.test-support.ts'
 
 const run = 'notes' as RunId
 
@@ -239,18 +240,44 @@ describe('a value like another', () => {
   })
 
   it('means the value of before in putAll(), and of the calls before in puts that are not waited for', async () => {
-    const session = await open()
+    const storage = memoryStorage()
+    const session = await open({ storage })
     await session.put('a', context(30))
     await session.putAll([
       { key: 'a', value: 'another' },
       { key: 'b', value: context(31), like: 'a' },
     ])
     expect(await session.get('b')).toEqual(context(31))
-    const puts = [session.put('c', context(40)), session.put('d', context(41), { like: 'c' })]
-    await Promise.all(puts)
-    expect(await session.get('d')).toEqual(context(41))
-    const checkpoints = await session.list({ limit: 2 })
-    expect(checkpoints.map(({ trigger }) => trigger)).toEqual(['put', 'put'])
+    const { seq } = session.head
+    await Promise.all([session.put('c', context(400)), session.put('d', context(401), { like: 'c' })])
+    expect(await session.get('d')).toEqual(context(401))
+    expect(session.head.seq).toBe(seq + 2)
+    const [line] = await storage.store.read(run, seq + 2)
+    expect(line?.byteLength).toBeLessThan(1_000)
+  })
+
+  it('is told anew when another tab changes the one that it is like meanwhile', async () => {
+    const storage = memoryStorage()
+    const other = await open({ storage })
+    await other.put('base', context(30))
+    let meanwhile = async (): Promise<void> => undefined
+    const store = {
+      ...storage.store,
+      read: async (...args: Parameters<typeof storage.store.read>) => {
+        const lines = await storage.store.read(...args)
+        if (args[2] === 1) await meanwhile()
+        return lines
+      },
+    }
+    const session = await open({ storage: { ...storage, store } })
+    meanwhile = async () => {
+      meanwhile = async () => undefined
+      await other.put('base', context(3))
+      await session.refresh()
+    }
+    await session.put('key', context(31), { like: 'base' })
+    expect(await session.get('key')).toEqual(context(31))
+    expect(await (await open({ storage })).get('key')).toEqual(context(31))
   })
 
   it('changes bytes by their regions', async () => {
@@ -339,6 +366,63 @@ describe('retention', () => {
     expect(await session.get('key')).toBe('as it was')
     const listed = await session.list({ limit: 1_000 })
     expect(listed.find(({ label }) => label === 'milestone')?.seq).toBe(seq)
+  })
+
+  /** A session that has overwritten a value and made several snapshots since; its retention keeps the last ones. */
+  const overwritten = async (storage: RunStorage) => {
+    const session = await open({ storage })
+    await session.put('key', 'as it was')
+    const { seq } = session.head
+    await session.put('key', 'changed')
+    await chatter(session, 60)
+    await session.close()
+    return seq
+  }
+
+  it('lets nothing go that a rewind brings back at the last moment', async () => {
+    const storage = memoryStorage()
+    const seq = await overwritten(storage)
+    let meanwhile: (() => Promise<void>) | undefined
+    const snapshots: Snapshots = {
+      ...storage.snapshots,
+      get: async (...args) => {
+        const work = meanwhile
+        meanwhile = undefined
+        await work?.()
+        return storage.snapshots.get(...args)
+      },
+    }
+    const session = await open({ storage: { ...storage, snapshots }, retention: { saves: 1 } })
+    meanwhile = () => session.rewind({ seq })
+    await session.put('large', 'x'.repeat(200_000))
+    await until(() => meanwhile === undefined)
+    for (let tasks = 0; tasks < 50; tasks += 1) await testClock.task()
+    expect(await session.get('key')).toBe('as it was')
+    expect(await (await open({ storage })).get('key')).toBe('as it was')
+  })
+
+  it('refuses to go back to a checkpoint whose values were let go', async () => {
+    const storage = memoryStorage()
+    const first = await open({ storage, retention: {} })
+    await first.put('key', 'as it was')
+    await first.label('milestone')
+    const { seq } = first.head
+    await first.put('key', 'changed')
+    await chatter(first, 60)
+    await first.close()
+    // A kill leaves the snapshot of a label that is not kept any more.
+    const line = (await storage.snapshots.get(run, seq)) as Uint8Array
+    const session = await open({ storage, retention: { labels: false } })
+    await session.put('key', 'changed again')
+    while ((await firstSeq(storage)) === 0) await chatter(session, 1)
+    await storage.snapshots.put(run, seq, line)
+    const { head } = session
+    const loaded = await session.load({ seq })
+    const gone = { code: 'checkpoint_gone' }
+    await expect(loaded.records.get('key')).rejects.toMatchObject(gone)
+    await expect(session.rewind({ seq })).rejects.toMatchObject(gone)
+    await expect(session.fork({ seq })).rejects.toMatchObject(gone)
+    expect(session.head).toEqual(head)
   })
 
   it('lists a labelled checkpoint whose entries are gone', async () => {

@@ -56,11 +56,9 @@ async function forkOpened<State>(
   throw exists(setup.run, 'is another session')
 }
 
-/** Writes the first entries. When another host was first, the session is as that one began it. */
+/** Writes the first entries. When there are some, the session is as they say: another host was first. */
 async function begin(host: SessionHost, drafts: readonly EntryDraft[]): Promise<void> {
   const { log, setup } = host
-  // Nothing can be begun over what is there but cannot be read.
-  if (log.damage) throw damaged(setup.run, log.damage.reason)
   try {
     await log.append(setup.me, (fold) => (fold === undefined ? drafts : []))
   } catch (error) {
@@ -71,11 +69,4 @@ async function begin(host: SessionHost, drafts: readonly EntryDraft[]): Promise<
 
 function exists(run: string, what: string): WaystoneError {
   return new WaystoneError('run_exists', `${run} ${what}: choose another id`, { run })
-}
-
-function damaged(run: string, reason: string): WaystoneError {
-  return new WaystoneError('log_damaged', `session ${run} cannot be read from its beginning: ${reason}`, {
-    run,
-    actions: ['reload'],
-  })
 }

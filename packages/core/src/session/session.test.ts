@@ -2,9 +2,10 @@ import { describe, expect, it, vi } from 'vitest'
 import type { RunId } from '../ids.ts'
 import { memoryChannels, memoryLocks } from '../memory/memory-hosts.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
+import type { Locks } from '../ports/locks.ts'
 import { parseExport } from '../runtime/import-run.ts'
 import { testClock } from '../runtime/memory-world.test-support.ts'
-import { open, openAs, until, type Notes } from './session.test-support.ts'
+import { listed, open, openAs, until, type Notes } from './session.test-support.ts'
 import type { SessionView } from './session-view.ts'
 
 const note =
@@ -106,6 +107,15 @@ describe('the state of a session', () => {
     expect(again.state).toEqual({ words: ['a', 'b', 'c'], count: 0 })
     await expect(openAs({ text: '' }, { storage })).rejects.toMatchObject({ code: 'version_skew' })
     await expect(openAs({}, { storage, version: 4, migrate })).rejects.toMatchObject({ code: 'version_skew' })
+  })
+
+  it('is what it was, also when a migration changes what it is given', async () => {
+    const storage = memoryStorage()
+    await (await openAs({ text: 'a' }, { storage })).close()
+    const migrate = { 2: (state: { text: string }) => Object.assign(state, { text: 'b' }) }
+    const session = await openAs({ text: '' }, { storage, version: 2, migrate })
+    await session.update(() => undefined)
+    expect((await openAs({ text: '' }, { storage, version: 2 })).state).toEqual({ text: 'b' })
   })
 
   it('subscribe() tells the state at once and after every change, until it is stopped', async () => {
@@ -224,23 +234,40 @@ describe('checkpoints', () => {
     const session = await open()
     await session.update(note('one'))
     await session.put('key', 'x'.repeat(100_000))
-    const lines = await Array.fromAsync(session.export().lines())
+    const lines = await listed(session.export().lines())
     const parsed = parseExport(lines)
     expect(parsed.lines).toHaveLength(session.head.seq + 1)
     expect(parsed.state).toEqual({ notes: ['one'], count: 0 })
-    expect(await Array.fromAsync(session.export().blobs())).toHaveLength(1)
+    expect(await listed(session.export().blobs())).toHaveLength(1)
   })
 })
 
 describe('several tabs', () => {
   it('apply all of their updates, whoever is faster', async () => {
     const storage = memoryStorage()
-    const tabs = await Promise.all(Array.from({ length: 4 }, () => open({ storage, locks: memoryLocks() })))
+    const locks = memoryLocks()
+    let held = 0
+    let taken = 0
+    const acquire: Locks['acquire'] = async (...args) => {
+      const lock = await locks.acquire(...args)
+      held += 1
+      taken += 1
+      expect(held).toBe(1)
+      return {
+        release: () => {
+          held -= 1
+          lock.release()
+        },
+      }
+    }
+    const tabs = await Promise.all(Array.from({ length: 4 }, () => open({ storage, locks: { acquire } })))
     await Promise.all(
       tabs.flatMap((tab) => Array.from({ length: 10 }, () => tab.update((draft) => void (draft.count += 1)))),
     )
     const again = await open({ storage })
     expect(again.state.count).toBe(40)
+    expect(taken).toBeGreaterThan(0)
+    expect(held).toBe(0)
   })
 
   it('that seal the same change in the same millisecond both make it', async () => {
@@ -275,6 +302,23 @@ describe('several tabs', () => {
     await one.save({ notes: [...one.state.notes, 'of one'], count: 0 })
     await two.refresh()
     expect(two.state.notes).toEqual(['of two', 'of one'])
+  })
+
+  it('apply an update again that another tab has overtaken while it was made, also when that was heard', async () => {
+    const storage = memoryStorage()
+    const other = await open({ storage })
+    const session = await open({ storage })
+    const seen: number[] = []
+    await session.update(async (draft) => {
+      seen.push(draft.count)
+      if (seen.length === 1) {
+        await other.update((theirs) => void (theirs.count += 1))
+        await session.refresh()
+      }
+      draft.count += 10
+    })
+    expect(seen).toEqual([0, 1])
+    expect(session.state.count).toBe(11)
   })
 
   it('give up when others are faster again and again', async () => {
@@ -328,6 +372,21 @@ describe('what cannot be', () => {
     await expect(session.label('x')).rejects.toMatchObject({ code: 'closed' })
     await expect(session.claim()).rejects.toMatchObject({ code: 'closed' })
     expect((await open({ storage })).state).toEqual({ notes: [], count: 0 })
+  })
+
+  it('is a session of which not even the beginning can be read', async () => {
+    const storage = memoryStorage()
+    const { id } = await open({ storage })
+    const [line] = (await storage.store.read(id, 0)) as [Uint8Array]
+    const damaged = {
+      ...storage.store,
+      read: async (...args: Parameters<typeof storage.store.read>) =>
+        args[1] === 0 ? [line.with(20, (line[20] as number) ^ 1)] : [],
+    }
+    await expect(open({ storage: { ...storage, store: damaged } })).rejects.toMatchObject({
+      code: 'log_damaged',
+    })
+    expect((await open({ storage })).damage).toBeUndefined()
   })
 
   it('is a session over an agent’s run', async () => {

@@ -1,0 +1,214 @@
+import { mkdtemp, rm, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setImmediate as nextTask, setTimeout as sleep } from 'node:timers/promises'
+import {
+  createDraft,
+  defineAgent,
+  diff,
+  done,
+  encodeValue,
+  next,
+  parseDigest,
+  RunLog,
+  Runtime,
+  Snapshotter,
+  type OwnerId,
+  type RunId,
+  type RunStorage,
+  type Value,
+} from '@waystone/core'
+import { memoryChannels, memoryLocks } from '@waystone/core/memory'
+import { sqliteStorage } from '@waystone/node'
+import { atMost, quantile, report, round, type Aim } from './_report.ts'
+
+// A conversation that grows: every turn adds two messages of 1 KB, and every checkpoint is kept. What all of it takes on
+// disk beside what was said, and what the last turns cost beside the first: by commits alone, and through the engine.
+
+const sizes = [400, 4_000, 32_000]
+const me = 'bench' as OwnerId
+/** The aim of issue "A checkpoint costs what changed". */
+const bytesMax = 1.3
+/** How much slower the last turns may be than the first ones before this is not flat. */
+const slowerMax = 1.5
+
+interface Chat {
+  messages: { role: string; text: string }[]
+}
+
+interface Grown {
+  /** Of each turn, in ms. */
+  readonly turns: readonly number[]
+  readonly rawBytes: number
+}
+
+/** English-like text: words of a vocabulary of 2,000, chosen by a fixed sequence. */
+function textOf(number: number): string {
+  let seed = number + 1
+  const words: string[] = []
+  for (let length = 0; length < 1_000;) {
+    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
+    const word = vocabulary[(seed >>> 8) % vocabulary.length] as string
+    words.push(word)
+    length += word.length + 1
+  }
+  return words.join(' ').slice(0, 1_000)
+}
+
+const vocabulary = Array.from({ length: 2_000 }, (_, index) => {
+  const letters = 'etaoinshrdlucmfwypvbgkqjxz'
+  let rest = Math.imul(index + 7, 2_654_435_761) >>> 0
+  return Array.from({ length: 2 + (index % 9) }, () => {
+    const letter = letters[Math.floor((((rest = Math.imul(rest, 48_271) >>> 0) >>> 4) % 676) ** 0.5)]
+    return letter ?? 'e'
+  }).join('')
+})
+
+function messagesOf(turn: number): Chat['messages'] {
+  return [
+    { role: 'user', text: textOf(2 * turn) },
+    { role: 'assistant', text: textOf(2 * turn + 1) },
+  ]
+}
+
+/** Commits and snapshots, without an engine. */
+async function byCommits(storage: RunStorage, messages: number): Promise<Grown> {
+  const run = 'growth' as RunId
+  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
+  const snapshotter = new Snapshotter(log, {
+    me,
+    blobs: storage.blobs,
+    snapshots: storage.snapshots,
+    task: () => nextTask(),
+    now: () => Date.now(),
+    mayAppend: () => true,
+    retention: () => undefined,
+    synced: () => Infinity,
+    failed: (error) => {
+      throw error
+    },
+  })
+  const identity = {
+    agent: 'chat',
+    version: 1,
+    config: parseDigest('0'.repeat(64)),
+    input: null,
+    place: 'browser',
+    whenGone: 'offer',
+    leaseMs: 30_000,
+    nonce: 'bench',
+    sdk: '0',
+  } as const
+  await log.append(me, () => [{ kind: 'start', body: { ...identity, state: encodeValue({ messages: [] }) } }])
+  const turns: number[] = []
+  let rawBytes = 0
+  for (let turn = 0; turn < messages / 2; turn += 1) {
+    const added = messagesOf(turn)
+    rawBytes += JSON.stringify(added).length
+    const from = performance.now()
+    const { state } = log.mustFold()
+    const { draft, finish } = createDraft(state as unknown as Chat)
+    draft.messages.push(...added)
+    const after = finish() as unknown as Value
+    const body = { turn, rules: 1, version: 1, delta: diff(state, after), next: { type: 'next' } } as const
+    await log.append(me, () => [{ kind: 'commit', body }], { state: after })
+    // What is written between the turns belongs to them.
+    await snapshotter.settle()
+    turns.push(performance.now() - from)
+  }
+  return { turns, rawBytes }
+}
+
+/** An agent whose every turn asks twice, and keeps both answers. */
+async function byEngine(storage: RunStorage, messages: number): Promise<Grown> {
+  const ends: number[] = []
+  let rawBytes = 0
+  const chat = defineAgent({
+    name: 'chat',
+    version: 1,
+    retention: 'all',
+    initial: () => ({ messages: [] as Chat['messages'] }),
+    async turn(ctx, state) {
+      const added = await ctx.step('say', () => messagesOf(ctx.turn))
+      rawBytes += JSON.stringify(added).length
+      state.messages.push(...added)
+      ends.push(performance.now())
+      return state.messages.length === messages ? done(null) : next()
+    },
+  })
+  const runtime = await Runtime.open({
+    ...storage,
+    store: { ...storage.store, close: () => Promise.resolve() },
+    me,
+    place: 'browser',
+    clock: {
+      now: () => Date.now(),
+      task: () => nextTask(),
+      wait: (ms, signal) =>
+        sleep(ms, undefined, signal ? { signal: signal as globalThis.AbortSignal } : {}).catch(
+          () => undefined,
+        ),
+    },
+    random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+    locks: memoryLocks(),
+    channel: memoryChannels()(),
+    agents: [chat],
+  })
+  const run = await runtime.start('chat', null, {})
+  const ended = Promise.withResolvers<void>()
+  await runtime.watch(run, (event) => {
+    if (event.type === 'lines' && ends.length === messages / 2) ended.resolve()
+  })
+  await ended.promise
+  await runtime.close()
+  return { turns: ends.slice(1).map((end, index) => end - (ends[index] ?? end)), rawBytes }
+}
+
+const folder = await mkdtemp(join(tmpdir(), 'waystone-growth-'))
+const figures: {
+  way: string
+  messages: number
+  rawBytes: number
+  diskBytes: number
+  ratio: number
+  firstMs: number
+  lastMs: number
+}[] = []
+for (const [way, grow] of Object.entries({ commits: byCommits, engine: byEngine })) {
+  for (const messages of sizes) {
+    const file = join(folder, `${way}-${String(messages)}.sqlite`)
+    const storage = sqliteStorage(file)
+    const { turns, rawBytes } = await grow(storage, messages)
+    await storage.store.close()
+    const { size: diskBytes } = await stat(file)
+    const share = Math.min(100, Math.floor(turns.length / 4))
+    figures.push({
+      way,
+      messages,
+      rawBytes,
+      diskBytes,
+      ratio: round(diskBytes / rawBytes),
+      firstMs: round(quantile(turns.slice(0, share), 0.5)),
+      lastMs: round(quantile(turns.slice(-share), 0.5)),
+    })
+  }
+}
+await rm(folder, { recursive: true })
+
+const aims: Aim[] = figures.flatMap(({ way, messages, ratio, firstMs, lastMs }) => [
+  atMost(`${way}, ${String(messages)} messages: bytes on disk beside those said`, ratio, bytesMax, 'x'),
+  atMost(
+    `${way}, ${String(messages)} messages: a turn at the end beside one at the beginning`,
+    lastMs / firstMs,
+    slowerMax,
+    'x',
+  ),
+])
+report(
+  figures.map(
+    ({ way, messages, rawBytes, diskBytes, ratio, firstMs, lastMs }) =>
+      `${way.padEnd(8)} ${String(messages).padStart(6)} messages  ${(diskBytes / 1e6).toFixed(2).padStart(7)} MB of ${(rawBytes / 1e6).toFixed(2)} MB said (${ratio.toFixed(2)}x)  ` +
+      `a turn ${firstMs.toFixed(2)} ms at first, ${lastMs.toFixed(2)} ms at the end`,
+  ),
+  { name: 'growth', figures, aims },
+)
