@@ -20,6 +20,7 @@ const entries: Readonly<Record<string, string>> = {
   'worker (@waystone/browser: serveAgents)': `export { serveAgents } from '@waystone/browser'`,
   'page with a worker or without (@waystone/browser: openWaystone)': `export { openWaystone } from '@waystone/browser'`,
   'values, drafts, deltas alone': `export { applyDelta, createDraft, decodeValue, diff, encodeValue } from '@waystone/core'`,
+  'session alone (@waystone/core/session: openSession)': `export { openSession } from '@waystone/core/session'`,
   'log alone (@waystone/core: RunLog)': `export { RunLog } from '@waystone/core'`,
 }
 /** The aim of issue "First light", in bytes. */

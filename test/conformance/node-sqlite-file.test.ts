@@ -122,21 +122,6 @@ describe('a SQLite file in Node', () => {
     )
   })
 
-  it('says log_damaged for rows that are not what was written', async () => {
-    const path = join(folder, 'changed.db')
-    const storage = sqliteStorage(path)
-    await append(storage, 30, 'The quick brown fox jumps over the lazy dog. '.repeat(20))
-    await storage.store.compact(run, { forget: 0, cold: 20 })
-    const damage = (change: string): void => withDatabase(path, (db) => db.exec(change))
-    damage('UPDATE waystone_log SET entries = entries + 1 WHERE seq = (SELECT max(seq) FROM waystone_log)')
-    await expect(storage.store.read(run, 29)).rejects.toMatchObject({ code: 'log_damaged' })
-    damage("UPDATE waystone_log SET lines = lines || x'00' WHERE seq = (SELECT max(seq) FROM waystone_log)")
-    await expect(storage.store.head(run)).rejects.toMatchObject({ code: 'log_damaged' })
-    damage("UPDATE waystone_log SET lines = x'0102000000ff' WHERE seq = 0")
-    await expect(storage.store.read(run, 0)).rejects.toMatchObject({ code: 'log_damaged' })
-    await storage.store.close()
-  })
-
   it('says storage_failed for a file whose pages are damaged', async () => {
     const path = join(folder, 'torn.db')
     const storage = sqliteStorage(path)

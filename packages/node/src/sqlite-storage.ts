@@ -37,7 +37,8 @@ const packing: Packing = { groupBytes: 256_000, savedBytesMin: 0 }
  *
  * Throws `storage_failed`, also for a file that is no database, which is left as it is; `storage_full`; `format_newer`
  * for a file of a later Waystone. From then on operations reject with `storage_failed`, `storage_full` or, after
- * `store.close`, `closed`, and have stored nothing; with `log_damaged` for rows that are not what was written.
+ * `store.close`, `closed`, and have stored nothing. Rows that are not what was written are read as they are: who reads a
+ * log finds what is damaged, and sets it aside.
  *
  * @example
  * const storage = sqliteStorage('runs.db')

@@ -17,7 +17,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { entryAfter, headAfter, run } from '../entries.ts'
 import { runPortCase, type PortName } from '../ports.ts'
 
-interface Env {
+export interface Env {
   readonly STORES: DurableObjectNamespace<StoreObject>
   readonly BLOBS: R2Bucket
 }
@@ -57,7 +57,7 @@ const token = 'conformance'
 const routes = edgeRoutes<Env>({ runs: (env) => env.STORES, blobs: (env) => env.BLOBS, token: () => token })
 
 /** A storage over objects, one for each run: what the edge is as a whole. */
-function edgeStorage(env: Env): RunStorage {
+export function edgeStorage(env: Env): RunStorage {
   const world = crypto.randomUUID()
   const runs = new Set<RunId>()
   const call = async (

@@ -6,8 +6,9 @@ import { keysFrom, keysOf, type LogKey, type LogRecord } from './database.ts'
 import { firstSeqOf, inflated, lineBytes, linesOf } from './log-record.ts'
 import { read, type Reading } from './transact.ts'
 
-/** How many records are read at once: few enough to hold, each being below `limits.recordBytesMax`. */
-const recordsAtOnce = 64
+/** How many records are read at once, each being below `limits.recordBytesMax`: more when they turn out to be small. */
+const recordsMin = 64
+const recordsMax = 1_024
 
 /**
  * Logs in IndexedDB: an append is one transaction that puts one record, or a few when its lines are large. `close`
@@ -27,9 +28,11 @@ export function indexedLogStore(connection: Connection): LogStore {
         if (tails.get(run) === tail) tails.delete(run)
       }
     },
-    async read(run, from) {
-      const records = await connection.use((db) => read(db, ['log'], (tx) => readRecords(tx, run, from)))
-      return pageOf(run, from, records)
+    async read(run, from, count = Infinity) {
+      const records = await connection.use((db) =>
+        read(db, ['log'], (tx) => readRecords(tx, run, from, count)),
+      )
+      return (await pageOf(run, from, records)).slice(0, count)
     },
     head(run) {
       return connection.use((db) =>
@@ -58,16 +61,15 @@ async function readRecords(
   tx: Reading,
   run: RunId,
   from: number,
+  count: number,
 ): Promise<readonly (readonly [LogKey, LogRecord])[]> {
   const log = tx.objectStore('log')
   const found: (readonly [LogKey, LogRecord])[] = []
   let bytes = 0
+  let atOnce = Math.min(count, recordsMin)
   for (let next = from; ;) {
     const range = keysFrom([run], next)
-    const [keys, records] = await Promise.all([
-      log.getAllKeys(range, recordsAtOnce),
-      log.getAll(range, recordsAtOnce),
-    ])
+    const [keys, records] = await Promise.all([log.getAllKeys(range, atOnce), log.getAll(range, atOnce)])
     for (const [index, record] of records.entries()) {
       const key = keys[index] as LogKey
       // The first may hold lines of before the page.
@@ -76,7 +78,10 @@ async function readRecords(
       if (bytes >= limits.pageBytesMax) return found
       next = key[1] + 1
     }
-    if (records.length < recordsAtOnce) return found
+    // Every record holds at least one line.
+    if (records.length < atOnce || found.length >= count) return found
+    const left = ((limits.pageBytesMax - bytes) * found.length) / (bytes + 1)
+    atOnce = Math.min(Math.max(recordsMin, Math.ceil(left)), recordsMax)
   }
 }
 

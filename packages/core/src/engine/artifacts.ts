@@ -26,7 +26,10 @@ export type ByteSource = AsyncIterable<Uint8Array> | ByteStream
 
 /** What of a `ReadableStream` is used: not every engine iterates over one (Safari, 2026-11). */
 export interface ByteStream {
-  getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> }
+  getReader(): {
+    read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>
+    cancel?(reason?: unknown): Promise<unknown>
+  }
 }
 
 /** What an artifact is made of. */
@@ -55,8 +58,8 @@ const partsMax = 700
 
 /**
  * Stores bytes, those of large artifacts in parts, of which never more than two are in memory. An edit stores only the
- * parts that it changes. Rejects with `too_large` for more parts than one entry can name, and `blob_missing` when a part of
- * what is edited is not in reach.
+ * parts that it changes. Nothing more is taken and stored once `signal` fires. Rejects with `too_large` for more parts than
+ * one entry can name, `blob_missing` when a part of what is edited is not in reach, and `input_refused`.
  */
 export async function storeArtifact(
   blobs: ArtifactBlobs,
@@ -65,18 +68,21 @@ export async function storeArtifact(
     type,
     content,
     part = limits.artifactPartBytes,
+    signal,
   }: {
     readonly name: string
     readonly type?: string | undefined
     readonly content: ArtifactContent
     readonly part?: number | undefined
+    readonly signal?: AbortSignal
   },
 ): Promise<StoredArtifact> {
+  if (!Number.isSafeInteger(part) || part < 1 || part > limits.blobBytesMax) throw wrongPart(name, part)
   const about = { name, type: type ?? typeOf(content) }
   if (typeof content === 'object' && 'base' in content) return storeEdit(blobs, about, content)
   const parts: Digest[] = []
   let bytes = 0
-  for await (const piece of cut(piecesOf(content), part)) {
+  for await (const piece of cut(piecesOf(content, signal), part)) {
     if (parts.length === partsMax) throw tooLarge(name, part)
     parts.push(await blobs.putBlob(piece))
     bytes += piece.byteLength
@@ -137,8 +143,8 @@ async function storeEdit(
 ): Promise<StoredArtifact> {
   const bytes = Math.max(base.bytes, at + edit.byteLength)
   const part = base.part ?? limits.artifactPartBytes
-  if (at > base.bytes || Math.ceil(bytes / part) > partsMax)
-    throw at > base.bytes ? gap(base, at) : tooLarge(about.name, part)
+  if (!Number.isSafeInteger(at) || at < 0 || at > base.bytes) throw gap(base, at)
+  if (Math.ceil(bytes / part) > partsMax) throw tooLarge(about.name, part)
   const before = await partsOf(blobs, base)
   const parts: Digest[] = []
   for (let from = 0, index = 0; from < bytes; from += part, index += 1) {
@@ -192,36 +198,73 @@ function typeOf(content: ArtifactContent): string {
   return 'base' in content ? content.base.type : 'application/octet-stream'
 }
 
-async function* piecesOf(content: string | Uint8Array | ByteSource): AsyncGenerator<Uint8Array, void> {
+async function* piecesOf(
+  content: string | Uint8Array | ByteSource,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void> {
   if (typeof content === 'string') yield utf8(content)
   else if (content instanceof Uint8Array) yield content
-  else if ('getReader' in content) {
-    const reader = content.getReader()
-    for (let next = await reader.read(); !next.done; next = await reader.read())
-      if (next.value) yield next.value
-  } else yield* content
+  else {
+    for await (const piece of 'getReader' in content ? readFrom(content) : content) {
+      // Left by a throw, a source is told that no more is wanted.
+      if (signal?.aborted) throw signal.reason
+      yield piece
+    }
+  }
+}
+
+async function* readFrom(stream: ByteStream): AsyncGenerator<Uint8Array, void> {
+  const reader = stream.getReader()
+  let isOver = false
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      isOver = done
+      if (done) return
+      if (value) yield value
+    }
+  } finally {
+    // One that has failed says so once more.
+    if (!isOver) void reader.cancel?.().catch(() => undefined)
+  }
 }
 
 /** The same bytes in pieces of one size, each in memory of its own or a view of what was given. */
 async function* cut(pieces: AsyncIterable<Uint8Array>, size: number): AsyncGenerator<Uint8Array, void> {
   let held = new Uint8Array(0)
+  let length = 0
   for await (const piece of pieces) {
     let rest = piece
-    while (held.byteLength + rest.byteLength >= size) {
-      const take = size - held.byteLength
-      yield joined(held, rest.subarray(0, take))
+    while (length + rest.byteLength >= size) {
+      const take = size - length
+      held = grown(held, length, size, size)
+      held.set(rest.subarray(0, take), length)
+      yield held.subarray(0, size)
       held = new Uint8Array(0)
+      length = 0
       rest = rest.subarray(take)
     }
-    if (rest.byteLength > 0) held = joined(held, rest)
+    if (rest.byteLength === 0) continue
+    held = grown(held, length, length + rest.byteLength, size)
+    held.set(rest, length)
+    length += rest.byteLength
   }
-  if (held.byteLength > 0) yield held
+  if (length > 0) yield held.subarray(0, length)
 }
 
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(first.byteLength + second.byteLength)
-  out.set(first)
-  out.set(second, first.byteLength)
+/**
+ * Memory of at least `needed` bytes that begins with the first ones of another. It doubles, up to `most`, so that many
+ * small pieces are not copied again and again.
+ */
+function grown(
+  held: Uint8Array<ArrayBuffer>,
+  length: number,
+  needed: number,
+  most: number,
+): Uint8Array<ArrayBuffer> {
+  if (held.byteLength >= needed) return held
+  const out = new Uint8Array(Math.min(most, Math.max(needed, held.byteLength * 2)))
+  out.set(held.subarray(0, length))
   return out
 }
 
@@ -240,9 +283,16 @@ function tooLarge(name: string, part: number): WaystoneError {
   )
 }
 
+function wrongPart(name: string, part: number): WaystoneError {
+  return new WaystoneError(
+    'input_refused',
+    `artifact "${name}": expected \`part\` as a whole number of bytes up to ${String(limits.blobBytesMax)}, found ${String(part)}`,
+  )
+}
+
 function gap(base: Artifact, at: number): WaystoneError {
   return new WaystoneError(
     'input_refused',
-    `artifact "${base.name}" has ${String(base.bytes)} bytes: expected an edit that begins there or before, found one at ${String(at)}`,
+    `artifact "${base.name}" has ${String(base.bytes)} bytes: expected an edit that begins at one of them or at their end, found one at ${String(at)}`,
   )
 }

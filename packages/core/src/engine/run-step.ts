@@ -110,7 +110,8 @@ export async function beginArtifact(
   const attempts = options.attempts ?? (typeof content === 'function' ? 3 : 1)
   const body = async (tools: StepTools): Promise<Artifact> => {
     const made = typeof content === 'function' ? await content(tools) : content
-    const stored = await storeArtifact(attempt.ports, { name, type, content: made, part })
+    const { signal } = tools
+    const stored = await storeArtifact(attempt.ports, { name, type, content: made, part, signal })
     blobs = stored.blobs
     return stored.handle
   }

@@ -47,13 +47,19 @@ export function exportOf(source: ExportSource): RunExport {
           if (bytes) yield { hash, bytes }
         }
       }
+      // Artifacts that are still needed, though the entries that named them were let go.
+      const held = fold.blobs.flatMap(({ artifact, hashes }) => (artifact ? hashes : []))
+      for (const hash of new Set(held)) {
+        const bytes = seen.has(hash) ? undefined : await source.blobs.get(fold.run, hash)
+        if (bytes) yield { hash, bytes }
+      }
     },
   }
 }
 
-async function* linesTo({ fold, lines }: ExportSource): AsyncGenerator<Uint8Array, void> {
-  // Whatever is kept of it: from its beginning, or from the snapshot that it begins with.
-  for (let next = 0; next <= fold.head.seq;) {
+async function* linesTo(source: ExportSource): AsyncGenerator<Uint8Array, void> {
+  const { fold, lines } = source
+  for (let next = await beginOf(source); next <= fold.head.seq;) {
     const page = await lines(next)
     for (const line of page) {
       const { seq } = parseLine(line)
@@ -63,6 +69,21 @@ async function* linesTo({ fold, lines }: ExportSource): AsyncGenerator<Uint8Arra
     }
     if (page.length === 0) return
   }
+}
+
+/** Where reading can begin: at the first entry, or after that of the first snapshot when what was before was let go. */
+async function beginOf({ fold, lines, blobs }: ExportSource): Promise<number> {
+  const [line] = await lines(0)
+  const first = line ? parseLine(line).seq : 0
+  for (const { at, entry } of first === 0 ? [] : fold.snapshots) {
+    const stored = (await lines(entry.seq)).map(parseLine).find(({ digest }) => digest === entry.digest)
+    if (at.seq + 1 < first || stored === undefined) continue
+    // Those that are kept no longer are found by what they lack.
+    let isThere = true
+    for (const hash of stored.blobs ?? []) isThere &&= (await blobs.get(fold.run, hash)) !== undefined
+    if (isThere) return at.seq + 1
+  }
+  return first
 }
 
 /** What was read from the lines of an export. */

@@ -104,7 +104,8 @@ export class LogReader {
     const head = await this.#ports.store.head(this.run)
     for (let before = Infinity; ;) {
       const entry = await this.snapshotBefore(before)
-      const [stored] = entry ? await this.lines(entry.seq, entry.seq) : []
+      // Not parsed: it may be the damaged one.
+      const [stored] = entry ? await this.#ports.store.read(this.run, entry.seq, 1) : []
       const isInLog = stored !== undefined && digestBytes(stored) === entry?.digest
       if (entry && !isInLog) {
         before = entry.body.at.seq
@@ -225,7 +226,7 @@ async function unpackState(body: Json, run: RunId, blobs: Pick<Blobs, 'get'>): P
 }
 
 /** True for what makes a snapshot useless here and now. */
-function isPassedOver(error: unknown): boolean {
+export function isPassedOver(error: unknown): boolean {
   return isDamage(error) || isWaystoneError(error, 'unreachable')
 }
 

@@ -1,4 +1,4 @@
-import { assert, WaystoneError } from '../errors.ts'
+import { assert, isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -70,7 +70,8 @@ export class RunLog {
     try {
       await log.catchUp()
     } catch (error) {
-      if (!isDamage(error)) throw error
+      // Of a log that begins later, none of whose snapshots leads to its end, nobody has to be told that it was let go.
+      if (!isDamage(error) && !isWaystoneError(error, 'checkpoint_gone')) throw error
       await log.#setAsideDamage()
     }
     return log
@@ -374,6 +375,11 @@ export class RunLog {
   /** What cannot be read leaves the log, verbatim. When not even its beginning can, it waits for one from elsewhere. */
   async #setAsideDamage(): Promise<void> {
     const { fold, error } = await this.reader.foldSound()
+    if (error === undefined) {
+      // Whoever let go of entries meanwhile has made it look so.
+      this.#fold = fold
+      return
+    }
     const seq = (fold?.head.seq ?? -1) + 1
     const lines: Uint8Array[] = []
     for (

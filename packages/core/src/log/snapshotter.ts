@@ -135,9 +135,9 @@ export class Snapshotter {
   async #snapshot(of: Fold, label?: string): Promise<boolean> {
     const now = this.#log.mustFold()
     const replaced = this.#replaced
-    const { keep, forget } = this.#plan(now)
+    const { keep, forget, label: pending } = this.#plan(now)
     const kept = keep.filter(({ at }) => at.seq !== of.head.seq)
-    const oldest = Math.min(forget - 1, ...kept.map(({ at }) => at.seq))
+    const oldest = Math.min(forget - 1, of.head.seq, ...[...kept, ...pending].map(({ at }) => at.seq))
     const named = label === undefined ? {} : { label }
     const draft = await this.#pack(of, {
       kept,

@@ -35,7 +35,20 @@ export function parseExport(texts: readonly string[]): ParsedExport {
  * Verifies an export and folds it. Rejects with `log_damaged`, `entry_refused`, `blob_missing`, `checkpoint_gone` for one
  * that begins in the middle without the snapshot it rests on.
  */
-export async function foldImported({ run, lines }: ParsedExport, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
+export async function foldImported(from: ParsedExport, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
+  try {
+    return await folded(from, blobs)
+  } catch (cause) {
+    if (cause instanceof WaystoneError) throw cause
+    // A chain that somebody else made, of bodies that no Waystone writes.
+    throw new WaystoneError('log_damaged', `the export of run ${from.run} has entries that are none`, {
+      run: from.run,
+      cause,
+    })
+  }
+}
+
+async function folded({ run, lines }: ParsedExport, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
   const line = lines[0]
   if (line === undefined) throw refused(2, 'an entry', 'the end')
   const first = parseLine(line)

@@ -3,7 +3,7 @@ import { newId, type Digest, type RunId } from '../ids.ts'
 import { partsOf, readArtifact, type Artifact, type ByteRange } from '../engine/artifacts.ts'
 import { parseLine, verifyChain, type Entry } from '../log/entry.ts'
 import { foldEntry, isEnded, type Fold } from '../log/fold.ts'
-import { foldSnapshot, resolveEntry } from '../log/log-reader.ts'
+import { foldSnapshot, isPassedOver, resolveEntry } from '../log/log-reader.ts'
 import type { Random } from '../ports/clock.ts'
 import type { Decision, InboxContent } from '../ports/inbox.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -355,11 +355,21 @@ export class RunHandle<State = unknown, Result = unknown> {
     return { get: (run, hash) => this.#api.blob(run, hash) }
   }
 
-  /** The fold that a snapshot of an entry before `before` gives; undefined when there is none to be had. */
+  /** The fold that the newest snapshot of an entry before `before` gives that can be had; undefined when none can. */
   async #snapshot(before: number): Promise<Fold | undefined> {
-    const line = await this.#api.snapshot(this.id, before)
-    const entry = line && (await resolveEntry(parseLine(line), this.#blobs))
-    return entry?.kind === 'snapshot' ? foldSnapshot(entry, this.#blobs) : undefined
+    for (let next: number | undefined = before; next !== undefined;) {
+      const line = await this.#api.snapshot(this.id, next)
+      if (line === undefined) return undefined
+      const stored = parseLine(line)
+      try {
+        const entry = await resolveEntry(stored, this.#blobs)
+        return entry.kind === 'snapshot' ? await foldSnapshot(entry, this.#blobs) : undefined
+      } catch (error) {
+        if (!isPassedOver(error)) throw error
+        next = (stored.body as { readonly at?: { readonly seq: number } } | undefined)?.at?.seq
+      }
+    }
+    return undefined
   }
 
   async #earlier(before: number): Promise<boolean> {

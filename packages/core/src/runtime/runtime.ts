@@ -6,6 +6,7 @@ import { Breakers } from '../engine/breakers.ts'
 import type { ChildEnd, Children } from '../engine/run-child.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { RunLog } from '../log/run-log.ts'
+import { sessionAgent } from '../log/session-agent.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { RunSummary } from '../ports/log-store.ts'
 import type { WatchEvent } from '../ports/watch.ts'
@@ -111,9 +112,14 @@ export class Runtime implements RuntimeApi {
   }
 
   async snapshot(run: RunId, before: number): Promise<Uint8Array | undefined> {
-    const ats = await this.#ports.snapshots.list(run)
-    const at = ats.findLast((one) => one < before)
-    return at === undefined ? undefined : this.#ports.snapshots.get(run, at)
+    const { fold } = (await this.#node(run)).log
+    for (const { at, entry } of (fold?.snapshots ?? []).toReversed()) {
+      if (at.seq >= before) continue
+      // One of entries that were set aside is no part of this log.
+      const line = await this.#ports.snapshots.get(run, at.seq)
+      if (line && digestBytes(line) === entry.digest) return line
+    }
+    return undefined
   }
 
   async blob(run: RunId, hash: Parameters<RuntimeApi['blob']>[1]): Promise<Uint8Array | undefined> {
@@ -255,7 +261,8 @@ export class Runtime implements RuntimeApi {
   }
 
   async #unfinished(): Promise<readonly RunSummary[]> {
-    const mine = (summary: RunSummary): boolean => summary.owner === this.#ports.me && !isEnded(summary)
+    const mine = (summary: RunSummary): boolean =>
+      summary.owner === this.#ports.me && !isEnded(summary) && summary.agent !== sessionAgent
     return (await this.runs()).filter(mine)
   }
 

@@ -1,4 +1,4 @@
-import { WaystoneError } from '../errors.ts'
+import { isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { readerOf } from '../engine/artifacts.ts'
@@ -51,6 +51,9 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
   const fold = log.mustFold()
   const order = fold.unwind
   if (order === undefined) return
+  // Before any effect is undone for it.
+  if (order.goal === 'rewind' && !(await isKept(log, order.to)))
+    return void (await ports.append([goneTarget(order)]))
   const entries = await log.entries(0, fold.head.seq)
   const spoiled = order.goal === 'rewind' ? undoneBefore(fold, entries, order.to) : undefined
   if (spoiled !== undefined) return void (await ports.append([spoiledTarget(order, spoiled)]))
@@ -147,6 +150,21 @@ function undoneBefore({ onces }: Fold, entries: readonly Entry[], to: number): s
     at = entry?.kind === 'rewind' ? entry.body.to.seq : at - 1
   }
   return onces.find(({ seq, undone: isUndone }) => isUndone && seq <= at)?.path
+}
+
+async function isKept(log: RunLog, seq: number): Promise<boolean> {
+  try {
+    await log.foldAt(seq)
+    return true
+  } catch (error) {
+    if (isWaystoneError(error, 'checkpoint_gone')) return false
+    throw error
+  }
+}
+
+function goneTarget({ id, to }: NonNullable<Fold['unwind']>): EntryDraft {
+  const reason = `entry ${String(to)} was let go, as the agent's retention says: rewind to a checkpoint that is kept`
+  return { kind: 'refuse', body: { id, type: 'rewind', reason } }
 }
 
 function spoiledTarget({ id, to }: NonNullable<Fold['unwind']>, path: string): EntryDraft {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
+import { parseLine } from '../log/entry.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
@@ -312,6 +313,30 @@ describe('the cost of records', () => {
     expect(reads[0]?.bytes).toBeLessThan(1_000)
   })
 
+  it('many keys survive snapshots, rewinds and forks, in chunks that are stored once', async () => {
+    const storage = memoryStorage()
+    const session = await open({ storage })
+    const keys = Array.from({ length: 6_000 }, (_, at) => `key ${String(at).padStart(6, '0')}`)
+    for (let at = 0; at < keys.length; at += 500) {
+      await session.putAll(keys.slice(at, at + 500).map((key) => ({ key, value: key.length })))
+      for (let tasks = 0; tasks < 10; tasks += 1) await testClock.task()
+    }
+    const { seq } = session.head
+    await session.putAll(keys.slice(0, 100).map((key) => ({ key, delete: true })))
+    await session.put('key 000000', 'changed')
+    const { head } = session
+    await session.rewind({ seq })
+    const [line] = await storage.store.read(run, head.seq + 1, 1)
+    expect(line?.byteLength).toBeLessThan(5_000)
+    expect(parseLine(line as Uint8Array)).not.toHaveProperty('bodyBlob')
+    const lists = [session, await open({ storage }), await session.fork({ id: 'fork' })]
+    for (const one of lists) {
+      expect([...one.records().keys()]).toEqual(keys)
+      expect(await one.get('key 000000')).toBe(10)
+    }
+    expect([...(await session.load({ seq: head.seq })).records.keys()]).toHaveLength(5_901)
+  })
+
   it('the state is not stored with them, nor they with the state', async () => {
     const storage = memoryStorage()
     const session = await open({ storage })
@@ -414,7 +439,7 @@ describe('retention', () => {
     const line = (await storage.snapshots.get(run, seq)) as Uint8Array
     const session = await open({ storage, retention: { labels: false } })
     await session.put('key', 'changed again')
-    while ((await firstSeq(storage)) === 0) await chatter(session, 1)
+    while ((await firstSeq(storage)) < seq) await chatter(session, 2)
     await storage.snapshots.put(run, seq, line)
     const { head } = session
     const loaded = await session.load({ seq })

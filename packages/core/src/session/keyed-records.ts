@@ -26,10 +26,10 @@ export interface KeyedRecord {
 
 /** Keyed records as they are, or were, at one moment: what is put meanwhile is not among them. */
 export class KeyedRecords {
-  readonly #index: () => KeyIndex
+  readonly #index: KeyIndex
   readonly #values: Values
 
-  constructor(index: () => KeyIndex, values: Values) {
+  constructor(index: KeyIndex, values: Values) {
     this.#index = index
     this.#values = values
   }
@@ -39,13 +39,13 @@ export class KeyedRecords {
    * let go, `unreachable` for one that is only at the edge, `blob_missing`, `log_damaged`.
    */
   async get(key: string): Promise<unknown> {
-    const note = keyAt(this.#index(), parseKey(key))
+    const note = keyAt(this.#index, parseKey(key))
     return note && this.#value(note)
   }
 
   /** True when a key has a value. Reads nothing. */
   has(key: string): boolean {
-    return keyAt(this.#index(), parseKey(key)) !== undefined
+    return keyAt(this.#index, parseKey(key)) !== undefined
   }
 
   /** The keys of a range. Reads nothing. Throws `input_refused`. */
@@ -62,7 +62,7 @@ export class KeyedRecords {
     const limit = parseCount('limit', options.limit ?? Infinity, Infinity)
     let count = 0
     if (limit === 0) return
-    for (const note of notesIn(this.#index(), rangeOf(options))) {
+    for (const note of notesIn(this.#index, rangeOf(options))) {
       yield note
       count += 1
       if (count >= limit) return

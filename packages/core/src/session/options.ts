@@ -108,7 +108,8 @@ export function parseSeq(seq: unknown): number {
 
 /** Checks a number of things to be given. Throws `input_refused`. */
 export function parseCount(name: string, count: number, most: number): number {
-  if ((Number.isSafeInteger(count) && count >= 0 && count <= most) || count === most) return count
+  const isCount = Number.isSafeInteger(count) && count >= 0 && count <= most
+  if (isCount || count === most) return count
   throw refused(`\`${name}\` is a whole number from 0 to ${String(most)}`, count)
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { WaystoneError } from '../errors.ts'
 import type { RunId } from '../ids.ts'
+import { memoryChannels } from '../memory/memory-hosts.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { memoryEdge } from '../runtime/memory-edge.test-support.ts'
 import { hastyClock, testClock } from '../runtime/memory-world.test-support.ts'
@@ -127,6 +128,22 @@ describe('a session at the edge', () => {
     expect(there.state.notes).toEqual([])
     expect(here.role).toBe('writer')
     await expect(laptop.open()).rejects.toMatchObject({ code: 'version_skew' })
+  })
+
+  it('comes to a tab that cannot reach it by one that can', async () => {
+    const { laptop, phone } = world()
+    const channels = memoryChannels()
+    const { storage } = laptop
+    const follow: Edge['remote']['follow'] = () => ({ tell: () => undefined, close: () => undefined })
+    const remote = { ...laptop.network.edge.remote, follow }
+    const edge = { ...laptop.network.edge, remote }
+    const one = await open({ storage, edge, channel: channels() })
+    const two = await open({ storage, channel: channels() })
+    await one.synced()
+    await (await phone.open()).update(note('from the phone'))
+    await one.refresh()
+    await until(() => two.state.notes.length > 0)
+    expect(two.role).toBe('reader')
   })
 
   it('goes on without a network, and is brought there with it', async () => {

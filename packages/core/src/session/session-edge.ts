@@ -103,7 +103,7 @@ export class SessionEdge {
     for (let tries = 1; ; tries += 1) {
       await this.#syncer.reconcile()
       const { head, epoch, owner, identity } = log.mustFold()
-      if (owner === setup.me) return
+      if (owner === setup.me) return this.#ports.grown()
       if (identity.version > setup.version) throw newer(setup, identity.version)
       const { me, place, version, run } = setup
       const proof = { head, version, rules: 0 }

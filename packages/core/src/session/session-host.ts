@@ -3,7 +3,7 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { newId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft } from '../log/bodies.ts'
-import { parseLine, type Entry } from '../log/entry.ts'
+import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
 import { oldestIn } from '../log/key-index.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -148,8 +148,7 @@ export class SessionHost {
   /** Rejects with `checkpoint_gone` when keyed values that were there at a checkpoint are not kept anywhere. */
   async checkValues({ keys, head }: Fold): Promise<void> {
     const oldest = oldestIn(keys)
-    const [first] = oldest === Infinity || this.#edge ? [] : await this.log.lines(0)
-    if (first === undefined || parseLine(first).seq <= oldest) return
+    if (oldest === Infinity || this.#edge || ((await this.log.reader.first()) ?? 0) <= oldest) return
     throw new WaystoneError(
       'checkpoint_gone',
       `keyed values that session ${this.run} had at entry ${String(head.seq)} were let go`,
@@ -162,6 +161,7 @@ export class SessionHost {
     this.#closed.abort()
     for (const stop of this.#stop) stop()
     this.#listeners.clear()
+    this.#replacedListeners.clear()
     this.#edge?.close()
     await this.log.append(this.setup.me, () => [])
   }

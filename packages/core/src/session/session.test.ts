@@ -4,7 +4,7 @@ import { memoryChannels, memoryLocks } from '../memory/memory-hosts.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { Locks } from '../ports/locks.ts'
 import { parseExport } from '../runtime/import-run.ts'
-import { testClock } from '../runtime/memory-world.test-support.ts'
+import { testClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { listed, open, openAs, until, type Notes } from './session.test-support.ts'
 import type { SessionView } from './session-view.ts'
 
@@ -387,6 +387,18 @@ describe('what cannot be', () => {
       code: 'log_damaged',
     })
     expect((await open({ storage })).damage).toBeUndefined()
+  })
+
+  it('is a session that a Runtime of the same storage goes on with', async () => {
+    const device = testDevice([])
+    const session = await open({ storage: device, me: 'laptop' })
+    await session.update(note('one'))
+    const { head } = session
+    const runtime = await device.open()
+    for (let tasks = 0; tasks < 20; tasks += 1) await testClock.task()
+    await session.refresh()
+    expect(session.head).toEqual(head)
+    await runtime.close()
   })
 
   it('is a session over an agent’s run', async () => {

@@ -157,7 +157,7 @@ export class Session<State> {
       ...fold.head,
       time: fold.updated,
       state,
-      records: new KeyedRecords(() => fold.keys, this.#values),
+      records: new KeyedRecords(fold.keys, this.#values),
     }
   }
 
@@ -218,12 +218,12 @@ export class Session<State> {
 
   /** The value of a key, which the caller owns; undefined when it has none. Rejects as `KeyedRecords.get` does. */
   async get(key: string): Promise<unknown> {
-    for (;;) {
+    for (let tries = 1; ; tries += 1) {
       try {
         return await this.records().get(key)
       } catch (error) {
         // Entries were set aside while it was read: it is another log now.
-        if (!isWaystoneError(error, 'head_moved')) throw error
+        if (!isWaystoneError(error, 'head_moved') || tries >= limits.writeTriesMax) throw error
       }
     }
   }
@@ -235,8 +235,7 @@ export class Session<State> {
 
   /** The keyed records as they are now. */
   records(): KeyedRecords {
-    const { keys } = this.#host.log.mustFold()
-    return new KeyedRecords(() => keys, this.#values)
+    return new KeyedRecords(this.#host.log.mustFold().keys, this.#values)
   }
 
   /**
@@ -305,7 +304,7 @@ export class Session<State> {
       mine: stateOf(mine),
       theirs: this.state,
       base: base && stateOf(base),
-      records: new KeyedRecords(() => mine.keys, values),
+      records: new KeyedRecords(mine.keys, values),
       keep: (options = {}) => this.#forkOf(mine, values, options.id),
       drop,
     }

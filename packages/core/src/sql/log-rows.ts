@@ -1,8 +1,8 @@
 import { deflate, inflate } from '../deflate.ts'
-import { WaystoneError } from '../errors.ts'
+import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
-import { headOfLine } from '../log/plan-append.ts'
 import type { Head } from '../ports/log-store.ts'
+import { digestBytes } from '../state/digest.ts'
 import { joinLines, splitLines } from '../sync/wire.ts'
 import { bytesOf, firstOf, type Keys, type Sql } from './sql.ts'
 
@@ -84,7 +84,8 @@ export function batchesOf(lines: readonly Uint8Array[]): readonly (readonly Uint
 
 /** True for a row whose lines have to be inflated. */
 export function isPacked(row: LogRow): boolean {
-  return bytesOf(row.lines)[0] === packedMark
+  const bytes = bytesOf(row.lines)
+  return bytes[0] === packedMark && bytes.byteLength >= packedHeader
 }
 
 /** How many bytes the lines of a row have once they are inflated. */
@@ -93,19 +94,28 @@ export function lineBytes(row: LogRow): number {
   return isPacked(row) ? new DataView(bytes.buffer, bytes.byteOffset).getUint32(1, true) : bytes.byteLength
 }
 
-/** The lines of a row that is not packed. Throws `log_damaged`. */
+/** The lines of a row that is not packed, whatever they are: what is damaged is for the reader of a log to find. */
 export function plainLines(row: LogRow): readonly Uint8Array[] {
-  return checked(row, bytesOf(row.lines))
+  const bytes = bytesOf(row.lines)
+  if (bytes.at(-1) === lineEnd) return splitLines(bytes)
+  const end = bytes.lastIndexOf(lineEnd) + 1
+  return [...splitLines(bytes.subarray(0, end)), bytes.slice(end)]
 }
 
-/** The lines of any row. Rejects with `log_damaged`. */
+/** The lines of any row; one that cannot be inflated is a line that is none. */
 export async function linesOf(row: LogRow): Promise<readonly Uint8Array[]> {
   if (!isPacked(row)) return plainLines(row)
-  const bytes = await inflate(bytesOf(row.lines).subarray(packedHeader)).catch((cause: unknown) => {
-    throw damaged(cause)
-  })
-  return checked(row, bytes)
+  const packed = bytesOf(row.lines)
+  const lines = await inflate(packed.subarray(packedHeader)).catch(() => undefined)
+  return lines ? plainLines({ ...row, lines }) : [packed.slice()]
 }
+
+/** True for a row that has as many lines as it was stored with. */
+export function isWhole(row: LogRow): boolean {
+  return bytesOf(row.lines).at(-1) === lineEnd && plainLines(row).length === row.entries
+}
+
+const lineEnd = 10
 
 /** Lines, joined, as a packed row has them; undefined when that does not make them smaller. */
 export async function pack(lines: Uint8Array): Promise<Uint8Array | undefined> {
@@ -118,26 +128,13 @@ export async function pack(lines: Uint8Array): Promise<Uint8Array | undefined> {
   return packed
 }
 
-/** Where a log ends whose last lines are these. */
-export function headOf(lines: readonly Uint8Array[]): Head | undefined {
-  const line = lines.at(-1)
-  return line && headOfLine(line)
-}
-
-function checked(row: LogRow, bytes: Uint8Array): readonly Uint8Array[] {
-  let lines: readonly Uint8Array[]
-  try {
-    lines = splitLines(bytes)
-  } catch (cause) {
-    throw damaged(cause)
-  }
-  if (lines.length !== row.entries) throw damaged()
-  return lines
-}
-
-function damaged(cause?: unknown): WaystoneError {
-  return new WaystoneError('log_damaged', 'a stored row of a log is not what was written', {
-    ...(cause === undefined ? {} : { cause }),
-    actions: ['reload'],
-  })
+/** The head of a log that ends with the line at an index of a row. The line is not read: it may be damaged. */
+export function headAt(
+  keys: Keys,
+  row: LogRow,
+  lines: readonly Uint8Array[],
+  index: number = lines.length - 1,
+): Head | undefined {
+  const line = lines[index]
+  return line && { seq: row.seq - keys.first + index, digest: digestBytes(line) as Digest }
 }

@@ -1,9 +1,9 @@
 import type { RunId } from '../ids.ts'
 import { parseLine } from '../log/entry.ts'
-import { headOfLine, planAppend } from '../log/plan-append.ts'
+import { planAppend } from '../log/plan-append.ts'
 import type { Append, Appended, Head } from '../ports/log-store.ts'
 import {
-  headOf,
+  headAt,
   insertRows,
   isPacked,
   linesOf,
@@ -85,7 +85,7 @@ function readLog(
   return {
     head() {
       const row = rowAt(sql, keys)
-      return row && headOf(linesIn(row, inflated))
+      return row && headAt(keys, row, linesIn(row, inflated))
     },
     at(seq, append) {
       const key = keys.of(seq)
@@ -95,8 +95,7 @@ function readLog(
           return append.lines.length > 0 ? headBefore(sql, keys, key, inflated) : undefined
         known = { row, lines: linesIn(row, inflated) }
       }
-      const line = known.lines[key - known.row.seq]
-      return line && headOfLine(line)
+      return headAt(keys, known.row, known.lines, key - known.row.seq)
     },
   }
 }

@@ -1,6 +1,6 @@
 import type { Compaction } from '../ports/log-store.ts'
 import { bytesOf, firstOf, sameBytes, type Keys, type Sql } from './sql.ts'
-import { isPacked, pack, plainLines, rowAt, type LogRow } from './log-rows.ts'
+import { isPacked, isWhole, pack, plainLines, rowAt, type LogRow } from './log-rows.ts'
 import { joinLines } from '../sync/wire.ts'
 
 /** How far a log is packed: `seq` is the key of the first row that was not looked at yet. */
@@ -89,6 +89,8 @@ async function packGroup(sql: Sql, group: readonly LogRow[], { savedBytesMin }: 
   const bytes = group.reduce((sum, { lines }) => sum + bytesOf(lines).byteLength, 0)
   const mustSave = savedBytesMin * group.length
   if (first === undefined || last === undefined || isPacked(first) || bytes <= mustSave) return
+  // What is damaged stays as it is.
+  if (!group.every(isWhole)) return
   const lines = joinLines(group.flatMap(plainLines))
   const packed = await pack(lines)
   if (packed === undefined || bytes - packed.byteLength < mustSave) return

@@ -5,7 +5,7 @@ import type { Append, Appended, LogStore } from '../ports/log-store.ts'
 import { appendRows, inflateFor } from './sql-append.ts'
 import { coldSchema, compactRows, type Packing } from './sql-compact.ts'
 import {
-  headOf,
+  headAt,
   isPacked,
   lineBytes,
   linesOf,
@@ -73,19 +73,20 @@ export function sqlLogStore(sql: Sql, runs: RunNumbers, options: SqlLogOptions):
       if (underWay.has(run)) return inTurn(run, append)
       return appendRows(sql, runs, run, append, new Map()) ?? inTurn(run, append)
     },
-    async read(run, from) {
+    async read(run, from, count = Infinity) {
       mustBeOpen()
       const number = runs.find(run)
       if (number === undefined) return []
       const keys = keysOf(number)
-      return pageOf(pageRows(rowsFrom(sql, keys, keys.of(from))), keys.of(from))
+      const page = await pageOf(pageRows(rowsFrom(sql, keys, keys.of(from)), count), keys.of(from))
+      return page.slice(0, count)
     },
     async head(run) {
       mustBeOpen()
       const number = runs.find(run)
-      const row = number === undefined ? undefined : rowAt(sql, keysOf(number))
-      if (row === undefined) return undefined
-      return headOf(isPacked(row) ? await linesOf(row) : plainLines(row))
+      const keys = number === undefined ? undefined : keysOf(number)
+      const row = keys && rowAt(sql, keys)
+      return row && headAt(keys, row, isPacked(row) ? await linesOf(row) : plainLines(row))
     },
     // An object has one run; a store of many lists them by their ids.
     async list() {
@@ -111,14 +112,15 @@ export function sqlLogStore(sql: Sql, runs: RunNumbers, options: SqlLogOptions):
 }
 
 /** The rows of one page, all of one moment. */
-function pageRows(rows: Iterable<LogRow>): readonly LogRow[] {
+function pageRows(rows: Iterable<LogRow>, count: number): readonly LogRow[] {
   const page: LogRow[] = []
   let bytes = 0
   for (const row of rows) {
     page.push(row)
     // The first may hold lines of before the page.
     if (page.length > 1) bytes += lineBytes(row)
-    if (bytes > limits.pageBytesMax) break
+    // Each has at least one of the lines that are asked for.
+    if (bytes > limits.pageBytesMax || page.length >= count) break
   }
   return page
 }

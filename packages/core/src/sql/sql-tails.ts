@@ -72,17 +72,26 @@ function asideRows(sql: Sql, { first, last }: Keys): Iterable<AsideRow> {
   )
 }
 
+/** The sequence number of a line, which may be damaged. */
+function seqOf(line: Uint8Array | undefined): number | undefined {
+  try {
+    return line && headOfLine(line).seq
+  } catch {
+    return undefined
+  }
+}
+
 /** Rows as tails: a row goes on with the tail before it when its first entry is the next of that. */
 function tailsIn(rows: Iterable<AsideRow>): readonly SetAside[] {
   const tails: (Omit<SetAside, 'lines'> & { readonly lines: Uint8Array[] })[] = []
   let next: number | undefined
   for (const { name, reason, time, lines: bytes } of rows) {
     const lines = splitLines(bytesOf(bytes))
-    const begins = lines[0] && headOfLine(lines[0]).seq
+    const begins = seqOf(lines[0])
     const before = tails.at(-1)
-    if (before?.name === name && begins === next) before.lines.push(...lines)
+    if (before?.name === name && (begins ?? next) === next) before.lines.push(...lines)
     else tails.push({ name, reason, time, lines })
-    next = (begins ?? 0) + lines.length
+    next = (begins ?? next ?? 0) + lines.length
   }
   return tails
 }

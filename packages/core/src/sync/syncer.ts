@@ -183,23 +183,32 @@ export class Syncer {
     return all
   }
 
-  /** Finds the last entry both have, sets aside what is here after it, and takes what the edge has. */
+  /**
+   * Finds the last entry both have, sets aside what is here after it, and takes what the edge has. Each may have let go of
+   * other entries: where none is left that both have, all that is here is set aside.
+   */
   async #setAside(local: Head, remote: Head): Promise<void> {
     const { run } = this.#log
     const shorter = Math.min(local.seq, remote.seq)
     for (let back = 64; ; back *= 8) {
       const from = Math.max(0, shorter - back)
       const theirs = await this.#remoteLines(from, remote.seq)
-      if (theirs[0] && parseLine(theirs[0]).seq > shorter + 1) return this.#beginAnew(theirs)
       const mine = new Map(
         (await this.#log.reader.lines(from, shorter)).map(headOfLine).map((head) => [head.seq, head]),
       )
-      const differs = theirs.findIndex(
-        (line) => headOfLine(line).digest !== mine.get(headOfLine(line).seq)?.digest,
-      )
+      const begins = mine.keys().next().value ?? from
+      const differs = theirs.findIndex((line) => {
+        const { seq, digest } = headOfLine(line)
+        return seq >= begins && digest !== mine.get(seq)?.digest
+      })
       const common = differs < 0 ? undefined : mine.get(headOfLine(theirs[differs] as Uint8Array).seq - 1)
       if (common && parseLine(theirs[differs] as Uint8Array).prev === common.digest)
         return this.#log.replaceTail(common, theirs.slice(differs), others)
+      if (theirs[0] && parseLine(theirs[0]).seq > from) return this.#beginAnew(theirs)
+      if (begins > from) {
+        const { lines } = await this.#ask(() => this.#ports.edge.remote.pull(run, undefined, this.#ports.me))
+        return this.#beginAnew(lines, others)
+      }
       if (from === 0 && this.#ports.different === 'set aside') return this.#beginAnew(theirs, others)
       if (from === 0) {
         throw new WaystoneError(

@@ -1,0 +1,73 @@
+import { edgeClient, openIndexedDb } from '@waystone/browser'
+import type { Clock } from '@waystone/core'
+import { openSession, type ForkedSession, type Session } from '@waystone/core/session'
+
+interface Notes {
+  readonly notes: string[]
+}
+
+/** A session in the hands of the test, and what was set aside of it. */
+interface Held {
+  readonly session: Session<Notes>
+  readonly forks: ForkedSession<Notes>[]
+}
+
+const held = new Map<string, Held>()
+
+/** What tests ask of the page, by the names of devices. Each has a database of its own. Everything it gives is JSON. */
+const sessions = {
+  async open(me: string, id: string, edge: { readonly url: string; readonly token: string }): Promise<void> {
+    const storage = await openIndexedDb(me)
+    const { url, token } = edge
+    const session = await openSession<Notes>({
+      ...{ storage, id, me, clock, random },
+      edge: edgeClient({ url, token: () => token }, me),
+      initial: { notes: [] },
+    })
+    const forks: ForkedSession<Notes>[] = []
+    session.onForked((forked) => forks.push(forked))
+    held.set(me, { session, forks })
+  },
+
+  async close(me: string): Promise<void> {
+    await mustHold(me).session.close()
+  },
+
+  async note(me: string, text: string): Promise<void> {
+    await mustHold(me).session.update((draft) => void draft.notes.push(text))
+  },
+
+  put: (me: string, key: string, value: unknown): Promise<void> => mustHold(me).session.put(key, value),
+  get: (me: string, key: string): Promise<unknown> => mustHold(me).session.get(key),
+  synced: (me: string): Promise<void> => mustHold(me).session.synced(),
+
+  view(me: string): object {
+    const { session, forks } = mustHold(me)
+    const { state, role, head } = session
+    const parted = forks.map(({ mine, theirs, base }) => ({ mine, theirs, base }))
+    return { notes: state.notes, role, head, keys: [...session.records().keys()], parted }
+  },
+}
+
+Object.assign(globalThis, { sessions })
+
+function mustHold(me: string): Held {
+  const one = held.get(me)
+  if (one === undefined) throw new Error(`no session of ${me} is open`)
+  return one
+}
+
+const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))
+
+const clock: Clock = {
+  now: () => Date.now(),
+  task: () => new Promise((resolve) => setTimeout(resolve)),
+  wait: (ms, signal) =>
+    new Promise((resolve) => {
+      const timer = setTimeout(resolve, ms)
+      signal?.addEventListener('abort', () => {
+        clearTimeout(timer)
+        resolve()
+      })
+    }),
+}
