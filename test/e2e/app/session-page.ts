@@ -29,10 +29,6 @@ const sessions = {
     held.set(me, { session, forks })
   },
 
-  async close(me: string): Promise<void> {
-    await mustHold(me).session.close()
-  },
-
   async note(me: string, text: string): Promise<void> {
     await mustHold(me).session.update((draft) => void draft.notes.push(text))
   },

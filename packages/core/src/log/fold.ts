@@ -219,6 +219,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
         origin: entry.digest,
         turnBegan: entry.time,
         unwind: undefined,
+        blobs: withArtifactsOf(next.blobs, entry),
         keys: entry.body.keys ?? [],
       }
     case 'edit':
@@ -331,6 +332,23 @@ function withBlobs(notes: readonly BlobNote[], { kind, seq, blobs, bodyBlob }: E
   if (blobs === undefined || kind === 'snapshot') return notes
   const artifact = (kind === 'step' || kind === 'fork') && blobs.some((hash) => hash !== bodyBlob)
   return [...notes, { seq, hashes: blobs, ...(artifact ? { artifact } : {}) }]
+}
+
+/** The blobs of those artifacts of a run that JSON names, in which a checkpoint is: it needs them, too. */
+export function artifactsIn({ blobs }: Pick<Fold, 'blobs'>, checkpoint: unknown): readonly Digest[] {
+  const artifacts = blobs.filter(({ artifact }) => artifact)
+  const text = artifacts.length === 0 ? '' : JSON.stringify(checkpoint)
+  const named = artifacts.filter(({ hashes }) => hashes.some((hash) => text.includes(hash)))
+  return [...new Set(named.flatMap(({ hashes }) => hashes))]
+}
+
+/** A checkpoint that a run is back at has artifacts of entries that may go before it does. */
+function withArtifactsOf(
+  notes: readonly BlobNote[],
+  { seq, body }: Extract<Entry, { kind: 'rewind' }>,
+): readonly BlobNote[] {
+  const hashes = artifactsIn({ blobs: notes }, body)
+  return hashes.length === 0 ? notes : [...notes, { seq, hashes, artifact: true }]
 }
 
 /** After a snapshot: what came while it was written still counts, at its share. */

@@ -54,6 +54,8 @@ export class RunLog {
   readonly #waiting: Waiting[] = []
   /** Blobs that were put for an entry that is not there yet. */
   readonly #putting = new Set<Digest>()
+  /** Blobs of entries that are on their way here. */
+  readonly #coming = new Set<readonly Digest[]>()
 
   private constructor(run: RunId, ports: LogPorts) {
     this.run = run
@@ -350,7 +352,11 @@ export class RunLog {
       const now = this.mustFold()
       if (now.snapshots !== since.snapshots) return false
       const fresh = now.blobs.filter(({ seq }) => seq > since.head.seq)
-      const named = new Set([...this.#putting, ...fresh.flatMap(({ hashes }) => hashes)])
+      const named = new Set([
+        ...this.#putting,
+        ...[...this.#coming].flat(),
+        ...fresh.flatMap(({ hashes }) => hashes),
+      ])
       await this.#ports.snapshots.remove(this.run, snapshots)
       await this.#ports.blobs.remove(
         this.run,
@@ -358,6 +364,18 @@ export class RunLog {
       )
       return true
     })
+  }
+
+  /** Does something for which blobs must not be removed, such as to look for them and then take entries that name them. */
+  async holding<T>(blobs: readonly Digest[], work: () => Promise<T>): Promise<T> {
+    this.#coming.add(blobs)
+    try {
+      // What is being removed already is gone before this looks.
+      await this.#inOrder(() => Promise.resolve())
+      return await work()
+    } finally {
+      this.#coming.delete(blobs)
+    }
   }
 
   /** Stores a blob that an entry is going to name: until then it is not removed. */

@@ -1,5 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { edgeOwner, newId, type OwnerId } from '../ids.ts'
+import { edgeOwner, newId, type Digest, type OwnerId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { parseLine, verifyChain } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
@@ -7,7 +7,7 @@ import type { RunLog } from '../log/run-log.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
-import type { Append } from '../ports/log-store.ts'
+import type { Append, Head } from '../ports/log-store.ts'
 import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
 import { sdkVersion } from '../version.ts'
 import { acceptItem } from './accept-item.ts'
@@ -53,13 +53,19 @@ export class Authority {
     if (foreign) return this.#refusePush(foreign)
     if (fold && isEnded(fold) && fresh.length > 0) return { ok: false, code: 'head_moved', head: fold.head }
     const hashes = [...new Set(fresh.flatMap(({ blobs }) => blobs ?? []))]
+    const take = (): Promise<Pushed> => this.#take(lines, hashes, { seq: last.seq, digest: last.digest })
+    return hashes.length === 0 ? take() : this.#log.holding(hashes, take)
+  }
+
+  async #take(lines: readonly Uint8Array[], hashes: readonly Digest[], head: Head): Promise<Pushed> {
+    const { run } = this.#log
     const missing = hashes.length === 0 ? [] : await this.#ports.blobs.missing(run, hashes)
     if (missing.length > 0) return { ok: false, code: 'blob_missing', hashes: missing }
     try {
       const stored = await this.#log.adopt(lines)
       const used = stored.flatMap(consumedBy)
       if (used.length > 0) await this.#ports.inbox.remove(run, used)
-      return { ok: true, head: { seq: last.seq, digest: last.digest } }
+      return { ok: true, head }
     } catch (error) {
       if (isWaystoneError(error, 'head_moved'))
         return { ok: false, code: 'head_moved', head: this.#log.fold?.head }

@@ -4,7 +4,7 @@ import { limits } from '../limits.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { ChildEnd, Children } from '../engine/run-child.ts'
-import { isEnded, type Fold } from '../log/fold.ts'
+import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { RunLog } from '../log/run-log.ts'
 import { sessionAgent } from '../log/session-agent.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
@@ -222,11 +222,7 @@ export class Runtime implements RuntimeApi {
     if (log.fold) throw runExists(run)
     const agent = agents.find(({ name }) => name === fold.identity.agent)
     const body = forkEntry(fold, fold, agent, this.#writer())
-    const text = JSON.stringify(body)
-    const notes = fold.blobs.filter(
-      ({ artifact, hashes }) => artifact && hashes.some((hash) => text.includes(hash)),
-    )
-    const named = [...new Set(notes.flatMap(({ hashes }) => hashes))]
+    const named = artifactsIn(fold, body)
     const [missing] = await blobs.missing(run, named)
     if (missing !== undefined) throw blobMissing(run, missing)
     const drafts = importedEntries(fold, body, from.state, { by: me, blobs: named })
@@ -339,10 +335,7 @@ export class Runtime implements RuntimeApi {
 
   /** Gives a fork the artifacts that it has by name, in its state or in its records. Their hashes. */
   async #shareArtifacts(node: RunNode, fork: RunId, body: Bodies['fork']): Promise<readonly Digest[]> {
-    const notes = node.log.mustFold().blobs.filter(({ artifact }) => artifact)
-    const text = notes.length === 0 ? '' : JSON.stringify(body)
-    const needed = notes.filter((note) => note.hashes.some((hash) => text.includes(hash)))
-    const hashes = [...new Set(needed.flatMap((note) => note.hashes))]
+    const hashes = artifactsIn(node.log.mustFold(), body)
     for (const hash of await node.blobs.missing(node.run, hashes)) {
       if ((await node.blobs.get(node.run, hash)) === undefined) throw blobMissing(node.run, hash)
     }
