@@ -1,8 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Digest } from '../ids.ts'
+import type { Digest, RunId } from '../ids.ts'
 import { digestBytes } from '../state/digest.ts'
-import { handleOf, testDevice } from '../runtime/memory-world.test-support.ts'
+import { isWaystoneError } from '../errors.ts'
+import { RunLog } from '../log/run-log.ts'
+import { handleOf, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { defineAgent, done, next } from './agent.ts'
 import { readArtifact, storeArtifact, type Artifact, type ArtifactBlobs } from './artifacts.ts'
 
@@ -124,6 +126,29 @@ function forkedState(state: unknown): { readonly held: Artifact } {
   return state as { readonly held: Artifact }
 }
 
+describe('artifacts of any author', () => {
+  it('that come byte by byte cost no more than their bytes', async () => {
+    const { blobs } = countingBlobs()
+    const bytes = bytesOf(1024 * 1024 + 3)
+    const { handle } = await storeArtifact(blobs, { name: 'a', content: inPieces(bytes, [1]) })
+    expect(await readArtifact(blobs, handle)).toEqual(bytes)
+  }, 20_000)
+
+  it.for([0, -1, 1.5, NaN, Infinity, 2 ** 40])('refuses parts of %s bytes', async (part) => {
+    const stored = storeArtifact(countingBlobs().blobs, { name: 'a', content: new Uint8Array(10), part })
+    await expect(stored).rejects.toMatchObject({ code: 'input_refused' })
+  })
+
+  it.for([-1, 0.5, NaN])('refuses an edit at %s', async (at) => {
+    const { blobs } = countingBlobs()
+    const { handle } = await storeArtifact(blobs, { name: 'a', content: new Uint8Array(10) })
+    const content = { base: handle, at, bytes: new Uint8Array(3) }
+    await expect(storeArtifact(blobs, { name: 'a', content })).rejects.toMatchObject({
+      code: 'input_refused',
+    })
+  })
+})
+
 describe('ctx.artifact', () => {
   const trainer = defineAgent({
     name: 'trainer',
@@ -198,5 +223,116 @@ describe('ctx.artifact', () => {
       await device.blobs.missing('other' as never, [held.hash as Digest]),
     )
     expect(await fork.artifact(held)).toHaveLength(40_000)
+  })
+
+  it('stores nothing more of a source that its step does not wait for any more, and lets go of it', async () => {
+    let pulled = 0
+    let cancelled = 0
+    const endless = {
+      getReader: () => ({
+        read: async () => {
+          pulled += 1
+          await testClock.task()
+          return { done: false, value: new Uint8Array(1_000).fill(pulled) }
+        },
+        cancel: async () => void (cancelled += 1),
+      }),
+    }
+    const agent = defineAgent({
+      name: 'sink',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        try {
+          await ctx.artifact('a', () => endless, { timeout: 20, attempts: 1 })
+        } catch (error) {
+          return done((error as { code: string }).code)
+        }
+        return done('stored')
+      },
+    })
+    const runtime = await testDevice([agent]).open()
+    const handle = await handleOf(runtime, await runtime.start('sink', null))
+    expect(await handle.result()).toBe('step_timeout')
+    const before = pulled
+    for (let task = 0; task < 100; task += 1) await testClock.task()
+    expect(pulled).toBeLessThanOrEqual(before + 1)
+    expect(cancelled).toBe(1)
+  })
+
+  it.for([3, 5])('keeps one like that of %s turns before, which goes meanwhile', async (turns) => {
+    const slow = async function* (number: number): AsyncGenerator<Uint8Array, void> {
+      yield new TextEncoder().encode(`number ${String(number)}`)
+      for (let task = 0; task < 20; task += 1) await testClock.task()
+      yield Uint8Array.of(1)
+    }
+    const keeper = defineAgent({
+      name: 'keeper',
+      version: 1,
+      retention: { turns: 0, age: 0 },
+      initial: () => ({ count: 0, pad: '' }),
+      async turn(ctx, state) {
+        await ctx.artifact('a', slow(state.count % turns), { part: 8 })
+        state.count += 1
+        // Long enough for its snapshot to be written while the next turn runs.
+        state.pad = String(state.count % 10).repeat(1_000_000)
+        return state.count === 12 ? done() : next()
+      },
+    })
+    const runtime = await testDevice([keeper]).open()
+    const handle = await handleOf(runtime, await runtime.start('keeper', null, { id: 'keep' }))
+    await handle.result()
+    expect(await handle.missing()).toEqual([])
+  })
+
+  const holder = defineAgent({
+    name: 'holder',
+    version: 1,
+    retention: { turns: 0, age: 0 },
+    inbox: {},
+    initial: () => ({ count: 0, pad: '', held: null as Artifact | null }),
+    async turn(ctx, state) {
+      if (state.count > 0) await ctx.receive('go' as never)
+      if (state.count === 0) state.held = await ctx.artifact('a', 'held')
+      else if (state.count === 1) {
+        state.held = null
+        await ctx.artifact('a', 'another')
+      }
+      state.count += 1
+      state.pad = String(state.count % 10).repeat(40_000)
+      return next()
+    },
+  })
+
+  it('keeps those of a checkpoint that a run went back to as long as the checkpoint', async () => {
+    const device = testDevice([holder])
+    const runtime = await device.open()
+    const run = await handleOf(runtime, await runtime.start('holder', null, { id: 'run' }))
+    const count = (to: number): Promise<unknown> =>
+      run.until(({ state, status }) => (state as { count: number }).count === to && status === 'waiting')
+    const go = async (from: number, to: number): Promise<void> => {
+      for (let turn = from; turn < to; turn += 1) {
+        await run.send('go', null)
+        await count(turn + 1)
+        for (let task = 0; task < 20; task += 1) await testClock.task()
+      }
+    }
+    await count(1)
+    const seq = run.entries().find(({ kind }) => kind === 'commit')?.seq as number
+    await go(1, 2)
+    await run.rewind({ seq })
+    await count(1)
+    for (let turn = 1; turn < 8; turn += 1) {
+      await go(turn, turn + 1)
+      const log = await RunLog.open('run' as RunId, { ...device, now: () => 1 })
+      for (let at = 0; at <= log.mustFold().head.seq; at += 1) {
+        const fold = await log.foldAt(at).catch((error: unknown) => {
+          if (!isWaystoneError(error, 'checkpoint_gone')) throw error
+        })
+        const held = (fold?.state as { held: Artifact | null } | undefined)?.held
+        if (held)
+          expect([at, await device.blobs.missing('run' as RunId, [held.hash as Digest])]).toEqual([at, []])
+      }
+    }
   })
 })

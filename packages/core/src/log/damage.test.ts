@@ -5,6 +5,7 @@ import type { RunStorage } from '../ports/run-storage.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine } from './entry.ts'
 import { RunLog } from './run-log.ts'
+import { firstIn, shortest, tidied } from './tidied-log.test-support.ts'
 
 const run = 'run' as RunId
 const me = 'laptop' as OwnerId
@@ -123,6 +124,32 @@ describe('a damaged log', () => {
     expect(log.mustFold().head.seq).toBe(7)
     expect((await damaged.tails.list(run))[0]?.lines).toEqual(bad)
   })
+
+  it.for(['its last entry', 'the entry of its newest snapshot'])(
+    'that begins later is set aside from %s on when that is damaged',
+    async (which) => {
+      const storage = memoryStorage()
+      const { log: before, turn } = await tidied(storage, shortest)
+      for (let count = 0; count < 20 || before.mustFold().since.entries > 0; count += 1) await turn()
+      if (which === 'its last entry') await turn()
+      const { head } = before.mustFold()
+      expect(await firstIn(storage)).toBeGreaterThan(5)
+      const { read, append } = storage.store
+      let isDamaged = true
+      storage.store.read = async (of, from, count) =>
+        (await read(of, from, count)).map((line) =>
+          isDamaged && parseLine(line).seq === head.seq ? line.with(3, (line[3] as number) ^ 4) : line,
+        )
+      storage.store.append = async (of, what) => {
+        const appended = await append(of, what)
+        if (what.setAside) isDamaged = false
+        return appended
+      }
+      const log = await RunLog.open(run, { ...storage, now: () => 1 })
+      expect(log.damage).toMatchObject({ seq: head.seq })
+      expect(log.mustFold().head.seq).toBe(head.seq - 1)
+    },
+  )
 
   it('of a later format is refused, not set aside', async () => {
     const { lines, storage } = await stored()

@@ -130,6 +130,18 @@ describe('pack()', () => {
   })
 })
 
+describe('pack() of JSON', () => {
+  it('looks at what is nested deeply a few times, not once for each level', () => {
+    let looks = 0
+    let json: Json = Object.defineProperty({}, 'deepest', { enumerable: true, get: () => (looks += 1) })
+    for (let level = 0; level < 400; level += 1) json = { text: 'x'.repeat(1_000), inner: json }
+    const packing = pack({ state: { json } })
+    while (!packing.next().done);
+    expect(looks).toBeGreaterThan(0)
+    expect(looks).toBeLessThan(20)
+  })
+})
+
 describe('unpack()', () => {
   it('names the chunk that is missing, and the one that has other bytes', async () => {
     const { json, chunks } = packed(Array.from({ length: 100 }, (_, index) => message(index)))

@@ -5,6 +5,7 @@ import type { Blobs } from '../ports/blobs.ts'
 import { encodeAt, type Value } from '../state/codec.ts'
 import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
 import { isList, isObject, kindOf, put } from '../state/value.ts'
+import { weigh } from '../state/weigh.ts'
 
 /**
  * Large values are stored in chunks by their hash, cut along their structure: what did not change since the last time
@@ -229,8 +230,10 @@ function* packContainer(value: object & Value, level: number, how: How): Packing
 }
 
 function* packWhole(json: Json, size: number): Packing {
-  const text = JSON.stringify(json)
-  if (text.length <= size / 2 || !(typeof json === 'string' || isObject(json))) return text
+  // Weighed before it is written: what is nested deeply would be written once for each level.
+  const text = weigh(json, size / 2) <= size / 2 ? JSON.stringify(json) : undefined
+  if (text !== undefined && text.length <= size / 2) return text
+  if (!(typeof json === 'string' || isObject(json))) return JSON.stringify(json)
   if (typeof json === 'string') return yield* packText(json, size)
   if (isList(json)) return yield* packItems(json as readonly Json[], (item) => packWhole(item, size), size)
   const fields: [string, string][] = []

@@ -209,6 +209,47 @@ describe('a snapshot', () => {
   })
 })
 
+describe('a snapshot that is written while others act', () => {
+  it('is not appended when what it is of was set aside meanwhile', async () => {
+    const storage = memoryStorage()
+    const { put } = storage.blobs
+    let setAside: (() => Promise<void>) | undefined
+    storage.blobs.put = async (...args) => {
+      await put(...args)
+      const work = setAside
+      setAside = undefined
+      await work?.()
+    }
+    const { log, commit, settle } = await opened(storage)
+    await log.append(me, () => [start({ text: '' })])
+    const first = log.mustFold().head
+    await commit(() => ({ text: 'a'.repeat(40_000) }))
+    setAside = () => log.replaceTail(first, [], 'others were here')
+    await commit(() => ({ text: 'b'.repeat(40_000) }))
+    await settle()
+    expect(log.mustFold().head).toEqual(first)
+  })
+
+  it('gives JSON of others as it was, though it looks like a chunk', async () => {
+    const storage = memoryStorage()
+    const { log, commit, label, settle, failures } = await opened(storage, empty)
+    await log.append(me, () => [start({ text: '' })])
+    const details = { $: 'chunk', v: 'none', inner: [{ $: 'items', v: [1] }, { $: 'plain' }] }
+    const error = { code: 'step_failed', message: 'm'.repeat(40_000), details } as const
+    const body = { path: '0/a', attempts: 1, ms: 1, outcome: { error } }
+    await log.append(me, () => [{ kind: 'step', body }])
+    await label('failed')
+    const labelled = log.mustFold()
+    for (let turn = 0; turn < 12; turn += 1) {
+      await commit(() => ({ text: String(turn).repeat(40_000) }))
+      await settle()
+    }
+    expect(failures).toEqual([])
+    expect(await firstSeq(storage)).toBeGreaterThan(labelled.head.seq)
+    expect((await log.foldAt(labelled.head.seq)).records).toEqual(labelled.records)
+  })
+})
+
 describe('retention', () => {
   it('keeps storage bounded over many turns, and the run as it is', async () => {
     const storage = memoryStorage()

@@ -3,8 +3,13 @@ import type { EntryDraft } from '../log/bodies.ts'
 import type { Damage } from '../log/damage.ts'
 import type { Fold } from '../log/fold.ts'
 
-/** The entry of a run that lost its newest entries to damage: a person looks at what they did before it goes on. */
-export function damagePause({ run, turn }: Fold, { seq, reason, effects }: Damage): EntryDraft {
+/**
+ * The entry of a run that lost its newest entries to damage: a person looks at what they did before it goes on. Undefined
+ * when nothing is missing, or what was has come back from elsewhere.
+ */
+export function damagePause({ run, turn, head }: Fold, damage: Damage | undefined): EntryDraft | undefined {
+  if (damage === undefined || damage.seq !== head.seq + 1) return undefined
+  const { seq, reason, effects } = damage
   const done =
     effects.length === 0
       ? ''

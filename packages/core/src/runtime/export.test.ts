@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest'
 import { defineAgent, done, next } from '../engine/agent.ts'
+import type { Artifact } from '../engine/artifacts.ts'
 import type { Digest, RunId } from '../ids.ts'
-import { handleOf, testDevice } from './memory-world.test-support.ts'
+import { entryFormat, parseLine } from '../log/entry.ts'
+import { digestBytes, utf8 } from '../state/digest.ts'
+import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
 import type { RunHandle } from './run-handle.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -135,10 +138,91 @@ describe('export', () => {
     expect(await elsewhere.runs()).toEqual([])
   })
 
+  const start = {
+    agent: 'writer',
+    version: 1,
+    config: 'c'.repeat(64),
+    input: null,
+    place: 'browser',
+    whenGone: 'offer',
+    leaseMs: 1,
+    nonce: 'n',
+    sdk: '0',
+    state: {},
+  }
+
+  it.for([
+    ['start', null],
+    ['fork', { ...start, turn: 0, records: null, effects: [] }],
+    ['commit', null],
+    ['answer', {}],
+    ['drain', { items: 3 }],
+    ['put', { changes: [null] }],
+    ['rewind', {}],
+    ['snapshot', { at: { seq: 0, digest: 'x' }, kept: [null], fold: {} }],
+    ['unwind', null],
+  ] as const)(
+    'is refused when somebody has made a chain with a body of "%s" that is none',
+    async ([kind, body]) => {
+      let prev: string | null = null
+      const made = [...(kind === 'start' || kind === 'fork' ? [] : [['start', start]]), [kind, body]]
+      const lines = made.map(([of, one], seq) => {
+        const header = { format: entryFormat, run: 'r', seq, prev, epoch: 0, term: 1, owner: 'x', time: 1 }
+        const line = JSON.stringify({ ...header, kind: of, body: one })
+        prev = digestBytes(utf8(line))
+        return line
+      })
+      const text = [JSON.stringify({ kind: 'export', format: 1, run: 'r' }), ...lines].join('\n')
+      const elsewhere = await testDevice([writer], { name: 'phone' }).open()
+      const importing = imported(elsewhere, text, new Map())
+      await expect(importing).rejects.toMatchObject({
+        code: expect.stringMatching(/^(log_damaged|value_refused|delta_refused)$/),
+      })
+      expect(await elsewhere.runs()).toEqual([])
+    },
+  )
+
   it('is refused without the blobs it needs', async () => {
     const { run } = await waiting()
     const { text } = await exported(run)
     const elsewhere = await testDevice([writer], { name: 'phone' }).open()
     await expect(imported(elsewhere, text, new Map())).rejects.toMatchObject({ code: 'blob_missing' })
+  })
+})
+
+describe('an export of a run of which entries were let go', () => {
+  const keeper = defineAgent({
+    name: 'keeper',
+    version: 1,
+    retention: { turns: 0, age: 0 },
+    inbox: {},
+    initial: () => ({ count: 0, pad: '', held: null as Artifact | null }),
+    async turn(ctx, state) {
+      if (state.count === 0) state.held = await ctx.artifact('first', 'held for long')
+      if (state.count === 1) await ctx.artifact('first', 'another')
+      if (state.count >= 20) await ctx.receive('go' as never)
+      state.count += 1
+      state.pad = String(state.count % 10).repeat(40_000)
+      return next()
+    },
+  })
+
+  it.for([1, 16])('can be imported, from a store that lets go of %s entries at a time', async (some) => {
+    const device = testDevice([keeper])
+    const { compact } = device.store
+    device.store.compact = (run, { forget, cold }) =>
+      compact(run, { forget: Math.floor(forget / some) * some, cold })
+    const runtime = await device.open()
+    const run = await handleOf(runtime, await runtime.start('keeper', null, { id: 'long' }))
+    await run.until(({ state, status }) => (state as { count: number }).count === 20 && status === 'waiting')
+    const first = async (): Promise<number> =>
+      parseLine((await device.store.read(run.id, 0))[0] as Uint8Array).seq
+    while ((await first()) < 10) await testClock.task()
+    const { text, blobs } = await exported(run)
+    const elsewhere = await testDevice([keeper], { name: 'phone' }).open()
+    const again = await imported(elsewhere, text, blobs)
+    expect(again.view()?.state).toEqual(run.view()?.state)
+    const state = again.view()?.state as { held: Artifact } | undefined
+    expect(new TextDecoder().decode(await again.artifact(state?.held as Artifact))).toBe('held for long')
   })
 })

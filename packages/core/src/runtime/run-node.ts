@@ -158,7 +158,15 @@ export class RunNode {
     options: { readonly fresh?: boolean } = {},
   ): Promise<RunNode> {
     const opening = logPorts(ports)
-    return new RunNode(await RunLog.open(run, opening), ports, opening.blobs, options.fresh ?? false)
+    const log = await RunLog.open(run, opening)
+    if (log.damage && log.fold === undefined && ports.edge === undefined) {
+      throw new WaystoneError(
+        'log_damaged',
+        `not even the beginning of run ${run} can be read: ${log.damage.reason}. Nothing of it was changed`,
+        { run },
+      )
+    }
+    return new RunNode(log, ports, opening.blobs, options.fresh ?? false)
   }
 
   /** Begins to write or follow. */
@@ -401,9 +409,8 @@ export class RunNode {
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
     const { place, random, me } = this.ports
     const body = { reason: 'opened', place, nonce: newId(random), sdk: sdkVersion } as const
-    // What came back from the edge is not missing any more.
-    const damage = this.log.damage?.seq === now.head.seq + 1 ? this.log.damage : undefined
-    await this.log.append(me, () => [{ kind: 'open', body }, ...(damage ? [damagePause(now, damage)] : [])])
+    const pause = damagePause(now, this.log.damage)
+    await this.log.append(me, () => [{ kind: 'open', body }, ...(pause ? [pause] : [])])
   }
 
   /** Compares with the edge when it can be reached; without a network the run goes on here. */

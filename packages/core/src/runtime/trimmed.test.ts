@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defineAgent, next } from '../engine/agent.ts'
+import { defineAgent, done, next } from '../engine/agent.ts'
 import type { RunId } from '../ids.ts'
 import { parseLine } from '../log/entry.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
@@ -94,6 +94,36 @@ describe('a run of which entries were let go', () => {
     await expect(handle.fork({ seq: (await labelled) + 2 })).rejects.toMatchObject({
       code: 'checkpoint_gone',
     })
+  })
+
+  it('does not go back to one of them, and undoes no effect for it', async () => {
+    let undone = 0
+    const payer = defineAgent({
+      name: 'payer',
+      version: 1,
+      retention: { turns: 0, age: 0 },
+      inbox: {},
+      initial: () => ({ count: 0, pad: '' }),
+      async turn(ctx, state) {
+        const undo = (): void => void (undone += 1)
+        if (state.count === 19) await ctx.once('pay', { timeout: '1s', undo }, () => 'paid')
+        if (state.count === 20) await ctx.receive('go' as never)
+        state.count += 1
+        state.pad = String(state.count % 10).repeat(40_000)
+        return state.count === 21 ? done() : next()
+      },
+    })
+    const device = testDevice([payer])
+    const runtime = await device.open()
+    const handle = await handleOf(runtime, await runtime.start('payer', null, { id: run }))
+    await handle.until(({ state }) => (state as { count: number }).count === 20)
+    await untilTrimmed(device, 5)
+    await handle.rewind({ seq: 2, undo: true })
+    await handle.until(() => handle.entries().some(({ kind }) => kind === 'refuse' || kind === 'pause'))
+    expect(undone).toBe(0)
+    expect(handle.view()?.status).not.toBe('paused')
+    await handle.send('go', null)
+    await handle.result()
   })
 
   it('is followed and taken over by a device that has nothing of it', async () => {

@@ -1,5 +1,6 @@
 import {
   Authority,
+  damagePause,
   edgeOwner,
   headOfLine,
   isEnded,
@@ -223,6 +224,8 @@ export class RunKeeper {
     const { due, stalls } = this.#ports
     await due.set(Date.now() + watchdogMs)
     if (await this.#standsStill()) return
+    const pause = damagePause(this.log.mustFold(), this.log.damage)
+    if (pause) await this.log.append(edgeOwner, () => [pause])
     this.#sent.clear()
     const host = this.#newHost()
     const ended = host.run({ letGo: true })

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest'
+import { defineAgent, next, type AnyAgent } from '../engine/agent.ts'
+import { WaystoneError } from '../errors.ts'
+import type { RunId } from '../ids.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
+import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
+import type { RunHandle } from './run-handle.ts'
+
+const run = 'long' as RunId
+
+/** Remembers the last of what it is told, in a state that outgrows what a snapshot waits for. */
+const listener = (turns: number): AnyAgent =>
+  defineAgent({
+    name: 'listener',
+    version: 1,
+    retention: { turns, age: 0 },
+    inbox: {},
+    initial: () => ({ heard: [] as string[], count: 0 }),
+    async turn(ctx, state) {
+      const word = (await ctx.receive('word' as never)) as unknown as string
+      state.heard = [...state.heard, word.repeat(2_000)].slice(-20)
+      state.count += 1
+      return next()
+    },
+  })
+
+interface Heard {
+  readonly heard: readonly string[]
+  readonly count: number
+}
+
+async function tell(handle: RunHandle, from: number, to: number, by: string): Promise<void> {
+  for (let count = from; count < to; count += 1) {
+    await handle.send('word', `${by}${String(count)} `, { id: `${by}-${String(count)}` })
+    await handle.until(({ state }) => (state as Heard).count > count)
+  }
+}
+
+/** An edge that can be out of reach. */
+function farEdge(agents: readonly AnyAgent[], tidies: boolean) {
+  const edge = memoryEdge({ clock: testClock, agents, ownerAlive: () => false, tidies })
+  const reach = { isThere: true }
+  const away = <P extends object>(port: P): P =>
+    new Proxy(port, {
+      get: (target, key) => {
+        const method = Reflect.get(target, key) as (...args: unknown[]) => unknown
+        return (...args: unknown[]): unknown => {
+          if (reach.isThere || key === 'follow') return method.apply(target, args)
+          return Promise.reject(new WaystoneError('unreachable', 'the edge is away'))
+        }
+      },
+    })
+  return { edge, reach, far: { remote: away(edge.remote), blobs: away(edge.blobs) } }
+}
+
+/** A laptop wrote on while a phone took its run over. Each is told so many words after those that both have. */
+async function apart({ turns, both, here, there, tidies }: Apart) {
+  const agents = [listener(turns)]
+  const { edge, reach, far } = farEdge(agents, tidies)
+  const laptop = testDevice(agents, { name: 'laptop', edge: far })
+  const first = await laptop.open()
+  const handle = await handleOf(first, await first.start('listener', null, { id: run }))
+  await tell(handle, 0, both, 'both')
+  await handle.synced()
+  reach.isThere = false
+  await tell(handle, both, both + here, 'laptop')
+  await first.close()
+  const second = await testDevice(agents, { name: 'phone', edge }).open()
+  const taken = await handleOf(second, run)
+  await taken.until(({ state }) => (state as Heard).count === both)
+  await taken.move('here', { force: true })
+  await tell(taken, both, both + there, 'phone')
+  await taken.synced()
+  reach.isThere = true
+  const back = await laptop.open()
+  return { back, taken, again: await handleOf(back, run) }
+}
+
+interface Apart {
+  readonly turns: number
+  readonly both: number
+  readonly here: number
+  readonly there: number
+  readonly tidies: boolean
+}
+
+describe('a device whose entries are set aside', () => {
+  it('shows the run as it is, though it has snapshots of what was set aside', async () => {
+    const { back, taken, again } = await apart({ turns: 1_000, both: 10, here: 40, there: 3, tidies: false })
+    await again.until(({ head }) => head.seq === taken.view()?.head.seq)
+    const fresh = await handleOf(back, run)
+    expect(fresh.error).toBeUndefined()
+    expect(fresh.view()?.state).toEqual(taken.view()?.state)
+  })
+
+  it.for([
+    { turns: 3, both: 100, here: 40, there: 40, tidies: false },
+    { turns: 3, both: 100, here: 60, there: 30, tidies: true },
+    { turns: 3, both: 100, here: 80, there: 80, tidies: true },
+    { turns: 3, both: 100, here: 150, there: 5, tidies: true },
+    { turns: 3, both: 100, here: 5, there: 150, tidies: true },
+  ])('takes what the edge has, whatever each has let go of: %o', { timeout: 20_000 }, async (how) => {
+    const { taken, again } = await apart(how)
+    await again.until(({ head }) => head.seq === taken.view()?.head.seq)
+    expect(again.view()?.state).toEqual(taken.view()?.state)
+    expect(await again.setAside()).toHaveLength(1)
+  })
+})
