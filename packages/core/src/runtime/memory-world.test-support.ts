@@ -5,6 +5,7 @@ import { memoryChannels, memoryLocks } from '../memory/memory-hosts.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Locks } from '../ports/locks.ts'
+import type { RunStorage } from '../ports/run-storage.ts'
 import { RunHandle } from './run-handle.ts'
 import type { RuntimePorts } from './run-node.ts'
 import { Runtime } from './runtime.ts'
@@ -32,11 +33,13 @@ export function testDevice(
     readonly clock?: Clock
     readonly locks?: Locks
     readonly development?: boolean
+    /** That of another device, opened under other circumstances. */
+    readonly storage?: RunStorage
   } = {},
 ) {
   const channels = memoryChannels()
   const shared = {
-    ...memoryStorage(),
+    ...(options.storage ?? memoryStorage()),
     locks: options.locks ?? memoryLocks(),
   }
   const ports = (): RuntimePorts => ({

@@ -145,6 +145,23 @@ describe('a run of which entries were let go', () => {
     await taken.synced()
   })
 
+  it('goes to an edge that is there only now, from its newest snapshot on', async () => {
+    const alone = testDevice([listener])
+    const first = await alone.open()
+    const handle = await handleOf(first, await first.start('listener', null, { id: run }))
+    await tell(handle, 0, 60)
+    await untilTrimmed(alone)
+    await first.close()
+    const edge = memoryEdge({ clock: testClock, agents: [listener], ownerAlive: () => false })
+    const connected = testDevice([listener], { storage: alone, edge })
+    const again = await handleOf(await connected.open(), run)
+    await again.synced()
+    const phone = testDevice([listener], { name: 'phone', edge })
+    const there = await handleOf(await phone.open(), run)
+    await there.until(({ state }) => (state as Heard).count === 60)
+    expect(heardBy(there)).toEqual(heardBy(again))
+  })
+
   it('takes up a device that was away until what comes next was let go', async () => {
     const edge = memoryEdge({ clock: testClock, agents: [listener], ownerAlive: () => false, tidies: true })
     const laptop = testDevice([listener], { name: 'laptop', edge })

@@ -261,8 +261,9 @@ export class Syncer {
     }
   }
 
-  async #push(base: Head | undefined): Promise<void> {
+  async #push(acked: Head | undefined): Promise<void> {
     try {
+      const base = acked ?? (await this.#beginning())
       const lines = await this.#log.lines((base?.seq ?? -1) + 1)
       const pushed = await this.#ports.edge.remote.push(this.#log.run, { base, lines })
       this.#error = undefined
@@ -272,6 +273,12 @@ export class Syncer {
         this.#event({ type: 'pushed', pushed: { ok: false, code: 'head_moved', head: undefined } })
       else this.#failed(error)
     }
+  }
+
+  /** Where a log begins for an edge that has nothing of it: at its newest snapshot when its first entries were let go. */
+  async #beginning(): Promise<Head | undefined> {
+    const first = await this.#log.reader.first()
+    return first === undefined || first === 0 ? undefined : this.#log.mustFold().snapshots.at(-1)?.at
   }
 
   #failed(error: unknown): void {
