@@ -2,6 +2,8 @@
 export const limits = {
   /** An entry as stored, in bytes of UTF-8. Chromium's LevelDB store turns 5 times slower at 65,536 (measured 2026-11). */
   entryBytesMax: 60_000,
+  /** Chunks of one state, or parts of one artifact: their hashes stand in the header of an entry. */
+  entryBlobsMax: 700,
   /** One stored record of several entries: below the same cliff. */
   recordBytesMax: 64_000,
   /** Entries that wait for the store share a transaction until they have this many bytes; the last may go over it. */

@@ -1,4 +1,4 @@
-import { deflate, inflate, limits, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
+import { checkBlobSize, deflate, inflate, type Blobs, type Digest, type RunId } from '@waystone/core'
 import { bytesOf, firstOf, type RunNumbers, type Sql } from '@waystone/core/sql'
 
 const tables = [
@@ -20,13 +20,7 @@ export function sqliteBlobs(sql: Sql, runs: RunNumbers): Blobs {
 
   return {
     async put(run, hash, bytes, { cold = false } = {}) {
-      if (bytes.byteLength > limits.blobBytesMax) {
-        throw new WaystoneError(
-          'too_large',
-          `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(bytes.byteLength)}`,
-          { run },
-        )
-      }
+      checkBlobSize(run, bytes)
       const small = cold ? await deflate(bytes.slice()) : undefined
       // Strict, because a strict entry may name it; the entry's own transaction makes a cold one durable.
       sql.transaction(cold ? 'relaxed' : 'strict', () => {

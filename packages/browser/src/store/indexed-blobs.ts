@@ -1,4 +1,4 @@
-import { deflate, inflate, limits, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
+import { checkBlobSize, deflate, inflate, type Blobs, type Digest, type RunId } from '@waystone/core'
 import type { Connection } from './connection.ts'
 import { everyRun, type BlobRecord } from './database.ts'
 import { read, write, type Reading, type Writing } from './transact.ts'
@@ -10,20 +10,13 @@ const ownFileBytesMin = 65_536
 export function indexedBlobs(connection: Connection): Blobs {
   return {
     async put(run, hash, bytes, { cold = false } = {}) {
-      const { byteLength } = bytes
-      if (byteLength > limits.blobBytesMax) {
-        throw new WaystoneError(
-          'too_large',
-          `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(byteLength)}`,
-          { run },
-        )
-      }
+      checkBlobSize(run, bytes)
       const own = new Uint8Array(bytes)
       const small = cold ? await deflate(own) : undefined
       const record: BlobRecord = small ? { deflated: small.buffer } : own.buffer
       // Strict, because a strict entry may name it: Chromium keeps large values in files of their own, which a later
       // strict commit does not flush (2026-11). A small one it does, and cold ones are many.
-      const durability = cold && byteLength < ownFileBytesMin ? 'relaxed' : 'strict'
+      const durability = cold && own.byteLength < ownFileBytesMin ? 'relaxed' : 'strict'
       await connection.use((db) =>
         write(db, ['blobs', 'refs'], durability, async (tx) => {
           const blobs = tx.objectStore('blobs')

@@ -1,7 +1,6 @@
-import { WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import type { Blobs } from '../ports/blobs.ts'
+import { checkBlobSize, type Blobs } from '../ports/blobs.ts'
 import { inboxFull, type Inbox, type InboxItem } from '../ports/inbox.ts'
 import type { Streams } from '../ports/streams.ts'
 
@@ -14,13 +13,7 @@ export function memoryBlobs(): Blobs {
   }
   return {
     async put(run, hash, bytes) {
-      if (bytes.byteLength > limits.blobBytesMax) {
-        throw new WaystoneError(
-          'too_large',
-          `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(bytes.byteLength)}`,
-          { run },
-        )
-      }
+      checkBlobSize(run, bytes)
       const known = blobs.get(hash)
       if (known) known.runs.add(run)
       else blobs.set(hash, { bytes: bytes.slice(), runs: new Set([run]) })

@@ -1,4 +1,6 @@
+import { WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
 
 /**
  * Keeps bytes by their SHA-256. A blob is put before the entry that names it, never changes, and may be put again.
@@ -18,6 +20,16 @@ export interface Blobs {
   share(from: RunId, to: RunId, hashes: readonly Digest[]): Promise<readonly Digest[]>
   /** This run needs them no more. */
   remove(run: RunId, hashes: readonly Digest[]): Promise<void>
+}
+
+/** Throws `too_large` for bytes that no blob may have. */
+export function checkBlobSize(run: RunId, { byteLength }: Uint8Array): void {
+  if (byteLength <= limits.blobBytesMax) return
+  throw new WaystoneError(
+    'too_large',
+    `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(byteLength)}`,
+    { run },
+  )
 }
 
 /** The blobs of an edge, as a device reaches them: what is to be removed there is for the edge to say. */

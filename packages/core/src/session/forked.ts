@@ -2,7 +2,7 @@ import { isWaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import { isDamage } from '../log/damage.ts'
 import { parseLine, verifyChain } from '../log/entry.ts'
-import { foldEntry, type Fold } from '../log/fold.ts'
+import { foldEntries, type Fold } from '../log/fold.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { SetAside } from '../ports/tails.ts'
 
@@ -23,7 +23,7 @@ export async function partingOf(log: RunLog, { lines }: SetAside): Promise<Parti
     const base = first.prev === null ? undefined : await foldBefore(log, first.seq, first.prev)
     const entries = await log.reader.resolve(verifyChain(log.run, base?.head, lines))
     if (entries.every(({ kind }) => quiet.has(kind))) return undefined
-    const mine = entries.reduce<Fold | undefined>((fold, entry) => foldEntry(fold, entry), base)
+    const mine = foldEntries(base, entries)
     return mine && { mine, base }
   } catch (error) {
     const isGone = isWaystoneError(error, 'checkpoint_gone') || isWaystoneError(error, 'input_refused')

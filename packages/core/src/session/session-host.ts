@@ -11,7 +11,7 @@ import { Snapshotter } from '../log/snapshotter.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { SyncState } from '../ports/watch.ts'
 import type { Value } from '../state/codec.ts'
-import { layeredBlobs } from '../sync/layered-blobs.ts'
+import { logPorts } from '../sync/log-ports.ts'
 import type { SessionSetup } from './options.ts'
 import { SessionEdge } from './session-edge.ts'
 
@@ -63,10 +63,8 @@ export class SessionHost {
   /** Opens what the store has of a session, and the edge if it can be reached: which may be nothing. */
   static async open(setup: SessionSetup): Promise<SessionHost> {
     const { storage, edge, clock, run } = setup
-    const blobs = edge ? layeredBlobs(storage.blobs, edge.blobs) : storage.blobs
-    const { store, snapshots } = storage
-    const log = await RunLog.open(run, { store, snapshots, blobs, now: () => clock.now() })
-    const host = new SessionHost(log, setup, blobs)
+    const ports = logPorts(storage, clock, edge)
+    const host = new SessionHost(await RunLog.open(run, ports), setup, ports.blobs)
     await host.#edge?.reach()
     return host
   }
@@ -197,13 +195,10 @@ export class SessionHost {
       me,
       blobs: this.blobs,
       snapshots: storage.snapshots,
-      task: () => clock.task(),
-      now: () => clock.now(),
+      clock,
       mayAppend: () => this.isWriter,
       retention: () => retention,
       synced: () => (edge ? (this.sync.synced?.seq ?? -1) : Infinity),
-      // Nothing is lost by it: it is tried again after the next entries.
-      failed: () => undefined,
     })
   }
 

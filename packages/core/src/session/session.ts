@@ -1,6 +1,7 @@
 import { callListener } from '../call-listener.ts'
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { parseRunId, type Digest, type RunId } from '../ids.ts'
+import { InOrder } from '../in-order.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Damage } from '../log/damage.ts'
@@ -55,7 +56,7 @@ export class Session<State> {
   #view: SessionView<State> | undefined
   #state: Value
   /** Updates, one after the other. */
-  #turn: Promise<unknown> = Promise.resolve()
+  readonly #updates = new InOrder()
   /** How often somebody else has changed the state. */
   #foreign = 0
 
@@ -121,7 +122,7 @@ export class Session<State> {
    * the session has to be claimed, and errors of the store. Then nothing is stored.
    */
   update(recipe: (draft: State) => unknown): Promise<State> {
-    return this.#inTurn(async () => {
+    return this.#updates.run(async () => {
       let next: Value
       await this.#host.write(async (fold) => {
         const base = this.#versions.stateOf(fold)
@@ -141,7 +142,7 @@ export class Session<State> {
   async save(state: State): Promise<void> {
     const next = cloneValue(state, { where: 'state' }) as Value
     const foreign = this.#foreign
-    await this.#inTurn(() =>
+    await this.#updates.run(() =>
       this.#host.write((fold) => {
         if (this.#foreign !== foreign) throw this.#changedByOthers()
         return this.#saving(fold, this.#versions.stateOf(fold), next)
@@ -188,7 +189,7 @@ export class Session<State> {
   /** The same session back as it was after entry `seq`, by an entry: nothing is erased. Rejects as `load` and `update` do. */
   async rewind({ seq }: { readonly seq: number }): Promise<void> {
     parseSeq(seq)
-    await this.#inTurn(() =>
+    await this.#updates.run(() =>
       this.#host.write(async (fold) => {
         const target = await this.#host.log.foldAt(seq)
         await this.#host.checkValues(target)
@@ -308,12 +309,6 @@ export class Session<State> {
       keep: (options = {}) => this.#forkOf(mine, values, options.id),
       drop,
     }
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work)
-    this.#turn = done.catch(() => undefined)
-    return done
   }
 
   #onEntries(entries: readonly Entry[]): void {

@@ -1,6 +1,7 @@
 import { WaystoneError } from '../errors.ts'
 import type { Fold } from '../log/fold.ts'
-import { cloneValue, decodeValue, encodeValue, type Value } from '../state/codec.ts'
+import type { Value } from '../state/codec.ts'
+import { migrateState } from '../state/migrate-state.ts'
 import type { SessionSetup } from './options.ts'
 
 /** States as the version of the code here has them. */
@@ -34,19 +35,12 @@ export class Versions {
         run,
         `has a state of version ${String(from)}, and the code here is version ${String(version)}: update the code here`,
       )
-    let migrated: unknown = cloneValue(state)
-    for (let to = from + 1; to <= version; to += 1) {
-      const step = migrate[to]
-      if (step === undefined) {
-        throw skew(
-          run,
-          `has a state of version ${String(from)}, and there is no \`migrate[${String(to)}]\`: add it (\`(state) => state\` when the shape stayed)`,
-        )
-      }
-      migrated = step(migrated as never)
-    }
-    // Through its stored form, so that what goes on is what every later load will give.
-    return decodeValue(encodeValue(migrated, { where: 'state' }))
+    return migrateState(state, { from, to: version, migrate }, (to) =>
+      skew(
+        run,
+        `has a state of version ${String(from)}, and there is no \`migrate[${String(to)}]\`: add it (\`(state) => state\` when the shape stayed)`,
+      ),
+    )
   }
 }
 

@@ -143,7 +143,7 @@ export class Syncer {
         else await this.#setAside(local, pulled.head)
         continue
       }
-      const [mine] = await this.#log.lines(pulled.head.seq)
+      const mine = await this.#log.reader.line(pulled.head.seq)
       if (mine && headOfLine(mine).digest === pulled.head.digest) return this.#reconciled(pulled.head)
       await this.#ports.stopWriting()
       await this.#setAside(local, pulled.head)

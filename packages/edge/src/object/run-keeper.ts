@@ -85,10 +85,9 @@ export class RunKeeper {
       me: edgeOwner,
       blobs: ports.storage.blobs,
       snapshots: ports.storage.snapshots,
-      task: () => edgeClock.task(),
-      now: () => edgeClock.now(),
+      clock: edgeClock,
       mayAppend: () => this.#host?.host.mayAppend ?? false,
-      retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention ?? 'all'),
+      retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention),
       synced: () => Infinity,
       failed: (error) => this.#failed('snapshot', error),
     })

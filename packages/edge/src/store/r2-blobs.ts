@@ -1,4 +1,4 @@
-import { limits, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
+import { checkBlobSize, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
 
 /** More hashes than this are looked for in a list of all, which costs as much as 12 single looks and pages at 1,000. */
 const headsMax = 50
@@ -11,13 +11,7 @@ const copiesMax = 4
 export function r2Blobs(bucket: R2Bucket): Blobs {
   const blobs: Blobs = {
     async put(run, hash, bytes) {
-      if (bytes.byteLength > limits.blobBytesMax) {
-        throw new WaystoneError(
-          'too_large',
-          `a blob has at most ${String(limits.blobBytesMax)} bytes, found ${String(bytes.byteLength)}`,
-          { run },
-        )
-      }
+      checkBlobSize(run, bytes)
       try {
         // R2 itself refuses a body that does not have this hash.
         await bucket.put(blobKey(run, hash), bytes, { sha256: hash })

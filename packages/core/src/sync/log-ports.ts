@@ -1,0 +1,14 @@
+import type { LogPorts } from '../log/run-log.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { RunStorage } from '../ports/run-storage.ts'
+import { layeredBlobs } from './layered-blobs.ts'
+import type { Edge } from './syncer.ts'
+
+/** What a log is kept in on a device; blobs that are only at the edge are fetched from there. */
+export function logPorts(
+  { store, snapshots, blobs }: RunStorage,
+  clock: Clock,
+  edge: Edge | undefined,
+): LogPorts {
+  return { store, snapshots, blobs: edge ? layeredBlobs(blobs, edge.blobs) : blobs, now: () => clock.now() }
+}
