@@ -31,7 +31,7 @@ export { createDraft, type Draft } from './state/draft.ts'
 export { sameValue } from './state/equal.ts'
 export { registerClass, type ClassRegistration } from './state/register-class.ts'
 
-export type { Blobs, RemoteBlobs } from './ports/blobs.ts'
+export { checkBlobSize, type Blobs, type RemoteBlobs } from './ports/blobs.ts'
 export type { Channel } from './ports/channel.ts'
 export type { Clock, Random } from './ports/clock.ts'
 export {

@@ -44,12 +44,10 @@ async function build(
     me: owner,
     blobs: storage.blobs,
     snapshots: storage.snapshots,
-    task: () => Promise.resolve(),
-    now: () => Date.now(),
+    clock: { task: () => Promise.resolve(), now: () => Date.now() },
     mayAppend: () => tidy,
     retention: () => ({ turns: 100, ms: 0, labels: true }),
     synced: () => Infinity,
-    failed: () => undefined,
   })
   const identity = {
     agent: 'chat',

@@ -53,9 +53,6 @@ export interface StoredArtifact {
   readonly blobs: readonly Digest[]
 }
 
-/** As many parts as one entry can name. */
-const partsMax = 700
-
 /**
  * Stores bytes, those of large artifacts in parts, of which never more than two are in memory. An edit stores only the
  * parts that it changes. Nothing more is taken and stored once `signal` fires. Rejects with `too_large` for more parts than
@@ -83,7 +80,7 @@ export async function storeArtifact(
   const parts: Digest[] = []
   let bytes = 0
   for await (const piece of cut(piecesOf(content, signal), part)) {
-    if (parts.length === partsMax) throw tooLarge(name, part)
+    if (parts.length === limits.entryBlobsMax) throw tooLarge(name, part)
     parts.push(await blobs.putBlob(piece))
     bytes += piece.byteLength
   }
@@ -144,7 +141,7 @@ async function storeEdit(
   const bytes = Math.max(base.bytes, at + edit.byteLength)
   const part = base.part ?? limits.artifactPartBytes
   if (!Number.isSafeInteger(at) || at < 0 || at > base.bytes) throw gap(base, at)
-  if (Math.ceil(bytes / part) > partsMax) throw tooLarge(about.name, part)
+  if (Math.ceil(bytes / part) > limits.entryBlobsMax) throw tooLarge(about.name, part)
   const before = await partsOf(blobs, base)
   const parts: Digest[] = []
   for (let from = 0, index = 0; from < bytes; from += part, index += 1) {
@@ -279,7 +276,7 @@ function damaged(artifact: Artifact, hash: string): WaystoneError {
 function tooLarge(name: string, part: number): WaystoneError {
   return new WaystoneError(
     'too_large',
-    `artifact "${name}" has more than ${String(partsMax)} parts of ${String(part)} bytes: choose a larger \`part\`, up to ${String(limits.blobBytesMax)}`,
+    `artifact "${name}" has more than ${String(limits.entryBlobsMax)} parts of ${String(part)} bytes: choose a larger \`part\`, up to ${String(limits.blobBytesMax)}`,
   )
 }
 

@@ -16,8 +16,8 @@ export type RetentionOption =
       readonly labels?: boolean
     }
 
-/** What an option says, with its defaults; undefined: everything is kept. */
-export function retentionOf(option: RetentionOption): Retention | undefined {
+/** What an option says, with its defaults; undefined: everything is kept, as where nobody knows the agent. */
+export function retentionOf(option: RetentionOption = 'all'): Retention | undefined {
   if (option === 'all') return undefined
   const { turns = 1_000, age = '30d', labels = true } = option
   return { turns, ms: durationMs(age), labels }

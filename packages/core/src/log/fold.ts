@@ -251,6 +251,15 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
   }
 }
 
+/** Adds entries to a fold, one after the other; undefined stands for the empty log. `state` as in `foldEntry`. */
+export function foldEntries(
+  fold: Fold | undefined,
+  entries: readonly Entry[],
+  state?: Value,
+): Fold | undefined {
+  return entries.reduce((at, entry) => foldEntry(at, entry, state), fold)
+}
+
 function firstFold(entry: Entry): Fold {
   if ((entry.kind !== 'start' && entry.kind !== 'fork') || entry.seq !== 0) {
     throw damaged(
@@ -334,12 +343,16 @@ function withBlobs(notes: readonly BlobNote[], { kind, seq, blobs, bodyBlob }: E
   return [...notes, { seq, hashes: blobs, ...(artifact ? { artifact } : {}) }]
 }
 
+/** Those of the notes whose artifacts JSON names, in which a checkpoint is: it needs them. */
+export function artifactNotesIn(notes: readonly BlobNote[], checkpoint: unknown): readonly BlobNote[] {
+  const artifacts = notes.filter(({ artifact }) => artifact)
+  const text = artifacts.length === 0 ? '' : JSON.stringify(checkpoint)
+  return artifacts.filter(({ hashes }) => hashes.some((hash) => text.includes(hash)))
+}
+
 /** The blobs of those artifacts of a run that JSON names, in which a checkpoint is: it needs them, too. */
 export function artifactsIn({ blobs }: Pick<Fold, 'blobs'>, checkpoint: unknown): readonly Digest[] {
-  const artifacts = blobs.filter(({ artifact }) => artifact)
-  const text = artifacts.length === 0 ? '' : JSON.stringify(checkpoint)
-  const named = artifacts.filter(({ hashes }) => hashes.some((hash) => text.includes(hash)))
-  return [...new Set(named.flatMap(({ hashes }) => hashes))]
+  return [...new Set(artifactNotesIn(blobs, checkpoint).flatMap(({ hashes }) => hashes))]
 }
 
 /** A checkpoint that a run is back at has artifacts of entries that may go before it does. */

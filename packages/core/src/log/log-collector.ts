@@ -1,10 +1,11 @@
 import type { Digest } from '../ids.ts'
 import type { Blobs } from '../ports/blobs.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { BlobNote } from './bodies.ts'
 import { parseLine } from './entry.ts'
-import type { Fold } from './fold.ts'
+import { artifactNotesIn, type Fold } from './fold.ts'
 import { oldestIn } from './key-index.ts'
 import type { RetentionPlan } from './retention.ts'
 import type { RunLog } from './run-log.ts'
@@ -13,8 +14,8 @@ import type { RunLog } from './run-log.ts'
 export interface CollectorPorts {
   readonly blobs: Blobs
   readonly snapshots: Snapshots
-  /** Lets others work: resolves in a later task. */
-  task(): Promise<void>
+  /** Others work between two of its tasks. */
+  readonly clock: Pick<Clock, 'task'>
 }
 
 /**
@@ -105,13 +106,12 @@ export class LogCollector {
 
   /** The entries whose artifacts a checkpoint that stays still has, in its state, by name or in its records. */
   async #heldOf(notes: readonly BlobNote[], kept: readonly number[]): Promise<ReadonlySet<number>> {
-    const artifacts = notes.filter(({ artifact }) => artifact)
     const held = new Set<number>()
-    if (artifacts.length === 0) return held
+    if (!notes.some(({ artifact }) => artifact)) return held
     for (const at of [this.#log.mustFold().head.seq, ...kept]) {
-      const text = checkpointText(await this.#log.foldAt(at))
-      for (const { seq, hashes } of artifacts) if (hashes.some((hash) => text.includes(hash))) held.add(seq)
-      await this.#ports.task()
+      const checkpoint = namesIn(await this.#log.foldAt(at))
+      for (const { seq } of artifactNotesIn(notes, checkpoint)) held.add(seq)
+      await this.#ports.clock.task()
     }
     return held
   }
@@ -125,9 +125,9 @@ export class LogCollector {
   }
 }
 
-/** All in which a checkpoint may name an artifact, as text. */
-export function checkpointText(fold: Fold): string {
+/** All in which a checkpoint may name an artifact, as JSON. */
+function namesIn(fold: Fold): unknown {
   const { state, result, identity, artifacts, records, effects, onces, unwind } = fold
   const values = [encodeValue(state), encodeValue(result), identity.input]
-  return JSON.stringify([values, artifacts, records, effects, onces, unwind])
+  return [values, artifacts, records, effects, onces, unwind]
 }

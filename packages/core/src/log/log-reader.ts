@@ -8,7 +8,7 @@ import type { Snapshots } from '../ports/snapshots.ts'
 import { digestBytes, fromUtf8 } from '../state/digest.ts'
 import type { Bodies, EntryKind } from './bodies.ts'
 import { parseLine, verifyChain, type Entry, type ParsedEntry } from './entry.ts'
-import { foldEntry, type Fold } from './fold.ts'
+import { foldEntries, foldEntry, type Fold } from './fold.ts'
 import { readBlob, unpack } from './pack.ts'
 import { foldOfSnapshot } from './snapshot.ts'
 
@@ -35,28 +35,28 @@ export class LogReader {
     this.#ports = ports
   }
 
-  /** Lines from a sequence number on, or from the first that is kept: one page. */
-  page(from: number): Promise<readonly Uint8Array[]> {
-    return this.#ports.store.read(this.run, from)
+  /** Lines from a sequence number on, or from the first that is kept: one page, or less when no more than `count` are needed. */
+  page(from: number, count?: number): Promise<readonly Uint8Array[]> {
+    return this.#ports.store.read(this.run, from, count)
   }
 
   /** The first entry that is kept; undefined for an empty log. */
   async first(): Promise<number | undefined> {
-    const [line] = await this.#ports.store.read(this.run, 0, 1)
+    const [line] = await this.page(0, 1)
     return line && parseLine(line).seq
   }
 
   /** The line of one entry, if it is kept here. */
   async line(seq: number): Promise<Uint8Array | undefined> {
-    const [line] = await this.#ports.store.read(this.run, seq, 1)
-    return line && parseLine(line).seq === seq ? line : undefined
+    const [line] = await this.lines(seq, seq)
+    return line
   }
 
   /** All lines in a range that are kept. */
   async lines(from: number, to: number): Promise<readonly Uint8Array[]> {
     const lines: Uint8Array[] = []
     for (let next = from; next <= to;) {
-      const page = await this.page(next)
+      const page = await this.page(next, to - next + 1)
       const first = page[0]
       if (first === undefined) break
       const begin = parseLine(first).seq
@@ -73,7 +73,7 @@ export class LogReader {
 
   /** Entries with their bodies, which may stand in blobs. Rejects with `blob_missing`, `log_damaged`. */
   resolve(stored: readonly ParsedEntry[]): Promise<readonly Entry[]> {
-    return Promise.all(stored.map((entry) => resolveEntry(entry, this.#ports.blobs)))
+    return resolveAll(stored, this.#ports.blobs)
   }
 
   /**
@@ -82,10 +82,7 @@ export class LogReader {
    * among what is read. Undefined for an empty log. Rejects with `checkpoint_gone`, `log_damaged`.
    */
   async foldTo(to: number, known: ReadonlySet<Digest> = new Set()): Promise<Fold | undefined> {
-    const ats = await this.#ports.snapshots.list(this.run)
-    for (const at of ats.filter((one) => one <= to).toReversed()) {
-      const entry = await this.#snapshot(at)
-      if (entry === undefined) continue
+    for await (const entry of this.#snapshots(to)) {
       try {
         const fold = await this.#foldFrom(entry, to, known)
         if (fold) return fold
@@ -102,23 +99,17 @@ export class LogReader {
    */
   async foldSound(): Promise<{ readonly fold: Fold | undefined; readonly error: unknown }> {
     const head = await this.#ports.store.head(this.run)
-    for (let before = Infinity; ;) {
-      const entry = await this.snapshotBefore(before)
+    for await (const entry of this.#snapshots(Infinity)) {
       // Not parsed: it may be the damaged one.
-      const [stored] = entry ? await this.#ports.store.read(this.run, entry.seq, 1) : []
-      const isInLog = stored !== undefined && digestBytes(stored) === entry?.digest
-      if (entry && !isInLog) {
-        before = entry.body.at.seq
-        continue
-      }
+      const [stored] = await this.page(entry.seq, 1)
+      if (stored === undefined || digestBytes(stored) !== entry.digest) continue
       try {
-        const from = entry && (await foldSnapshot(entry, this.#ports.blobs))
-        return await this.#foldWhileSound(from, head)
+        return await this.#foldWhileSound(await foldSnapshot(entry, this.#ports.blobs), head)
       } catch (error) {
-        if (entry === undefined || !isDamage(error)) throw error
-        before = entry.body.at.seq
+        if (!isDamage(error)) throw error
       }
     }
+    return this.#foldWhileSound(undefined, head)
   }
 
   async #foldWhileSound(
@@ -145,14 +136,13 @@ export class LogReader {
     }
   }
 
-  /** The newest snapshot of an entry before `before` that is readable here. */
-  async snapshotBefore(before: number): Promise<SnapshotEntry | undefined> {
+  /** The snapshots of entries up to one that are readable here, the newest first. */
+  async *#snapshots(to: number): AsyncGenerator<SnapshotEntry, void> {
     const ats = await this.#ports.snapshots.list(this.run)
-    for (const at of ats.filter((one) => one < before).toReversed()) {
+    for (const at of ats.filter((one) => one <= to).toReversed()) {
       const entry = await this.#snapshot(at)
-      if (entry) return entry
+      if (entry) yield entry
     }
-    return undefined
   }
 
   async #snapshot(at: number): Promise<SnapshotEntry | undefined> {
@@ -171,7 +161,7 @@ export class LogReader {
   /** Undefined when the snapshot is not one of this log. */
   async #foldFrom(entry: SnapshotEntry, to: number, known: ReadonlySet<Digest>): Promise<Fold | undefined> {
     if (to < entry.seq && !known.has(entry.digest)) {
-      const [stored] = await this.lines(entry.seq, entry.seq)
+      const stored = await this.line(entry.seq)
       if (stored === undefined || parseLine(stored).digest !== entry.digest) return undefined
     }
     const fold = await this.#foldRange(await foldSnapshot(entry, this.#ports.blobs), to)
@@ -191,15 +181,37 @@ export class LogReader {
     for (;;) {
       const next = (fold?.head.seq ?? -1) + 1
       if (next > to) return fold
-      const page = await this.page(next)
+      const page = await this.page(next, to - next + 1)
       const first = page[0]
       if (first === undefined) return fold && this.#checkHead(fold)
       if (fold === undefined && parseLine(first).seq > 0) throw gone(this.run, parseLine(first).seq)
       const lines = page.slice(0, to - next + 1)
-      for (const entry of await this.resolve(verifyChain(this.run, fold?.head, lines)))
-        fold = foldEntry(fold, entry)
+      fold = foldEntries(fold, await this.resolve(verifyChain(this.run, fold?.head, lines)))
     }
   }
+}
+
+/**
+ * A log that begins with these lines: with its first entry, or after the entry that a snapshot among them is of. `fold` is
+ * undefined without that snapshot. Rejects with `log_damaged`, `entry_refused`, `blob_missing`.
+ */
+export async function foldBegun(
+  run: RunId,
+  lines: readonly Uint8Array[],
+  blobs: Pick<Blobs, 'get'>,
+): Promise<{
+  readonly base: Head | undefined
+  readonly entries: readonly Entry[]
+  readonly fold: Fold | undefined
+}> {
+  const { seq, prev } = parseLine(lines[0] as Uint8Array)
+  const base: Head | undefined = prev === null ? undefined : { seq: seq - 1, digest: prev }
+  const entries = await resolveAll(verifyChain(run, base, lines), blobs)
+  const snapshot = entries.find(
+    (entry): entry is SnapshotEntry => entry.kind === 'snapshot' && entry.body.at.digest === base?.digest,
+  )
+  if (base && snapshot === undefined) return { base, entries, fold: undefined }
+  return { base, entries, fold: foldEntries(snapshot && (await foldSnapshot(snapshot, blobs)), entries) }
 }
 
 /** What a snapshot says that the entries up to its own tell. Rejects with `blob_missing`, `log_damaged`. */
@@ -216,6 +228,14 @@ export async function resolveEntry(stored: ParsedEntry, blobs: Pick<Blobs, 'get'
   const whole = isPacked ? await unpackState(body, run, blobs) : body
   const size = stored.size + (bytes?.byteLength ?? 0)
   return { ...stored, body: whole as unknown as Bodies[EntryKind], size } as unknown as Entry
+}
+
+/** `resolveEntry` of several. */
+export function resolveAll(
+  stored: readonly ParsedEntry[],
+  blobs: Pick<Blobs, 'get'>,
+): Promise<readonly Entry[]> {
+  return Promise.all(stored.map((entry) => resolveEntry(entry, blobs)))
 }
 
 /** Only what may be packed: in the rest may be anything that looks like it. */

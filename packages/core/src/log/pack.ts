@@ -1,6 +1,7 @@
 import { assert, WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
+import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import { encodeAt, type Value } from '../state/codec.ts'
 import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
@@ -96,7 +97,7 @@ export function* packForEntry(
     const chunks = new Set<Digest>()
     let bytes = 0
     const packing = pack(chars)
-    for (let next = packing.next(); chunks.size <= chunksMax; next = packing.next()) {
+    for (let next = packing.next(); chunks.size <= limits.entryBlobsMax; next = packing.next()) {
       if (next.done) {
         bytes += JSON.stringify(next.value).length
         return { json: next.value, chunks: [...chunks], chars, bytes }
@@ -107,9 +108,6 @@ export function* packForEntry(
     }
   }
 }
-
-/** The hashes that fit into the header of one entry. */
-const chunksMax = 700
 
 /** The hashes of the chunks that packed JSON names itself; chunks may name others. */
 export function chunksIn(json: Json): readonly Digest[] {

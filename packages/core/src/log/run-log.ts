@@ -1,5 +1,6 @@
 import { assert, isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
+import { InOrder } from '../in-order.ts'
 import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Append, Compaction, Head, LogStore } from '../ports/log-store.ts'
@@ -9,8 +10,8 @@ import type { Value } from '../state/codec.ts'
 import type { EntryDraft } from './bodies.ts'
 import { effectsStarted, isDamage, type Damage } from './damage.ts'
 import { parseLine, sealEntry, verifyChain, type Entry, type Sealed } from './entry.ts'
-import { foldEntry, isEnded, summaryOf, type Fold } from './fold.ts'
-import { foldSnapshot, LogReader, packedKinds, type SnapshotEntry } from './log-reader.ts'
+import { foldEntries, isEnded, summaryOf, type Fold } from './fold.ts'
+import { foldBegun, LogReader, packedKinds } from './log-reader.ts'
 import { pack, packForEntry, type Part } from './pack.ts'
 
 /** What a log is kept in. */
@@ -50,7 +51,7 @@ export class RunLog {
   readonly #replacedListeners = new Set<(keep: number) => void>()
   #fold: Fold | undefined
   #damage: Damage | undefined
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #inOrder = new InOrder()
   readonly #waiting: Waiting[] = []
   /** Blobs that were put for an entry that is not there yet. */
   readonly #putting = new Set<Digest>()
@@ -110,7 +111,7 @@ export class RunLog {
 
   /** Folds what others have stored since; tells the listeners. A log that others have replaced is read anew. */
   catchUp(): Promise<void> {
-    return this.#inOrder(async () => {
+    return this.#inOrder.run(async () => {
       for (;;) {
         const mine = this.#fold?.head
         if (mine === undefined) return this.#readAnew()
@@ -145,7 +146,7 @@ export class RunLog {
         resolve,
         reject,
       })
-      if (this.#waiting.length === 1) void this.#inOrder(() => this.#appendWaiting())
+      if (this.#waiting.length === 1) void this.#inOrder.run(() => this.#appendWaiting())
     })
   }
 
@@ -174,8 +175,9 @@ export class RunLog {
     const sealed = group.flatMap((one) => one.sealed)
     try {
       if (fold !== undefined && sealed.length > 0) {
-        const isStrict = group.some(({ waiting }) => waiting.strict)
-        await this.#store(base, fold, sealed, isStrict ? 'strict' : 'relaxed')
+        const durability = group.some(({ waiting }) => waiting.strict) ? 'strict' : 'relaxed'
+        const lines = sealed.map(({ line }) => line)
+        await this.#commit({ entries: entriesOf(sealed), lines }, fold, { base: base?.head, durability })
       }
       for (const one of group) one.waiting.resolve(entriesOf(one.sealed))
     } catch (error) {
@@ -187,31 +189,22 @@ export class RunLog {
     }
   }
 
-  async #store(
-    base: Fold | undefined,
-    fold: Fold,
-    sealed: readonly Sealed[],
-    durability: 'strict' | 'relaxed',
-  ): Promise<void> {
-    const lines = sealed.map(({ line }) => line)
-    await this.#commit({ entries: entriesOf(sealed), lines }, fold, { base: base?.head, durability })
-  }
-
   /** Stores lines and takes over what they fold to. */
   async #commit(
     appending: Appending,
     fold: Fold,
     append: Pick<Append, 'base' | 'durability' | 'begins' | 'setAside'>,
   ): Promise<void> {
-    const appended = await this.#ports.store.append(this.run, {
-      ...append,
-      lines: appending.lines,
-      end: fold.head,
-      ...(sameSummary(this.#fold, fold) ? {} : { summary: summaryOf(fold) }),
-    })
+    const summary = sameSummary(this.#fold, fold) ? {} : { summary: summaryOf(fold) }
+    await this.#write(appending, { ...append, ...summary, end: fold.head })
+    this.#take(appending, fold)
+  }
+
+  /** Stores lines, all or nothing. Rejects with `head_moved`. */
+  async #write(appending: Appending, append: Omit<Append, 'lines'>): Promise<void> {
+    const appended = await this.#ports.store.append(this.run, { ...append, lines: appending.lines })
     if (!appended.ok) throw headMoved(this.run, append.base, appended.head)
     await this.#keepSnapshots(appending)
-    this.#take(appending, fold)
   }
 
   /** Where to begin reading from now on. Losing it loses nothing but time. */
@@ -229,7 +222,7 @@ export class RunLog {
    * chain, `head_moved` when they do not continue this log, `blob_missing` when a body is not here.
    */
   adopt(lines: readonly Uint8Array[]): Promise<readonly Entry[]> {
-    return this.#inOrder(async () => {
+    return this.#inOrder.run(async () => {
       const fresh = await this.#unknownOf(lines)
       if (fresh.length === 0) return []
       const isLost = this.#fold === undefined && this.#damage !== undefined
@@ -252,7 +245,7 @@ export class RunLog {
    * transaction.
    */
   beginAnew(lines: readonly Uint8Array[], reason: string): Promise<void> {
-    return this.#inOrder(async () => {
+    return this.#inOrder.run(async () => {
       await this.#begin(lines, { setAside: { reason, time: this.#ports.now() } })
       this.#replaced(-1)
     })
@@ -264,46 +257,31 @@ export class RunLog {
   }
 
   async #begin(lines: readonly Uint8Array[], append: Pick<Append, 'setAside'>): Promise<readonly Entry[]> {
-    const first = parseLine(lines[0] as Uint8Array)
-    const base: Head | undefined =
-      first.prev === null ? undefined : { seq: first.seq - 1, digest: first.prev }
-    const entries = await this.reader.resolve(verifyChain(this.run, base, lines))
-    const snapshot = entries.find(
-      (entry): entry is SnapshotEntry => entry.kind === 'snapshot' && entry.body.at.digest === base?.digest,
-    )
-    if (base && snapshot === undefined) {
+    const { base, entries, fold } = await foldBegun(this.run, lines, this.#ports.blobs)
+    if (fold === undefined) {
       throw new WaystoneError(
         'log_damaged',
-        `the log of run ${this.run} cannot begin at entry ${String(first.seq)}: no snapshot of the one before is among what came`,
+        `the log of run ${this.run} cannot begin at entry ${String((base?.seq ?? -1) + 1)}: no snapshot of the one before is among what came`,
         { run: this.run, actions: ['reload'] },
       )
     }
-    const before = snapshot && (await foldSnapshot(snapshot, this.#ports.blobs))
-    const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), before)
-    assert(fold !== undefined, 'a log was begun with no entries')
     await this.#commit({ entries, lines }, fold, { base, durability: 'strict', begins: true, ...append })
     return entries
   }
 
   /**
    * Replaces everything after `base` by lines that another host sealed; what was there is set aside in the same
-   * transaction. Reads the log again from its start.
+   * transaction.
    */
   replaceTail(base: Head, lines: readonly Uint8Array[], reason: string): Promise<void> {
-    return this.#inOrder(async () => {
+    return this.#inOrder.run(async () => {
       const entries = await this.reader.resolve(verifyChain(this.run, base, lines))
       const before = await this.reader.foldTo(base.seq, this.#snapshotDigests())
-      const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), before)
+      const fold = foldEntries(before, entries)
       assert(fold !== undefined, 'a tail was replaced in an empty log')
-      const appended = await this.#ports.store.append(this.run, {
-        base,
-        lines,
-        durability: 'strict',
-        summary: summaryOf(fold),
-        setAside: { reason, time: this.#ports.now() },
-      })
-      if (!appended.ok) throw headMoved(this.run, base, appended.head)
-      await this.#keepSnapshots({ entries, lines })
+      const setAside = { reason, time: this.#ports.now() }
+      const appending = { entries, lines }
+      await this.#write(appending, { base, durability: 'strict', summary: summaryOf(fold), setAside })
       this.#fold = fold
       this.#replaced(base.seq)
     })
@@ -336,7 +314,7 @@ export class RunLog {
 
   /** Lets entries go, between two appends. False when `isDue` is not true of the run as it is by then. */
   compact(compaction: Compaction, isDue: (fold: Fold) => boolean): Promise<boolean> {
-    return this.#inOrder(async () => {
+    return this.#inOrder.run(async () => {
       if (!isDue(this.mustFold())) return false
       await this.#ports.store.compact(this.run, compaction)
       return true
@@ -348,7 +326,7 @@ export class RunLog {
    * named since then, or is about to be, stays. False when nothing went, since there are other snapshots by then.
    */
   remove(since: Fold, snapshots: readonly number[], blobs: readonly Digest[]): Promise<boolean> {
-    return this.#inOrder(async () => {
+    return this.#inOrder.run(async () => {
       const now = this.mustFold()
       if (now.snapshots !== since.snapshots) return false
       const fresh = now.blobs.filter(({ seq }) => seq > since.head.seq)
@@ -371,7 +349,7 @@ export class RunLog {
     this.#coming.add(blobs)
     try {
       // What is being removed already is gone before this looks.
-      await this.#inOrder(() => Promise.resolve())
+      await this.#inOrder.run(() => Promise.resolve())
       return await work()
     } finally {
       this.#coming.delete(blobs)
@@ -523,7 +501,7 @@ export class RunLog {
   #after(from: Fold | undefined, entries: readonly Entry[], state?: Value): Fold {
     // A fold of a group goes on with the set that it began.
     const before = from && from === this.#fold ? { ...from, consumed: new Set<string>() } : from
-    const fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry, state), before)
+    const fold = foldEntries(before, entries, state)
     assert(fold !== undefined, 'an append ended without a fold')
     return fold
   }
@@ -534,12 +512,6 @@ export class RunLog {
     for (const { blobs } of appending.entries) for (const hash of blobs ?? []) this.#putting.delete(hash)
     this.#fold = { ...fold, consumed }
     for (const listener of this.#listeners) listener(appending, this.#fold)
-  }
-
-  #inOrder<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#tail.then(work)
-    this.#tail = done.catch(() => undefined)
-    return done
   }
 }
 

@@ -41,8 +41,7 @@ async function opened(storage: RunStorage, retention?: Retention) {
     me,
     blobs: storage.blobs,
     snapshots: storage.snapshots,
-    task: () => new Promise((resolve) => setImmediate(resolve)),
-    now: () => now,
+    clock: { task: () => new Promise((resolve) => setImmediate(resolve)), now: () => now },
     mayAppend: () => true,
     retention: () => retention,
     synced: () => Infinity,
@@ -184,12 +183,10 @@ describe('a snapshot', () => {
       // Writing is lost while the chunks are stored.
       blobs: { ...storage.blobs, put: (...args) => put(...args).finally(() => (allowed = false)) },
       snapshots: storage.snapshots,
-      task: () => Promise.resolve(),
-      now: () => 1,
+      clock: { task: () => Promise.resolve(), now: () => 1 },
       mayAppend: () => allowed,
       retention: () => undefined,
       synced: () => Infinity,
-      failed: () => undefined,
     })
     await log.append(me, () => [
       {
@@ -319,12 +316,10 @@ describe('retention', () => {
       me,
       blobs: storage.blobs,
       snapshots: storage.snapshots,
-      task: () => new Promise((resolve) => setImmediate(resolve)),
-      now: () => 1,
+      clock: { task: () => new Promise((resolve) => setImmediate(resolve)), now: () => 1 },
       mayAppend: () => true,
       retention: () => empty,
       synced: () => synced,
-      failed: () => undefined,
     })
     await log.append(me, () => [start({ text: '' })])
     const grow = async (): Promise<void> => {

@@ -1,6 +1,7 @@
 import { isWaystoneError } from '../errors.ts'
 import type { OwnerId } from '../ids.ts'
 import type { Blobs } from '../ports/blobs.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import type { EntryDraft, LabelNote } from './bodies.ts'
 import { isDamage } from './damage.ts'
@@ -16,9 +17,8 @@ export interface SnapshotterPorts {
   readonly me: OwnerId
   readonly blobs: Blobs
   readonly snapshots: Snapshots
-  /** Lets others work: resolves in a later task. */
-  task(): Promise<void>
-  now(): number
+  /** What time it is, and tasks: others work between two of its own. */
+  readonly clock: Pick<Clock, 'task' | 'now'>
   /** True while this host may append. */
   mayAppend(): boolean
   /**
@@ -30,8 +30,8 @@ export interface SnapshotterPorts {
   retention(fold: Fold): Retention | undefined
   /** The last entry that is elsewhere too; Infinity where there is no elsewhere. */
   synced(): number
-  /** Hears of what went wrong in the background: nothing is lost by it. */
-  failed(error: unknown): void
+  /** Hears of what went wrong in the background: nothing is lost by it, and it is tried again after the next entries. */
+  failed?(error: unknown): void
 }
 
 /** Work between two tasks, in bytes packed: about a millisecond's. */
@@ -70,7 +70,7 @@ export class Snapshotter {
   /** Makes what is due; resolves when nothing is. Never rejects. */
   settle(): Promise<void> {
     this.#working ??= this.#work()
-      .catch((error: unknown) => this.#ports.failed(error))
+      .catch((error: unknown) => this.#ports.failed?.(error))
       .finally(() => (this.#working = undefined))
     return this.#working
   }
@@ -82,12 +82,13 @@ export class Snapshotter {
   }
 
   #onEntries({ entries }: Appending, fold: Fold): void {
-    if (snapshotDue(fold) || entries.some(({ kind }) => kind === 'snapshot')) void this.settle()
+    const isDue = snapshotDue(fold) && this.#mayAppend()
+    if (isDue || entries.some(({ kind }) => kind === 'snapshot')) void this.settle()
   }
 
   async #work(): Promise<void> {
     // Once the append that was heard of has been told to everybody.
-    await this.#ports.task()
+    await this.#ports.clock.task()
     const { fold } = this.#log
     const replaced = this.#replaced
     if (fold === undefined || this.#closed) return
@@ -123,8 +124,8 @@ export class Snapshotter {
   }
 
   #plan(fold: Fold): RetentionPlan {
-    const { retention, now, synced } = this.#ports
-    return planRetention(fold, retention(fold), now(), synced(), this.#lost)
+    const { retention, clock, synced } = this.#ports
+    return planRetention(fold, retention(fold), clock.now(), synced(), this.#lost)
   }
 
   #mayAppend(): boolean {
@@ -169,7 +170,7 @@ export class Snapshotter {
       // A chunk that was packed before may have been removed since.
       if (!(await this.#store(batch))) return this.#pack(fold, { ...options, cache: new WeakMap() })
       if (next.done) return next.value
-      await this.#ports.task()
+      await this.#ports.clock.task()
       if (!this.#mayAppend()) return undefined
     }
   }

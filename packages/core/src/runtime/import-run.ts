@@ -2,9 +2,8 @@ import { WaystoneError } from '../errors.ts'
 import { parseDigest, parseRunId, type Digest } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
-import { parseLine, verifyChain } from '../log/entry.ts'
-import { foldEntry, type Fold } from '../log/fold.ts'
-import { foldSnapshot, resolveEntry, type SnapshotEntry } from '../log/log-reader.ts'
+import type { Fold } from '../log/fold.ts'
+import { foldBegun } from '../log/log-reader.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import { decodeValue } from '../state/codec.ts'
 import { diff } from '../state/delta.ts'
@@ -49,23 +48,14 @@ export async function foldImported(from: ParsedExport, blobs: Pick<Blobs, 'get'>
 }
 
 async function folded({ run, lines }: ParsedExport, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
-  const line = lines[0]
-  if (line === undefined) throw refused(2, 'an entry', 'the end')
-  const first = parseLine(line)
-  const base = first.seq === 0 ? undefined : { seq: first.seq - 1, digest: first.prev as Digest }
-  const entries = await Promise.all(verifyChain(run, base, lines).map((entry) => resolveEntry(entry, blobs)))
-  const snapshot = entries.find(
-    (entry): entry is SnapshotEntry => entry.kind === 'snapshot' && entry.body.at.digest === base?.digest,
+  if (lines.length === 0) throw refused(2, 'an entry', 'the end')
+  const { base, fold } = await foldBegun(run, lines, blobs)
+  if (fold) return fold
+  throw new WaystoneError(
+    'checkpoint_gone',
+    `the export of run ${run} begins at entry ${String((base?.seq ?? -1) + 1)} without a snapshot of what was before`,
+    { run },
   )
-  if (base && snapshot === undefined) {
-    throw new WaystoneError(
-      'checkpoint_gone',
-      `the export of run ${run} begins at entry ${String(first.seq)} without a snapshot of what was before`,
-      { run },
-    )
-  }
-  const before = snapshot && (await foldSnapshot(snapshot, blobs))
-  return entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), before) as Fold
 }
 
 /**

@@ -42,13 +42,11 @@ export function memoryEdge(options: {
           me: edgeOwner,
           blobs,
           snapshots: storage.snapshots,
-          task: () => clock.task(),
-          now: () => clock.now(),
+          clock,
           mayAppend: () => false,
           retention: ({ identity }) =>
-            retentionOf(agents.find(({ name }) => name === identity.agent)?.retention ?? 'all'),
+            retentionOf(agents.find(({ name }) => name === identity.agent)?.retention),
           synced: () => Infinity,
-          failed: () => undefined,
         })
       }
       log.listen(({ entries, lines }) => tell(run, { type: 'lines', from: entries[0]?.seq ?? 0, lines }))

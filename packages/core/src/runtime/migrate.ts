@@ -2,8 +2,9 @@ import { WaystoneError } from '../errors.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Fold } from '../log/fold.ts'
-import { cloneValue, decodeValue, encodeValue, type Value } from '../state/codec.ts'
+import type { Value } from '../state/codec.ts'
 import { diff } from '../state/delta.ts'
+import { migrateState } from '../state/migrate-state.ts'
 import { configDigest } from './open-turn.ts'
 
 /**
@@ -18,14 +19,8 @@ export function migration(
   const { version } = fold.identity
   if (agent.version === version || fold.records.length > 0) return undefined
   if (agent.version < version) throw olderCode(fold, agent)
-  let state: unknown = cloneValue(fold.state)
-  for (let to = version + 1; to <= agent.version; to += 1) {
-    const migrate = agent.migrate[to]
-    if (migrate === undefined) throw noWay(fold, agent, to)
-    state = migrate(state as never)
-  }
-  // Through its stored form, so that what goes on is what every later load will give.
-  const migrated = decodeValue(encodeValue(state, { where: 'state' }))
+  const way = { from: version, to: agent.version, migrate: agent.migrate }
+  const migrated = migrateState(fold.state, way, (to) => noWay(fold, agent, to))
   const body = {
     from: version,
     to: agent.version,

@@ -2,8 +2,8 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { newId, type Digest, type RunId } from '../ids.ts'
 import { partsOf, readArtifact, type Artifact, type ByteRange } from '../engine/artifacts.ts'
 import { parseLine, verifyChain, type Entry } from '../log/entry.ts'
-import { foldEntry, isEnded, type Fold } from '../log/fold.ts'
-import { foldSnapshot, isPassedOver, resolveEntry } from '../log/log-reader.ts'
+import { foldEntries, isEnded, type Fold } from '../log/fold.ts'
+import { foldSnapshot, isPassedOver, resolveAll, resolveEntry } from '../log/log-reader.ts'
 import type { Random } from '../ports/clock.ts'
 import type { Decision, InboxContent } from '../ports/inbox.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -269,7 +269,7 @@ export class RunHandle<State = unknown, Result = unknown> {
    * has them.
    */
   artifact(artifact: Artifact, range?: ByteRange): Promise<Uint8Array> {
-    return readArtifact({ getBlob: (hash) => this.#api.blob(this.id, hash) }, artifact, range)
+    return readArtifact({ getBlob: this.#getBlob }, artifact, range)
   }
 
   /** The artifacts in `view().artifacts` of which no place in reach has all bytes. */
@@ -342,14 +342,16 @@ export class RunHandle<State = unknown, Result = unknown> {
   }
 
   async #isThere(artifact: Artifact): Promise<boolean> {
-    const getBlob = (hash: Digest): Promise<Uint8Array | undefined> => this.#api.blob(this.id, hash)
     try {
-      return (await this.#api.missing(this.id, await partsOf({ getBlob }, artifact))).length === 0
+      const parts = await partsOf({ getBlob: this.#getBlob }, artifact)
+      return (await this.#api.missing(this.id, parts)).length === 0
     } catch (error) {
       if (isWaystoneError(error, 'blob_missing')) return false
       throw error
     }
   }
+
+  readonly #getBlob = (hash: Digest): Promise<Uint8Array | undefined> => this.#api.blob(this.id, hash)
 
   get #blobs(): Pick<Blobs, 'get'> {
     return { get: (run, hash) => this.#api.blob(run, hash) }
@@ -379,7 +381,7 @@ export class RunHandle<State = unknown, Result = unknown> {
       const page = await this.#api.lines(this.id, next)
       const stored = page.map(parseLine).filter(({ seq }) => seq < before)
       if (stored.length === 0) break
-      entries.push(...(await Promise.all(stored.map((entry) => resolveEntry(entry, this.#blobs)))))
+      entries.push(...(await resolveAll(stored, this.#blobs)))
     }
     // What was let go in between leaves nothing to show before the entries that are here.
     if (entries.length === 0 || entries.at(-1)?.seq !== before - 1) return false
@@ -404,8 +406,8 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   async #add(lines: readonly Uint8Array[]): Promise<void> {
     const stored = verifyChain(this.id, this.#fold?.head, lines)
-    const entries = await Promise.all(stored.map((entry) => resolveEntry(entry, this.#blobs)))
-    this.#fold = entries.reduce<Fold | undefined>((at, entry) => foldEntry(at, entry), this.#fold)
+    const entries = await resolveAll(stored, this.#blobs)
+    this.#fold = foldEntries(this.#fold, entries)
     this.#entries = [...this.#entries, ...entries]
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'rewind')) this.#streams = {}
   }

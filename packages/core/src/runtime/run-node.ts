@@ -7,7 +7,7 @@ import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
-import { RunLog, type LogPorts } from '../log/run-log.ts'
+import { RunLog } from '../log/run-log.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Channel } from '../ports/channel.ts'
@@ -23,7 +23,7 @@ import { blockersOf } from './blockers.ts'
 import { damagePause } from './damage-pause.ts'
 import { callListener } from '../call-listener.ts'
 import { InboxCourier } from './inbox-courier.ts'
-import { layeredBlobs } from '../sync/layered-blobs.ts'
+import { logPorts } from '../sync/log-ports.ts'
 import { moveHere, moveToEdge } from './mover.ts'
 import { RunHost } from './run-host.ts'
 import type { SyncPolicy } from '../sync/step.ts'
@@ -48,11 +48,6 @@ export interface RuntimePorts extends RunStorage {
   readonly syncPolicy?: SyncPolicy
   /** Every turn is replayed before it commits, and must come to the same end. */
   readonly development?: boolean
-}
-
-/** What the log of a run is kept in here; blobs that are only at the edge are fetched from there. */
-export function logPorts({ store, snapshots, blobs, edge, clock }: RuntimePorts): LogPorts {
-  return { store, snapshots, blobs: edge ? layeredBlobs(blobs, edge.blobs) : blobs, now: () => clock.now() }
 }
 
 /** Kinds of entries that a sync policy does not hold back: somebody waits for them, or their loss would cost most. */
@@ -116,15 +111,12 @@ export class RunNode {
       me: ports.me,
       blobs,
       snapshots: ports.snapshots,
-      task: () => ports.clock.task(),
-      now: () => ports.clock.now(),
+      clock: ports.clock,
       mayAppend: () => this.host?.mayAppend ?? false,
       // Not while another tab may be writing it.
       mayLetGo: () => this.writing || log.fold?.owner !== ports.me || isEnded(log.fold),
-      retention: (fold) => retentionOf(this.agent(fold.identity.agent)?.retention ?? 'all'),
+      retention: (fold) => retentionOf(this.agent(fold.identity.agent)?.retention),
       synced: () => (ports.edge ? (this.#sync.synced?.seq ?? -1) : Infinity),
-      // Nothing is lost by it: it is tried again after the next entries.
-      failed: () => undefined,
     })
     const tellTabs = throttled(ports.clock, limits.liveMsMin, () =>
       this.#post({ type: 'appended', run: this.run }),
@@ -157,7 +149,7 @@ export class RunNode {
     ports: RuntimePorts,
     options: { readonly fresh?: boolean } = {},
   ): Promise<RunNode> {
-    const opening = logPorts(ports)
+    const opening = logPorts(ports, ports.clock, ports.edge)
     const log = await RunLog.open(run, opening)
     if (log.damage && log.fold === undefined && ports.edge === undefined) {
       throw new WaystoneError(

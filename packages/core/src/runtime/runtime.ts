@@ -18,7 +18,8 @@ import { acceptItem } from './accept-item.ts'
 import type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
 import { blobsNamed, foldImported, importedEntries, parseExport } from './import-run.ts'
 import { forkEntry, startEntry, type Writer } from './first-entry.ts'
-import { logPorts, RunNode, type RuntimePorts } from './run-node.ts'
+import { logPorts } from '../sync/log-ports.ts'
+import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
 /** How long a move waits for the tab that writes the run, in ms. */
@@ -302,7 +303,8 @@ export class Runtime implements RuntimeApi {
   }
 
   #openLog(run: RunId): Promise<RunLog> {
-    return RunLog.open(run, logPorts(this.#ports))
+    const { clock, edge } = this.#ports
+    return RunLog.open(run, logPorts(this.#ports, clock, edge))
   }
 
   #node(run: RunId, options: { readonly fresh?: boolean } = {}): Promise<RunNode> {
