@@ -151,6 +151,14 @@ export { RunHandle, type Deciding, type ForkOptions, type SendOptions } from './
 export { damagePause } from './runtime/damage-pause.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
 export type { RuntimePorts } from './runtime/run-node.ts'
+export {
+  RunKeeper,
+  watchdogMs,
+  type DueTime,
+  type Followers,
+  type KeeperPorts,
+  type Stalls,
+} from './runtime/run-keeper.ts'
 export { Runtime } from './runtime/runtime.ts'
 export type { Edge } from './sync/syncer.ts'
 export { openAsks } from './runtime/inbox-entries.ts'

@@ -17,7 +17,8 @@ const stuckMsMax = 60_000
  * Throws `run_unknown`, `request_refused`, `limit_exceeded`.
  */
 export function eventResponse(context: Context, source: EventSource, from: number, report: Report): Response {
-  const { log, changes } = source
+  const { keeper, changes } = source
+  const { log } = keeper
   const { run, head } = log.mustFold()
   const id = context.req.header('last-event-id')
   const cursor: EventCursor =

@@ -1,5 +1,5 @@
 import { assert, isEnded, parseLine, type Entry, type Fold } from '@waystone/core'
-import type { RunKeeper } from '../object/run-keeper.ts'
+import type { EdgeRun } from '../object/edge-run.ts'
 import { cursorId, hasRoom, type EventCursor } from './event-cursor.ts'
 import { endOf, statusEvent, type RunEndEvent, type RunStatusEvent } from './run-status.ts'
 
@@ -30,7 +30,7 @@ export type RunEvent = { readonly id: string } & (
 )
 
 /** What is read: the log, and the streams beside it. */
-export type EventSource = Pick<RunKeeper, 'log' | 'live' | 'changes' | 'streams'>
+export type EventSource = Pick<EdgeRun, 'keeper' | 'changes' | 'streams'>
 
 /** A while without an event is told after this long, in ms. */
 const quietMs = 15_000
@@ -54,7 +54,8 @@ export class RunEvents {
 
   /** `undefined` stands for a while without events. */
   async *read(signal: AbortSignal): AsyncGenerator<RunEvent | undefined> {
-    const { log, changes } = this.#source
+    const { keeper, changes } = this.#source
+    const { log } = keeper
     while (!signal.aborted) {
       const { count } = changes
       yield* this.#view()
@@ -76,7 +77,7 @@ export class RunEvents {
   }
 
   *#view(): Generator<RunEvent> {
-    const data = statusEvent(this.#source.log.mustFold(), this.#source.live)
+    const data = statusEvent(this.#source.keeper.log.mustFold(), this.#source.keeper.live)
     const shown = JSON.stringify(data)
     if (shown === this.#shown) return
     this.#shown = shown
@@ -84,7 +85,7 @@ export class RunEvents {
   }
 
   async *#entries(): AsyncGenerator<RunEvent> {
-    const { log } = this.#source
+    const { log } = this.#source.keeper
     for (;;) {
       // The store may be a moment ahead of the fold, which says what of the streams is recorded.
       const count = log.mustFold().head.seq - this.#cursor.seq
@@ -113,14 +114,15 @@ export class RunEvents {
   async #resolved(line: Uint8Array): Promise<Entry> {
     const stored = parseLine(line)
     if (stored.bodyBlob === undefined) return stored as unknown as Entry
-    const [entry] = await this.#source.log.entries(stored.seq, stored.seq)
+    const [entry] = await this.#source.keeper.log.entries(stored.seq, stored.seq)
     assert(entry !== undefined, `entry ${String(stored.seq)} was there, and is gone`)
     return entry
   }
 
   /** The text of streams whose outcome is not recorded, or came before the end of their text. */
   async *#openTexts(): AsyncGenerator<RunEvent> {
-    const { log, streams } = this.#source
+    const { keeper, streams } = this.#source
+    const { log } = keeper
     const fold = log.mustFold()
     if (fold.head.seq !== this.#cursor.seq) return
     const recorded = recordedIn(fold)

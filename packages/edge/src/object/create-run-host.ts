@@ -1,10 +1,9 @@
-import { parseRunId, WaystoneError, type AnyAgent, type RunId } from '@waystone/core'
+import { parseRunId, watchdogMs, WaystoneError, type AnyAgent, type RunId } from '@waystone/core'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { objectStorage } from '../store/object-storage.ts'
-import { dueTime, isOwnName, sqlDueTimes, type DueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
-import { sqlStalls } from '../store/sql-stalls.ts'
-import { RunKeeper, watchdogMs } from './run-keeper.ts'
+import { isOwnName, sqlDueTimes, type DueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
+import { openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { runRoutes } from './run-routes.ts'
 import { deviceOf, ownerEvent, RunSockets } from './run-sockets.ts'
 import { workDue } from './work-due.ts'
@@ -50,9 +49,6 @@ export interface HostedRun {
   webSocketClose(socket: WebSocket, code: number): boolean
 }
 
-const runName = 'waystone.run'
-const streamsName = 'waystone.streams'
-
 /**
  * Hosts a run inside a Durable Object class of one's own; `runObject` makes a class that does nothing else. Call it in
  * the constructor. All its tables are named `waystone_...`, its sockets have a tag of their own. `ping` on any
@@ -92,7 +88,7 @@ class ObjectHost {
   readonly #options: RunHostOptions
   readonly #report: Report
   readonly #sockets: RunSockets
-  #opened: { readonly run: RunId; readonly keeper: Promise<RunKeeper> } | undefined
+  #opened: { readonly run: RunId; readonly edgeRun: Promise<EdgeRun> } | undefined
 
   constructor(ctx: DurableObjectState, options: RunHostOptions) {
     this.#ctx = ctx
@@ -107,8 +103,8 @@ class ObjectHost {
 
   async answer(request: Request): Promise<Response> {
     try {
-      const keeper = await this.#open(parseRunId(new URL(request.url).pathname.split('/')[3]))
-      const routes = runRoutes(keeper, this.#sockets, (used) => this.#name(used), this.#report)
+      const edgeRun = await this.#open(parseRunId(new URL(request.url).pathname.split('/')[3]))
+      const routes = runRoutes(edgeRun, this.#sockets, (used) => this.#name(used), this.#report)
       return await routes.fetch(request)
     } catch (error) {
       return errorResponse(error, this.#report)
@@ -134,7 +130,7 @@ class ObjectHost {
     const device = deviceOf(socket)
     if (run === undefined || device === undefined) return true
     const event = ownerEvent(message, run, this.#report)
-    if (event) await (await this.#open(run)).heard(event, device)
+    if (event) await (await this.#open(run)).keeper.heard(event, device)
     return true
   }
 
@@ -162,17 +158,17 @@ class ObjectHost {
 
   /** The keeper sets when the run is due next. */
   async #workRun(until: number): Promise<void> {
-    const keeper = await this.#known()
-    await (keeper ? keeper.alarm(until) : this.times.delete(runName))
+    const known = await this.#known()
+    await (known ? known.keeper.alarm(until) : this.times.delete(runName))
   }
 
   /** An object does not know its own name when an alarm wakes it: the first push writes down the run's. */
-  async #known(): Promise<RunKeeper | undefined> {
+  async #known(): Promise<EdgeRun | undefined> {
     const run = this.#run()
     return run === undefined ? undefined : this.#open(run)
   }
 
-  #open(run: RunId): Promise<RunKeeper> {
+  #open(run: RunId): Promise<EdgeRun> {
     const mine = this.#run()
     if (mine !== undefined && mine !== run) {
       throw new WaystoneError(
@@ -183,22 +179,21 @@ class ObjectHost {
         },
       )
     }
-    if (this.#opened?.run === run) return this.#opened.keeper
-    const opened = { run, keeper: this.#newKeeper(run) }
+    if (this.#opened?.run === run) return this.#opened.edgeRun
+    const opened = { run, edgeRun: this.#newRun(run) }
     this.#opened = opened
-    opened.keeper.catch(() => {
+    opened.edgeRun.catch(() => {
       if (this.#opened === opened) this.#opened = undefined
     })
-    return opened.keeper
+    return opened.edgeRun
   }
 
-  #newKeeper(run: RunId): Promise<RunKeeper> {
+  #newRun(run: RunId): Promise<EdgeRun> {
     const { storage } = this.#ctx
     const { times } = this
-    return RunKeeper.open(run, {
-      due: dueTime(times, runName),
-      forget: dueTime(times, streamsName),
-      stalls: sqlStalls(storage),
+    return openEdgeRun(run, {
+      durable: storage,
+      times,
       storage: objectStorage(storage, this.#options.blobs),
       sockets: this.#sockets,
       agents: this.#options.agents,

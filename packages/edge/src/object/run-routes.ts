@@ -18,7 +18,7 @@ import { readBody, readJson } from '../http/body.ts'
 import { errorResponse } from '../http/errors.ts'
 import type { Report } from '../report.ts'
 import { blobRoutes } from './blob-routes.ts'
-import type { RunKeeper } from './run-keeper.ts'
+import type { EdgeRun } from './edge-run.ts'
 import type { RunSockets } from './run-sockets.ts'
 
 /** A push may have a page of lines and one more, whatever their size. */
@@ -26,12 +26,13 @@ const pushBytesMax = limits.pageBytesMax + limits.entryBytesMax + 1_000
 
 /** The routes of one run, inside its object. `used` is called when something is stored for the first time. */
 export function runRoutes(
-  keeper: RunKeeper,
+  edgeRun: EdgeRun,
   sockets: RunSockets,
   used: (run: RunId) => void,
   report: Report,
 ): Hono {
   const app = new Hono().basePath('/v1/runs/:run')
+  const { keeper, storage } = edgeRun
   const { log, authority } = keeper
   app.onError((error) => errorResponse(error, report))
   app.notFound(() => errorResponse(new WaystoneError('request_refused', 'there is no such route'), report))
@@ -81,8 +82,8 @@ export function runRoutes(
       throw new WaystoneError('request_refused', 'this route is a WebSocket')
     return sockets.accept(parseOwnerId(context.req.query('device')), await keeper.greeting(fromOf(context)))
   })
-  app.route('/blobs', blobRoutes({ run: log.run, blobs: keeper.blobs, rows: keeper.rowBlobs, used }))
-  app.get('/events', (context) => eventResponse(context, keeper, fromOf(context), report))
+  app.route('/blobs', blobRoutes({ run: log.run, blobs: storage.blobs, rows: storage.rowBlobs, used }))
+  app.get('/events', (context) => eventResponse(context, edgeRun, fromOf(context), report))
   return app
 }
 

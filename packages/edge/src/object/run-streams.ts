@@ -1,5 +1,4 @@
-import { isEnded, type Fold, type RunId, type Streams, type StreamText } from '@waystone/core'
-import type { DueTime } from '../store/sql-due-times.ts'
+import { isEnded, type DueTime, type Fold, type RunId, type Streams, type StreamText } from '@waystone/core'
 import type { SqlStreams, StreamExtent } from '../store/sql-streams.ts'
 
 /** Text of the last turn of a run that has ended is kept this long, for readers that come back. In ms. */

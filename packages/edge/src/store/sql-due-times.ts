@@ -1,4 +1,4 @@
-import { limits, WaystoneError } from '@waystone/core'
+import { limits, WaystoneError, type DueTime } from '@waystone/core'
 
 /** Names that begin like this are Waystone's own. */
 const ownPrefix = 'waystone.'
@@ -23,14 +23,6 @@ export interface DueTimes {
   delete(name: string): Promise<void>
   /** When a name is due, in ms since 1970. */
   get(name: string): number | undefined
-}
-
-/** One of the due times. */
-export interface DueTime {
-  /** In ms since 1970. */
-  set(at: number): Promise<void>
-  delete(): Promise<void>
-  get(): number | undefined
 }
 
 /** A name whose work has been begun. */

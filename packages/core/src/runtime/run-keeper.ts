@@ -1,46 +1,65 @@
-import {
-  Authority,
-  damagePause,
-  edgeOwner,
-  headOfLine,
-  isEnded,
-  limits,
-  retentionOf,
-  RunHost,
-  RunLog,
-  Snapshotter,
-  toWire,
-  type AnyAgent,
-  type Blobs,
-  type Claim,
-  type Fold,
-  type Head,
-  type InboxItem,
-  type Live,
-  type RunId,
-  type WatchEvent,
-} from '@waystone/core'
-import type { Failure, Report } from '../report.ts'
-import type { DueTime } from '../store/sql-due-times.ts'
-import type { ObjectStorage } from '../store/object-storage.ts'
-import type { RowBlobs } from '../store/row-blobs.ts'
-import { stalled, type Stalls } from '../store/sql-stalls.ts'
-import { edgeClock } from './edge-clock.ts'
-import { RunChanges } from './run-changes.ts'
-import type { RunSockets } from './run-sockets.ts'
-import { RunStreams } from './run-streams.ts'
+import type { AnyAgent } from '../engine/agent.ts'
+import { retentionOf } from '../engine/retention-of.ts'
+import { toWire, WaystoneError } from '../errors.ts'
+import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
+import { isEnded, type Fold } from '../log/fold.ts'
+import { headOfLine } from '../log/plan-append.ts'
+import { RunLog } from '../log/run-log.ts'
+import { Snapshotter } from '../log/snapshotter.ts'
+import type { Clock, Random } from '../ports/clock.ts'
+import type { InboxItem } from '../ports/inbox.ts'
+import type { Head, LogStore } from '../ports/log-store.ts'
+import type { Claim } from '../ports/remote.ts'
+import type { RunStorage } from '../ports/run-storage.ts'
+import type { Live, WatchEvent } from '../ports/watch.ts'
+import { Authority } from './authority.ts'
+import { damagePause } from './damage-pause.ts'
+import { RunHost } from './run-host.ts'
+
+/** A time that survives the process, at which a keeper is called. */
+export interface DueTime {
+  /** In ms since 1970. */
+  set(at: number): Promise<void>
+  delete(): Promise<void>
+  get(): number | undefined
+}
+
+/** Counts the wake-ups of a run that brought no entry. Stored, since what is counted ends the process. */
+export interface Stalls {
+  /** One more wake-up at this head; gives how many there were at it, this one included. */
+  count(seq: number): number
+  /** The run came back by itself: whatever it did, it was not killed. */
+  clear(): void
+}
+
+/** Those who follow a run live. */
+export interface Followers {
+  /** Tells every follower but one device. */
+  tell(event: WatchEvent, except?: string): void
+  /** When a device was last heard of, in ms since 1970. */
+  lastHeard(device: OwnerId): number | undefined
+}
 
 /** What a keeper works with. */
 export interface KeeperPorts {
-  /** When the run is due: one of the times that share the alarm of the object. */
+  readonly clock: Clock
+  readonly random: Random
+  readonly storage: RunStorage & {
+    /** Tells when the last append to a run was, in ms since 1970. */
+    readonly store: LogStore & { lastAppend(run: RunId): number | undefined }
+  }
+  /** When the run is due: `alarm` is called then. */
   readonly due: DueTime
-  /** When text that was kept for late readers is to be forgotten. */
-  readonly forget: DueTime
   readonly stalls: Stalls
-  readonly storage: ObjectStorage
-  readonly sockets: RunSockets
+  readonly followers: Followers
+  /** The streams of the open turn that have text. */
+  readonly streamNames: () => readonly string[]
   readonly agents: () => readonly AnyAgent[]
-  readonly report: Report
+  /** There is something new to read: at once, or as often as text is stored. */
+  readonly changed: (when: 'now' | 'soon') => void
+  /** Hears of what failed without anybody waiting for it. */
+  readonly failed: (where: 'alarm' | 'run' | 'take over' | 'snapshot', error: unknown) => void
 }
 
 /** Armed before user code runs: should the process die, the object wakes and goes on. In ms. */
@@ -54,9 +73,6 @@ const nothingLive: Live = { phase: 'idle', calls: [] }
 export class RunKeeper {
   readonly log: RunLog
   readonly authority: Authority
-  readonly streams: RunStreams
-  /** Tells readers that pull that there is something new. */
-  readonly changes = new RunChanges()
   readonly #ports: KeeperPorts
   #host: { readonly host: RunHost; readonly ended: Promise<unknown> } | undefined
   #live: Live = nothingLive
@@ -66,14 +82,9 @@ export class RunKeeper {
   private constructor(log: RunLog, ports: KeeperPorts) {
     this.log = log
     this.#ports = ports
-    this.streams = new RunStreams({
-      store: ports.storage.streams,
-      fold: () => log.fold,
-      forget: ports.forget,
-    })
     this.authority = new Authority(log, {
-      clock: edgeClock,
-      random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+      clock: ports.clock,
+      random: ports.random,
       blobs: ports.storage.blobs,
       inbox: ports.storage.inbox,
       agent: (name) => this.#agent(name),
@@ -85,39 +96,29 @@ export class RunKeeper {
       me: edgeOwner,
       blobs: ports.storage.blobs,
       snapshots: ports.storage.snapshots,
-      clock: edgeClock,
+      clock: ports.clock,
       mayAppend: () => this.#host?.host.mayAppend ?? false,
       retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention),
       synced: () => Infinity,
-      failed: (error) => this.#failed('snapshot', error),
+      failed: (error) => ports.failed('snapshot', error),
     })
     log.listen(({ entries, lines }, fold) => {
       const first = entries[0]
       const writer = fold.owner === edgeOwner ? undefined : fold.owner
       if (first)
-        ports.sockets.tell(
+        ports.followers.tell(
           { type: 'lines', from: first.seq, lines },
           first.kind === 'claim' ? undefined : writer,
         )
-      this.changes.now()
-      if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
-        void this.streams.settle().catch((error: unknown) => this.#failed('run', error))
+      ports.changed('now')
     })
   }
 
   /** Opens what this object has of a run, which may be nothing. */
   static async open(run: RunId, ports: KeeperPorts): Promise<RunKeeper> {
     const { store, snapshots, blobs } = ports.storage
-    return new RunKeeper(await RunLog.open(run, { store, snapshots, blobs, now: () => Date.now() }), ports)
-  }
-
-  /** Its blobs, and those of them that are rows of the object. */
-  get blobs(): Blobs {
-    return this.#ports.storage.blobs
-  }
-
-  get rowBlobs(): RowBlobs {
-    return this.#ports.storage.rowBlobs
+    const log = await RunLog.open(run, { store, snapshots, blobs, now: () => ports.clock.now() })
+    return new RunKeeper(log, ports)
   }
 
   /** What its host tells beside the log. */
@@ -128,10 +129,12 @@ export class RunKeeper {
   /** What a new follower is told first. */
   async greeting(from: number): Promise<readonly WatchEvent[]> {
     const lines = await this.log.lines(from)
+    const { storage, streamNames } = this.#ports
     const texts = await Promise.all(
-      this.streams
-        .names()
-        .map(async (stream) => ({ stream, ...(await this.streams.read(this.log.run, stream, 0)) })),
+      streamNames().map(async (stream) => ({
+        stream,
+        ...(await storage.streams.read(this.log.run, stream, 0)),
+      })),
     )
     return [
       ...(lines[0] ? [{ type: 'lines', from: headOfLine(lines[0]).seq, lines } as const] : []),
@@ -162,7 +165,7 @@ export class RunKeeper {
     const held = this.#host
     await held?.host.hold(Math.min(ms, holdMsMax))
     if (held) {
-      void edgeClock.wait(holdMsMax).then(() => {
+      void this.#ports.clock.wait(holdMsMax).then(() => {
         if (this.#host === held) held.host.release()
       })
     }
@@ -177,9 +180,9 @@ export class RunKeeper {
       this.#sent.add(item.id)
       return this.#host.host.poke()
     }
-    if (fold.owner === edgeOwner) return this.#ports.due.set(Date.now())
-    this.#ports.sockets.tell({ type: 'inbox' })
-    if (this.#mayTakeOver(fold)) await this.#ports.due.set(Date.now())
+    if (fold.owner === edgeOwner) return this.#ports.due.set(this.#ports.clock.now())
+    this.#ports.followers.tell({ type: 'inbox' })
+    if (this.#mayTakeOver(fold)) await this.#ports.due.set(this.#ports.clock.now())
     else if (this.#ports.due.get() === undefined) await this.schedule()
   }
 
@@ -187,9 +190,9 @@ export class RunKeeper {
   async heard(event: Extract<WatchEvent, { type: 'live' | 'stream' }>, device: string): Promise<void> {
     if (this.log.fold?.owner !== device) return
     if (event.type === 'live') this.#live = event.live
-    else await this.streams.append(this.log.run, event.stream, event)
-    this.#ports.sockets.tell(event, device)
-    this.changes.soon()
+    else await this.#ports.storage.streams.append(this.log.run, event.stream, event)
+    this.#ports.followers.tell(event, device)
+    this.#ports.changed('soon')
   }
 
   /**
@@ -204,8 +207,8 @@ export class RunKeeper {
       else if (this.#mayTakeOver(fold)) await this.#takeOver(fold)
       else await this.schedule()
     } catch (error) {
-      this.#failed('alarm', error)
-      await this.#ports.due.set(Date.now() + watchdogMs)
+      this.#ports.failed('alarm', error)
+      await this.#ports.due.set(this.#ports.clock.now() + watchdogMs)
     }
   }
 
@@ -214,14 +217,14 @@ export class RunKeeper {
     const { due } = this.#ports
     const fold = this.log.fold
     if (fold === undefined || isEnded(fold)) return due.delete()
-    if (fold.owner === edgeOwner) return this.#host ? undefined : due.set(Date.now())
+    if (fold.owner === edgeOwner) return this.#host ? undefined : due.set(this.#ports.clock.now())
     if (fold.identity.whenGone !== 'edge' || fold.status === 'paused') return due.delete()
-    await due.set(Date.now() + Math.max(100, fold.identity.leaseMs - this.#silentMs(fold)))
+    await due.set(this.#ports.clock.now() + Math.max(100, fold.identity.leaseMs - this.#silentMs(fold)))
   }
 
   async #runAgent(until: number): Promise<void> {
     const { due, stalls } = this.#ports
-    await due.set(Date.now() + watchdogMs)
+    await due.set(this.#ports.clock.now() + watchdogMs)
     if (await this.#standsStill()) return
     const pause = damagePause(this.log.mustFold(), this.log.damage)
     if (pause) await this.log.append(edgeOwner, () => [pause])
@@ -231,45 +234,45 @@ export class RunKeeper {
     this.#host = { host, ended }
     const stop = new AbortController()
     const letGo = async (): Promise<void> => {
-      await edgeClock.wait(Math.max(0, until - Date.now()), stop.signal)
+      await this.#ports.clock.wait(Math.max(0, until - this.#ports.clock.now()), stop.signal)
       if (stop.signal.aborted) return
       await host.hold(watchdogMs)
       host.stop()
     }
-    void letGo().catch((error: unknown) => this.#failed('run', error))
+    void letGo().catch((error: unknown) => this.#ports.failed('run', error))
     const end = await ended
     stop.abort()
     this.#host = undefined
-    this.changes.soon()
+    this.#ports.changed('soon')
     if (end.type !== 'lost') stalls.clear()
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
       const missed = (await this.#ports.storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
-      if (missed) return due.set(Date.now())
+      if (missed) return due.set(this.#ports.clock.now())
       return end.due === undefined ? due.delete() : due.set(end.due)
     }
     this.#live = nothingLive
-    if (end.type === 'lost') this.#failed('run', end.error)
-    await (end.type === 'lost' ? due.set(Date.now() + 1_000) : this.schedule())
+    if (end.type === 'lost') this.#ports.failed('run', end.error)
+    await (end.type === 'lost' ? due.set(this.#ports.clock.now() + 1_000) : this.schedule())
   }
 
   #newHost(): RunHost {
-    const { storage, sockets } = this.#ports
-    const { blobs, inbox } = storage
+    const { storage, followers, clock } = this.#ports
+    const { blobs, inbox, streams } = storage
     return new RunHost(this.log, {
       me: edgeOwner,
       place: 'edge',
-      clock: edgeClock,
+      clock,
       blobs,
       inbox,
-      streams: this.streams,
+      streams,
       agent: (name) => this.#agent(name),
       consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
       confirm: () => Promise.resolve(),
       tell: (event) => {
         if (event.type === 'live') this.#live = event.live
-        sockets.tell(event)
-        this.changes.soon()
+        followers.tell(event)
+        this.#ports.changed('soon')
       },
     })
   }
@@ -309,33 +312,38 @@ export class RunKeeper {
     const { inbox } = storage
     const last = fold.records.at(-1)
     const due = last?.kind === 'ask' ? (last.body.due ?? Infinity) : 0
-    if (due > Date.now() && (await inbox.list(fold.run)).length === 0) {
+    if (due > this.#ports.clock.now() && (await inbox.list(fold.run)).length === 0) {
       // A run that waits for a person stays where it is until the answer, or the deadline, brings the alarm back.
       return due === Infinity ? times.delete() : times.set(due)
     }
     try {
       const { head, epoch } = fold
       await this.authority.claim({ base: head, epoch, owner: edgeOwner, place: 'edge', reason: 'expired' })
-      await times.set(Date.now())
+      await times.set(this.#ports.clock.now())
     } catch (error) {
-      this.#failed('take over', error)
-      await times.set(Date.now() + Math.max(fold.identity.leaseMs, watchdogMs))
+      this.#ports.failed('take over', error)
+      await times.set(this.#ports.clock.now() + Math.max(fold.identity.leaseMs, watchdogMs))
     }
   }
 
   #silentMs(fold: Fold): number {
     const heard = Math.max(
-      this.#ports.sockets.lastHeard(fold.owner) ?? 0,
+      this.#ports.followers.lastHeard(fold.owner) ?? 0,
       this.#ports.storage.store.lastAppend(this.log.run) ?? 0,
     )
-    return Date.now() - heard
-  }
-
-  #failed(where: Failure['where'], error: unknown): void {
-    this.#ports.report({ where, run: this.log.run, error })
+    return this.#ports.clock.now() - heard
   }
 
   #agent(name: string): AnyAgent | undefined {
     return this.#ports.agents().find((agent) => agent.name === name)
   }
+}
+
+/** Why a run is paused whose wake-ups only cost money. */
+function stalled(run: RunId, count: number): WaystoneError {
+  return new WaystoneError(
+    'bug',
+    `run ${run} was woken ${String(count)} times at the edge and made no progress: its step may use up the memory or time of an object`,
+    { run },
+  )
 }

@@ -1,0 +1,63 @@
+import { RunKeeper, type AnyAgent, type RunId } from '@waystone/core'
+import type { Report } from '../report.ts'
+import { dueTime, type DueTimes } from '../store/sql-due-times.ts'
+import type { ObjectStorage } from '../store/object-storage.ts'
+import { sqlStalls } from '../store/sql-stalls.ts'
+import { edgeClock } from './edge-clock.ts'
+import { RunChanges } from './run-changes.ts'
+import type { RunSockets } from './run-sockets.ts'
+import { RunStreams } from './run-streams.ts'
+
+/** When the run is due: one of the times that share the alarm of the object. */
+export const runName = 'waystone.run'
+/** When text that was kept for late readers is to be forgotten. */
+export const streamsName = 'waystone.streams'
+
+/** What a run of an object needs of it. */
+export interface EdgeRunPorts {
+  readonly durable: DurableObjectStorage
+  readonly times: DueTimes
+  readonly storage: ObjectStorage
+  readonly sockets: RunSockets
+  readonly agents: () => readonly AnyAgent[]
+  readonly report: Report
+}
+
+/** One run in its object: who keeps it, and what its routes read beside the log. */
+export interface EdgeRun {
+  readonly keeper: RunKeeper
+  readonly streams: RunStreams
+  /** Tells readers that pull that there is something new. */
+  readonly changes: RunChanges
+  readonly storage: ObjectStorage
+}
+
+/** Opens what this object has of a run, which may be nothing. */
+export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
+  const { durable, times, storage, sockets, agents, report } = ports
+  const changes = new RunChanges()
+  const opened: { keeper?: RunKeeper } = {}
+  const streams = new RunStreams({
+    store: storage.streams,
+    fold: () => opened.keeper?.log.fold,
+    forget: dueTime(times, streamsName),
+  })
+  const keeper = await RunKeeper.open(run, {
+    clock: edgeClock,
+    random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+    storage: { ...storage, streams },
+    due: dueTime(times, runName),
+    stalls: sqlStalls(durable),
+    followers: sockets,
+    streamNames: () => streams.names(),
+    agents,
+    changed: (when) => changes[when](),
+    failed: (where, error) => report({ where, run, error }),
+  })
+  opened.keeper = keeper
+  keeper.log.listen(({ entries }) => {
+    if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
+      void streams.settle().catch((error: unknown) => report({ where: 'run', run, error }))
+  })
+  return { keeper, streams, changes, storage }
+}
