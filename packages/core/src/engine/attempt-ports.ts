@@ -27,7 +27,7 @@ export interface OpenTurn {
 export interface AttemptPorts {
   readonly place: Place
   readonly clock: Clock
-  /** The owner as whom this host appends, and when it began to, by its clock. */
+  /** The owner as whom this host appends, and when that began, by its clock. */
   readonly me: OwnerId
   readonly opened: number
   /** Makes entries durable and hands them to `attempt.take`, in log order, before it resolves. */

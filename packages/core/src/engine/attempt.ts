@@ -148,9 +148,11 @@ export class Attempt {
   /** Takes entries that are durable now, in log order. */
   take(entries: readonly Entry[]): void {
     if (this.#over) return
+    let isNews = false
     for (const entry of entries) {
       if (familyOf(entry as unknown as TurnRecord) === undefined && entry.kind !== 'interrupt') continue
       this.#recorded = true
+      isNews = true
       this.#deliveries.add({
         kind: entry.kind,
         body: entry.body,
@@ -160,7 +162,8 @@ export class Attempt {
         inert: false,
       } as TurnRecord)
     }
-    this.#events.happen()
+    // What is no record of the turn moves nothing on.
+    if (isNews) this.#events.happen()
   }
 
   /** Something outside changed (the inbox, the time, what this place provides): parked calls look again. */

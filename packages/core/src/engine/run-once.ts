@@ -122,7 +122,7 @@ async function resolveUnknown(
   const decision = decisionOn(attempt, digest)
   if (decision?.type === 'again') return start(attempt, call, options, body, started.key)
   if (decision) return recordDecision(attempt, call, digest, decision)
-  // Another owner's clock may be anywhere: its time is counted from when this host began.
+  // Another owner's clock may be anywhere: its time is counted from when this one began.
   const from = record.owner === attempt.ports.me ? time : Math.max(time, attempt.ports.opened)
   const over = from + started.timeoutMs
   const look = async (): Promise<void> => {

@@ -246,6 +246,8 @@ export interface Bodies {
     readonly actions: readonly Action[]
     /** The failed record that a retry runs again. */
     readonly drop?: Digest
+    /** Effects that entries had started which are no more: reaching one of them asks first. */
+    readonly effects?: readonly EffectAfter[]
   }
   /** A person lets a paused run go on; the failed record named in `drop` runs again. */
   retry: { readonly id: string; readonly by: string; readonly drop?: Digest }

@@ -1,6 +1,7 @@
 import { isWaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import type { Head } from '../ports/log-store.ts'
+import type { SetAside } from '../ports/tails.ts'
 import { parseLine, type ParsedEntry } from './entry.ts'
 
 /** What was found damaged when a log was opened, and set aside. */
@@ -11,6 +12,17 @@ export interface Damage {
   readonly reason: string
   /** The `once` effects that what was set aside had started, as far as it can be read. */
   readonly effects: readonly { readonly path: string; readonly key: string }[]
+}
+
+/** What the reason of a tail begins with that was set aside because it is damaged. */
+export const damagedReason = 'damaged: '
+
+/** The damage that a tail was set aside for, when it begins at this entry. */
+export function damageOfTails(tails: readonly SetAside[], seq: number): Damage | undefined {
+  const tail = tails.findLast(
+    ({ name, reason }) => name.startsWith(`${String(seq)}-`) && reason.startsWith(damagedReason),
+  )
+  return tail && { seq, reason: tail.reason, effects: effectsStarted(tail.lines) }
 }
 
 /** True for what says that something stored is not as it was written, or not there. */
@@ -25,8 +37,9 @@ export function isDamage(error: unknown): boolean {
 }
 
 /**
- * How many of these lines, which follow `base`, are as they were written. Where two do not fit together the second one is
- * right when the one after it, or the head that the store has, says so. `head`: what the store says of its last entry.
+ * How many of these lines, which follow `base`, are certain to be as they were written: each but the last is named by the
+ * digest in the line after it. Where two do not fit together the second one is right when the one after it, or the head
+ * that the store has, says so. `head`: what the store says of its last entry.
  */
 export function soundLines(
   base: Head | undefined,
@@ -37,19 +50,30 @@ export function soundLines(
   let prev: Digest | null = base?.digest ?? null
   let seq = base?.seq ?? -1
   for (const [index, entry] of entries.entries()) {
-    if (entry === undefined) return index
-    if (entry.prev !== prev || entry.seq !== seq + 1) {
+    if (entry === undefined || entry.prev !== prev || entry.seq !== seq + 1) {
       const next = entries[index + 1]
-      const confirmed = next
-        ? next.prev === entry.digest
-        : entry.seq === head?.seq && entry.digest === head.digest
-      return confirmed ? Math.max(0, index - 1) : index
+      const isRight =
+        entry !== undefined &&
+        (next ? next.prev === entry.digest : entry.seq === head?.seq && entry.digest === head.digest)
+      // The one before is known to be right by what the next line says, wherever else that is damaged.
+      const isProven = index === 0 || names(lines[index] as Uint8Array, prev)
+      return isProven && !isRight ? index : Math.max(0, index - 1)
     }
     prev = entry.digest
     seq = entry.seq
   }
   const isLast = head !== undefined && seq === head.seq
   return isLast && prev !== head.digest ? lines.length - 1 : lines.length
+}
+
+/** A header has this many bytes at most before its body. */
+const headerBytes = 1_000
+
+/** True for a line, damaged or not, that has this digest in its header: a quarter of it is proof enough. */
+function names(line: Uint8Array, digest: Digest | null): boolean {
+  if (digest === null) return false
+  const header = String.fromCharCode(...line.subarray(0, headerBytes))
+  return header.includes(digest.slice(0, 16)) || header.includes(digest.slice(-16))
 }
 
 /** The effects that lines start, as far as they can be read. */

@@ -61,6 +61,8 @@ export interface Fold {
   readonly origin: Digest
   readonly started: number
   readonly updated: number
+  /** When its owner began to write it, by the clock of whoever wrote that down; not later than what it has done since. */
+  readonly writerSince: number
   /** The time of the entry that the open turn follows. */
   readonly turnBegan: number
   readonly state: Value
@@ -142,7 +144,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
       throw damaged(fold.run, `entry ${String(entry.seq)} starts a run that has started`)
     case 'open':
     case 'claim':
-      return { ...next, place: entry.body.place, sdk: entry.body.sdk }
+      return { ...next, place: entry.body.place, sdk: entry.body.sdk, writerSince: entry.time }
     case 'snapshot':
       return {
         ...next,
@@ -197,7 +199,12 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
     case 'put':
       return { ...next, keys: afterPut(fold, entry) }
     case 'pause':
-      return { ...next, status: 'paused', pause: entry.body }
+      return {
+        ...next,
+        status: 'paused',
+        pause: entry.body,
+        effects: [...fold.effects, ...(entry.body.effects ?? [])],
+      }
     case 'retry':
       fold.consumed.add(entry.body.id)
       return {
@@ -280,6 +287,7 @@ function firstFold(entry: Entry): Fold {
     origin: entry.digest,
     started: entry.time,
     updated: entry.time,
+    writerSince: entry.time,
     turnBegan: entry.time,
     ...atCheckpoint(entry.kind === 'fork' ? entry.body : { ...atStart, state: entry.body.state }),
     result: undefined,

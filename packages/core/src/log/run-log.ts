@@ -8,7 +8,7 @@ import type { Snapshots } from '../ports/snapshots.ts'
 import { digestBytes } from '../state/digest.ts'
 import type { Value } from '../state/codec.ts'
 import type { EntryDraft } from './bodies.ts'
-import { effectsStarted, isDamage, type Damage } from './damage.ts'
+import { damagedReason, effectsStarted, isDamage, type Damage } from './damage.ts'
 import { parseLine, sealEntry, verifyChain, type Entry, type Sealed } from './entry.ts'
 import { foldEntries, isEnded, summaryOf, type Fold } from './fold.ts'
 import { foldBegun, LogReader, packedKinds } from './log-reader.ts'
@@ -80,7 +80,7 @@ export class RunLog {
     return log
   }
 
-  /** What was found damaged by `open`. */
+  /** What was found damaged last, by `open` or `catchUp`. */
   get damage(): Damage | undefined {
     return this.#damage
   }
@@ -109,22 +109,35 @@ export class RunLog {
     return () => this.#replacedListeners.delete(listener)
   }
 
-  /** Folds what others have stored since; tells the listeners. A log that others have replaced is read anew. */
+  /**
+   * Folds what others have stored since; tells the listeners. A log that others have replaced is read anew, and what is
+   * damaged of it is set aside as by `open`.
+   */
   catchUp(): Promise<void> {
     return this.#inOrder.run(async () => {
-      for (;;) {
-        const mine = this.#fold?.head
-        if (mine === undefined) return this.#readAnew()
-        const lines = await this.reader.page(mine.seq + 1)
-        const first = lines[0]
-        const follows =
-          first === undefined ? await this.#isStored(mine) : parseLine(first).prev === mine.digest
-        if (!follows) return this.#readAnew()
-        if (first === undefined) return
-        const entries = await this.reader.resolve(verifyChain(this.run, mine, lines))
-        this.#take({ entries, lines }, this.#after(this.#fold, entries))
+      try {
+        await this.#readOn()
+      } catch (error) {
+        if (!isDamage(error)) throw error
+        await this.#setAsideDamage()
+        if (this.#fold === undefined) throw error
+        this.#replaced(-1)
       }
     })
+  }
+
+  async #readOn(): Promise<void> {
+    for (;;) {
+      const mine = this.#fold?.head
+      if (mine === undefined) return this.#readAnew()
+      const lines = await this.reader.page(mine.seq + 1)
+      const first = lines[0]
+      const follows = first === undefined ? await this.#isStored(mine) : parseLine(first).prev === mine.digest
+      if (!follows) return this.#readAnew()
+      if (first === undefined) return
+      const entries = await this.reader.resolve(verifyChain(this.run, mine, lines))
+      this.#take({ entries, lines }, this.#after(this.#fold, entries))
+    }
   }
 
   /**
@@ -384,16 +397,17 @@ export class RunLog {
       page = await this.reader.page(seq + lines.length)
     )
       lines.push(...page)
-    const reason = `damaged: ${error instanceof Error ? error.message : String(error)}`
+    const reason = `${damagedReason}${error instanceof Error ? error.message : String(error)}`
     this.#damage = { seq, reason, effects: effectsStarted(lines) }
     if (fold === undefined) return
-    await this.#ports.store.append(this.run, {
+    const appended = await this.#ports.store.append(this.run, {
       base: fold.head,
       lines: [],
       durability: 'strict',
       summary: summaryOf(fold),
       setAside: { reason, time: this.#ports.now() },
     })
+    if (!appended.ok) throw headMoved(this.run, fold.head, appended.head)
     this.#fold = fold
   }
 

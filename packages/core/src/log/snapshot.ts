@@ -20,6 +20,7 @@ const plain = [
   'sdk',
   'started',
   'updated',
+  'writerSince',
   'turnBegan',
   'turn',
   'records',

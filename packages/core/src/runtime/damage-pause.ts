@@ -1,26 +1,36 @@
 import { toWire, WaystoneError } from '../errors.ts'
 import type { EntryDraft } from '../log/bodies.ts'
-import type { Damage } from '../log/damage.ts'
-import type { Fold } from '../log/fold.ts'
+import { damageOfTails } from '../log/damage.ts'
+import type { RunLog } from '../log/run-log.ts'
+import type { Tails } from '../ports/tails.ts'
 
 /**
- * The entry of a run that lost its newest entries to damage: a person looks at what they did before it goes on. Undefined
- * when nothing is missing, or what was has come back from elsewhere.
+ * The entry of a run that lost its newest entries to damage: a person looks at what they did before it goes on, and is
+ * asked about each effect that they had started when it is reached again. Undefined when nothing is missing, or what was
+ * has come back from elsewhere. A host that died between setting aside and this entry is known by the tail.
  */
-export function damagePause({ run, turn, head }: Fold, damage: Damage | undefined): EntryDraft | undefined {
-  if (damage === undefined || damage.seq !== head.seq + 1) return undefined
-  const { seq, reason, effects } = damage
+export async function damagePause(log: RunLog, tails: Tails): Promise<EntryDraft | undefined> {
+  const { run, turn, head } = log.mustFold()
+  const seq = head.seq + 1
+  const damage = log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(run), seq)
+  if (damage === undefined) return undefined
+  const { reason, effects } = damage
   const done =
     effects.length === 0
       ? ''
       : `; they started ${effects.map(({ path, key }) => `"${path}" (key ${key})`).join(', ')}`
   const error = new WaystoneError(
     'log_damaged',
-    `run ${run} goes on in turn ${String(turn)} from entry ${String(seq - 1)}: what came after it was ${reason}${done}. It was set aside, to be looked at`,
+    `run ${run} goes on in turn ${String(turn)} from entry ${String(head.seq)}: what came after it was ${reason}${done}. It was set aside, to be looked at`,
     { run, details: { seq, effects }, actions: ['retry', 'rewind', 'fork', 'cancel'] },
   )
   return {
     kind: 'pause',
-    body: { reason: 'set aside', error: toWire(error), actions: ['retry', 'rewind', 'fork', 'cancel'] },
+    body: {
+      reason: 'set aside',
+      error: toWire(error),
+      actions: ['retry', 'rewind', 'fork', 'cancel'],
+      ...(effects.length > 0 ? { effects } : {}),
+    },
   }
 }

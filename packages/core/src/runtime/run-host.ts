@@ -78,6 +78,9 @@ interface Held {
 
 /** Inbox items that act on a turn that runs. */
 const steering = new Set(['cancel', 'rewind', 'interrupt'])
+/** Between looks at an inbox that cannot be read, in ms. */
+const refreshMsMin = 500
+const refreshMsMax = 15_000
 
 /** Runs one run at its owner, turn by turn, from whatever its log says. */
 export class RunHost {
@@ -93,6 +96,7 @@ export class RunHost {
   #woken = false
   #held: Held | undefined
   #over = false
+  #refreshMs = refreshMsMin
   #interrupting: string | undefined
   /** The attempt that is being ended for a cancel or a way back. */
   #stopping: Attempt | undefined
@@ -128,7 +132,12 @@ export class RunHost {
 
   /** The inbox, the time or what this place provides has changed. */
   poke(): void {
-    this.#refreshing = this.#refreshing.then(() => this.#refresh()).catch(() => undefined)
+    this.#refreshing = this.#refreshing
+      .then(() => this.#refresh())
+      .then(
+        () => void (this.#refreshMs = refreshMsMin),
+        () => this.#refreshLater(),
+      )
   }
 
   /** Gives up what runs and makes `run` come back. Nothing is appended afterwards. */
@@ -352,7 +361,8 @@ export class RunHost {
       clock,
       place,
       me,
-      opened: this.#opened,
+      // A host that lets go and comes back does not count anew.
+      opened: Math.min(this.#opened, this.#log.mustFold().writerSince),
       append: (drafts, options) => this.#log.append(me, () => drafts, options),
       confirm: (seq, signal) => this.#ports.confirm(seq, signal),
       inboxComplete: async (signal) => {
@@ -428,6 +438,15 @@ export class RunHost {
     if (used.length === 0) return
     this.#items = this.#items.filter(({ id }) => !used.includes(id))
     this.#ports.consumed(used, entries.at(-1)?.seq ?? 0)
+  }
+
+  /** What waits in an inbox that could not be read is looked at again: nobody pokes twice for one item. */
+  #refreshLater(): void {
+    const ms = this.#refreshMs
+    this.#refreshMs = Math.min(2 * ms, refreshMsMax)
+    void this.#ports.clock.wait(ms, this.#stop.signal).then(() => {
+      if (!this.#over && !this.#stop.signal.aborted) this.poke()
+    })
   }
 
   async #refresh(): Promise<void> {

@@ -226,7 +226,7 @@ export class RunKeeper {
     const { due, stalls } = this.#ports
     await due.set(this.#ports.clock.now() + watchdogMs)
     if (await this.#standsStill()) return
-    const pause = damagePause(this.log.mustFold(), this.log.damage)
+    const pause = await damagePause(this.log, this.#ports.storage.tails)
     if (pause) await this.log.append(edgeOwner, () => [pause])
     this.#sent.clear()
     const host = this.#newHost()

@@ -401,7 +401,7 @@ export class RunNode {
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
     const { place, random, me } = this.ports
     const body = { reason: 'opened', place, nonce: newId(random), sdk: sdkVersion } as const
-    const pause = damagePause(now, this.log.damage)
+    const pause = await damagePause(this.log, this.ports.tails)
     await this.log.append(me, () => [{ kind: 'open', body }, ...(pause ? [pause] : [])])
   }
 

@@ -48,7 +48,10 @@ export class Runtime implements RuntimeApi {
       cancel: (run, reason) => this.send(run, { type: 'cancel', reason }),
     }
     this.#ports = { breakers: new Breakers(ports.clock), children, ...ports }
-    this.#unlisten = ports.channel.listen((message) => void this.#onTab(message as TabMessage))
+    this.#unlisten = ports.channel.listen(
+      // What a store fails to list now is found when this is opened again.
+      (message) => void this.#onTab(message as TabMessage).catch(() => undefined),
+    )
   }
 
   /** Opens the runs of this device and goes on with every one that it owns and that has not ended. */
@@ -293,7 +296,9 @@ export class Runtime implements RuntimeApi {
       if (!isWaystoneError(error, 'head_moved')) throw error
       fresh = false
     }
-    await this.#node(log.run, { fresh })
+    const node = await this.#node(log.run, { fresh })
+    // Somebody here may have watched it before there was one.
+    if (node.log.fold === undefined) await node.log.catchUp()
     this.#told(log.run)
     return log.run
   }

@@ -1,0 +1,135 @@
+import type { Digest } from '@waystone/core'
+import type { Signal } from '../agent/virtual-clock.ts'
+import type { Realm } from './scheduler.ts'
+import type { SimDisk } from './sim-disk.ts'
+import type { SimWorld } from './sim-world.ts'
+
+/** What is known outside about one effect. */
+interface Effect {
+  /** How often its body was started. */
+  starts: number
+  /** How often it may be: once, and once more for every decision or look that says so. */
+  allowed: number
+  performed: number
+}
+
+/** Where a body runs. */
+export interface Where {
+  readonly realm: Realm
+  /** The disk of its host, and the edge's when the host is a device that has one. */
+  readonly disks: readonly SimDisk[]
+}
+
+/** The world outside: what bodies do there is seen, counted, and never taken back by a crash. */
+export class Effects {
+  readonly #world: SimWorld
+  readonly #effects = new Map<string, Effect>()
+  #values = 0
+
+  constructor(world: SimWorld) {
+    this.#world = world
+  }
+
+  /** The body of a step: it takes a while, fails now and then, and gives its path with a number that no other has. */
+  async work(
+    where: Where,
+    run: string,
+    path: string,
+    signal: Signal,
+  ): Promise<{ path: string; value: number }> {
+    const { dice } = this.#world
+    this.#mustBeNew(where, run, path)
+    await this.#while(
+      where.realm,
+      dice.chance(0.05) ? dice.between(1_000, 40_000) : dice.between(1, 200),
+      signal,
+    )
+    if (dice.chance(0.05)) throw new Error('the world said no')
+    this.#values += 1
+    return { path, value: this.#values }
+  }
+
+  /** The body of an effect: a request that may arrive although no answer comes back. */
+  async pay(
+    where: Where,
+    run: string,
+    path: string,
+    key: string,
+    signal: Signal,
+  ): Promise<{ path: string; key: string }> {
+    const { dice, scheduler, fail, tell } = this.#world
+    this.#mustBeRecorded(where, run, path, key)
+    const effect = this.#effect(key)
+    effect.starts += 1
+    tell(
+      `effect ${path} of ${run} starts in ${where.realm.name} (${String(effect.starts)} of ${String(effect.allowed)})`,
+    )
+    if (effect.starts > effect.allowed)
+      fail(
+        `effect ${path} of ${run} was started ${String(effect.starts)} times and only ${String(effect.allowed)} are allowed`,
+      )
+    if (!dice.chance(0.1))
+      scheduler.after(dice.between(1, 200), 'effect', undefined, () => (effect.performed += 1))
+    await this.#while(where.realm, dice.between(200, 400), signal)
+    if (dice.chance(0.1)) await this.#while(where.realm, 60_000, signal)
+    if (effect.performed === 0) throw new Error('the request did not arrive')
+    return { path, key }
+  }
+
+  /** Whether an effect has happened. Finding that it has not allows one more start. */
+  look(key: string): boolean {
+    const effect = this.#effect(key)
+    if (effect.performed === 0) effect.allowed += 1
+    return effect.performed > 0
+  }
+
+  /** A person has decided that it may be started again. */
+  allow(key: string): void {
+    this.#effect(key).allowed += 1
+  }
+
+  #effect(key: string): Effect {
+    const effect = this.#effects.get(key) ?? { starts: 0, allowed: 1, performed: 0 }
+    this.#effects.set(key, effect)
+    return effect
+  }
+
+  #while(realm: Realm, ms: number, signal: Signal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const due = this.#world.scheduler.after(ms, 'body', realm, resolve)
+      signal.addEventListener('abort', () => {
+        due.cancelled = true
+        reject(new Error('the body was told to stop'))
+      })
+    })
+  }
+
+  /** No store that the host can see has an outcome of this step in its open turn. */
+  #mustBeNew({ disks: [own], realm }: Where, run: string, path: string): void {
+    const recorded = own?.mirrors
+      .get(run as never)
+      ?.openTurn()
+      .find(
+        ({ kind, body }) =>
+          kind === 'step' && body['path'] === path && 'value' in (body['outcome'] as object),
+      )
+    if (recorded)
+      this.#world.fail(
+        `step ${path} of ${run} runs again in ${realm.name} although entry ${String(recorded.seq)} has its outcome`,
+      )
+  }
+
+  /** The start is recorded wherever it has to be before the effect may begin. */
+  #mustBeRecorded({ disks, realm }: Where, run: string, path: string, key: string): void {
+    for (const disk of disks) {
+      const mirror = disk.mirrors.get(run as never)
+      const start = mirror?.entries.findLast(
+        ({ kind, body }) => kind === 'once.start' && (body['key'] as Digest) === key,
+      )
+      if (start === undefined)
+        this.#world.fail(
+          `effect ${path} of ${run} begins in ${realm.name} and ${disk.name} has no record of its start`,
+        )
+    }
+  }
+}

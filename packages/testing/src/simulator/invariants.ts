@@ -1,0 +1,59 @@
+import type { SimDisk } from './sim-disk.ts'
+import type { SimWorld } from './sim-world.ts'
+
+const consuming = new Set(['receive', 'interrupt', 'cancel', 'retry', 'decide', 'refuse', 'unwind'])
+
+/** What holds in every log, looked at with every entry that is stored. */
+export function watchLog(disk: SimDisk, world: SimWorld): void {
+  disk.onAdded = (mirror, added) => check(disk, mirror, added, world)
+}
+
+/** What holds at the edge besides: it sets nothing aside, and only it changes the owner, one epoch at a time. */
+export function watchEdge(disk: SimDisk, world: SimWorld): void {
+  disk.onAdded = (mirror, added) => {
+    check(disk, mirror, added, world)
+    if (mirror.aside.size > 0) world.fail(`the edge has set aside entries of ${mirror.run}`)
+    for (const entry of added) {
+      const before = mirror.at(entry.seq - 1)
+      if (before === undefined) continue
+      const isClaim = entry.kind === 'claim'
+      const epoch = isClaim ? before.epoch + 1 : before.epoch
+      if (entry.epoch !== epoch)
+        world.fail(
+          `entry ${String(entry.seq)} of ${mirror.run} has epoch ${String(entry.epoch)} after ${String(before.epoch)}`,
+        )
+      if (!isClaim && entry.owner !== before.owner)
+        world.fail(
+          `entry ${String(entry.seq)} of ${mirror.run} is of ${entry.owner}, and ${before.owner} owns the run`,
+        )
+    }
+  }
+}
+
+type Added = Parameters<SimDisk['onAdded']>
+
+function check(disk: SimDisk, mirror: Added[0], added: Added[1], world: SimWorld): void {
+  const { run } = mirror
+  const where = `of ${run} in ${disk.name}`
+  for (const { seq, kind, body, prev } of added) {
+    world.tell(`${disk.name}: ${run} ${String(seq)} ${kind} ${String(body['path'] ?? body['reason'] ?? '')}`)
+    const before = mirror.at(seq - 1)
+    if (before && before.digest !== prev)
+      world.fail(`entry ${String(seq)} ${where} does not follow entry ${String(seq - 1)}`)
+    if (kind === 'answer') {
+      const { ask, answer } = body as { readonly ask: string; readonly answer: { readonly value?: string } }
+      if (answer.value !== undefined && answer.value !== `answer to ${ask}`)
+        world.fail(`entry ${String(seq)} ${where} answers ${ask} with ${answer.value}`)
+    }
+    if (kind === 'pause') {
+      const error = body['error'] as { readonly code: string; readonly message: string }
+      if (error.code === 'bug') world.fail(`${run} paused with a bug: ${error.message}`)
+    }
+    if (!consuming.has(kind)) continue
+    const id = body['id'] as string
+    const twice = mirror.entries.find(
+      (other) => other.seq !== seq && consuming.has(other.kind) && other.body['id'] === id,
+    )
+    if (twice) world.fail(`entries ${String(twice.seq)} and ${String(seq)} ${where} both consume ${id}`)
+  }
+}

@@ -1,0 +1,169 @@
+import {
+  WaystoneError,
+  type Digest,
+  type Head,
+  type InboxContent,
+  type RunId,
+  type Runtime,
+} from '@waystone/core'
+import type { Effects } from './effects.ts'
+import type { LogMirror, Seen } from './log-mirror.ts'
+import type { SimDevice, SimTab } from './sim-device.ts'
+import type { SimWorld } from './sim-world.ts'
+
+/** What people see and can reach. */
+export interface PersonPorts {
+  readonly world: SimWorld
+  readonly effects: Effects
+  readonly devices: () => readonly SimDevice[]
+  /** The log of each run as whoever decides about it has it. */
+  readonly runs: () => readonly LogMirror[]
+  readonly hasEdge: boolean
+}
+
+const ended = new Set(['done', 'fail'])
+
+/** True for a log whose run will do nothing more. */
+export function isOver({ head, entries }: LogMirror): boolean {
+  if (head?.kind === 'cancel') return true
+  const commit = entries.findLast(({ kind }) => kind === 'commit' || kind === 'rewind')
+  return commit?.kind === 'commit' && ended.has((commit.body['next'] as { readonly type: string }).type)
+}
+
+/** The people around the runs: they answer, decide, send, move, and press buttons at bad moments. */
+export class Person {
+  /** Notes whose sender was told that they arrived. */
+  readonly notes: string[] = []
+  readonly #ports: PersonPorts
+  readonly #stuck = new Map<RunId, { seq: number; since: number }>()
+  #sent = 0
+  #forks = 0
+
+  constructor(ports: PersonPorts) {
+    this.#ports = ports
+  }
+
+  /** Looks at every run and does something about it. `calm`: only what they need to come to an end. */
+  look(calm: boolean): void {
+    const { dice } = this.#ports.world
+    for (const mirror of this.#ports.runs()) {
+      if (mirror.head === undefined || isOver(mirror)) continue
+      this.#answer(mirror)
+      const pause = pauseOf(mirror)
+      if (pause) this.#goOn(mirror, pause, calm)
+      if (this.#isStuck(mirror) || (!calm && dice.chance(0.2))) this.#note(mirror.run)
+      if (!calm) this.#meddle(mirror)
+    }
+  }
+
+  /** Moves a run: the verb that most can go wrong with. */
+  move(run: RunId): void {
+    const { dice } = this.#ports.world
+    if (!this.#ports.hasEdge) return
+    const to = dice.chance(0.5) ? 'edge' : 'here'
+    this.#do(`move ${to}`, (runtime) =>
+      runtime.move(run, to, { drainMs: 500, force: to === 'here' && dice.chance(0.3) }),
+    )
+  }
+
+  #answer(mirror: LogMirror): void {
+    const { run } = mirror
+    const turn = mirror.openTurn()
+    const answered = new Set(turn.flatMap(({ kind, body }) => (kind === 'answer' ? [body['ask']] : [])))
+    for (const { kind, digest } of turn)
+      if (kind === 'ask' && !answered.has(digest) && this.#ports.world.dice.chance(0.6))
+        this.#send(run, { type: 'answer', ask: digest, value: `answer to ${digest}` })
+  }
+
+  #goOn(mirror: LogMirror, pause: Seen, calm: boolean): void {
+    const { run } = mirror
+    const { world, effects } = this.#ports
+    const { dice } = world
+    if (!calm && dice.chance(0.5)) return
+    const error = (pause.body['error'] ?? {}) as {
+      readonly details?: { readonly start?: Digest; readonly key?: string }
+    }
+    const { start, key } = error.details ?? {}
+    const { reason } = pause.body
+    if (reason === 'divergence' && dice.chance(0.5))
+      return this.#send(run, { type: 'rewind', seq: mirror.turnBegan })
+    if (reason !== 'outcome' || start === undefined || key === undefined)
+      return this.#send(run, { type: 'retry' })
+    if (!dice.chance(0.7)) {
+      effects.allow(key)
+      return this.#send(run, { type: 'decide', start, decision: { type: 'again' } })
+    }
+    const decision = dice.chance(0.5)
+      ? ({ type: 'failed', message: 'it failed' } as const)
+      : ({ type: 'again' } as const)
+    if (decision.type === 'again') effects.allow(key)
+    this.#send(run, { type: 'decide', start, decision })
+  }
+
+  #note(run: RunId): void {
+    this.#sent += 1
+    const id = `note-${String(this.#sent)}`
+    this.#do(`note ${id}`, async (runtime) => {
+      await runtime.send(run, { type: 'message', name: 'note', value: id }, { id })
+      this.notes.push(id)
+    })
+  }
+
+  #meddle(mirror: LogMirror): void {
+    const { dice } = this.#ports.world
+    const { run } = mirror
+    if (dice.chance(0.15)) this.move(run)
+    if (dice.chance(0.03)) this.#send(run, { type: 'interrupt' })
+    if (dice.chance(0.03)) {
+      const commits = mirror.effective().filter(({ kind }) => kind === 'commit' || kind === 'step')
+      const to = dice.pick(commits)
+      if (to) this.#send(run, { type: 'rewind', seq: to.seq })
+    }
+    if (dice.chance(0.02) && this.#forks < 2) {
+      this.#forks += 1
+      const id = `fork-${String(this.#forks)}`
+      this.#do(`fork ${id}`, (runtime) => runtime.fork(run, { seq: (mirror.head as Head).seq, id }))
+    }
+    if (dice.chance(0.005)) this.#send(run, { type: 'cancel', reason: 'a person said so' })
+  }
+
+  /** A run that has not moved for a while may wait for a message. */
+  #isStuck({ run, head }: LogMirror): boolean {
+    const { now } = this.#ports.world.scheduler
+    const seq = head?.seq ?? -1
+    const before = this.#stuck.get(run)
+    if (before?.seq !== seq) this.#stuck.set(run, { seq, since: now })
+    if (before?.seq !== seq || now - before.since < 5_000) return false
+    before.since = now
+    return true
+  }
+
+  #send(run: RunId, content: InboxContent): void {
+    this.#do(content.type, (runtime) => runtime.send(run, content))
+  }
+
+  /** Does something in one of the tabs. It may be refused, or its tab may die over it. */
+  #do(what: string, work: (runtime: Runtime) => Promise<unknown>): void {
+    const { world, devices } = this.#ports
+    const tabs = devices().flatMap((device) => [...device.tabs])
+    const tab = world.dice.pick<SimTab>(tabs.filter(({ realm }) => !realm.frozen))
+    if (tab === undefined) return
+    world.tell(`a person: ${what} in ${tab.realm.name}`)
+    tab.runtime.then(work).catch((error: unknown) => {
+      const isOurs = !(error instanceof WaystoneError) || error.code === 'bug'
+      if (isOurs)
+        world.fail(
+          `${what} in ${tab.realm.name} failed: ${String(error instanceof Error ? error.stack : error)}`,
+        )
+    })
+  }
+}
+
+/** The entry that has paused a run, unless it went on. */
+function pauseOf({ entries }: LogMirror): Seen | undefined {
+  const last = entries.findLast(({ kind }) => !still.has(kind))
+  return last?.kind === 'pause' ? last : undefined
+}
+
+/** Entries that leave a pause as it is. */
+const still = new Set(['open', 'claim', 'refuse', 'snapshot', 'label'])

@@ -1,0 +1,85 @@
+import { Runtime, type AnyAgent, type OwnerId, type RunId } from '@waystone/core'
+import { realmClock } from './realm-clock.ts'
+import { newRealm, type Realm } from './scheduler.ts'
+import { simChannels } from './sim-channels.ts'
+import { SimDisk } from './sim-disk.ts'
+import type { SimObject } from './sim-edge.ts'
+import { SimLocks } from './sim-locks.ts'
+import { simEdge, type NetworkFaults } from './sim-network.ts'
+import type { SimWorld } from './sim-world.ts'
+
+/** A tab of a device. */
+export interface SimTab {
+  readonly realm: Realm
+  /** Rejects when the disk failed while it opened. */
+  readonly runtime: Promise<Runtime>
+}
+
+/** What a device needs of its surroundings. */
+export interface DeviceOptions {
+  readonly name: string
+  readonly world: SimWorld
+  /** Absent: it has no edge. */
+  readonly object?: (run: RunId) => SimObject
+  readonly agents: (realm: Realm) => readonly AnyAgent[]
+  readonly faults: () => NetworkFaults
+}
+
+/** A browser profile and the tabs that are open on it. */
+export class SimDevice {
+  readonly name: string
+  readonly disk: SimDisk
+  readonly tabs = new Set<SimTab>()
+  isOnline = true
+  /** How far its clock is from the simulation's, in ms. */
+  skew = 0
+  readonly #options: DeviceOptions
+  readonly #locks: SimLocks
+  readonly #channel: ReturnType<typeof simChannels>
+  #opened = 0
+
+  constructor(options: DeviceOptions) {
+    this.name = options.name
+    this.#options = options
+    this.disk = new SimDisk(options.name, options.world)
+    this.#locks = new SimLocks(options.world.scheduler)
+    this.#channel = simChannels(options.world)
+  }
+
+  get me(): OwnerId {
+    return this.name as OwnerId
+  }
+
+  /** Opens one more tab. */
+  open(): SimTab {
+    const { world, object, agents, faults } = this.#options
+    this.#opened += 1
+    const realm = newRealm(`${this.name} tab ${String(this.#opened)}`)
+    const { me } = this
+    const wire = object && { world, object, me, isOnline: () => this.isOnline, faults }
+    const runtime = Runtime.open({
+      ...this.disk.mount(realm),
+      me,
+      place: 'browser',
+      clock: realmClock(realm, { ...world, skew: () => this.skew }),
+      random: (bytes) => world.dice.bytes(bytes),
+      locks: this.#locks.of(realm),
+      channel: this.#channel(realm),
+      ...(wire ? { edge: simEdge(realm, wire) } : {}),
+      agents: agents(realm),
+      development: true,
+    })
+    const tab = { realm, runtime }
+    runtime.catch(() => this.kill(tab))
+    this.tabs.add(tab)
+    return tab
+  }
+
+  /** The tab is no more, whatever it was doing. */
+  kill(tab: SimTab): void {
+    if (!tab.realm.alive) return
+    tab.realm.alive = false
+    this.tabs.delete(tab)
+    this.#locks.died(tab.realm)
+  }
+}

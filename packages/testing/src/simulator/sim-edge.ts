@@ -1,0 +1,200 @@
+import {
+  RunKeeper,
+  watchdogMs,
+  WaystoneError,
+  type AnyAgent,
+  type Blobs,
+  type Clock,
+  type DueTime,
+  type RunId,
+  type WatchEvent,
+} from '@waystone/core'
+import { realmClock } from './realm-clock.ts'
+import { newRealm, type Due, type Realm } from './scheduler.ts'
+import { SimDisk } from './sim-disk.ts'
+import type { SimWorld } from './sim-world.ts'
+
+/** A device that follows a run live. */
+export interface Follower {
+  readonly device: string
+  readonly hear: (event: WatchEvent) => void
+  readonly lose: () => void
+  /** When it was last heard of, in ms of the simulation. */
+  readonly heard: () => number
+}
+
+/** One life of an object: between the first request and its end. */
+interface Life {
+  readonly realm: Realm
+  readonly clock: Clock
+  readonly keeper: Promise<RunKeeper>
+  readonly blobs: Blobs
+  readonly followers: Set<Follower>
+}
+
+/** One alarm may run this long, in ms. */
+const alarmMsMax = 10 * 60_000
+const againMsMax = 60 * 60_000
+
+/** One object at the edge: a disk that stays, a keeper that may die at any time, one alarm. */
+export class SimObject {
+  readonly run: RunId
+  readonly disk: SimDisk
+  readonly #world: SimWorld
+  readonly #agents: (realm: Realm) => readonly AnyAgent[]
+  readonly #skew: () => number
+  #life: Life | undefined
+  #lives = 0
+  /** Stored beside the log: when it is due, how often that was begun, wake-ups without progress. */
+  #due: { readonly at: number; readonly tries: number } | undefined
+  #stalls = { seq: -1, count: 0 }
+  #alarm: Due | undefined
+  #ringing = false
+
+  constructor(
+    run: RunId,
+    world: SimWorld,
+    agents: (realm: Realm) => readonly AnyAgent[],
+    skew: () => number,
+  ) {
+    this.run = run
+    this.disk = new SimDisk('edge', world)
+    this.#world = world
+    this.#agents = agents
+    this.#skew = skew
+  }
+
+  /** Opens it, unless it is open. */
+  wake(): Life {
+    if (this.#life) return this.#life
+    this.#lives += 1
+    const { scheduler, dice } = this.#world
+    const realm = newRealm(`edge ${this.run} life ${String(this.#lives)}`)
+    const clock = realmClock(realm, { scheduler, dice, skew: this.#skew })
+    const storage = this.disk.mount(realm)
+    const followers = new Set<Follower>()
+    const agents = this.#agents(realm)
+    const atClock = (ms: number | undefined): number | undefined =>
+      ms === undefined ? undefined : clock.now() - (scheduler.now - ms)
+    const keeper = RunKeeper.open(this.run, {
+      clock,
+      random: (bytes) => dice.bytes(bytes),
+      storage: {
+        ...storage,
+        store: { ...storage.store, lastAppend: (run) => atClock(this.disk.lastAppend(run)) },
+      },
+      due: this.#dueTime(realm, clock),
+      stalls: {
+        count: (seq) => {
+          this.#stalls = { seq, count: this.#stalls.seq === seq ? this.#stalls.count + 1 : 1 }
+          return this.#stalls.count
+        },
+        clear: () => {
+          if (realm.alive) this.#stalls = { seq: -1, count: 0 }
+        },
+      },
+      followers: {
+        tell: (event, except) => {
+          for (const follower of followers) if (follower.device !== except) follower.hear(event)
+        },
+        lastHeard: (device) => {
+          const times = [...followers].filter((one) => one.device === device).map((one) => one.heard())
+          return times.length === 0 ? undefined : atClock(Math.max(...times))
+        },
+      },
+      streamNames: () => [],
+      agents: () => agents,
+      changed: () => undefined,
+      failed: (where, error) => this.#failed(where, error),
+    })
+    this.#life = { realm, clock, keeper, blobs: storage.blobs, followers }
+    // A request may have broken while it opened: the next one opens it anew.
+    keeper.catch(() => this.#die(realm))
+    return this.#life
+  }
+
+  /** Ends it as a crash does, at whatever it waits for. */
+  kill(): void {
+    const life = this.#life
+    if (life === undefined) return
+    for (const operation of life.realm.pending) this.#world.coverage.hit('kill', `edge ${operation}`)
+    if (life.realm.pending.size === 0) this.#world.coverage.hit('kill', 'edge idle')
+    this.#die(life.realm)
+  }
+
+  get isAwake(): boolean {
+    return this.#life !== undefined
+  }
+
+  /** The runtime gives an alarm up that has failed too often. */
+  loseAlarm(): void {
+    if (this.#alarm === undefined) return
+    this.#alarm.cancelled = true
+    this.#alarm = undefined
+    this.#world.coverage.hit('alarm lost', this.#ringing ? 'ringing' : 'waiting')
+  }
+
+  #die(realm: Realm): void {
+    const life = this.#life
+    if (life?.realm !== realm) return
+    realm.alive = false
+    this.#life = undefined
+    this.#ringing = false
+    for (const follower of life.followers) follower.lose()
+    this.#arm()
+  }
+
+  #dueTime(realm: Realm, clock: { now(): number }): DueTime {
+    const { scheduler } = this.#world
+    return {
+      get: () => this.#due && clock.now() + (this.#due.at - scheduler.now),
+      set: async (at) => {
+        if (!realm.alive) return
+        this.#due = { at: scheduler.now + Math.max(0, at - clock.now()), tries: 0 }
+        this.#arm()
+      },
+      delete: async () => {
+        if (!realm.alive) return
+        this.#due = undefined
+        this.#arm()
+      },
+    }
+  }
+
+  #arm(): void {
+    if (this.#alarm) this.#alarm.cancelled = true
+    this.#alarm = undefined
+    const due = this.#due
+    if (due === undefined || this.#ringing) return
+    const { scheduler } = this.#world
+    this.#alarm = scheduler.after(
+      Math.max(1, due.at - scheduler.now),
+      'alarm',
+      undefined,
+      () => void this.#ring(due.tries),
+    )
+  }
+
+  async #ring(tries: number): Promise<void> {
+    const { scheduler } = this.#world
+    this.#alarm = undefined
+    this.#ringing = true
+    const begun = { at: scheduler.now + Math.min(watchdogMs * 2 ** tries, againMsMax), tries: tries + 1 }
+    this.#due = begun
+    const { realm, clock, keeper } = this.wake()
+    try {
+      await (await keeper).alarm(clock.now() + alarmMsMax)
+      if (realm.alive && this.#due === begun) this.#due = undefined
+    } catch (error) {
+      this.#failed('alarm', error)
+    }
+    if (!realm.alive) return
+    this.#ringing = false
+    this.#arm()
+  }
+
+  #failed(where: string, error: unknown): void {
+    const isOurs = !(error instanceof WaystoneError) || error.code === 'bug'
+    if (isOurs) this.#world.fail(`the edge failed in ${where}: ${String(error)}`)
+  }
+}

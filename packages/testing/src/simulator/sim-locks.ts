@@ -1,0 +1,69 @@
+import { WaystoneError, type Locks } from '@waystone/core'
+import type { Realm, Scheduler } from './scheduler.ts'
+
+interface Claimant {
+  readonly realm: Realm
+  readonly grant: () => void
+}
+
+/** A browser finds out in this time that a holder has crashed, in ms (Chromium 156, 2026-11). */
+const crashMs = 120
+
+/** The locks of one device, shared by its tabs. A dead holder's are released; a frozen one keeps them. */
+export class SimLocks {
+  readonly #scheduler: Scheduler
+  readonly #queues = new Map<string, Claimant[]>()
+
+  constructor(scheduler: Scheduler) {
+    this.#scheduler = scheduler
+  }
+
+  of(realm: Realm): Locks {
+    return {
+      acquire: (name, signal) =>
+        new Promise((resolve, reject) => {
+          const queue = this.#queues.get(name) ?? []
+          this.#queues.set(name, queue)
+          const grant = (): void => resolve({ release: () => this.#leave(name, claimant) })
+          const claimant: Claimant = { realm, grant }
+          if (signal.aborted) return reject(givenUp(name))
+          signal.addEventListener('abort', () => {
+            if (queue.indexOf(claimant) <= 0) return
+            queue.splice(queue.indexOf(claimant), 1)
+            reject(givenUp(name))
+          })
+          queue.push(claimant)
+          if (queue.length === 1) this.#grant(claimant)
+        }),
+    }
+  }
+
+  /** A realm has died: what it held is free, and it waits for nothing. */
+  died(realm: Realm): void {
+    this.#scheduler.after(crashMs, 'lock of the dead', undefined, () =>
+      this.#drop((one) => one.realm === realm),
+    )
+  }
+
+  #drop(gone: (claimant: Claimant) => boolean): void {
+    for (const [name, queue] of this.#queues)
+      for (const claimant of queue.filter(gone)) this.#leave(name, claimant)
+  }
+
+  #leave(name: string, claimant: Claimant): void {
+    const queue = this.#queues.get(name) ?? []
+    const at = queue.indexOf(claimant)
+    if (at < 0) return
+    queue.splice(at, 1)
+    const next = queue[0]
+    if (at === 0 && next) this.#grant(next)
+  }
+
+  #grant({ realm, grant }: Claimant): void {
+    this.#scheduler.after(0.01, 'lock', realm, grant)
+  }
+}
+
+function givenUp(name: string): WaystoneError {
+  return new WaystoneError('cancelled', `waiting for lock "${name}" was given up`)
+}

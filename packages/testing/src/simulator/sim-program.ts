@@ -1,0 +1,196 @@
+import { defineAgent, done, need, next, type AnyAgent, type Ctx } from '@waystone/core'
+import type { Dice } from './dice.ts'
+import type { Effects, Where } from './effects.ts'
+
+/** One call of a turn, or several at once. */
+export type Call =
+  | {
+      readonly do: 'step' | 'stream' | 'ask' | 'sleep' | 'receive' | 'label' | 'random'
+      readonly name: string
+    }
+  | { readonly do: 'once'; readonly name: string; readonly verify: boolean }
+  | { readonly do: 'all' | 'race'; readonly name: string; readonly branches: readonly (readonly Call[])[] }
+
+/** What an agent does, turn by turn. */
+export type Program = readonly (readonly Call[])[]
+
+/** What the agent remembers: what each call gave it, in the order in which it came. */
+export interface SimState {
+  readonly seen: string[]
+  readonly turn: number
+}
+
+interface World {
+  readonly work: (
+    path: string,
+    run: string,
+    signal: AbortSignalLike,
+  ) => Promise<{ path: string; value: number }>
+  readonly pay: (
+    path: string,
+    run: string,
+    key: string,
+    signal: AbortSignalLike,
+  ) => Promise<{ path: string; key: string }>
+  readonly look: (key: string) => boolean
+  readonly fail: (what: string) => void
+}
+
+type AbortSignalLike = Parameters<Effects['work']>[3]
+type SimCtx = Ctx<{ world: ReturnType<typeof need<World>> }, { note: typeof anything }>
+
+const anything = {
+  '~standard': { version: 1, vendor: 'waystone', validate: (value: unknown) => ({ value: value as string }) },
+} as const
+
+/** Throws a program: two to four turns of one to four calls. */
+export function throwProgram(dice: Dice): Program {
+  let names = 0
+  const call = (depth: number): Call => {
+    names += 1
+    const name = `${'abcdefgh'[dice.below(8)] ?? 'a'}${String(names)}`
+    const kind = dice.below(depth > 0 ? 9 : 14)
+    if (kind < 4) return { do: 'step', name }
+    if (kind < 6) return { do: 'once', name, verify: dice.chance(0.4) }
+    if (kind === 6) return { do: 'ask', name }
+    if (kind === 7) return { do: 'receive', name }
+    if (kind === 8) return { do: 'random', name }
+    if (kind === 9) return { do: 'sleep', name }
+    if (kind === 10) return { do: 'stream', name }
+    if (kind === 11) return { do: 'label', name }
+    const branches = Array.from({ length: 2 + dice.below(2) }, () =>
+      // Two branches that both begin with steps of the same names: only their paths tell them apart.
+      Array.from({ length: 1 + dice.below(2) }, (_, index) =>
+        dice.chance(0.5) ? { do: 'step' as const, name: `s${String(index)}` } : call(depth + 1),
+      ),
+    )
+    return { do: dice.chance(0.25) ? 'race' : 'all', name, branches }
+  }
+  return Array.from({ length: 2 + dice.below(3) }, () =>
+    Array.from({ length: 1 + dice.below(4) }, () => call(0)),
+  )
+}
+
+/** The same program as somebody has changed it: one turn does something else first. */
+export function changeProgram(program: Program, dice: Dice): Program {
+  const changed = dice.below(program.length)
+  return program.map((turn, index) => (index === changed ? [{ do: 'step', name: 'new' }, ...turn] : turn))
+}
+
+/** An agent that follows a program. */
+export function simAgent(program: Program, version: number) {
+  return defineAgent({
+    name: 'sim',
+    version,
+    needs: { world: need<World>() },
+    inbox: { note: anything },
+    retention: 'all',
+    migrate: Object.fromEntries(
+      Array.from({ length: version - 1 }, (_, index) => [index + 2, (state: SimState) => state]),
+    ),
+    initial: (): SimState => ({ seen: [], turn: 0 }),
+    async turn(ctx, state: { seen: string[]; turn: number }) {
+      const seen: string[] = []
+      await perform(
+        ctx as unknown as SimCtx,
+        program[state.turn % program.length] ?? [],
+        String(ctx.turn),
+        seen,
+      )
+      state.seen.push(...seen)
+      state.turn += 1
+      if (state.turn >= program.length) return done(state.seen.length)
+      return state.turn % 2 === 0 ? next({ after: '2s' }) : next()
+    },
+  })
+}
+
+/** The agent with the world as a host of it reaches it. */
+export function inWorld(
+  agent: ReturnType<typeof simAgent>,
+  effects: Effects,
+  where: Where,
+  fail: (what: string) => void,
+): AnyAgent {
+  return agent.provide({
+    world: {
+      work: (path, run, signal) => effects.work(where, run, path, signal),
+      pay: (path, run, key, signal) => effects.pay(where, run, path, key, signal),
+      look: (key) => effects.look(key),
+      fail,
+    },
+  })
+}
+
+async function perform(ctx: SimCtx, calls: readonly Call[], scope: string, seen: string[]): Promise<void> {
+  for (const call of calls) {
+    const path = `${scope}/${call.name}`
+    seen.push(`${path}=${await one(ctx, call, path, seen)}`)
+  }
+}
+
+async function one(ctx: SimCtx, call: Call, path: string, seen: string[]): Promise<string> {
+  const { run } = ctx
+  const { world } = ctx.use
+  const mine = (got: { readonly path: string }, what: string): string => {
+    if (got.path !== path) world.fail(`${path} of ${run} was given the result of ${got.path}`)
+    return what
+  }
+  switch (call.do) {
+    case 'step': {
+      const got = await ctx.step(call.name, ({ signal }) => world.work(path, run, signal))
+      return mine(got, String(got.value))
+    }
+    case 'stream': {
+      const got = await ctx.stream(call.name, async ({ signal, out }) => {
+        await out.write(`${path} `)
+        return world.work(path, run, signal)
+      })
+      return mine(got, String(got.value))
+    }
+    case 'once': {
+      const verify = ({ idempotencyKey }: { readonly idempotencyKey: string }) =>
+        Promise.resolve(
+          world.look(idempotencyKey)
+            ? { done: true as const, value: { path, key: idempotencyKey } }
+            : { done: false as const },
+        )
+      const got = await ctx
+        .once(
+          call.name,
+          { timeout: '10s', ...(call.verify ? { verify } : {}) },
+          ({ signal, idempotencyKey }) => world.pay(path, run, idempotencyKey, signal),
+        )
+        .catch((error: unknown) => ({ path, key: String(error) }))
+      return mine(got, 'paid')
+    }
+    case 'ask': {
+      const answer = await ctx.ask<string>(call.name, { question: path })
+      return answer.status === 'answered' ? answer.value : 'expired'
+    }
+    case 'receive':
+      return ctx.receive('note', { key: call.name })
+    case 'sleep':
+      await ctx.sleep(call.name, '3s')
+      return 'slept'
+    case 'label':
+      await ctx.label(call.name)
+      return 'labelled'
+    case 'random':
+      return String(ctx.random())
+    case 'all':
+      await ctx.all(call.name, branchesOf(call.branches, path, seen))
+      return 'all'
+    case 'race':
+      return (await ctx.race(call.name, branchesOf(call.branches, path, seen))).name
+  }
+}
+
+function branchesOf(branches: readonly (readonly Call[])[], path: string, seen: string[]) {
+  return Object.fromEntries(
+    branches.map((calls, index) => {
+      const name = `b${String(index)}`
+      return [name, (ctx: unknown) => perform(ctx as SimCtx, calls, `${path}/${name}`, seen)]
+    }),
+  )
+}
