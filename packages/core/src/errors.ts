@@ -35,6 +35,7 @@ export type ErrorCode =
   | 'step_timeout'
   | 'child_failed'
   | 'outcome_unknown'
+  | 'no_progress'
   | 'cancelled'
   | 'interrupted'
   // people
@@ -99,6 +100,13 @@ export class WaystoneError extends Error {
 export function isWaystoneError(error: unknown, code?: ErrorCode): error is WaystoneError {
   return error instanceof WaystoneError && (code === undefined || error.code === code)
 }
+
+/** True when a storage could not do its work: that may pass, and says nothing about the run. */
+export function isStorageError(error: unknown): boolean {
+  return storageCodes.some((code) => isWaystoneError(error, code))
+}
+
+const storageCodes = ['storage_failed', 'storage_full', 'storage_lost', 'closed'] as const
 
 /** An error as plain data. An error of another class keeps its name and message as the cause. */
 export function toWire(error: unknown, fallback: ErrorCode = 'bug'): WireError {

@@ -122,8 +122,9 @@ async function resolveUnknown(
   const decision = decisionOn(attempt, digest)
   if (decision?.type === 'again') return start(attempt, call, options, body, started.key)
   if (decision) return recordDecision(attempt, call, digest, decision)
-  // Another owner's clock may be anywhere: its time is counted from when this one began.
-  const from = record.owner === attempt.ports.me ? time : Math.max(time, attempt.ports.opened)
+  // It was under way before this host opened the run at the latest. Another owner's clock may be anywhere.
+  const { me, opened } = attempt.ports
+  const from = record.owner === me ? Math.min(time, opened) : opened
   const over = from + started.timeoutMs
   const look = async (): Promise<void> => {
     if (attempt.ports.clock.now() < over) return attempt.park(call, { for: 'time', due: over }, look)

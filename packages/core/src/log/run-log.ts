@@ -325,6 +325,35 @@ export class RunLog {
     return this.reader.page(from)
   }
 
+  /**
+   * As `lines`, for others who will take them for the truth: only those that are certain to be as they were written.
+   * Rejects with `log_damaged` when they are not.
+   */
+  async provenLines(from: number): Promise<readonly Uint8Array[]> {
+    const page = await this.lines(from)
+    const { head } = this.mustFold()
+    const isAll = from + page.length > head.seq
+    // What is not the last is proven by the line after it, which stays behind when it is on the next page.
+    const lines = isAll ? page.slice(0, head.seq - from + 1) : page.slice(0, Math.max(1, page.length - 1))
+    const last = lines.at(-1)
+    if (isAll && last && digestBytes(last) !== head.digest) {
+      throw new WaystoneError(
+        'log_damaged',
+        `entry ${String(head.seq)} of run ${this.run} is not stored as it was written`,
+        { run: this.run },
+      )
+    }
+    return lines
+  }
+
+  /** Reads all again, since something was found damaged that had been sound: sets aside what is, as `open` does. */
+  recheck(): Promise<void> {
+    return this.#inOrder.run(async () => {
+      await this.#setAsideDamage()
+      this.#replaced(-1)
+    })
+  }
+
   /** Lets entries go, between two appends. False when `isDue` is not true of the run as it is by then. */
   compact(compaction: Compaction, isDue: (fold: Fold) => boolean): Promise<boolean> {
     return this.#inOrder.run(async () => {

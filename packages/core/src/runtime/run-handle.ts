@@ -392,13 +392,17 @@ export class RunHandle<State = unknown, Result = unknown> {
   }
 
   async #catchUp(): Promise<void> {
+    let unread: unknown
     if (this.#fold === undefined) {
-      this.#before = await this.#snapshot(Infinity).catch(() => undefined)
+      this.#before = await this.#snapshot(Infinity).catch((error: unknown) => void (unread = error))
       this.#fold = this.#before
     }
     for (;;) {
       const lines = await this.#api.lines(this.id, (this.#fold?.head.seq ?? -1) + 1)
-      if (lines.length === 0) break
+      const [first] = lines
+      if (first === undefined) break
+      // Without its snapshot a log that begins later tells nothing: it is not damaged, it could not be read.
+      if (unread !== undefined && this.#fold === undefined && parseLine(first).seq > 0) throw unread
       await this.#add(lines)
     }
     this.#changed()

@@ -1,4 +1,4 @@
-import { isWaystoneError, toWire } from '../errors.ts'
+import { isStorageError, isWaystoneError, toWire } from '../errors.ts'
 import type { Digest, OwnerId } from '../ids.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
@@ -97,7 +97,8 @@ export class RunHost {
   #held: Held | undefined
   #over = false
   #refreshMs = refreshMsMin
-  #interrupting: string | undefined
+  /** The attempt that is being interrupted: once is enough. */
+  #interrupting: Attempt | undefined
   /** The attempt that is being ended for a cancel or a way back. */
   #stopping: Attempt | undefined
   /** Streams whose steps were given up for a way back: what they wrote is not what their steps go on with. */
@@ -261,7 +262,7 @@ export class RunHost {
       if (due) await append([due.draft], due.state)
       return due !== undefined
     } catch (error) {
-      if (isWaystoneError(error, 'head_moved')) throw error
+      if (isWaystoneError(error, 'head_moved') || isStorageError(error)) throw error
       const reason = isWaystoneError(error, 'outcome_unknown') ? 'outcome' : 'error'
       await this.#pause(fold, reason, toWire(error, 'step_failed'))
       return true
@@ -475,10 +476,10 @@ export class RunHost {
       }
       if (
         item.type === 'interrupt' &&
-        this.#interrupting !== item.id &&
+        this.#interrupting !== attempt &&
         attempt.live().phase !== 'catching up'
       ) {
-        this.#interrupting = item.id
+        this.#interrupting = attempt
         void attempt.interrupt(item)
         return
       }

@@ -342,8 +342,8 @@ export class RunKeeper {
 /** Why a run is paused whose wake-ups only cost money. */
 function stalled(run: RunId, count: number): WaystoneError {
   return new WaystoneError(
-    'bug',
-    `run ${run} was woken ${String(count)} times at the edge and made no progress: its step may use up the memory or time of an object`,
+    'no_progress',
+    `run ${run} was woken ${String(count)} times at the edge and wrote nothing: its step may use up the memory or time of an object, or its storage fails`,
     { run },
   )
 }

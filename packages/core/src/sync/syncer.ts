@@ -42,6 +42,9 @@ export interface SyncerPorts {
   changed(state: SyncState): void
 }
 
+/** A push that was not taken, whatever the edge has. */
+const refused: SyncEvent = { type: 'pushed', pushed: { ok: false, code: 'head_moved', head: undefined } }
+
 /** Why entries were set aside. */
 const others = 'the edge had other entries here'
 const letGo = 'the edge has let go of what comes after'
@@ -57,6 +60,8 @@ export class Syncer {
   #error: WireError | undefined
   #retryNow: AbortController | undefined
   #reconciling: Promise<void> | undefined
+  /** What is stored here is not what was written: nothing of it may go to the edge. */
+  #isDamaged = false
 
   constructor(log: RunLog, ports: SyncerPorts) {
     this.#log = log
@@ -122,6 +127,11 @@ export class Syncer {
   async #compare(): Promise<void> {
     const { remote } = this.#ports.edge
     const { run } = this.#log
+    if (this.#isDamaged) {
+      await this.#ports.stopWriting()
+      await this.#log.recheck()
+      this.#isDamaged = false
+    }
     for (;;) {
       const local = this.#log.fold?.head
       const next = local && local.seq + 1
@@ -262,15 +272,17 @@ export class Syncer {
   }
 
   async #push(acked: Head | undefined): Promise<void> {
+    // It was put off after what was found: now it is set aside, and the rest compared.
+    if (this.#isDamaged) return this.#event(refused)
     try {
       const base = acked ?? (await this.#beginning())
-      const lines = await this.#log.lines((base?.seq ?? -1) + 1)
+      const lines = await this.#log.provenLines((base?.seq ?? -1) + 1)
       const pushed = await this.#ports.edge.remote.push(this.#log.run, { base, lines })
       this.#error = undefined
       this.#event({ type: 'pushed', pushed })
     } catch (error) {
-      if (isWaystoneError(error, 'not_owner'))
-        this.#event({ type: 'pushed', pushed: { ok: false, code: 'head_moved', head: undefined } })
+      if (isWaystoneError(error, 'log_damaged')) this.#isDamaged = true
+      if (isWaystoneError(error, 'not_owner')) this.#event(refused)
       else this.#failed(error)
     }
   }

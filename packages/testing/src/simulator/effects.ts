@@ -1,4 +1,4 @@
-import type { Digest } from '@waystone/core'
+import type { RunId } from '@waystone/core'
 import type { Signal } from '../agent/virtual-clock.ts'
 import type { Realm } from './scheduler.ts'
 import type { SimDisk } from './sim-disk.ts'
@@ -16,8 +16,10 @@ interface Effect {
 /** Where a body runs. */
 export interface Where {
   readonly realm: Realm
-  /** The disk of its host, and the edge's when the host is a device that has one. */
-  readonly disks: readonly SimDisk[]
+  /** The disk of its host. */
+  readonly disk: SimDisk
+  /** Where the start of an effect has to be recorded before it begins: at the edge, when there is one. */
+  readonly decides: (run: string) => SimDisk
 }
 
 /** The world outside: what bodies do there is seen, counted, and never taken back by a crash. */
@@ -105,9 +107,9 @@ export class Effects {
   }
 
   /** No store that the host can see has an outcome of this step in its open turn. */
-  #mustBeNew({ disks: [own], realm }: Where, run: string, path: string): void {
-    const recorded = own?.mirrors
-      .get(run as never)
+  #mustBeNew({ disk, realm }: Where, run: string, path: string): void {
+    const recorded = disk.mirrors
+      .get(run as RunId)
       ?.openTurn()
       .find(
         ({ kind, body }) =>
@@ -119,17 +121,13 @@ export class Effects {
       )
   }
 
-  /** The start is recorded wherever it has to be before the effect may begin. */
-  #mustBeRecorded({ disks, realm }: Where, run: string, path: string, key: string): void {
-    for (const disk of disks) {
-      const mirror = disk.mirrors.get(run as never)
-      const start = mirror?.entries.findLast(
-        ({ kind, body }) => kind === 'once.start' && (body['key'] as Digest) === key,
+  /** The start is recorded where it has to be before the effect may begin. */
+  #mustBeRecorded({ decides, realm }: Where, run: string, path: string, key: string): void {
+    const mirror = decides(run).mirrors.get(run as RunId)
+    const start = mirror?.entries.findLast(({ kind, body }) => kind === 'once.start' && body['key'] === key)
+    if (start === undefined)
+      this.#world.fail(
+        `effect ${path} of ${run} begins in ${realm.name} and ${decides(run).name} has no record of its start`,
       )
-      if (start === undefined)
-        this.#world.fail(
-          `effect ${path} of ${run} begins in ${realm.name} and ${disk.name} has no record of its start`,
-        )
-    }
   }
 }

@@ -76,7 +76,7 @@ export class LogMirror {
 
   /** The entry that the open turn follows. */
   get turnBegan(): number {
-    return this.entries.findLast(({ kind }) => turnEnds.has(kind))?.seq ?? 0
+    return this.effective().findLast(({ kind }) => turnEnds.has(kind) && kind !== 'rewind')?.seq ?? 0
   }
 
   /** Entries of the state's line: those that a rewind took back are left out. */

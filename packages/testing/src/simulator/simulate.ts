@@ -8,6 +8,7 @@ import { isOver, Person } from './person.ts'
 import type { Realm } from './scheduler.ts'
 import { Scheduler } from './scheduler.ts'
 import { SimDevice, type SimTab } from './sim-device.ts'
+import type { SimDisk } from './sim-disk.ts'
 import { SimObject } from './sim-edge.ts'
 import { changeProgram, inWorld, simAgent, throwProgram } from './sim-program.ts'
 import type { SimWorld } from './sim-world.ts'
@@ -66,10 +67,17 @@ export async function simulate(seed: number): Promise<Simulated> {
   const devices: SimDevice[] = []
 
   const agents =
-    (where: 'edge' | 'devices', disks: (realm: Realm) => readonly SimDevice['disk'][]) =>
+    (where: 'edge' | 'devices', disk: () => SimDisk) =>
     (realm: Realm): readonly AnyAgent[] => {
       const agent = simAgent(isOtherCode[where] ? changed : program, 1)
-      return [inWorld(agent, effects, { realm, disks: disks(realm) }, world.fail)]
+      return [
+        inWorld(
+          agent,
+          effects,
+          { realm, disk: disk(), decides: (run) => (hasEdge ? object(run as RunId).disk : disk()) },
+          world.fail,
+        ),
+      ]
     }
   const object = (run: RunId): SimObject => {
     const known = objects.get(run)
@@ -77,7 +85,7 @@ export async function simulate(seed: number): Promise<Simulated> {
     const made: SimObject = new SimObject(
       run,
       world,
-      agents('edge', () => [made.disk]),
+      agents('edge', () => made.disk),
       () => edgeSkew.ms,
     )
     watchEdge(made.disk, world)
@@ -88,7 +96,7 @@ export async function simulate(seed: number): Promise<Simulated> {
     const device: SimDevice = new SimDevice({
       name,
       world,
-      agents: agents('devices', () => [device.disk]),
+      agents: agents('devices', () => device.disk),
       faults: () => network,
       ...(hasEdge ? { object } : {}),
     })
