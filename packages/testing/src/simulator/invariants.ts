@@ -1,3 +1,4 @@
+import type { Head } from '@waystone/core'
 import type { SimDisk } from './sim-disk.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -49,11 +50,42 @@ function check(disk: SimDisk, mirror: Added[0], added: Added[1], world: SimWorld
       const error = body['error'] as { readonly code: string; readonly message: string }
       if (error.code === 'bug') world.fail(`${run} paused with a bug: ${error.message}`)
     }
+    if (kind === 'once.start') checkKey(mirror, seq, body, world)
     if (!consuming.has(kind)) continue
     const id = body['id'] as string
     const twice = mirror.entries.find(
       (other) => other.seq !== seq && consuming.has(other.kind) && other.body['id'] === id,
     )
     if (twice) world.fail(`entries ${String(twice.seq)} and ${String(seq)} ${where} both consume ${id}`)
+  }
+}
+
+/** After a way back an effect is another one: its key, by which others know it, is as well. */
+function checkKey(
+  mirror: Added[0],
+  seq: number,
+  { key, path }: Added[1][number]['body'],
+  world: SimWorld,
+): void {
+  const before = mirror.entries.find(
+    (entry) => entry.kind === 'once.start' && entry.seq < seq && entry.body['key'] === key,
+  )
+  if (before === undefined) return
+  const isBack = mirror.entries.some(
+    ({ kind, seq: at, body }) =>
+      kind === 'rewind' && at > before.seq && at < seq && (body['to'] as Head).seq < before.seq,
+  )
+  if (isBack) world.fail(`effect ${String(path)} of ${mirror.run} has the key of the one before the way back`)
+}
+
+/** Notes are taken in the order in which they came: one that was passed over is lost. */
+export function checkNotes(disk: SimDisk, world: SimWorld): void {
+  for (const [run, notes] of disk.notes) {
+    const { entries } = disk.mirror(run)
+    const gone = new Set(entries.flatMap(({ kind, body }) => (consuming.has(kind) ? [body['id']] : [])))
+    const taken = notes.map((id) => gone.has(id))
+    const lost = taken.indexOf(false)
+    if (lost >= 0 && lost < taken.lastIndexOf(true))
+      world.fail(`${String(notes[lost])} had come to ${run} and is lost`)
   }
 }

@@ -15,6 +15,7 @@ export interface Seen extends Head {
   readonly owner: OwnerId
   readonly epoch: number
   readonly body: Readonly<Record<string, unknown>>
+  readonly blobs?: readonly Digest[]
 }
 
 /** The log of one run in one store, as an onlooker has seen it grow: read by nobody who is tested. */

@@ -9,6 +9,8 @@ export interface Realm {
   readonly parked: (() => void)[]
   /** What it has asked for and not been answered. */
   readonly pending: Set<string>
+  /** A lock that it held was given to another. */
+  isRobbed: boolean
   /** What it asks for is not done any more. */
   torn: boolean
   /** When the newest thing of each line is due: what stands in one line keeps its order. */
@@ -29,7 +31,16 @@ interface Event extends Due {
 }
 
 export function newRealm(name: string): Realm {
-  return { name, alive: true, frozen: false, parked: [], pending: new Set(), torn: false, lines: new Map() }
+  return {
+    name,
+    alive: true,
+    frozen: false,
+    parked: [],
+    pending: new Set(),
+    torn: false,
+    isRobbed: false,
+    lines: new Map(),
+  }
 }
 
 /**

@@ -5,7 +5,8 @@ import { simChannels } from './sim-channels.ts'
 import { SimDisk } from './sim-disk.ts'
 import type { SimObject } from './sim-edge.ts'
 import { SimLocks } from './sim-locks.ts'
-import { simEdge, type NetworkFaults } from './sim-network.ts'
+import type { NetworkFaults } from './network-faults.ts'
+import { simEdge } from './sim-network.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** A tab of a device. */

@@ -4,6 +4,7 @@ import {
   type Append,
   type Appended,
   type Digest,
+  type InboxItem,
   type RunId,
   type RunStorage,
 } from '@waystone/core'
@@ -23,6 +24,8 @@ interface Change {
 
 type Methods = Readonly<Record<string, (...args: readonly unknown[]) => Promise<unknown>>>
 
+/** Requests that a platform makes again by itself. */
+const asked = new Set(['store.append', 'blobs.put'])
 const changing = new Set(['append', 'compact', 'put', 'share', 'remove', 'drop'])
 
 const formatChars = '{"format":1'.length
@@ -35,6 +38,12 @@ export class SimDisk {
   readonly name: string
   /** Told of every entry that was stored. */
   onAdded: (mirror: LogMirror, added: readonly Seen[]) => void = () => undefined
+  /** How likely a request is made twice, since its answer was lost. */
+  asksTwice = 0
+  /** The notes that its inboxes have taken, in order. */
+  readonly notes = new Map<RunId, string[]>()
+  /** Where blobs are fetched from that are not here. */
+  alsoAt: (run: RunId) => SimDisk | undefined = () => undefined
   /** The next requests fail with this. */
   fails: { readonly code: 'storage_failed' | 'storage_full'; left: number } | undefined
   readonly #world: SimWorld
@@ -84,6 +93,12 @@ export class SimDisk {
       (name) => [name, port(name)] as const,
     )
     return Object.fromEntries(ports) as unknown as RunStorage
+  }
+
+  /** Nothing goes wrong any more. What is damaged stays so. */
+  heal(): void {
+    this.fails = undefined
+    this.asksTwice = 0
   }
 
   /** A bit of a stored line turns over, until the line is written anew. */
@@ -143,39 +158,86 @@ export class SimDisk {
   }
 
   #request(realm: Realm, port: keyof RunStorage, method: string, args: readonly unknown[]): Promise<unknown> {
-    const { scheduler, dice, coverage } = this.#world
+    const { scheduler, dice } = this.#world
     const what = `${port}.${method}`
+    const change = { port, method, args, strict: isStrict(port, args) }
+    const isChange = changing.has(method)
     return new Promise((resolve, reject) => {
-      const answer = (work: () => void): void =>
-        void scheduler.inLine('disk answers', dice.between(0.01, 0.3), `${what} answered`, realm, work)
+      // Between a change and the answer to it a process may die; to one that only reads it makes no difference.
+      const answer = (work: () => void): void => {
+        if (isChange || realm.frozen)
+          scheduler.inLine('disk answers', dice.between(0.01, 0.3), `${what} answered`, realm, work)
+        else if (realm.alive) work()
+      }
       realm.pending.add(what)
       scheduler.sentInLine('disk', dice.between(latency.from, latency.to), what, realm, () => {
         realm.pending.delete(what)
         if (this.#isTorn(realm)) return
-        const { fails } = this
-        if (
-          fails &&
-          fails.left > 0 &&
-          (fails.code === 'storage_failed' || method === 'append' || method === 'put')
-        ) {
-          fails.left -= 1
-          coverage.hit(fails.code, what)
-          return answer(() => reject(new WaystoneError(fails.code, `the simulated disk failed at ${what}`)))
-        }
-        const change = { port, method, args, strict: isStrict(port, args) }
-        void this.#call(change).then(
-          (value) => {
-            if (changing.has(method)) this.#journal.push(change)
-            if (port === 'store' && method === 'append') this.#appended(args, value as Appended)
-            answer(() => {
-              if (port === 'store' && method === 'append') this.#promise(args, value as Appended)
-              resolve(port === 'store' && method === 'read' ? this.#damaged(value as Uint8Array[]) : value)
-            })
-          },
+        const failure = this.#failure(what, method)
+        if (failure) return answer(() => reject(failure))
+        void this.#carryOut(change, what).then(
+          (value) => answer(() => resolve(this.#answered(change, what, value))),
           (error: unknown) => answer(() => reject(error as Error)),
         )
       })
     })
+  }
+
+  #failure(what: string, method: string): WaystoneError | undefined {
+    const { fails } = this
+    // A full disk refuses what makes it fuller.
+    const isMet = fails?.code === 'storage_failed' || method === 'append' || method === 'put'
+    if (fails === undefined || fails.left === 0 || !isMet) return undefined
+    fails.left -= 1
+    this.#world.coverage.hit(fails.code, what)
+    return new WaystoneError(fails.code, `the simulated disk failed at ${what}`)
+  }
+
+  async #carryOut(change: Change, what: string): Promise<unknown> {
+    const { dice, coverage } = this.#world
+    // The answer was lost on the way, and the request is made again.
+    const isTwice = asked.has(what) && dice.chance(this.asksTwice)
+    const first = isTwice ? this.#call(change) : undefined
+    const value = await this.#call(change)
+    if (first) {
+      coverage.hit('asked twice', what)
+      this.#checkTwice(what, await first, value)
+    }
+    if (changing.has(change.method)) this.#journal.push(change)
+    if (what === 'store.append') this.#appended(change.args, value as Appended)
+    if (what === 'inbox.put' && value === 'added') this.#note(change.args)
+    return value
+  }
+
+  #answered({ args }: Change, what: string, value: unknown): unknown {
+    if (what === 'store.append') this.#promise(args, value as Appended)
+    return what === 'store.read' ? this.#damaged(value as readonly Uint8Array[]) : value
+  }
+
+  /** Asked again, a store says yes again. */
+  #checkTwice(what: string, before: unknown, again: unknown): void {
+    const isSame =
+      (before as Partial<Appended> | undefined)?.ok === (again as Partial<Appended> | undefined)?.ok
+    if (!isSame) this.#world.fail(`${this.name} took ${what}, and asked again refused what it had taken`)
+  }
+
+  #note(args: readonly unknown[]): void {
+    const [run, item] = args as [RunId, InboxItem]
+    if (item.type === 'message') this.notes.set(run, [...(this.notes.get(run) ?? []), item.id])
+  }
+
+  missing(run: RunId, hashes: readonly Digest[]): Promise<readonly Digest[]> {
+    return this.#storage.blobs.missing(run, hashes)
+  }
+
+  /** Blobs that an entry names are stored before it, here or where they can be fetched from. */
+  async #checkBlobs(run: RunId, added: readonly Seen[]): Promise<void> {
+    const named = added.flatMap(({ blobs }) => blobs ?? [])
+    if (named.length === 0) return
+    const here = await this.missing(run, named)
+    const missing = here.length === 0 ? here : ((await this.alsoAt(run)?.missing(run, here)) ?? here)
+    if (missing.length > 0)
+      this.#world.fail(`${this.name} has an entry of ${run} and not the blob that it names`)
   }
 
   /** What a killed process had asked for is done up to a point that nobody knows. */
@@ -195,6 +257,7 @@ export class SimDisk {
     const mirror = this.mirror(run)
     const added = mirror.append(append)
     for (const { digest } of added) this.#flipped.delete(digest)
+    void this.#checkBlobs(run, added)
     this.onAdded(mirror, added)
   }
 

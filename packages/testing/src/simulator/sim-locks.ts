@@ -9,7 +9,13 @@ interface Claimant {
 /** A browser finds out in this time that a holder has crashed, in ms (Chromium 156, 2026-11). */
 const crashMs = 120
 
-/** The locks of one device, shared by its tabs. A dead holder's are released; a frozen one keeps them. */
+/** A lock whose holder does not answer for this long is given to another, in ms. */
+const stealMs = 20_000
+
+/**
+ * The locks of one device, shared by its tabs. A dead holder's are released; a frozen one's are given to another after a
+ * while, so that two tabs believe that they hold it.
+ */
 export class SimLocks {
   readonly #scheduler: Scheduler
   readonly #queues = new Map<string, Claimant[]>()
@@ -34,6 +40,7 @@ export class SimLocks {
           })
           queue.push(claimant)
           if (queue.length === 1) this.#grant(claimant)
+          else this.#watch(name)
         }),
     }
   }
@@ -43,6 +50,16 @@ export class SimLocks {
     this.#scheduler.after(crashMs, 'lock of the dead', undefined, () =>
       this.#drop((one) => one.realm === realm),
     )
+  }
+
+  #watch(name: string): void {
+    this.#scheduler.after(stealMs, 'look at the holder', undefined, () => {
+      const [holder, next] = this.#queues.get(name) ?? []
+      if (holder && next && holder.realm.frozen) {
+        holder.realm.isRobbed = true
+        this.#leave(name, holder)
+      } else if (next) this.#watch(name)
+    })
   }
 
   #drop(gone: (claimant: Claimant) => boolean): void {

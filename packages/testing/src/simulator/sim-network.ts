@@ -13,17 +13,10 @@ import {
   type RunKeeper,
   type WatchEvent,
 } from '@waystone/core'
+import type { NetworkFaults } from './network-faults.ts'
 import type { Follower, SimObject } from './sim-edge.ts'
 import type { Realm } from './scheduler.ts'
 import type { SimWorld } from './sim-world.ts'
-
-/** What a network does to one request, by probability; the rest arrives once, answered once. */
-export interface NetworkFaults {
-  readonly dropped: number
-  readonly answerDropped: number
-  readonly duplicated: number
-  readonly late: number
-}
 
 /** Where a device's requests go. */
 export interface Wire {

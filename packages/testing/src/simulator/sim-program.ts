@@ -5,7 +5,7 @@ import type { Effects, Where } from './effects.ts'
 /** One call of a turn, or several at once. */
 export type Call =
   | {
-      readonly do: 'step' | 'stream' | 'ask' | 'sleep' | 'receive' | 'label' | 'random'
+      readonly do: 'step' | 'stream' | 'artifact' | 'ask' | 'sleep' | 'receive' | 'label' | 'random'
       readonly name: string
     }
   | { readonly do: 'once'; readonly name: string; readonly verify: boolean }
@@ -49,15 +49,16 @@ export function throwProgram(dice: Dice): Program {
   const call = (depth: number): Call => {
     names += 1
     const name = `${'abcdefgh'[dice.below(8)] ?? 'a'}${String(names)}`
-    const kind = dice.below(depth > 0 ? 9 : 14)
+    const kind = dice.below(depth > 0 ? 10 : 15)
     if (kind < 4) return { do: 'step', name }
     if (kind < 6) return { do: 'once', name, verify: dice.chance(0.4) }
     if (kind === 6) return { do: 'ask', name }
     if (kind === 7) return { do: 'receive', name }
     if (kind === 8) return { do: 'random', name }
-    if (kind === 9) return { do: 'sleep', name }
-    if (kind === 10) return { do: 'stream', name }
-    if (kind === 11) return { do: 'label', name }
+    if (kind === 9) return { do: 'artifact', name }
+    if (kind === 10) return { do: 'sleep', name }
+    if (kind === 11) return { do: 'stream', name }
+    if (kind === 12) return { do: 'label', name }
     const branches = Array.from({ length: 2 + dice.below(2) }, () =>
       // Two branches that both begin with steps of the same names: only their paths tell them apart.
       Array.from({ length: 1 + dice.below(2) }, (_, index) =>
@@ -147,6 +148,12 @@ async function one(ctx: SimCtx, call: Call, path: string, seen: string[]): Promi
         return world.work(path, run, signal)
       })
       return mine(got, String(got.value))
+    }
+    case 'artifact': {
+      const stored = await ctx.artifact(call.name, async ({ signal }) =>
+        JSON.stringify(await world.work(path, run, signal)),
+      )
+      return stored.hash.slice(0, 8)
     }
     case 'once': {
       const verify = ({ idempotencyKey }: { readonly idempotencyKey: string }) =>

@@ -1,0 +1,167 @@
+import { encodeValue, type AnyAgent, type RunId } from '@waystone/core'
+import { calmNetwork, wildNetwork } from './network-faults.ts'
+import { Coverage } from './coverage.ts'
+import { Dice } from './dice.ts'
+import { Effects } from './effects.ts'
+import { watchEdge, watchLog } from './invariants.ts'
+import type { LogMirror } from './log-mirror.ts'
+import { Person } from './person.ts'
+import { Scheduler, type Realm } from './scheduler.ts'
+import { SimDevice, type SimTab } from './sim-device.ts'
+import type { SimDisk } from './sim-disk.ts'
+import { SimObject } from './sim-edge.ts'
+import { changeProgram, inWorld, simAgent, throwProgram } from './sim-program.ts'
+import type { SimWorld } from './sim-world.ts'
+
+/** Where code is deployed. */
+export type Deployed = 'edge' | 'devices'
+
+const first = 'first' as RunId
+
+/** One world: devices with tabs, perhaps an edge, people, and an agent, all thrown by a seed. */
+export class Simulation implements SimWorld {
+  readonly dice: Dice
+  readonly scheduler = new Scheduler()
+  readonly coverage = new Coverage()
+  readonly effects: Effects
+  readonly person: Person
+  readonly devices: SimDevice[] = []
+  readonly objects = new Map<RunId, SimObject>()
+  readonly hasEdge: boolean
+  /** How far the clock of the edge is from the simulation's, in ms. */
+  edgeSkew = 0
+  network: typeof calmNetwork
+  failure: string | undefined
+  readonly story: string[] = []
+  readonly #isOtherCode: Record<Deployed, boolean> = { edge: false, devices: false }
+  readonly #programs: {
+    readonly own: ReturnType<typeof throwProgram>
+    readonly other: ReturnType<typeof throwProgram>
+  }
+  readonly #whenGone: 'edge' | 'offer'
+
+  constructor(seed: number) {
+    const dice = new Dice(seed)
+    this.dice = dice
+    this.effects = new Effects(this)
+    const own = throwProgram(dice)
+    this.#programs = { own, other: changeProgram(own, dice) }
+    this.hasEdge = dice.chance(0.9)
+    this.network = dice.chance(0.8) ? wildNetwork : calmNetwork
+    this.#whenGone = dice.chance(0.5) ? 'edge' : 'offer'
+    this.#newDevice('laptop')
+    if (this.hasEdge) this.#newDevice('phone')
+    this.person = new Person({
+      world: this,
+      effects: this.effects,
+      devices: () => this.devices,
+      runs: () => this.runs(),
+      hasEdge: this.hasEdge,
+    })
+  }
+
+  fail(what: string): void {
+    this.failure ??= what
+  }
+
+  tell(what: string): void {
+    this.story.push(`${this.scheduler.now.toFixed(0).padStart(8)} ms  ${what}`)
+  }
+
+  /** Starts the run, unless there is one. */
+  begin(): void {
+    const [laptop] = this.devices
+    if (laptop === undefined || this.runs().some(({ run }) => run === first)) return
+    const options = { id: first, whenGone: this.#whenGone, leaseMs: 10_000 }
+    const [tab] = laptop.tabs
+    tab?.runtime
+      .then((runtime) => runtime.start('sim', encodeValue(null), options))
+      .catch((error: unknown) => this.tell(`the run was not started: ${String(error)}`))
+  }
+
+  /** The log of each run as whoever decides about it has it. */
+  runs(): readonly LogMirror[] {
+    const known = new Set(this.objects.keys())
+    for (const { disk } of this.devices) for (const run of disk.mirrors.keys()) known.add(run)
+    return [...known].flatMap((run) => {
+      const disks = [...(this.objects.has(run) ? [this.#object(run)] : []), ...this.devices].map(
+        ({ disk }) => disk,
+      )
+      const log = disks.map((disk) => disk.mirrors.get(run)).find((mirror) => mirror?.head)
+      return log ? [log] : []
+    })
+  }
+
+  /** Other code is deployed, or the old one again; everything there starts anew. */
+  redeploy(where: Deployed): void {
+    this.#isOtherCode[where] = !this.#isOtherCode[where]
+    if (where === 'edge') for (const object of this.objects.values()) object.kill()
+    else for (const device of this.devices) this.#restart(device, () => device.open())
+  }
+
+  /** From here on nothing goes wrong: everything starts anew with the code that belongs here. */
+  heal(): void {
+    this.tell('from here on nothing goes wrong')
+    this.network = calmNetwork
+    this.edgeSkew = 0
+    this.#isOtherCode.edge = false
+    this.#isOtherCode.devices = false
+    for (const object of this.objects.values()) {
+      object.disk.heal()
+      object.kill()
+    }
+    for (const device of this.devices) {
+      device.isOnline = true
+      device.skew = 0
+      device.disk.heal()
+      this.#restart(device, () => this.#follow(device.open()))
+    }
+  }
+
+  #restart(device: SimDevice, open: () => void): void {
+    for (const tab of device.tabs) device.kill(tab)
+    open()
+  }
+
+  /** Watches every run, as an application does that shows them. */
+  #follow({ runtime }: SimTab): void {
+    for (const { run } of this.runs())
+      runtime.then((opened) => opened.watch(run, () => undefined)).catch(() => undefined)
+  }
+
+  #newDevice(name: string): void {
+    const device: SimDevice = new SimDevice({
+      name,
+      world: this,
+      agents: this.#agents('devices', () => device.disk),
+      faults: () => this.network,
+      ...(this.hasEdge ? { object: (run: RunId) => this.#object(run) } : {}),
+    })
+    watchLog(device.disk, this)
+    if (this.hasEdge) device.disk.alsoAt = (run) => this.#object(run).disk
+    this.devices.push(device)
+  }
+
+  #object(run: RunId): SimObject {
+    const known = this.objects.get(run)
+    if (known) return known
+    const object: SimObject = new SimObject(
+      run,
+      this,
+      this.#agents('edge', () => object.disk),
+      () => this.edgeSkew,
+    )
+    watchEdge(object.disk, this)
+    this.objects.set(run, object)
+    return object
+  }
+
+  #agents(where: Deployed, disk: () => SimDisk): (realm: Realm) => readonly AnyAgent[] {
+    const decides = (run: string): SimDisk => (this.hasEdge ? this.#object(run as RunId).disk : disk())
+    return (realm) => {
+      const { own, other } = this.#programs
+      const agent = simAgent(this.#isOtherCode[where] ? other : own, 1)
+      return [inWorld(agent, this.effects, { realm, disk: disk(), decides }, (what) => this.fail(what))]
+    }
+  }
+}

@@ -1,0 +1,54 @@
+import { simulate } from '@waystone/testing/simulator'
+import process from 'node:process'
+
+/** What one process has found out about some seeds. */
+export interface SeedsDone {
+  readonly seeds: number
+  readonly events: number
+  readonly pairs: Readonly<Record<string, number>>
+  readonly failures: readonly SeedFailure[]
+}
+
+export interface SeedFailure {
+  readonly seed: number
+  readonly failure: string
+  readonly story: readonly string[]
+}
+
+/** So many seeds are told of at once. */
+const chunk = 50
+/** A process stops after so many that fail: what is left would say the same. */
+const failuresMax = 5
+
+const [from, count, step] = process.argv.slice(2).map(Number) as [number, number, number]
+let unhandled: string | undefined
+process.on('unhandledRejection', (error) => {
+  unhandled ??= `a failure that nobody hears: ${error instanceof Error ? String(error.stack) : String(error)}`
+})
+
+Error.stackTraceLimit = 5
+let done: SeedsDone = { seeds: 0, events: 0, pairs: {}, failures: [] }
+let failed = 0
+for (let index = 0; index < count && failed < failuresMax; index += 1) {
+  const { seed, events, coverage, failure: found, story } = await simulate(from + index * step)
+  const failure = found ?? unhandled
+  unhandled = undefined
+  if (failure) failed += 1
+  done = {
+    seeds: done.seeds + 1,
+    events: done.events + events,
+    pairs: added(done.pairs, coverage),
+    failures: failure ? [...done.failures, { seed, failure, story: story.slice(-40) }] : done.failures,
+  }
+  if (done.seeds < chunk && failure === undefined) continue
+  process.send?.(done)
+  done = { seeds: 0, events: 0, pairs: {}, failures: [] }
+}
+process.send?.(done)
+process.disconnect()
+
+function added(a: SeedsDone['pairs'], b: SeedsDone['pairs']): SeedsDone['pairs'] {
+  const sum = { ...a }
+  for (const [pair, times] of Object.entries(b)) sum[pair] = (sum[pair] ?? 0) + times
+  return sum
+}
