@@ -95,10 +95,15 @@ export class LogReader {
 
   /**
    * The fold of as much of a damaged log as is sound, and what is not: from the newest snapshot that is readable on.
-   * `fold` is undefined when not even the beginning is.
+   * `fold` is undefined when not even the beginning is. `since`: what comes after this entry is read, although a newer
+   * snapshot could do without.
    */
-  async foldSound(): Promise<{ readonly fold: Fold | undefined; readonly error: unknown }> {
+  async foldSound(since?: Head): Promise<{ readonly fold: Fold | undefined; readonly error: unknown }> {
     const head = await this.#ports.store.head(this.run)
+    if (since) {
+      const before = await this.foldTo(since.seq).catch(() => undefined)
+      if (before) return this.#foldWhileSound(before, head)
+    }
     for await (const entry of this.#snapshots(Infinity)) {
       // Not parsed: it may be the damaged one.
       const [stored] = await this.page(entry.seq, 1)

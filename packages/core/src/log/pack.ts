@@ -235,7 +235,9 @@ function* packWhole(json: Json, size: number): Packing {
   if (typeof json === 'string') return yield* packText(json, size)
   if (isList(json)) return yield* packItems(json as readonly Json[], (item) => packWhole(item, size), size)
   const fields: [string, string][] = []
-  for (const [key, value] of Object.entries(json)) fields.push([key, yield* packWhole(value as Json, size)])
+  // Left out as JSON does: a record that a fork has carried along says of no owner that it is his.
+  for (const [key, value] of Object.entries(json))
+    if (value !== undefined) fields.push([key, yield* packWhole(value as Json, size)])
   return yield* joinFields(fields, size)
 }
 

@@ -346,10 +346,13 @@ export class RunLog {
     return lines
   }
 
-  /** Reads all again, since something was found damaged that had been sound: sets aside what is, as `open` does. */
-  recheck(): Promise<void> {
+  /**
+   * Reads again what comes after an entry, since something was found damaged that had been sound: sets aside what is, as
+   * `open` does.
+   */
+  recheck(since?: Head): Promise<void> {
     return this.#inOrder.run(async () => {
-      await this.#setAsideDamage()
+      await this.#setAsideDamage(since)
       this.#replaced(-1)
     })
   }
@@ -411,8 +414,8 @@ export class RunLog {
   }
 
   /** What cannot be read leaves the log, verbatim. When not even its beginning can, it waits for one from elsewhere. */
-  async #setAsideDamage(): Promise<void> {
-    const { fold, error } = await this.reader.foldSound()
+  async #setAsideDamage(since?: Head): Promise<void> {
+    const { fold, error } = await this.reader.foldSound(since)
     if (error === undefined) {
       // Whoever let go of entries meanwhile has made it look so.
       this.#fold = fold

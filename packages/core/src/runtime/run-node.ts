@@ -262,6 +262,12 @@ export class RunNode {
     this.#post({ type: 'inbox', run: this.run })
   }
 
+  /** Sends what was taken here for a run that has another owner by now after it. Rejects with `unreachable`. */
+  async forwardInbox(): Promise<void> {
+    const { fold } = this.log
+    if (fold && fold.owner !== this.ports.me) await this.#courier.forward(fold)
+  }
+
   /** Makes the edge the owner. Rejects with `move_refused`, and the owner stays, or `move_unknown`. */
   async moveToEdge(options: { readonly drainMs: number }): Promise<void> {
     const { host, syncer } = this
@@ -338,8 +344,7 @@ export class RunNode {
         const mine = fold !== undefined && fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen
         if (mine) await this.#write()
         else {
-          if (fold && fold.owner !== this.ports.me)
-            await this.#courier.forward(fold).catch(() => this.#retryLater())
+          await this.forwardInbox().catch(() => this.#retryLater())
           await this.#changed(looked)
         }
       } catch (error) {
@@ -364,6 +369,8 @@ export class RunNode {
       await this.#openForWriting()
       const fold = this.log.mustFold()
       if (fold.owner !== this.ports.me || isEnded(fold) || this.#closed.signal.aborted || this.#frozen) return
+      // The edge has said meanwhile that it has something else: that is looked at first.
+      if (this.#stale) return
       this.host = new RunHost(this.log, {
         ...this.ports,
         blobs: this.blobs,

@@ -162,6 +162,8 @@ export class Runtime implements RuntimeApi {
           `run ${run} is owned by ${fold.owner}, and this Waystone has no edge to reach it`,
           { run },
         )
+      // Else it could overtake what was taken here before the run moved on, and a run that ends with it would lose that.
+      await node.forwardInbox()
       return edge.remote.send(run, item)
     }
     await acceptItem(() => node.log.mustFold(), item, this.#ports.inbox)

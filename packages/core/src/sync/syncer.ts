@@ -129,7 +129,7 @@ export class Syncer {
     const { run } = this.#log
     if (this.#isDamaged) {
       await this.#ports.stopWriting()
-      await this.#log.recheck()
+      await this.#log.recheck(this.#model?.acked)
       this.#isDamaged = false
     }
     for (;;) {

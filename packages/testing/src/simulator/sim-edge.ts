@@ -195,6 +195,6 @@ export class SimObject {
 
   #failed(where: string, error: unknown): void {
     const isOurs = !(error instanceof WaystoneError) || error.code === 'bug'
-    if (isOurs) this.#world.fail(`the edge failed in ${where}: ${String(error)}`)
+    if (isOurs) this.#world.fail(`the edge failed in ${where}: ${String((error as Error).stack)}`)
   }
 }

@@ -5,7 +5,7 @@ import type { Effects, Where } from './effects.ts'
 /** One call of a turn, or several at once. */
 export type Call =
   | {
-      readonly do: 'step' | 'stream' | 'artifact' | 'ask' | 'sleep' | 'receive' | 'label' | 'random'
+      readonly do: 'step' | 'bulk' | 'stream' | 'artifact' | 'ask' | 'sleep' | 'receive' | 'label' | 'random'
       readonly name: string
     }
   | { readonly do: 'once'; readonly name: string; readonly verify: boolean }
@@ -16,7 +16,7 @@ export type Program = readonly (readonly Call[])[]
 
 /** What the agent remembers: what each call gave it, in the order in which it came. */
 export interface SimState {
-  readonly seen: string[]
+  seen: string[]
   readonly turn: number
 }
 
@@ -38,6 +38,9 @@ interface World {
 
 type AbortSignalLike = Parameters<Effects['work']>[3]
 type SimCtx = Ctx<{ world: ReturnType<typeof need<World>> }, { note: typeof anything }>
+
+/** The length of a bulky result, in UTF-16 units. */
+const bulkChars = 40_000
 
 const anything = {
   '~standard': { version: 1, vendor: 'waystone', validate: (value: unknown) => ({ value: value as string }) },
@@ -67,9 +70,11 @@ export function throwProgram(dice: Dice): Program {
     )
     return { do: dice.chance(0.25) ? 'race' : 'all', name, branches }
   }
-  return Array.from({ length: 2 + dice.below(3) }, () =>
+  const turns = Array.from({ length: 2 + dice.below(3) }, () =>
     Array.from({ length: 1 + dice.below(4) }, () => call(0)),
   )
+  if (!dice.chance(0.04)) return turns
+  return [...turns, ...turns].map((calls, turn) => [{ do: 'bulk', name: `bulk${String(turn)}` }, ...calls])
 }
 
 /** The same program as somebody has changed it: one turn does something else first. */
@@ -85,7 +90,7 @@ export function simAgent(program: Program, version: number) {
     version,
     needs: { world: need<World>() },
     inbox: { note: anything },
-    retention: 'all',
+    retention: { turns: 2, age: 0 },
     migrate: Object.fromEntries(
       Array.from({ length: version - 1 }, (_, index) => [index + 2, (state: SimState) => state]),
     ),
@@ -98,7 +103,8 @@ export function simAgent(program: Program, version: number) {
         String(ctx.turn),
         seen,
       )
-      state.seen.push(...seen)
+      // A bulky state does not grow for ever.
+      state.seen = [...state.seen, ...seen].slice(-20)
       state.turn += 1
       if (state.turn >= program.length) return done(state.seen.length)
       return state.turn % 2 === 0 ? next({ after: '2s' }) : next()
@@ -148,6 +154,14 @@ async function one(ctx: SimCtx, call: Call, path: string, seen: string[]): Promi
         return world.work(path, run, signal)
       })
       return mine(got, String(got.value))
+    }
+    case 'bulk': {
+      // So much that snapshots become due and history is let go.
+      const got = await ctx.step(call.name, async ({ signal }) => ({
+        ...(await world.work(path, run, signal)),
+        text: path.repeat(bulkChars / path.length),
+      }))
+      return mine(got, got.text)
     }
     case 'artifact': {
       const stored = await ctx.artifact(call.name, async ({ signal }) =>

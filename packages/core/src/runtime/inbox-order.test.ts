@@ -1,0 +1,52 @@
+import { expect, it } from 'vitest'
+import { defineAgent, done } from '../engine/agent.ts'
+import type { Schema } from '../engine/ctx.ts'
+import { WaystoneError } from '../errors.ts'
+import type { Remote } from '../ports/remote.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
+import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
+
+const text: Schema<string> = {
+  '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value: String(value) }) },
+}
+
+const waiter = defineAgent({
+  name: 'waiter',
+  version: 1,
+  inbox: { go: text, news: text },
+  initial: () => ({}),
+  async turn(ctx) {
+    return done(await ctx.receive('go'))
+  },
+})
+
+it('what a device took for its run reaches the next owner before what it sends there later', async () => {
+  const edge = memoryEdge({ clock: testClock, agents: [waiter] })
+  const arrived: string[] = []
+  let isOut = false
+  let lost = 0
+  const remote: Remote = {
+    ...edge.remote,
+    async send(run, item) {
+      if (isOut) {
+        lost += 1
+        throw new WaystoneError('unreachable', 'the network is out')
+      }
+      await edge.remote.send(run, item)
+      arrived.push(item.id)
+    },
+  }
+  const runtime = await testDevice([waiter], { edge: { ...edge, remote } }).open()
+  const run = await handleOf(runtime, await runtime.start('waiter', null, {}))
+  await run.until(({ status }) => status === 'waiting')
+  await run.send('news', 'first', { id: 'first' })
+  isOut = true
+  await run.move('edge')
+  await run.until(({ owner }) => owner === 'edge')
+  while (lost === 0) await testClock.task()
+  isOut = false
+  // Had it overtaken the first, a run that ends with it would never have been given that one.
+  await run.send('go', 'second', { id: 'second' })
+  expect([...new Set(arrived)]).toEqual(['first', 'second'])
+  await runtime.close()
+})
