@@ -112,6 +112,20 @@ describe('a damaged log', () => {
     },
   )
 
+  it('with two damaged entries side by side believes neither of them', async () => {
+    const { lines, storage } = await stored()
+    // Each is an entry still, of another time.
+    const changed = (seq: number): Uint8Array => {
+      const text = new TextDecoder().decode(lines[seq])
+      return new TextEncoder().encode(text.replace('"time":1', '"time":3'))
+    }
+    const bad = lines.with(3, changed(3)).with(4, changed(4))
+    const damaged = withLines(storage, bad, (await storage.store.head(run)) ?? null)
+    const log = await RunLog.open(run, { ...damaged, now: () => 2 })
+    expect(log.mustFold().head.seq).toBe(2)
+    expect(log.damage).toMatchObject({ seq: 3 })
+  })
+
   it('of which nothing can be read takes its beginning from elsewhere, and keeps what was there', async () => {
     const { lines, storage } = await stored()
     const first = lines[0] as Uint8Array

@@ -64,6 +64,9 @@ const pressing = new Set([
   'rewind',
 ])
 
+/** For how long what the edge has said of its head is believed when a run is opened, in ms. */
+const comparedMsMax = 500
+
 /** Between two questions for the inbox of the edge, in ms. */
 const inboxRetryMs = 1_000
 
@@ -83,6 +86,8 @@ export class RunNode {
   #frozen = false
   #retryMs = 0
   #wakes = 0
+  /** When the log here was compared with the edge's, in ms since 1970. */
+  #comparedAt = -Infinity
   /** The log here may lack what the edge has. */
   #stale = true
   #fresh: boolean
@@ -402,7 +407,9 @@ export class RunNode {
       if (fold?.head.seq === 0) return
     } else {
       await this.log.catchUp()
-      await this.#reconcile()
+      // Asked a moment ago the edge need not be asked again.
+      const since = this.ports.clock.now() - this.#comparedAt
+      if (this.#stale || since < 0 || since > comparedMsMax) await this.#reconcile()
     }
     const now = this.log.mustFold()
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
@@ -418,6 +425,7 @@ export class RunNode {
     try {
       await this.syncer?.reconcile()
       this.#retryMs = 0
+      this.#comparedAt = this.ports.clock.now()
     } catch (error) {
       this.#retryLater()
       if (!isWaystoneError(error, 'unreachable') && !isWaystoneError(error, 'run_unknown')) throw error

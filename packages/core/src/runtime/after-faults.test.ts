@@ -1,0 +1,186 @@
+import { describe, expect, it } from 'vitest'
+import { defineAgent, done, next } from '../engine/agent.ts'
+import { parseLine } from '../log/entry.ts'
+import { RunLog } from '../log/run-log.ts'
+import { startEntry } from './first-entry.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
+import { handleOf, hastyClock, testClock, testDevice } from './memory-world.test-support.ts'
+import { RunHost, type HostPorts } from './run-host.ts'
+
+const run = 'run' as never
+
+const payer = defineAgent({
+  name: 'payer',
+  version: 1,
+  inbox: {},
+  initial: () => ({ paid: 0 }),
+  async turn(ctx, state) {
+    await ctx.receive('pay' as never)
+    await ctx.once('charge', { timeout: '5s' }, () => 'charged')
+    state.paid += 1
+    return next()
+  },
+})
+
+type Storage = Pick<ReturnType<typeof testDevice>, 'store' | 'tails'>
+
+/** One line is read with another byte than was written, until something is set aside. */
+function damage({ store, tails }: Storage, isIt: (line: Uint8Array) => boolean, at = 9): void {
+  const { read } = store
+  store.read = async (...args) => {
+    const page = await read(...args)
+    if ((await tails.list(run)).length > 0) return page
+    return page.map((line) => (isIt(line) ? line.with(at, (line[at] as number) ^ 1) : line))
+  }
+}
+
+/** A device on which a run has paid once, closed. */
+async function paidOnce(options: Parameters<typeof testDevice>[1] = {}) {
+  const device = testDevice([payer], options)
+  const runtime = await device.open()
+  const handle = await handleOf(runtime, await runtime.start('payer', null, { id: run }))
+  await handle.send('pay', null)
+  await handle.until(({ turn }) => turn === 1)
+  await runtime.close()
+  return device
+}
+
+describe('after a fault', () => {
+  it('a host that lets go does not begin anew to wait for an effect that another owner has started', async () => {
+    let looked = 0
+    const agent = defineAgent({
+      name: 'looker',
+      version: 1,
+      initial: (input: null) => ({ input }),
+      async turn(ctx) {
+        const verify = async () => {
+          looked += 1
+          return { done: true as const, value: 'there' }
+        }
+        return done(await ctx.once('effect', { timeout: 500, verify }, () => 'here'))
+      },
+    })
+    const storage = testDevice([])
+    const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
+    const body = startEntry(
+      agent,
+      null,
+      { place: 'browser', nonce: 'n' },
+      { whenGone: 'edge', leaseMs: 1_000 },
+    )
+    const device = 'laptop' as never
+    const edge = 'edge' as never
+    const record = { path: '0/effect', key: 'k', timeoutMs: 500, place: 'browser' } as const
+    const turn = { turn: 0, rules: 1, version: 1, config: body.config }
+    await log.append(device, () => [
+      { kind: 'start', body },
+      { kind: 'turn', body: turn },
+      { kind: 'once.start', body: record },
+    ])
+    const claim = { reason: 'expired', place: 'edge', from: device, nonce: 'm', sdk: '0' } as const
+    await log.append(edge, () => [{ kind: 'claim', body: claim }])
+    const ports: HostPorts = {
+      me: edge,
+      place: 'edge',
+      clock: testClock,
+      blobs: storage.blobs,
+      inbox: storage.inbox,
+      streams: storage.streams,
+      agent: () => agent,
+      confirm: () => Promise.resolve(),
+      consumed: () => undefined,
+      tell: () => undefined,
+    }
+    for (let wakes = 0; wakes < 20; wakes += 1) {
+      const end = await new RunHost(log, ports).run({ letGo: true })
+      if (end.type === 'ended') break
+      // Woken before it is due, as by messages.
+      await testClock.wait(100)
+    }
+    expect(log.mustFold().result).toBe('there')
+    expect(looked).toBe(1)
+  })
+
+  it('a run that was watched before there was one begins when it is started', async () => {
+    const runtime = await testDevice([payer]).open()
+    await runtime.watch(run, () => undefined)
+    await runtime.start('payer', null, { id: run })
+    const handle = await handleOf(runtime, run)
+    await handle.until(({ status }) => status === 'waiting')
+  })
+
+  it('two interrupts of one turn are each consumed once', async () => {
+    const agent = defineAgent({
+      name: 'slow',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        await ctx.ask('never', { question: 'Will anybody answer?' })
+        return done()
+      },
+    })
+    const runtime = await testDevice([agent]).open()
+    const handle = await handleOf(runtime, await runtime.start('slow', null))
+    await handle.until(({ asks }) => asks.length === 1)
+    await Promise.all([1, 2, 3].map(() => handle.interrupt()))
+    await handle.until(({ status }) => status === 'paused')
+    const used = handle.entries().flatMap(({ body }) => ('id' in body ? [body.id] : []))
+    expect(new Set(used).size).toBe(used.length)
+  })
+
+  it('a divergence is not put off by messages that the run refuses', async () => {
+    const storage = testDevice([])
+    const asker = (name: string) =>
+      defineAgent({
+        name: 'asker',
+        version: 1,
+        initial: () => ({}),
+        async turn(ctx) {
+          await ctx.step(name, () => 1)
+          await ctx.receive('never' as never)
+          return done()
+        },
+      })
+    const before = await testDevice([asker('old')], { storage, clock: hastyClock }).open()
+    const first = await handleOf(before, await before.start('asker', null, { id: run }))
+    await first.until(({ status }) => status === 'waiting')
+    await before.close()
+    const runtime = await testDevice([asker('new')], { storage, clock: hastyClock }).open()
+    const handle = await handleOf(runtime, run)
+    const more = (async () => {
+      while (handle.view()?.status !== 'paused') {
+        await handle.retry().catch(() => undefined)
+        await testClock.wait(20)
+      }
+    })()
+    await handle.until(({ pause }) => pause?.reason === 'divergence')
+    await more
+  })
+
+  it('a host that died after it set damage aside leaves a run that pauses, and asks before it pays again', async () => {
+    const device = await paidOnce()
+    damage(device, (line) => parseLine(line).kind === 'receive')
+    // Opened as by a host that dies then: set aside, and nothing written.
+    await RunLog.open(run, { ...device, now: () => Date.now() })
+    expect(await device.tails.list(run)).toHaveLength(1)
+    const handle = await handleOf(await device.open(), run)
+    const paused = await handle.until(({ status }) => status === 'paused')
+    expect(paused.pause?.reason).toBe('set aside')
+    await handle.retry()
+    await handle.send('pay', null)
+    const asked = await handle.until(({ pause }) => pause?.reason === 'outcome')
+    expect(asked.error?.path).toBe('0/charge')
+  })
+
+  it('what was damaged here never gets to the edge, which has the run as it was until then', async () => {
+    const edge = memoryEdge({ clock: testClock, agents: [payer] })
+    const device = await paidOnce()
+    damage(device, (line) => parseLine(line).kind === 'commit', 120)
+    const runtime = await testDevice([payer], { storage: device, edge }).open()
+    const handle = await handleOf(runtime, run)
+    await handle.until(({ sync, head }) => sync.synced?.digest === head.digest)
+    const { lines } = await edge.remote.pull(run, 0, 'phone' as never)
+    const here = await device.store.read(run, 0)
+    expect(lines).toEqual(here)
+  })
+})
