@@ -45,6 +45,8 @@ export interface AttemptPorts {
   readonly children?: Children | undefined
   /** The circuit breakers that the steps of this host share. */
   readonly breakers: Breakers
+  /** Before a body begins: resolves when it is known, after this host has stood still, that it still writes the run. */
+  awake?(): Promise<void> | undefined
   putBlob(bytes: Uint8Array): Promise<Digest>
   getBlob(hash: Digest): Promise<Uint8Array | undefined>
   /** Something that `attempt.live()` tells has changed. */

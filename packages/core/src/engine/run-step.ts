@@ -29,6 +29,9 @@ export async function beginStep(
   const breaker = typeof options.breaker === 'string' ? { name: options.breaker } : options.breaker
   for (let number = 1; ; number += 1) {
     if (breaker) await passBreaker(attempt, call, breaker)
+    const awake = attempt.ports.awake?.()
+    if (awake) await awake
+    if (attempt.over) return
     if (call.branch.doomed) return attempt.rest(call)
     call.attempt = number
     attempt.running(call)

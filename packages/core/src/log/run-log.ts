@@ -409,6 +409,11 @@ export class RunLog {
     return hash
   }
 
+  /** True when what is stored ends where this log does, but for what is being appended. */
+  isCurrent(): Promise<boolean> {
+    return this.#inOrder.run(() => this.#isStored(this.#fold?.head))
+  }
+
   async #isStored(head: Head | undefined): Promise<boolean> {
     return (await this.#ports.store.head(this.run))?.digest === head?.digest
   }

@@ -52,6 +52,8 @@ export interface HostPorts {
   consumed(ids: readonly string[], seq: number): void
   /** Circuit breakers that the runs of this place share; by default a run has its own. */
   readonly breakers?: Breakers
+  /** This host has stood still, as a sleeping laptop does: resolves when it is known who writes the run. */
+  slept?(): Promise<void>
   /** Runs of other agents, where a run can have them. */
   readonly children?: Children
   /** Every turn is replayed before it commits, and must come to the same end. */
@@ -75,6 +77,10 @@ interface Held {
   readonly until: Promise<void>
   readonly release: () => void
 }
+
+/** While bodies run this host beats so often; between two beats that are further apart it has stood still. In ms. */
+const beatMs = 1_000
+const sleptMsMin = 4_000
 
 /** Inbox items that act on a turn that runs. */
 const steering = new Set(['cancel', 'rewind', 'interrupt'])
@@ -104,12 +110,15 @@ export class RunHost {
   /** Streams whose steps were given up for a way back: what they wrote is not what their steps go on with. */
   readonly #leftStreams = new Set<string>()
   readonly #breakers: Breakers
+  #beatAt: number
+  #isBeating = false
   readonly #tellLive: () => void
 
   constructor(log: RunLog, ports: HostPorts) {
     this.#log = log
     this.#ports = ports
     this.#opened = ports.clock.now()
+    this.#beatAt = this.#opened
     this.#breakers = ports.breakers ?? new Breakers(ports.clock)
     this.#tellLive = throttled(ports.clock, limits.liveMsMin, () =>
       ports.tell({ type: 'live', live: this.live() }),
@@ -382,6 +391,7 @@ export class RunHost {
         await streams.remove(run, [stream])
         this.#ports.tell({ type: 'stream', stream, at: 0, text: '' })
       },
+      awake: () => this.#awake(),
       putBlob: (bytes) => this.#log.putBlob(bytes),
       getBlob: (hash) => blobs.get(run, hash),
       changed: () => {
@@ -392,6 +402,28 @@ export class RunHost {
           void this.#controlAttempt().catch(() => undefined)
       },
     }
+  }
+
+  /** Undefined as long as this host has beaten all the time. */
+  #awake(): Promise<void> | undefined {
+    const { clock, slept } = this.#ports
+    if (slept === undefined) return undefined
+    const gap = clock.now() - this.#beatAt
+    this.#beatAt = clock.now()
+    void this.#beat()
+    return gap >= 0 && gap < sleptMsMin ? undefined : this.#ports.slept?.()
+  }
+
+  /** Beats as long as something runs. */
+  async #beat(): Promise<void> {
+    if (this.#isBeating) return
+    this.#isBeating = true
+    while (!this.#over && this.#attempt?.over === false && this.#attempt.waits() === undefined) {
+      await this.#ports.clock.wait(beatMs, this.#stop.signal)
+      if (this.#stop.signal.aborted) break
+      this.#beatAt = this.#ports.clock.now()
+    }
+    this.#isBeating = false
   }
 
   /** Resolves when an attempt does nothing but wait, for hosts that do not stay awake for that. */

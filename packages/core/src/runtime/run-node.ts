@@ -2,6 +2,7 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, newId, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
+import { within } from '../engine/in-time.ts'
 import { retentionOf } from '../engine/retention-of.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
@@ -63,6 +64,9 @@ const pressing = new Set([
   'cancel',
   'rewind',
 ])
+
+/** After it has stood still a host waits this long for the edge before it goes on, in ms. */
+const lookMsMax = 3_000
 
 /** For how long what the edge has said of its head is believed when a run is opened, in ms. */
 const comparedMsMax = 500
@@ -383,6 +387,7 @@ export class RunNode {
         consumed: (ids, seq) => this.#courier.consumed(ids, seq),
         confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),
         inboxComplete: (signal) => this.#inboxComplete(signal),
+        slept: () => this.#lookAround(),
         tell: (event) => this.#tell(event),
       })
       this.#wake()
@@ -430,6 +435,17 @@ export class RunNode {
       this.#retryLater()
       if (!isWaystoneError(error, 'unreachable') && !isWaystoneError(error, 'run_unknown')) throw error
     }
+  }
+
+  /** After this host has stood still: another tab, or the edge, may write the run by now. */
+  async #lookAround(): Promise<void> {
+    if (!(await this.log.isCurrent())) {
+      this.#stale = true
+      return this.host?.stop()
+    }
+    // Stops the host when the edge is ahead; without a network it goes on.
+    const compared = this.#reconcile().catch(() => undefined)
+    await within(this.ports.clock, lookMsMax, compared)
   }
 
   /** Asks the edge again after a while, whatever the live connection says. */

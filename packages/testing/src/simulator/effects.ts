@@ -115,8 +115,7 @@ export class Effects {
         ({ kind, body }) =>
           kind === 'step' && body['path'] === path && 'value' in (body['outcome'] as object),
       )
-    // A tab that was robbed of its lock finds out when it wants to write.
-    if (recorded && !realm.isRobbed)
+    if (recorded)
       this.#world.fail(
         `step ${path} of ${run} runs again in ${realm.name} although entry ${String(recorded.seq)} has its outcome`,
       )

@@ -9,8 +9,6 @@ export interface Realm {
   readonly parked: (() => void)[]
   /** What it has asked for and not been answered. */
   readonly pending: Set<string>
-  /** A lock that it held was given to another. */
-  isRobbed: boolean
   /** What it asks for is not done any more. */
   torn: boolean
   /** When the newest thing of each line is due: what stands in one line keeps its order. */
@@ -38,7 +36,6 @@ export function newRealm(name: string): Realm {
     parked: [],
     pending: new Set(),
     torn: false,
-    isRobbed: false,
     lines: new Map(),
   }
 }

@@ -56,7 +56,6 @@ export class SimLocks {
     this.#scheduler.after(stealMs, 'look at the holder', undefined, () => {
       const [holder, next] = this.#queues.get(name) ?? []
       if (holder && next && holder.realm.frozen) {
-        holder.realm.isRobbed = true
         this.#leave(name, holder)
       } else if (next) this.#watch(name)
     })
