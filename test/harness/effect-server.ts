@@ -35,6 +35,10 @@ const bodyBytesMax = 4 * 1024 * 1024
 export interface EffectServerOptions {
   /** What an effect gives, told as `answer` beside the receipt; asked once a key. */
   readonly answer?: (effect: Effect) => unknown
+  /** Hears every arrival, repeats included, before it is answered. */
+  readonly arrived?: (effect: Effect) => void
+  /** How long the outside takes for an answer, in ms. Default 0. */
+  readonly answerMs?: () => number
 }
 
 /**
@@ -68,6 +72,9 @@ export async function startEffectServer(options: EffectServerOptions = {}): Prom
     if (typeof key !== 'string' || key === '')
       return sendJson(response, 400, { error: 'idempotency-key is missing' })
     const result = record(key, url.pathname, body)
+    options.arrived?.({ key, path: url.pathname, body })
+    const ms = options.answerMs?.() ?? 0
+    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms))
     const held = holds.get(url.pathname)
     if (held === undefined) sendJson(response, 200, result)
     else

@@ -17,6 +17,7 @@ export async function launchFirefox(executablePath: string, options: LaunchOptio
     handleSIGTERM: false,
     handleSIGHUP: false,
     ...(options.profileDir === undefined ? {} : { userDataDir: options.profileDir }),
+    ...(options.firefoxPrefs === undefined ? {} : { extraPrefsFirefox: options.firefoxPrefs }),
   })
   const pid = browser.process()?.pid
   if (pid === undefined) throw new Error('firefox has no process')
@@ -34,6 +35,8 @@ export async function launchFirefox(executablePath: string, options: LaunchOptio
     async kill() {
       killTree(pid)
       await exited
+      // The driver puts the profile's settings back once the browser is gone, beside a launch that follows at once.
+      await browser.close().catch(() => undefined)
     },
     close: () => browser.close(),
   }

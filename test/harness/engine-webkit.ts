@@ -69,7 +69,7 @@ export async function launchWebkit(
 }
 
 /** Starts an X server that chooses a free display by itself and tells it on a file descriptor of ours. */
-function startXvfb(path: string): { child: ChildProcess; display: Promise<string> } {
+export function startXvfb(path: string): { child: ChildProcess; display: Promise<string> } {
   const child = spawn(path, ['-displayfd', '3', '-screen', '0', screen, '-nolisten', 'tcp'], {
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     detached: true,

@@ -51,6 +51,8 @@ export interface Engine {
 export interface LaunchOptions {
   /** Keeps the profile in this folder, for a later launch to find. Without it the profile goes with the browser. */
   readonly profileDir?: string
+  /** Settings of Firefox, by their names in about:config; the others have none. */
+  readonly firefoxPrefs?: Readonly<Record<string, boolean | number | string>>
 }
 
 /** Starts an engine. Throws, saying what to install, when it is not on this machine. */

@@ -1,0 +1,100 @@
+import type { AppendPoint } from './app/probe.ts'
+import { after, atRandom, during, whileAsked, type Caught, type Moment } from './moment.ts'
+import { asked, bequeathed, move, ownRun, taken, toEdge } from './moves.ts'
+import { lasting, send, startRun, type Round } from './round.ts'
+import type { Victim } from './tally.ts'
+
+const inDevice: readonly Victim[] = ['renderer', 'worker', 'browser']
+const here: Pick<Moment, 'victims' | 'needsEdge'> = { victims: inDevice, needsEdge: false }
+const withEdge: Pick<Moment, 'victims' | 'needsEdge'> = { victims: inDevice, needsEdge: true }
+/** How long an outcome may be under way when it is caught there, in ms. */
+const underWayMsMax = 4
+
+/** The points at which a device, or a part of it, is killed. */
+export const deviceMoments: readonly Moment[] = [
+  { name: 'at random', ...here, reach: atRandom },
+  { name: 'in an append, before its commit', ...here, reach: inAppend('put') },
+  { name: 'in an append, at its commit', ...here, reach: inAppend('commit') },
+  { name: 'when an append is complete', ...here, reach: inAppend('complete') },
+  { name: 'between once.start and its outcome', ...here, reach: during(ownRun, 'pay') },
+  { name: 'in a step', ...here, reach: during(ownRun, 'left') },
+  { name: 'with the outcome of a step on its way to disk', ...here, reach: after(ownRun, underWayMsMax) },
+  { name: 'right after an acknowledged send', ...here, reach: afterSend },
+  { name: 'right after an acknowledged start', ...here, reach: afterStart },
+  { name: 'while entries are pushed', ...withEdge, reach: whileAsked('/entries') },
+  { name: 'in a move to the edge, its claim lost', ...withEdge, reach: inMove('lose request') },
+  { name: 'in a move to the edge, its claim made', ...withEdge, reach: inMove('lose answer') },
+  { name: 'right after a move to the edge', ...withEdge, reach: afterMove },
+  { name: 'in a move back, the edge holding', ...withEdge, reach: inMoveBack('/hold') },
+  { name: 'in a move back, its claim under way', ...withEdge, reach: inMoveBack('/claim') },
+  { name: 'until the edge takes over', victims: ['renderer', 'browser'], needsEdge: true, reach: untilTaken },
+  {
+    name: 'offline, until the edge takes over',
+    victims: ['renderer', 'browser'],
+    needsEdge: true,
+    reach: offline,
+  },
+]
+
+function inAppend(point: AppendPoint): Moment['reach'] {
+  return async ({ tab, stage, random }) => {
+    const standing = stage.control.standing(tab.life)
+    await tab.ask('arm', point, random.whole(0, 12))
+    await standing
+    return {}
+  }
+}
+
+async function afterSend(round: Round): Promise<Caught> {
+  await send(round, round.random.pick(lasting(round)))
+  return {}
+}
+
+async function afterStart(round: Round): Promise<Caught> {
+  await startRun(round, { chars: 1_000, turns: 2 })
+  return {}
+}
+
+function inMove(fate: 'lose request' | 'lose answer'): Moment['reach'] {
+  return async (round) => {
+    const run = await ownRun(round)
+    const claim = asked(round.stage.network, '/claim', fate)
+    void move(round, run, 'edge').catch(() => undefined)
+    await claim
+    return {}
+  }
+}
+
+async function afterMove(round: Round): Promise<Caught> {
+  await toEdge(round)
+  return {}
+}
+
+function inMoveBack(route: '/hold' | '/claim'): Moment['reach'] {
+  return async (round) => {
+    const run = await toEdge(round)
+    const going = asked(round.stage.network, route, 'pass')
+    void move(round, run, 'here').catch(() => undefined)
+    await going
+    return {}
+  }
+}
+
+async function untilTaken(round: Round): Promise<Caught> {
+  const run = await bequeathed(round)
+  return { takesTime: true, away: () => taken(round, run) }
+}
+
+/** Cut off from the edge the run goes on for a while: what it appends then is what will be set aside. */
+async function offline(round: Round): Promise<Caught> {
+  const run = await bequeathed(round)
+  round.stage.network.cut()
+  await atRandom(round)
+  return {
+    takesTime: true,
+    async away() {
+      await taken(round, run)
+      round.stage.network.mend()
+    },
+  }
+}

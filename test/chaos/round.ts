@@ -1,0 +1,67 @@
+import type { StartOptions } from '@waystone/core'
+import type { PorterInput } from './app/agents.ts'
+import type { Device, Tab } from './device.ts'
+import type { Random } from './random.ts'
+import type { Stage } from './stage.ts'
+import type { Tally } from './tally.ts'
+
+/** A run that a round has started. */
+export interface ChaosRun {
+  readonly id: string
+  readonly input: PorterInput
+  /** Messages by their text; true once they were acknowledged. */
+  readonly sent: Map<string, boolean>
+}
+
+/** What several kills have in common: the runs that live through them, and the device with its tab. */
+export interface Round {
+  readonly stage: Stage
+  readonly random: Random
+  readonly tally: Tally
+  readonly device: Device
+  /** The device has no edge. */
+  readonly local: boolean
+  /** Where this round's acknowledgements begin among all. */
+  readonly since: number
+  readonly runs: ChaosRun[]
+  tab: Tab
+}
+
+/** A run that goes on until it is told to stop. */
+export const manyTurns = 1_000_000
+
+let runCount = 0
+let messageCount = 0
+
+/** Starts a run. It is durable, and so has to be found, when this resolves. */
+export async function startRun(
+  round: Round,
+  size: { readonly chars: number; readonly turns: number },
+  options: StartOptions = {},
+): Promise<ChaosRun> {
+  runCount += 1
+  const id = `run-${String(process.pid)}-${String(runCount)}`
+  const run: ChaosRun = {
+    id,
+    input: { server: round.stage.effects.url, name: id, ...size },
+    sent: new Map(),
+  }
+  await round.tab.ask('start', run.input, { ...options, id })
+  round.runs.push(run)
+  if (!round.local) round.stage.watch.follow(id)
+  return run
+}
+
+/** Sends a message. Once this resolves the run has to receive it, exactly once. */
+export async function send(round: Round, run: ChaosRun, text = 'news'): Promise<void> {
+  messageCount += 1
+  const message = text === 'stop' ? text : `${text} ${String(messageCount)}`
+  run.sent.set(message, run.sent.get(message) ?? false)
+  await round.tab.ask('send', run.id, message, `item-${String(process.pid)}-${String(messageCount)}`)
+  run.sent.set(message, true)
+}
+
+/** The runs that go on until they are stopped. */
+export function lasting(round: Round): readonly ChaosRun[] {
+  return round.runs.filter(({ input }) => input.turns === manyTurns)
+}
