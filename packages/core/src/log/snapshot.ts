@@ -20,7 +20,6 @@ const plain = [
   'sdk',
   'started',
   'updated',
-  'writerSince',
   'turnBegan',
   'turn',
   'records',
@@ -105,6 +104,8 @@ export function foldOfSnapshot(entry: Extract<Entry, { kind: 'snapshot' }>, docu
     ...taken,
     run: entry.run,
     head: entry.body.at,
+    // Not told by the snapshot: it was not later than this.
+    writerSince: entry.body.time,
     state: decodeValue(found.state ?? null),
     result: found.result === undefined ? undefined : decodeValue(found.result),
     consumed: new Set(found.consumed as string[]),

@@ -85,7 +85,7 @@ async function chat(storage: RunStorage, turns: number, retention?: Retention) {
 
 /** A fold but for what only tells how it was read. */
 function plainFold(fold: Fold): unknown {
-  const same = { snapshots: [], blobs: [], onces: [], since: undefined }
+  const same = { snapshots: [], blobs: [], onces: [], since: undefined, writerSince: 0 }
   return { ...fold, ...same, consumed: [...fold.consumed] }
 }
 
