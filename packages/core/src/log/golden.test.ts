@@ -70,8 +70,13 @@ if (process.env['GOLDEN'] === 'write') {
 }
 
 /** A fold as data, but for what no snapshot tells: its values in encoded form. */
-function plain({ state, result, consumed, writerSince: _, ...fold }: Fold): unknown {
-  const values = { state: encodeValue(state), result: encodeValue(result), consumed: [...consumed] }
+function plain({ state, result, consumed, ...fold }: Fold): unknown {
+  const values = {
+    writerSince: undefined,
+    state: encodeValue(state),
+    result: encodeValue(result),
+    consumed: [...consumed],
+  }
   return JSON.parse(JSON.stringify({ ...fold, ...values })) as unknown
 }
 

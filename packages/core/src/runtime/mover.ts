@@ -3,6 +3,7 @@ import { sdkVersion } from '../version.ts'
 import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, newId, type RunId } from '../ids.ts'
 import { replayRules } from '../engine/attempt.ts'
+import { isEnded } from '../log/fold.ts'
 import type { Claim } from '../ports/remote.ts'
 import type { RunHost } from './run-host.ts'
 import type { RunNode } from './run-node.ts'
@@ -130,6 +131,11 @@ async function settleUnanswered(node: RunNode, host: RunHost, syncer: Syncer, ca
     try {
       await syncer.reconcile()
       if (log.mustFold().owner !== ports.me) return host.stop()
+      // Nobody takes over a run that has ended, and nothing follows its end.
+      if (isEnded(log.mustFold())) {
+        host.release()
+        throw refusal(run, cause)
+      }
       // The edge has no claim. An entry of ours after the head makes one that is still on its way fail.
       await log.append(ports.me, () => [
         {

@@ -181,6 +181,7 @@ class ObjectHost {
     }
     if (this.#opened?.run === run) return this.#opened.edgeRun
     const opened = { run, edgeRun: this.#newRun(run) }
+    this.times.rearm().catch((error: unknown) => this.#report({ where: 'alarm', run, error }))
     this.#opened = opened
     opened.edgeRun.catch(() => {
       if (this.#opened === opened) this.#opened = undefined

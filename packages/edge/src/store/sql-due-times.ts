@@ -46,6 +46,8 @@ export interface SqlDueTimes extends DueTimes {
   fired(): void
   /** Sets the alarm to the earliest time, unless it is. */
   arm(): Promise<void>
+  /** Sets the alarm when there is none and should be: the runtime gives one up that has failed too often. */
+  rearm(): Promise<void>
   /** Resolves at the next change. */
   changed(): Promise<void>
 }
@@ -112,6 +114,10 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
       armed = undefined
     },
     arm,
+    rearm: async () => {
+      const isDue = sql.exec('SELECT 1 FROM waystone_due LIMIT 1').toArray().length > 0
+      if (isDue && (await storage.getAlarm()) === null) await arm()
+    },
     changed: () => change.promise,
     get own() {
       return ownTimes(times)

@@ -1,5 +1,6 @@
 import {
   WaystoneError,
+  type Decision,
   type Digest,
   type Head,
   type InboxContent,
@@ -32,8 +33,6 @@ export function isOver({ head, entries }: LogMirror): boolean {
 
 /** The people around the runs: they answer, decide, send, move, and press buttons at bad moments. */
 export class Person {
-  /** Notes whose sender was told that they arrived. */
-  readonly notes: string[] = []
   readonly #ports: PersonPorts
   readonly #stuck = new Map<RunId, { seq: number; since: number }>()
   #sent = 0
@@ -81,6 +80,7 @@ export class Person {
     const { dice } = world
     if (!calm && dice.chance(0.5)) return
     const error = (pause.body['error'] ?? {}) as {
+      readonly path?: string
       readonly details?: { readonly start?: Digest; readonly key?: string }
     }
     const { start, key } = error.details ?? {}
@@ -89,24 +89,22 @@ export class Person {
       return this.#send(run, { type: 'rewind', seq: mirror.turnBegan })
     if (reason !== 'outcome' || start === undefined || key === undefined)
       return this.#send(run, { type: 'retry' })
-    if (!dice.chance(0.7)) {
-      effects.allow(key)
-      return this.#send(run, { type: 'decide', start, decision: { type: 'again' } })
-    }
-    const decision = dice.chance(0.5)
-      ? ({ type: 'failed', message: 'it failed' } as const)
-      : ({ type: 'again' } as const)
-    if (decision.type === 'again') effects.allow(key)
-    this.#send(run, { type: 'decide', start, decision })
+    const decision = dice.pick<Decision>([
+      { type: 'again' },
+      { type: 'again' },
+      { type: 'failed', message: 'it failed' },
+      { type: 'done', value: { path: String(error.path), key } },
+    ])
+    if (decision?.type === 'again') effects.allow(key)
+    if (decision) this.#send(run, { type: 'decide', start, decision })
   }
 
   #note(run: RunId): void {
     this.#sent += 1
     const id = `note-${String(this.#sent)}`
-    this.#do(`note ${id}`, async (runtime) => {
-      await runtime.send(run, { type: 'message', name: 'note', value: id }, { id })
-      this.notes.push(id)
-    })
+    this.#do(`note ${id}`, (runtime) =>
+      runtime.send(run, { type: 'message', name: 'note', value: id }, { id }),
+    )
   }
 
   #meddle(mirror: LogMirror): void {

@@ -52,6 +52,8 @@ export class SimDisk {
   readonly #acknowledged = new Map<RunId, Map<Digest, number>>()
   readonly #flipped = new Map<string, number>()
   #storage = memoryStorage()
+  /** How often it went back: what was asked for before is not done any more. */
+  #restored = 0
   #journal: Change[] = []
   #lastAppends = new Map<RunId, number>()
 
@@ -109,6 +111,7 @@ export class SimDisk {
 
   /** The disk as it was after so many changes. Those who worked on the other one are dead. */
   async restore(changes: readonly Change[]): Promise<void> {
+    this.#restored += 1
     this.#storage = memoryStorage()
     this.#journal = []
     for (const change of changes) {
@@ -162,6 +165,7 @@ export class SimDisk {
     const what = `${port}.${method}`
     const change = { port, method, args, strict: isStrict(port, args) }
     const isChange = changing.has(method)
+    const restored = this.#restored
     return new Promise((resolve, reject) => {
       // Between a change and the answer to it a process may die; to one that only reads it makes no difference.
       const answer = (work: () => void): void => {
@@ -172,7 +176,7 @@ export class SimDisk {
       realm.pending.add(what)
       scheduler.sentInLine('disk', dice.between(latency.from, latency.to), what, realm, () => {
         realm.pending.delete(what)
-        if (this.#isTorn(realm)) return
+        if (this.#isTorn(realm) || restored !== this.#restored) return
         const failure = this.#failure(what, method)
         if (failure) return answer(() => reject(failure))
         void this.#carryOut(change, what).then(

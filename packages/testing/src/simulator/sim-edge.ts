@@ -108,6 +108,8 @@ export class SimObject {
       failed: (where, error) => this.#failed(where, error),
     })
     this.#life = { realm, clock, keeper, blobs: storage.blobs, followers }
+    // As the object does whose alarm was given up.
+    if (this.#alarm === undefined) this.#arm()
     // A request may have broken while it opened: the next one opens it anew.
     keeper.catch(() => this.#die(realm))
     return this.#life
@@ -120,10 +122,6 @@ export class SimObject {
     for (const operation of life.realm.pending) this.#world.coverage.hit('kill', `edge ${operation}`)
     if (life.realm.pending.size === 0) this.#world.coverage.hit('kill', 'edge idle')
     this.#die(life.realm)
-  }
-
-  get isAwake(): boolean {
-    return this.#life !== undefined
   }
 
   /** The runtime gives an alarm up that has failed too often. */
@@ -141,7 +139,6 @@ export class SimObject {
     this.#life = undefined
     this.#ringing = false
     for (const follower of life.followers) follower.lose()
-    this.#arm()
   }
 
   #dueTime(realm: Realm, clock: { now(): number }): DueTime {
@@ -165,7 +162,7 @@ export class SimObject {
     if (this.#alarm) this.#alarm.cancelled = true
     this.#alarm = undefined
     const due = this.#due
-    if (due === undefined || this.#ringing) return
+    if (due === undefined) return
     const { scheduler } = this.#world
     this.#alarm = scheduler.after(
       Math.max(1, due.at - scheduler.now),
@@ -178,9 +175,13 @@ export class SimObject {
   async #ring(tries: number): Promise<void> {
     const { scheduler } = this.#world
     this.#alarm = undefined
+    // It goes on already; when that is over the alarm is set again.
+    if (this.#ringing) return
     this.#ringing = true
     const begun = { at: scheduler.now + Math.min(watchdogMs * 2 ** tries, againMsMax), tries: tries + 1 }
+    // Should the object die over it, this is what brings it back.
     this.#due = begun
+    this.#arm()
     const { realm, clock, keeper } = this.wake()
     try {
       await (await keeper).alarm(clock.now() + alarmMsMax)
