@@ -4,16 +4,20 @@ import { join } from 'node:path'
 import type { CaseResult } from '@waystone/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
-import { portCases } from './ports.ts'
+import { hostCases } from './hosts.ts'
+import { durableNames, portCases } from './ports.ts'
 
 /** What an object does not do, and why. */
 const notHere: Readonly<Record<string, string>> = {
   'list() pages': 'an object has one run: the list of all runs is the catalog',
   'close() waits for appends under way; afterwards everything rejects with `closed`':
     'an object has nothing to close: the runtime ends it',
+  'closing one leaves the others open': 'an object has nothing to close: the runtime ends it',
 }
 
-describe('SQLite in a Durable Object, and R2, in workerd', () => {
+const cases = [...portCases, ...hostCases('clock'), ...durableNames.map((name) => ['durable', name] as const)]
+
+describe('SQLite in a Durable Object, R2 and its clock, in workerd', () => {
   let edge: EdgeProcess
   let persistTo: string
   beforeAll(async () => {
@@ -25,7 +29,7 @@ describe('SQLite in a Durable Object, and R2, in workerd', () => {
     await rm(persistTo, { recursive: true, force: true, maxRetries: 5 })
   })
 
-  for (const [port, name] of portCases) {
+  for (const [port, name] of cases) {
     if (notHere[name] !== undefined) continue
     it(`${port}: ${name}`, async () => {
       const response = await fetch(edge.url, { method: 'POST', body: JSON.stringify({ port, name }) })
@@ -48,7 +52,7 @@ describe('SQLite in a Durable Object, and R2, in workerd', () => {
   })
 
   it('leaves out only what it has a reason for', () => {
-    const names = new Set(portCases.map(([, name]) => name))
+    const names = new Set<string>(cases.map(([, name]) => name))
     expect(Object.keys(notHere).filter((name) => !names.has(name))).toEqual([])
   })
 })

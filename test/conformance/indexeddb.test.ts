@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engineNames, launchEngine, skipWithout, type Engine, type EnginePage } from '../harness/engines.ts'
 import type { StaticServer } from '../harness/static-server.ts'
-import { portCases } from './ports.ts'
+import { durableNames, portCases } from './ports.ts'
 import { call, servePage } from './test-pages.ts'
 
 let server: StaticServer
@@ -25,10 +25,13 @@ describe.each(engineNames)('IndexedDB in %s', (engineName) => {
   }
 
   describe.each(['runInPage', 'runInWorker'])('%s', (place) => {
-    it.for(portCases)('%s: %s', async ([port, name], context) => {
-      skipWithout(engineName, context)
-      const result = await (await open()).evaluate(call(place, port, name))
-      expect(result).toEqual({ name, ok: true })
-    })
+    it.for([...portCases, ...durableNames.map((name) => ['durable', name] as const)])(
+      '%s: %s',
+      async ([port, name], context) => {
+        skipWithout(engineName, context)
+        const result = await (await open()).evaluate(call(place, port, name))
+        expect(result).toEqual({ name, ok: true })
+      },
+    )
   })
 })

@@ -1,5 +1,6 @@
 import type { Head } from '@waystone/core'
 import { entryAfter, headAfter, run } from './entries.ts'
+import { flipByte } from './flip-byte.ts'
 
 /** What tests look at, or make, without the storage: the database itself. */
 export const stored = {
@@ -65,6 +66,25 @@ export const stored = {
       tx.onabort = () => reject(tx.error ?? new Error('aborted'))
     })
   },
+}
+
+/** Changes a byte of an entry where it is stored, in a record that is not packed. */
+export async function damageEntry(
+  name: string,
+  of: string,
+  seq: number,
+  where: 'first' | 'middle',
+): Promise<void> {
+  const db = await opened(indexedDB.open(`waystone-${name}`))
+  const log = db.transaction('log', 'readwrite').objectStore('log')
+  const range = IDBKeyRange.bound([of, seq], [of, []])
+  const key = (await answered<IDBCursor>(log.openKeyCursor(range))).key as [string, number, string]
+  const record = await answered<{ ends: readonly number[]; bytes: ArrayBuffer }>(log.get(key))
+  const index = seq - (key[1] - record.ends.length + 1)
+  const place = [record.ends[index - 1] ?? 0, record.ends[index] ?? 0] as const
+  const flipped = flipByte(new Uint8Array(record.bytes), place, where)
+  await answered(log.put({ ...record, bytes: flipped.buffer }, key))
+  db.close()
 }
 
 function entries(count: number): { readonly lines: readonly Uint8Array[]; readonly heads: readonly Head[] } {

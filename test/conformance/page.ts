@@ -2,25 +2,38 @@ import { openIndexedDb, storageFor, type BrowserStorage } from '@waystone/browse
 import { isWaystoneError, parseDigest, parseRunId, type Appended, type Head } from '@waystone/core'
 import type { CaseResult } from '@waystone/testing'
 import { entryAfter, headAfter, run } from './entries.ts'
+import type { HostPortName } from './hosts.ts'
+import { runBrowserHostCase } from './page-hosts.ts'
 import { stored } from './page-stored.ts'
 import { runIndexedDbCase } from './page-subjects.ts'
 import type { PortName } from './ports.ts'
+import type { Ways } from './remote-world.ts'
+import type { Asked } from './worker.ts'
 
 let worker: Worker | undefined
+
+/** Has the worker run a case. */
+function askWorker(asked: Asked): Promise<CaseResult> {
+  worker ??= new Worker('./worker.js', { type: 'module' })
+  const { promise, resolve, reject } = Promise.withResolvers<CaseResult>()
+  worker.onmessage = (event: MessageEvent<CaseResult>) => resolve(event.data)
+  worker.onerror = (event) => reject(new Error(event.message))
+  worker.postMessage(asked)
+  return promise
+}
+
 const storages = new Map<string, BrowserStorage>()
 
 /** What tests ask of the page, by name, in expressions. Everything it gives is JSON. */
 const page = {
   runInPage: runIndexedDbCase,
 
-  runInWorker(port: PortName, name: string): Promise<CaseResult> {
-    worker ??= new Worker('./worker.js', { type: 'module' })
-    const { promise, resolve, reject } = Promise.withResolvers<CaseResult>()
-    worker.onmessage = (event: MessageEvent<CaseResult>) => resolve(event.data)
-    worker.onerror = (event) => reject(new Error(event.message))
-    worker.postMessage([port, name])
-    return promise
-  },
+  runInWorker: (port: PortName | 'durable', name: string): Promise<CaseResult> =>
+    askWorker(['storage', port, name]),
+
+  runHostInPage: runBrowserHostCase,
+  runHostInWorker: (port: HostPortName, name: string, ways: Ways): Promise<CaseResult> =>
+    askWorker(['host', port, name, ways]),
 
   /** Opens a storage and keeps it under its name; says `ok` or the code of the error. */
   open: (name: string, openMsMax = 10_000): Promise<string> =>

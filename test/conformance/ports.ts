@@ -1,6 +1,7 @@
 import type { RunStorage } from '@waystone/core'
 import {
   blobsCases,
+  durableCases,
   inboxCases,
   logStoreCases,
   runCases,
@@ -9,6 +10,7 @@ import {
   valuesCases,
   type Case,
   type CaseResult,
+  type DurableSubject,
 } from '@waystone/testing'
 
 /** A group of cases: the part of a storage they are about, or what needs none. */
@@ -46,7 +48,8 @@ export async function runPortCase(
   }
 }
 
-async function runNamed<Subject>(
+/** Runs the case of a name where its subject lives. */
+export async function runNamed<Subject>(
   cases: readonly Case<Subject>[],
   name: string,
   subject: () => Promise<Subject>,
@@ -56,4 +59,12 @@ async function runNamed<Subject>(
   if (result === undefined || found.length > 1)
     throw new Error(`${String(found.length)} cases are named "${name}"`)
   return result
+}
+
+/** The names of the cases of a storage that several hosts open. */
+export const durableNames: readonly string[] = durableCases.map(({ name }) => name)
+
+/** Runs one of them where the storage lives. */
+export function runDurableCase(subject: () => Promise<DurableSubject>, name: string): Promise<CaseResult> {
+  return runNamed(durableCases, name, subject)
 }

@@ -1,6 +1,7 @@
 export { edgeRoutes, type EdgeRoutesOptions } from './http/edge-routes.ts'
 export type { EntryEvent, RunEvent } from './events/run-events.ts'
 export type { RunEndEvent, RunStatusEvent } from './events/run-status.ts'
+export { edgeClock } from './object/edge-clock.ts'
 export { createRunHost, type HostedRun, type OwnWork, type RunHostOptions } from './object/create-run-host.ts'
 export { runObject, type RunObjectOptions } from './object/run-object.ts'
 export type { Failure, Report } from './report.ts'

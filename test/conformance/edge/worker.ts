@@ -12,15 +12,23 @@ import {
   type Streams,
   type Tails,
 } from '@waystone/core'
-import { createRunHost, edgeRoutes, objectStorage } from '@waystone/edge'
+import { createRunHost, edgeClock, edgeRoutes, objectStorage, runObject } from '@waystone/edge'
+import { remoteAgents, type DurableSubject } from '@waystone/testing'
 import { DurableObject } from 'cloudflare:workers'
 import { entryAfter, headAfter, run } from '../entries.ts'
-import { runPortCase, type PortName } from '../ports.ts'
+import { runHostCase } from '../hosts.ts'
+import { flipByte, placeOfLine } from '../flip-byte.ts'
+import { runDurableCase, runPortCase, type PortName } from '../ports.ts'
 
 export interface Env {
   readonly STORES: DurableObjectNamespace<StoreObject>
+  readonly RUNS: DurableObjectNamespace
   readonly BLOBS: R2Bucket
+  readonly ORIGINS?: string
 }
+
+/** The edge of the cases of remotes. */
+export const RunObject = runObject<Env>({ agents: () => remoteAgents, blobs: (env) => env.BLOBS })
 
 /** What a call gave, since errors lose their code on their way out of an object. */
 type Called = { readonly value: unknown } | { readonly error: ReturnType<typeof toWire> }
@@ -40,6 +48,16 @@ export class StoreObject extends DurableObject<Env> {
     return this.ctx.storage.sql.exec<{ entries: number; bytes: number }>(query).toArray()
   }
 
+  /** Changes a byte of an entry where it is stored. */
+  async damage(seq: number, where: 'first' | 'middle'): Promise<void> {
+    const { sql } = this.ctx.storage
+    const query = 'SELECT seq, lines FROM waystone_log WHERE seq <= ? ORDER BY seq DESC LIMIT 1'
+    const row = sql.exec<{ seq: number; lines: ArrayBuffer }>(query, seq).one()
+    const lines = new Uint8Array(row.lines)
+    const flipped = flipByte(lines, placeOfLine(lines, seq - row.seq), where)
+    sql.exec('UPDATE waystone_log SET lines = ? WHERE seq = ?', flipped, row.seq)
+  }
+
   async call(port: keyof RunStorage, method: string, args: readonly unknown[]): Promise<Called> {
     const store = this.#storage[port] as unknown as Record<
       string,
@@ -55,11 +73,19 @@ export class StoreObject extends DurableObject<Env> {
 
 const token = 'conformance'
 const routes = edgeRoutes<Env>({ runs: (env) => env.STORES, blobs: (env) => env.BLOBS, token: () => token })
+const remoteRoutes = edgeRoutes<Env>({
+  runs: (env) => env.RUNS,
+  blobs: (env) => env.BLOBS,
+  token: () => token,
+  origins: (env) => env.ORIGINS?.split(',') ?? [],
+})
 
-/** A storage over objects, one for each run: what the edge is as a whole. */
-export function edgeStorage(env: Env): RunStorage {
-  const world = crypto.randomUUID()
-  const runs = new Set<RunId>()
+/** A storage over objects, one for each run: what the edge is as a whole. `runs`: those that it lists. */
+export function edgeStorage(
+  env: Env,
+  world: string = crypto.randomUUID(),
+  runs = new Set<RunId>(),
+): RunStorage {
   const call = async (
     port: keyof RunStorage,
     method: string,
@@ -131,6 +157,16 @@ function edgeBlobs(env: Env, world: string): Blobs {
   }
 }
 
+/** The storage of the edge as several reach it. */
+function durable(env: Env): DurableSubject {
+  const world = crypto.randomUUID()
+  const runs = new Set<RunId>()
+  return {
+    open: async () => edgeStorage(env, world, runs),
+    damage: (of, seq, where) => env.STORES.get(env.STORES.idFromName(ownRun(world, of))).damage(seq, where),
+  }
+}
+
 /** Objects and the bucket are shared by all cases: runs of their own keep them apart. */
 function ownRun(world: string, run: RunId): RunId {
   return `${world}.${run}` as RunId
@@ -156,9 +192,16 @@ async function packing(env: Env): Promise<object> {
 }
 
 export default {
-  async fetch(request, env) {
-    if (new URL(request.url).pathname === '/packing') return Response.json(await packing(env))
-    const { port, name } = await request.json<{ port: PortName; name: string }>()
+  async fetch(request, env, ctx) {
+    const { pathname } = new URL(request.url)
+    if (pathname.startsWith('/v1/')) return remoteRoutes.fetch(request, env, ctx)
+    if (pathname === '/packing') return Response.json(await packing(env))
+    const { port, name } = await request.json<{ port: PortName | 'clock' | 'durable'; name: string }>()
+    if (port === 'clock') {
+      const clock = async () => ({ clock: edgeClock, pass: (ms: number) => scheduler.wait(ms) })
+      return Response.json(await runHostCase({ clock }, 'clock', name))
+    }
+    if (port === 'durable') return Response.json(await runDurableCase(async () => durable(env), name))
     return Response.json(await runPortCase(async () => edgeStorage(env), port, name))
   },
 } satisfies ExportedHandler<Env>

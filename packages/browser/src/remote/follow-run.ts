@@ -101,7 +101,9 @@ export function followRun(options: FollowRun): Follow {
       await pause()
     }
   }
-  globalThis.addEventListener('online', again)
+  // Node has none: there a lost connection is tried again by its own clock.
+  const canHear = 'addEventListener' in globalThis
+  if (canHear) globalThis.addEventListener('online', again)
   void loop()
 
   return {
@@ -114,7 +116,7 @@ export function followRun(options: FollowRun): Follow {
     },
     close() {
       closed.abort()
-      globalThis.removeEventListener('online', again)
+      if (canHear) globalThis.removeEventListener('online', again)
       socket?.close()
       wake()
     },

@@ -1,4 +1,4 @@
-import { limits, parseDigest, type Blobs } from '@waystone/core'
+import { digestBytes, limits, parseDigest, type Blobs } from '@waystone/core'
 import { blobOf, listOf, noiseOf, run } from './blobs-fixtures.ts'
 import { blobsOfRunsCases } from './blobs-of-runs-cases.ts'
 import type { Case } from './case.ts'
@@ -51,6 +51,19 @@ export const blobsCases: readonly Case<Blobs>[] = [
       const owned = await blobs.get(run, hash)
       owned?.fill(0)
       expectBytes(listOf(await blobs.get(run, hash)), [bytes], 'the blob')
+    },
+  },
+  {
+    name: 'put() keeps a blob of exactly the largest size',
+    async run(subject) {
+      const blobs = await subject()
+      const bytes = new Uint8Array(limits.blobBytesMax)
+      bytes.set([1, 2, 3], bytes.byteLength - 3)
+      const hash = parseDigest(digestBytes(bytes))
+      await blobs.put(run, hash, bytes)
+      const found = await blobs.get(run, hash)
+      expectEqual(found?.byteLength, bytes.byteLength, 'its size')
+      expectEqual(found && digestBytes(found), hash, 'the digest of what came back')
     },
   },
   {
