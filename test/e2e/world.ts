@@ -16,8 +16,10 @@ export interface Device {
   readonly engine: ChromiumEngine
   /** The network between this device and the edge. */
   readonly network: LossyProxy
-  /** Opens a tab with the page, and waits until it is there. */
-  open(): Promise<ChromiumPage>
+  /** Opens a tab with the page, and waits until it is there. `before` is done in the empty tab. */
+  open(before?: (tab: ChromiumPage, origin: string) => Promise<void>): Promise<ChromiumPage>
+  /** Ends the browser, lets something happen to its profile, and starts it again with a tab of the page. */
+  relaunch(between: (profileDir: string) => Promise<void>): Promise<ChromiumPage>
   close(): Promise<void>
 }
 
@@ -65,17 +67,26 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
     },
     async device() {
       const profileDir = await mkdtemp(join(tmpdir(), 'waystone-profile-'))
-      const engine = await launchEngine('chromium', { profileDir })
+      let engine = await launchEngine('chromium', { profileDir })
       const network = await startLossyProxy(() => edge?.url ?? 'http://127.0.0.1:9')
       const query = edge === undefined ? '' : `?edge=${encodeURIComponent(network.url)}&token=${token}`
       const device: Device = {
-        engine,
+        get engine() {
+          return engine
+        },
         network,
-        async open() {
+        async open(before) {
           const tab = await engine.newPage()
+          await before?.(tab, page.url)
           await tab.goto(`${page.url}/${query}`)
           await tab.waitFor('window.rig !== undefined')
           return tab
+        },
+        async relaunch(between) {
+          await engine.close()
+          await between(profileDir)
+          engine = await launchEngine('chromium', { profileDir })
+          return device.open()
         },
         async close() {
           await engine.close()

@@ -6,6 +6,7 @@ import { browserRandom } from './platform/browser-random.ts'
 import { edgeClient } from './remote/edge-client.ts'
 import type { EdgeOptions } from './remote/edge-http.ts'
 import { storageFor, type AnyStorage } from './store/storage-for.ts'
+import type { StorageListener } from './store/storage-state.ts'
 
 /** A session as a page or a worker opens it: what a browser provides is provided. */
 export type BrowserSessionOptions<State> = Omit<
@@ -15,6 +16,8 @@ export type BrowserSessionOptions<State> = Omit<
   /** Of the database; sessions and runs of one name share it. Default `default`. */
   readonly name?: string
   readonly edge?: EdgeOptions
+  /** Hears how this browser keeps the session: at once, and whenever that changes. Show everything but `kept`. */
+  readonly onStorage?: StorageListener
 }
 
 /** Databases by name, open as long as the page is. */
@@ -29,11 +32,12 @@ const storages = new Map<string, Promise<AnyStorage>>()
  * await session.update((draft) => void draft.notes.push('first'))
  */
 export async function openSession<State>(options: BrowserSessionOptions<State>): Promise<Session<State>> {
-  const { name = 'default', edge, ...rest } = options
+  const { name = 'default', edge, onStorage, ...rest } = options
   const opening = storages.get(name) ?? storageFor(name)
   storages.set(name, opening)
   opening.catch(() => storages.delete(name))
   const storage = await opening
+  if (onStorage) storage.onState(onStorage)
   const me = await storage.device()
   return openCoreSession<State>({
     ...(rest as unknown as Pick<SessionOptions<State>, 'id' | 'initial'>),

@@ -6,6 +6,7 @@ import {
   newId,
   parseRunId,
   RunHandle,
+  toWire,
   WaystoneError,
   type AnyAgent,
   type Duration,
@@ -20,6 +21,10 @@ import {
 import { browserRandom } from './platform/browser-random.ts'
 import { watchLifecycle } from './platform/page-lifecycle.ts'
 import type { EdgeOptions } from './remote/edge-http.ts'
+import { remember, wasThere } from './store/remembered.ts'
+import { storageEmptied } from './store/storage-error.ts'
+import { StorageWatch, type StorageListener, type StorageState } from './store/storage-state.ts'
+import type { HostStorage } from './worker/host-service.ts'
 import { openHost } from './worker/open-host.ts'
 import { workerRuntime } from './worker/worker-runtime.ts'
 
@@ -51,6 +56,16 @@ export interface Waystone {
   readonly device: string
   /** `memory` when the browser refused storage: runs last as long as the page then, unless they are synced. */
   readonly storage: 'indexeddb' | 'memory'
+  /** How this browser keeps the runs now. */
+  readonly storageState: StorageState
+  /**
+   * Hears how this browser keeps the runs: at once, and whenever that changes. Show everything but `kept`. Returns how to
+   * stop.
+   *
+   * @example
+   * waystone.onStorage((now) => showNotice(now.state === 'kept' ? '' : now.error.message))
+   */
+  onStorage(listener: StorageListener): () => void
   /** Starts a run, once for each id. The start is durable when this resolves. */
   start<A extends AnyAgent>(
     agent: A,
@@ -82,7 +97,7 @@ export interface Waystone {
 
 interface Opened {
   readonly api: RuntimeApi
-  readonly storage: 'indexeddb' | 'memory'
+  readonly storage: HostStorage
   readonly restart: () => Promise<void>
   readonly terminate: () => void
 }
@@ -111,8 +126,12 @@ export function openWaystone(options: WaystoneOptions): Promise<Waystone> {
 }
 
 async function open(name: string, options: WaystoneOptions, forget: () => void): Promise<Waystone> {
-  const host = await hostOf(name, options)
+  const watch = new StorageWatch()
+  const host = await hostOf(name, options, (state) => watch.set(state))
   const { api } = host
+  const isEmptied = watch.state.state === 'kept' && host.storage.made && wasThere(name)
+  if (isEmptied) watch.set({ state: 'emptied', error: toWire(storageEmptied(name)) })
+  if (host.storage.storage === 'indexeddb') remember(name)
   const { device } = await api.info()
   const stopLifecycle = watchLifecycle({ freeze: () => void api.freeze(), thaw: () => void api.thaw() })
   const handle = <A extends AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>> =>
@@ -121,8 +140,12 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
   return {
     device,
     get storage() {
-      return host.storage
+      return host.storage.storage
     },
+    get storageState() {
+      return watch.state
+    },
+    onStorage: (listener) => watch.listen(listener),
     start: (async (agent: AnyAgent | string, input: unknown, start: StartOptions = {}) => {
       const json = encodeValue(input, { where: 'input' })
       // The id is made here, so that a call that is made again starts one run.
@@ -170,7 +193,7 @@ function policyOf({ every, interval }: NonNullable<WaystoneOptions['sync']>): Sy
   }
 }
 
-async function hostOf(name: string, options: WaystoneOptions): Promise<Opened> {
+async function hostOf(name: string, options: WaystoneOptions, onStorage: StorageListener): Promise<Opened> {
   const { agents, worker, edge, sync, development = false } = options
   if ((agents === undefined) === (worker === undefined)) {
     throw new WaystoneError(
@@ -185,7 +208,7 @@ async function hostOf(name: string, options: WaystoneOptions): Promise<Opened> {
     ...(sync ? { syncPolicy: policyOf(sync) } : {}),
   }
   if (worker) {
-    const runtime = await workerRuntime(worker, config, edge?.token)
+    const runtime = await workerRuntime(worker, config, onStorage, edge?.token)
     return {
       api: runtime.api,
       get storage() {
@@ -195,8 +218,9 @@ async function hostOf(name: string, options: WaystoneOptions): Promise<Opened> {
       terminate: () => runtime.terminate(),
     }
   }
-  const { runtime, storage } = await openHost({
+  const { runtime, ...storage } = await openHost({
     ...config,
+    onStorage,
     agents: agents ?? [],
     place: 'page',
     ...(edge?.token ? { token: edge.token } : {}),

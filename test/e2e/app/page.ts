@@ -7,13 +7,33 @@ class Rig {
   readonly #way: Promise<Waystone>
   readonly #runs = new Map<string, Promise<RunHandle>>()
 
+  /** How the storage was, from the beginning on. */
+  readonly storage: { readonly state: string; readonly code?: string; readonly actions?: unknown }[] = []
+
   constructor() {
-    const query = new URLSearchParams(location.search)
+    const query = new URLSearchParams(window.rigQuery ?? location.search)
     const edge = query.get('edge')
+    // A frame without an origin of its own can start no worker.
+    const host = query.has('inPage')
+      ? { agents }
+      : { worker: () => new Worker('/agent.worker.js', { type: 'module' }) }
     this.#way = openWaystone({
-      worker: () => new Worker('/agent.worker.js', { type: 'module' }),
+      ...host,
       ...(edge === null ? {} : { edge: { url: edge, token: () => query.get('token') ?? '' } }),
     })
+    this.#way
+      .then((way) =>
+        way.onStorage((now) => {
+          const error = now.state === 'kept' ? {} : { code: now.error.code, actions: now.error.actions ?? [] }
+          this.storage.push({ state: now.state, ...error })
+        }),
+      )
+      .catch(() => undefined)
+  }
+
+  /** Whether Waystone could be opened. */
+  opened(): ReturnType<Rig['tried']> {
+    return this.tried(() => this.#way)
   }
 
   async device(): Promise<string> {
@@ -93,6 +113,8 @@ class Rig {
 declare global {
   interface Window {
     rig: Rig
+    /** Instead of the query of the address, in a frame that has none. */
+    rigQuery?: string
   }
 }
 

@@ -1,4 +1,5 @@
 import { WaystoneError, type Locks } from '@waystone/core'
+import { memoryLocks } from '@waystone/core/memory'
 
 /**
  * Web Locks, released by the browser when their tab or worker ends: 14 ms after a tab is closed, 120 ms after its
@@ -10,15 +11,24 @@ export function browserLocks(name: string): Locks {
 }
 
 function webLocks(name: string, manager: LockManager): Locks {
+  const alone = memoryLocks()
   return {
     acquire: (lock, signal) =>
       new Promise((resolve, reject) => {
         const options = { signal } as LockOptions
         manager
           .request(`${name}:${lock}`, options, () => new Promise<void>((release) => resolve({ release })))
-          .catch((cause: unknown) => reject(givenUp(lock, cause)))
+          .catch((cause: unknown) => {
+            // Sandboxed frames, and sites whose data is blocked (Chromium 156, 2026-11): they share no storage either.
+            if (isRefusal(cause)) alone.acquire(lock, signal).then(resolve, reject)
+            else reject(givenUp(lock, cause))
+          })
       }),
   }
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'SecurityError'
 }
 
 interface LockMessage {

@@ -2,6 +2,7 @@ import { WaystoneError } from '@waystone/core'
 import { openDB } from 'idb'
 import { createStores, databaseVersion, type Database, type Schema } from './database.ts'
 import { nameOf, storageClosed, storageError, storageLost } from './storage-error.ts'
+import { StorageWatch } from './storage-state.ts'
 import { abort } from './transact.ts'
 
 /** How a database is opened. */
@@ -21,22 +22,30 @@ const openMsMax = 10_000
  */
 export class Connection {
   readonly name: string
+  /** What became of its uses. */
+  readonly watch = new StorageWatch()
   readonly #openMsMax: number
   readonly #underWay = new Set<Promise<unknown>>()
   #handle: Promise<Database> | undefined
   /** Set once the database was open: from then on it is never made anew. */
   #known = false
   #closed = false
+  #made = false
 
   constructor(name: string, options: ConnectionOptions = {}) {
     this.name = name
     this.#openMsMax = options.openMsMax ?? openMsMax
   }
 
+  /** True when there was no database of this name. */
+  get made(): boolean {
+    return this.#made
+  }
+
   /** Does `work` with the open database, after `ready`. Rejects with `closed` and the codes of `storageError`. */
   async use<T>(work: (db: Database) => Promise<T>, ready?: Promise<unknown>): Promise<T> {
     if (this.#closed) throw storageClosed()
-    const doing = this.#use(work, ready)
+    const doing = this.#watched(this.#use(work, ready))
     const settled = doing.catch(() => undefined)
     this.#underWay.add(settled)
     try {
@@ -54,6 +63,17 @@ export class Connection {
     this.#handle = undefined
     const db = await handle?.catch(() => undefined)
     db?.close()
+  }
+
+  async #watched<T>(doing: Promise<T>): Promise<T> {
+    try {
+      const result = await doing
+      this.watch.worked({ stored: false })
+      return result
+    } catch (error) {
+      if (error instanceof WaystoneError) this.watch.failed(error)
+      throw error
+    }
   }
 
   async #use<T>(work: (db: Database) => Promise<T>, ready?: Promise<unknown>): Promise<T> {
@@ -88,6 +108,7 @@ export class Connection {
       upgrade: (db, oldVersion, _, tx) => {
         tx.done.catch(() => undefined)
         if (oldVersion > 0 || !this.#known) {
+          this.#made ||= oldVersion === 0
           createStores(db, tx).catch(() => abort(tx))
           return
         }

@@ -23,7 +23,9 @@ export function indexedLogStore(connection: Connection): LogStore {
       const tail = appending.catch(() => undefined)
       tails.set(run, tail)
       try {
-        return await appending
+        const appended = await appending
+        if (appended.ok) connection.watch.worked({ stored: true })
+        return appended
       } finally {
         if (tails.get(run) === tail) tails.delete(run)
       }

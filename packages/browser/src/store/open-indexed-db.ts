@@ -7,18 +7,24 @@ import { indexedLogStore } from './indexed-log-store.ts'
 import { indexedSnapshots } from './indexed-snapshots.ts'
 import { indexedStreams } from './indexed-streams.ts'
 import { indexedTails } from './indexed-tails.ts'
+import type { StorageListener } from './storage-state.ts'
 import { write } from './transact.ts'
 
 /** All that a browser keeps. After `store.close`, which waits for work under way, all reject with `closed`. */
 export interface BrowserStorage extends RunStorage {
   /** The id of this browser profile, made once. */
   device(): Promise<OwnerId>
+  /** How it keeps what is written: hears it at once, and whenever it changes. Returns how to stop. */
+  onState(listener: StorageListener): () => void
+  /** True when there was nothing of this name before. */
+  readonly made: boolean
 }
 
 /**
  * Opens, or makes, the database `waystone-<name>`.
  *
- * Rejects with `storage_failed`, also when another tab keeps the database from being opened. From then on an operation
+ * Rejects with `storage_failed`, also when another tab keeps the database from being opened, and `format_newer` for one of a
+ * later Waystone. From then on an operation
  * rejects with `storage_full` when the browser gives no more room, `storage_lost` when it has thrown the database away,
  * and `storage_failed` for all else; what it was to write is not stored.
  */
@@ -33,6 +39,8 @@ export async function openIndexedDb(name: string, options: ConnectionOptions = {
     inbox: indexedInbox(connection),
     streams: indexedStreams(connection),
     device: () => connection.use(deviceOf),
+    onState: (listener) => connection.watch.listen(listener),
+    made: connection.made,
   }
 }
 

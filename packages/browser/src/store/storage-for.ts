@@ -1,8 +1,9 @@
-import { WaystoneError } from '@waystone/core'
+import { toWire, WaystoneError } from '@waystone/core'
 import { memoryStorage } from '@waystone/core/memory'
 import type { ConnectionOptions } from './connection.ts'
 import { newDevice, openIndexedDb, type BrowserStorage } from './open-indexed-db.ts'
 import { nameOf } from './storage-error.ts'
+import { StorageWatch } from './storage-state.ts'
 
 /** A storage, and whether it outlives the page. */
 export type AnyStorage = BrowserStorage &
@@ -23,7 +24,16 @@ export async function storageFor(name: string, options: ConnectionOptions = {}):
   } catch (error) {
     if (!(error instanceof WaystoneError) || !refusals.has(nameOf(error.cause))) throw error
     const device = newDevice()
-    return { storage: 'memory', reason: error, ...memoryStorage(), device: () => Promise.resolve(device) }
+    const watch = new StorageWatch()
+    watch.set({ state: 'memory', error: toWire(error) })
+    return {
+      storage: 'memory',
+      reason: error,
+      ...memoryStorage(),
+      device: () => Promise.resolve(device),
+      onState: (listener) => watch.listen(listener),
+      made: true,
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 import type { AnyAgent, RuntimeApi, SyncPolicy } from '@waystone/core'
+import type { StorageListener } from '../store/storage-state.ts'
 
 /** What a page tells a host when it opens one. Can be cloned. */
 export interface HostConfig {
@@ -8,13 +9,17 @@ export interface HostConfig {
   readonly development?: boolean
 }
 
+/** Where a host keeps its runs. Can be cloned. */
+export interface HostStorage {
+  readonly storage: 'indexeddb' | 'memory'
+  /** There was nothing of this name before. */
+  readonly made: boolean
+}
+
 /** What a worker offers to its page. */
 export interface HostService {
-  /** Opens the host, once. `token` is a proxy of the page's function. */
-  open(
-    config: HostConfig,
-    token?: () => Promise<string>,
-  ): Promise<{ readonly storage: 'indexeddb' | 'memory' }>
+  /** Opens the host, once. `onStorage` and `token` are proxies of the page's functions. */
+  open(config: HostConfig, onStorage: StorageListener, token?: () => Promise<string>): Promise<HostStorage>
   readonly api: RuntimeApi
 }
 
@@ -23,4 +28,6 @@ export interface HostOptions extends HostConfig {
   readonly agents: readonly AnyAgent[]
   readonly place: 'browser' | 'page'
   readonly token?: () => string | Promise<string>
+  /** Hears how the storage is, at once and whenever that changes. */
+  readonly onStorage: StorageListener
 }

@@ -5,14 +5,13 @@ import { browserLocks } from '../platform/browser-locks.ts'
 import { browserRandom } from '../platform/browser-random.ts'
 import { edgeClient } from '../remote/edge-client.ts'
 import { storageFor } from '../store/storage-for.ts'
-import type { HostOptions } from './host-service.ts'
+import type { HostOptions, HostStorage } from './host-service.ts'
 
 /** Opens the runs of this browser, in a worker or in the page, and goes on with those that were interrupted. */
-export async function openHost(
-  options: HostOptions,
-): Promise<{ readonly runtime: Runtime; readonly storage: 'indexeddb' | 'memory' }> {
+export async function openHost(options: HostOptions): Promise<HostStorage & { readonly runtime: Runtime }> {
   const { name, agents, place, edgeUrl, token } = options
   const kept = await storageFor(name)
+  kept.onState(options.onStorage)
   const { store, tails, snapshots, blobs, inbox, streams } = kept
   const me = await kept.device()
   const runtime = await Runtime.open({
@@ -33,5 +32,5 @@ export async function openHost(
     channel: browserChannel(name),
     ...(edgeUrl === undefined ? {} : { edge: edgeClient({ url: edgeUrl, ...(token ? { token } : {}) }, me) }),
   })
-  return { runtime, storage: kept.storage }
+  return { runtime, storage: kept.storage, made: kept.made }
 }

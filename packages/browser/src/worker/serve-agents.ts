@@ -16,17 +16,18 @@ export function serveAgents({ agents }: { readonly agents: readonly AnyAgent[] }
   installErrorTransfer()
   let api: RuntimeApi | undefined
   const service: HostService = {
-    async open(config, token) {
+    async open(config, onStorage, token) {
       if (api)
         throw new WaystoneError('input_refused', 'this worker was opened already: one page, one worker')
-      const { runtime, storage } = await openHost({
+      const { runtime, storage, made } = await openHost({
         ...config,
         agents,
         place: 'browser',
+        onStorage: (state) => void onStorage(state),
         ...(token ? { token: () => token() } : {}),
       })
       api = proxy(runtime)
-      return { storage }
+      return { storage, made }
     },
     get api(): RuntimeApi {
       if (api === undefined) throw new WaystoneError('closed', 'this worker was not opened yet')

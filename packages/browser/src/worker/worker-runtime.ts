@@ -1,12 +1,13 @@
 import { WaystoneError, type RunId, type RuntimeApi, type WatchEvent } from '@waystone/core'
 import { proxy, releaseProxy, wrap, type Remote as Comlinked } from 'comlink'
 import { installErrorTransfer } from './error-transfer.ts'
-import type { HostConfig, HostService } from './host-service.ts'
+import type { StorageListener } from '../store/storage-state.ts'
+import type { HostConfig, HostService, HostStorage } from './host-service.ts'
 
 /** A host in a dedicated worker that can be replaced: its runs are in the store, so another goes on with them. */
 export interface WorkerRuntime {
   readonly api: RuntimeApi
-  readonly storage: 'indexeddb' | 'memory'
+  readonly storage: HostStorage
   /** Ends the worker at once, as a crash would, and starts another. Calls under way are made again. */
   restart(): Promise<void>
   terminate(): void
@@ -23,6 +24,7 @@ interface Hosted {
 export async function workerRuntime(
   create: () => Worker,
   config: HostConfig,
+  onStorage: StorageListener,
   token?: () => string | Promise<string>,
 ): Promise<WorkerRuntime> {
   installErrorTransfer()
@@ -32,7 +34,7 @@ export async function workerRuntime(
   >()
   let count = 0
   let closed = false
-  let storage: 'indexeddb' | 'memory' = 'indexeddb'
+  let storage: HostStorage = { storage: 'indexeddb', made: false }
 
   const host = async (): Promise<Hosted> => {
     const worker = create()
@@ -48,8 +50,8 @@ export async function workerRuntime(
       )
     })
     const service = wrap<HostService>(worker)
-    const opened = service.open(config, token ? proxy(async () => token()) : undefined)
-    ;({ storage } = await Promise.race([opened, ended]))
+    const opened = service.open(config, proxy(onStorage), token ? proxy(async () => token()) : undefined)
+    storage = await Promise.race([opened, ended])
     return { worker, service, ended, end }
   }
   let current: Promise<Hosted> = host()
