@@ -65,6 +65,24 @@ export function forkFrom(seq: number): Promise<boolean> {
   })
 }
 
+/** Makes a run of what was set aside, and shows it. */
+export function keepAside(name: string): Promise<boolean> {
+  return withRun('keep', async (handle) => {
+    const { way, view } = page.get()
+    const id = await handle.keepAside(name)
+    rememberTitle(id, view?.state.question ?? 'set aside')
+    if (way !== undefined) show(await way.open<typeof askTheDocs>(id))
+  })
+}
+
+/** Drops what was set aside, for ever. */
+export function dropAside(name: string): Promise<boolean> {
+  return withRun('drop', async (handle) => {
+    await handle.dropAside(name)
+    page.set({ setAside: await handle.setAside() })
+  })
+}
+
 /** Brings the entries before those that are shown. */
 export function showEarlier(): Promise<boolean> {
   return withRun('earlier', async (handle) => void (await handle.loadEarlier()))

@@ -103,6 +103,8 @@ export async function workerRuntime(
     putBlob: (run, hash, bytes) => call((host) => host.putBlob(run, hash, bytes)),
     importRun: (run, lines) => call((host) => host.importRun(run, lines)) as Promise<RunId>,
     setAside: (run) => call((host) => host.setAside(run)),
+    keepAside: (run, name, options) => call((host) => host.keepAside(run, name, options)) as Promise<RunId>,
+    dropAside: (run, name) => call((host) => host.dropAside(run, name)),
     freeze: () => call((host) => host.freeze()),
     thaw: () => call((host) => host.thaw()),
     close: () => call((host) => host.close()),

@@ -70,6 +70,10 @@ export interface RuntimeApi {
   /** Makes a run from the lines of an export, whose blobs were put for it. */
   importRun(run: RunId, lines: readonly string[]): Promise<RunId>
   setAside(run: RunId): Promise<readonly SetAside[]>
+  /** A new run from the end of what was set aside under a name; what was set aside stays. */
+  keepAside(run: RunId, name: string, options: { readonly id?: string }): Promise<RunId>
+  /** Drops what was set aside under a name, for ever. One that is not there is fine. */
+  dropAside(run: RunId, name: string): Promise<void>
   /** Lets go of writing while a page is frozen, and takes it up again. */
   freeze(): Promise<void>
   thaw(): Promise<void>

@@ -259,9 +259,23 @@ export class RunHandle<State = unknown, Result = unknown> {
     return exportOf({ fold: this.#fold, lines: (from) => this.#api.lines(this.id, from), blobs: this.#blobs })
   }
 
-  /** Entries that the edge refused, kept verbatim. */
+  /** Entries that the edge refused or that are damaged, kept verbatim, oldest first. */
   setAside(): Promise<readonly SetAside[]> {
     return this.#api.setAside(this.id)
+  }
+
+  /**
+   * Keeps what was set aside under a name as a run of its own: a fork from its last sound entry, to look at, compare and go
+   * on from. Effects that this run has started since are asked about when they are reached. Rejects with `checkpoint_gone`
+   * when the entry that it followed is not here any more, `log_damaged` when nothing of it can be read.
+   */
+  keepAside(name: string, options: { readonly id?: string } = {}): Promise<RunId> {
+    return this.#api.keepAside(this.id, name, options)
+  }
+
+  /** Drops what was set aside under a name, for ever. */
+  dropAside(name: string): Promise<void> {
+    return this.#api.dropAside(this.id, name)
   }
 
   /**

@@ -18,6 +18,7 @@ import { acceptItem } from './accept-item.ts'
 import type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
 import { blobsNamed, foldImported, importedEntries, parseExport } from './import-run.ts'
 import { forkEntry, startEntry, type Writer } from './first-entry.ts'
+import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
@@ -243,6 +244,28 @@ export class Runtime implements RuntimeApi {
 
   async setAside(run: RunId): ReturnType<RuntimeApi['setAside']> {
     return this.#ports.tails.list(run)
+  }
+
+  async keepAside(source: RunId, name: string, options: { readonly id?: string }): Promise<RunId> {
+    const node = await this.#node(source)
+    const run = parseRunId(options.id ?? newId(this.#ports.random))
+    if (options.id !== undefined && (await this.#exists(run, 'here'))) return this.#opened(run)
+    const tail = (await this.#ports.tails.list(source)).find((one) => one.name === name)
+    if (tail === undefined)
+      throw new WaystoneError('input_refused', `nothing is set aside as "${name}" of run ${source}`, {
+        run: source,
+      })
+    const { fold, others } = await foldAside(node.log, tail)
+    const agent = this.#ports.agents.find((one) => one.name === fold.identity.agent)
+    const body = forkEntry(fold, fold, agent, this.#writer())
+    const effects = [...body.effects, ...others]
+    const blobs = await this.#shareArtifacts(node, run, body)
+    const log = await this.#openLog(run)
+    return this.#begin(log, [{ kind: 'fork', body: { ...body, effects }, blobs }])
+  }
+
+  async dropAside(run: RunId, name: string): Promise<void> {
+    await this.#ports.tails.drop(run, name)
   }
 
   async freeze(): Promise<void> {

@@ -105,4 +105,19 @@ describe('a device whose entries are set aside', () => {
     expect(again.view()?.state).toEqual(taken.view()?.state)
     expect(await again.setAside()).toHaveLength(1)
   })
+
+  it('may keep them as a run of its own, and drop them', async () => {
+    const { back, again } = await apart({ turns: 1_000, both: 3, here: 4, there: 2, tidies: false })
+    const [tail] = await again.setAside()
+    const name = tail?.name ?? ''
+    const kept = await handleOf(back, await again.keepAside(name, { id: 'kept' }))
+    const view = await kept.until(({ status }) => status === 'waiting')
+    expect((view.state as Heard).count).toBe(7)
+    expect((view.state as Heard).heard.at(-1)).toContain('laptop6')
+    expect(await again.setAside()).toHaveLength(1)
+    expect(await again.keepAside(name, { id: 'kept' })).toBe('kept')
+    await expect(again.keepAside('no such')).rejects.toMatchObject({ code: 'input_refused' })
+    await again.dropAside(name)
+    expect(await again.setAside()).toEqual([])
+  })
 })

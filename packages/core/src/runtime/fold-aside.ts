@@ -1,0 +1,56 @@
+import { WaystoneError } from '../errors.ts'
+import type { RunId } from '../ids.ts'
+import type { EffectAfter } from '../log/bodies.ts'
+import { soundLines } from '../log/damage.ts'
+import { parseLine, verifyChain } from '../log/entry.ts'
+import { foldEntries, type Fold } from '../log/fold.ts'
+import type { RunLog } from '../log/run-log.ts'
+import type { SetAside } from '../ports/tails.ts'
+
+/** A run as it was at the end of what was set aside of it. */
+export interface FoldAside {
+  readonly fold: Fold
+  /** The effects that the run itself has started since their ways parted. */
+  readonly others: readonly EffectAfter[]
+}
+
+/**
+ * Folds what was set aside onto the entry that it followed, as far as it is sound. Rejects with `checkpoint_gone` when that
+ * entry is not here any more, `log_damaged` when nothing of it can be read.
+ */
+export async function foldAside(log: RunLog, { name, lines }: SetAside): Promise<FoldAside> {
+  const { run } = log
+  const [first] = lines
+  if (first === undefined || !isReadable(first)) throw unreadable(run, name)
+  const { seq, prev } = parseLine(first)
+  const base = seq === 0 ? undefined : await log.foldAt(Math.min(seq - 1, log.mustFold().head.seq))
+  if ((base?.head.digest ?? null) !== prev) {
+    throw new WaystoneError(
+      'checkpoint_gone',
+      `what was set aside of run ${run} follows an entry ${String(seq - 1)} that is not here any more`,
+      { run },
+    )
+  }
+  const sound = lines.slice(0, soundLines(base?.head, lines, undefined))
+  const fold = foldEntries(base, await log.reader.resolve(verifyChain(run, base?.head, sound)))
+  if (fold === undefined || sound.length === 0) throw unreadable(run, name)
+  const others = log.mustFold().onces.filter((once) => once.seq >= seq)
+  return {
+    fold,
+    others: others.map(({ path, key, outcome }) => ({ path, key, ...(outcome ? { outcome } : {}) })),
+  }
+}
+
+function isReadable(line: Uint8Array): boolean {
+  try {
+    return parseLine(line).seq >= 0
+  } catch {
+    return false
+  }
+}
+
+function unreadable(run: RunId, name: string): WaystoneError {
+  return new WaystoneError('log_damaged', `nothing of "${name}", set aside of run ${run}, can be read`, {
+    run,
+  })
+}
