@@ -1,4 +1,4 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
 
 // The packages are taken from their sources, so that no test can run against a stale build.
 const conditions = ['@waystone/source', 'module', 'node', 'development|production']
@@ -6,6 +6,8 @@ const sources = {
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ['@waystone/source', 'node'] } },
 }
+
+const simulated = ['test/faults/**/*.test.ts', 'test/sim/**/*.test.ts']
 
 export default defineConfig({
   ...sources,
@@ -27,14 +29,26 @@ export default defineConfig({
       {
         ...sources,
         test: {
+          name: 'faults',
+          environment: 'node',
+          // No browser and no server: these use all cores, beside nothing that has to be in time.
+          include: simulated,
+          testTimeout: 120_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        ...sources,
+        test: {
           name: 'e2e',
           environment: 'node',
           include: ['test/**/*.test.ts'],
+          exclude: [...configDefaults.exclude, ...simulated],
           // Whole browsers and servers start in these, on machines with two cores: one file at a time.
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
     ],

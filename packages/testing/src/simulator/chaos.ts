@@ -37,6 +37,11 @@ const faults: readonly Fault[] = [
     1,
     (simulation) => simulation.hasEdge && onDevice(simulation, restore.fromBackup),
   ],
+  [
+    'a profile is copied',
+    1,
+    (simulation) => simulation.hasEdge && onDevice(simulation, (_, device) => simulation.copy(device)),
+  ],
   ['a bit turns over', 1, (simulation) => onDevice(simulation, flip)],
   [
     'other code is deployed',

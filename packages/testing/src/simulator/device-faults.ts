@@ -9,7 +9,7 @@ export function killTab({ coverage, scheduler, dice }: Simulation, device: SimDe
   if (tab.realm.pending.size === 0) coverage.hit('kill', 'idle')
   device.kill(tab)
   scheduler.after(dice.between(10, 20_000), 'reopen', undefined, () => {
-    if (device.tabs.size === 0) device.open()
+    if (device.tabs.size === 0 && !device.isGone) device.open()
   })
 }
 

@@ -85,8 +85,7 @@ export class Person {
     }
     const { start, key } = error.details ?? {}
     const { reason } = pause.body
-    if (reason === 'divergence' && dice.chance(0.5))
-      return this.#send(run, { type: 'rewind', seq: mirror.turnBegan })
+    if (reason === 'divergence' && dice.chance(0.5)) return this.#goBack(mirror)
     if (reason !== 'outcome' || start === undefined || key === undefined)
       return this.#send(run, { type: 'retry' })
     const decision = dice.pick<Decision>([
@@ -97,6 +96,13 @@ export class Person {
     ])
     if (decision?.type === 'again') effects.allow(key)
     if (decision) this.#send(run, { type: 'decide', start, decision })
+  }
+
+  /** The open turn was begun by other code. A fork may have brought its records along: there is nothing to go back to. */
+  #goBack(mirror: LogMirror): void {
+    const { run, turnBegan } = mirror
+    if (mirror.at(turnBegan)?.kind === 'fork') this.#send(run, { type: 'cancel', reason: 'of other code' })
+    else this.#send(run, { type: 'rewind', seq: turnBegan })
   }
 
   #note(run: RunId): void {

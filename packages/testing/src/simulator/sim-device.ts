@@ -32,6 +32,8 @@ export class SimDevice {
   readonly disk: SimDisk
   readonly tabs = new Set<SimTab>()
   isOnline = true
+  /** Nobody opens it any more. */
+  isGone = false
   /** How far its clock is from the simulation's, in ms. */
   skew = 0
   readonly #options: DeviceOptions

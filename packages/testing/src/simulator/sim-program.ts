@@ -73,7 +73,7 @@ export function throwProgram(dice: Dice): Program {
   const turns = Array.from({ length: 2 + dice.below(3) }, () =>
     Array.from({ length: 1 + dice.below(4) }, () => call(0)),
   )
-  if (!dice.chance(0.04)) return turns
+  if (!dice.chance(0.01)) return turns
   return [...turns, ...turns].map((calls, turn) => [{ do: 'bulk', name: `bulk${String(turn)}` }, ...calls])
 }
 

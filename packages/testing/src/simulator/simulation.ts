@@ -33,6 +33,7 @@ export class Simulation implements SimWorld {
   network: typeof calmNetwork
   failure: string | undefined
   readonly story: string[] = []
+  readonly #copies = new Set<SimDevice>()
   readonly #isOtherCode: Record<Deployed, boolean> = { edge: false, devices: false }
   readonly #programs: {
     readonly own: ReturnType<typeof throwProgram>
@@ -110,12 +111,27 @@ export class Simulation implements SimWorld {
       object.disk.heal()
       object.kill()
     }
+    // A copy is found out and thrown away.
+    for (const copy of this.#copies) {
+      copy.isGone = true
+      for (const tab of copy.tabs) copy.kill(tab)
+      this.devices.splice(this.devices.indexOf(copy), 1)
+    }
     for (const device of this.devices) {
       device.isOnline = true
       device.skew = 0
       device.disk.heal()
       this.#restart(device, () => this.#follow(device.open()))
     }
+  }
+
+  /** A profile is copied, with all that it has: from here on two devices take themselves for the same one. */
+  async copy(device: SimDevice): Promise<void> {
+    if (this.#copies.size > 0) return
+    const copy = this.#newDevice(device.name)
+    this.#copies.add(copy)
+    await copy.disk.restore(device.disk.upTo(device.disk.changes))
+    copy.open()
   }
 
   #restart(device: SimDevice, open: () => void): void {
@@ -129,7 +145,7 @@ export class Simulation implements SimWorld {
       runtime.then((opened) => opened.watch(run, () => undefined)).catch(() => undefined)
   }
 
-  #newDevice(name: string): void {
+  #newDevice(name: string): SimDevice {
     const device: SimDevice = new SimDevice({
       name,
       world: this,
@@ -140,6 +156,7 @@ export class Simulation implements SimWorld {
     watchLog(device.disk, this)
     if (this.hasEdge) device.disk.alsoAt = (run) => this.#object(run).disk
     this.devices.push(device)
+    return device
   }
 
   #object(run: RunId): SimObject {
