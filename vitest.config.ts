@@ -8,6 +8,8 @@ const sources = {
 }
 
 const simulated = ['test/faults/**/*.test.ts', 'test/sim/**/*.test.ts']
+// What mostly waits, for alarms of a real edge: these wait together.
+const patient = ['edge-events', 'own-object', 'edge-killed'].map((name) => `test/e2e/${name}.test.ts`)
 
 export default defineConfig({
   ...sources,
@@ -40,15 +42,26 @@ export default defineConfig({
       {
         ...sources,
         test: {
+          name: 'patient',
+          environment: 'node',
+          include: patient,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        ...sources,
+        test: {
           name: 'e2e',
           environment: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...simulated],
+          exclude: [...configDefaults.exclude, ...simulated, ...patient],
           // Whole browsers and servers start in these, on machines with two cores: one file at a time.
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
         },
       },
     ],

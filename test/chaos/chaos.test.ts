@@ -6,9 +6,9 @@ import { chaos, type ChaosEngine } from './chaos.ts'
 const seed = 5
 const testMsMax = 240_000
 const engines: readonly { readonly engine: ChaosEngine; readonly kills: number }[] = [
-  ...engineNames.map((engine) => ({ engine, kills: 5 })),
+  ...engineNames.map((engine) => ({ engine, kills: 3 })),
   // Each takes as long as wrangler takes to start, and the alarms of the runs at the edge.
-  { engine: 'workerd', kills: 3 },
+  { engine: 'workerd', kills: 2 },
 ]
 
 describe.each(engines)('$kills kills of $engine', ({ engine, kills }) => {
