@@ -1,7 +1,7 @@
 // `npm run bench -- NAME`: runs test/bench/NAME.ts; what follows the name goes to it (--json prints one JSON document).
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { childEnvironment, node24, root, run } from './process.mjs'
+import { root, runSource } from './process.mjs'
 import { setupOrExit } from './setup.mjs'
 
 const folder = join(root, 'test/bench')
@@ -18,8 +18,5 @@ if (name === undefined || !names.includes(name)) {
   process.exit(1)
 }
 setupOrExit({ browsers: false })
-const file = join(folder, `${name}.ts`)
-const { code } = await run(node24, ['--conditions=@waystone/source', file, ...args], {
-  env: childEnvironment(),
-})
+const { code } = await runSource(`test/bench/${name}.ts`, args)
 process.exit(code)

@@ -1,7 +1,7 @@
 // `npm run check`: the gate that is not a test. Every step runs, also after one has failed.
 import { existsSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { childEnvironment, node24, root, run, runCommand } from './process.mjs'
+import { root, runCommand, runSource } from './process.mjs'
 import { setupOrExit } from './setup.mjs'
 
 setupOrExit({ browsers: false })
@@ -9,6 +9,7 @@ setupOrExit({ browsers: false })
 const packages = readdirSync(join(root, 'packages')).filter((name) =>
   existsSync(join(root, 'packages', name, 'package.json')),
 )
+const sizes = 'test/bench/size.ts'
 const command = (name, args, options) => runCommand(name, args, { ...options, capture: true })
 
 const steps = [
@@ -22,7 +23,9 @@ const steps = [
   })),
   { name: 'demo', run: () => command('vite', ['build', '--logLevel', 'warn'], { cwd: join(root, 'demo') }) },
   { name: 'worker', run: dryRunWorker },
-  ...(existsSync(join(root, 'test/bench/size.ts')) ? [{ name: 'sizes', run: checkSizes }] : []),
+  ...(existsSync(join(root, sizes))
+    ? [{ name: 'sizes', run: () => runSource(sizes, [], { capture: true }) }]
+    : []),
 ]
 
 let failed = 0
@@ -49,11 +52,6 @@ function buildPackages() {
 function dryRunWorker() {
   const args = ['deploy', '--dry-run', '--outdir', join(root, '.waystone/worker')]
   return command('wrangler', args, { env: { CI: '1' } })
-}
-
-function checkSizes() {
-  const file = join(root, 'test/bench/size.ts')
-  return run(node24, ['--conditions=@waystone/source', file], { env: childEnvironment(), capture: true })
 }
 
 function indent(text) {

@@ -38,6 +38,12 @@ export function runCommand(
   return run(node24, [commandOf(packageName, command), ...args], { cwd, env: childEnvironment(env), capture })
 }
 
+/** Runs a TypeScript file of this repository to its end, with the packages from their sources. */
+export function runSource(path, args = [], { capture = false } = {}) {
+  const file = join(root, path)
+  return run(node24, ['--conditions=@waystone/source', file, ...args], { env: childEnvironment(), capture })
+}
+
 /** @returns {Promise<{ code: number, output: string }>} */
 export function run(file, args, { cwd = root, env = process.env, capture = false } = {}) {
   return new Promise((resolveRun, reject) => {

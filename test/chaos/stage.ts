@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
 import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
 import type { EngineName } from '../harness/engines.ts'
-import { freePort } from '../harness/free-port.ts'
+import { startLastingEdge } from '../harness/lasting-edge.ts'
 import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
 import { bundle, serveStatic } from '../harness/static-server.ts'
 import { startControl, type Control } from './control.ts'
@@ -64,18 +63,12 @@ export async function startStage(random: Random): Promise<Stage> {
     'index.html': html('page'),
     'keeper.html': html('keeper'),
   })
-  const persistTo = await mkdtemp(join(tmpdir(), 'waystone-chaos-edge-'))
-  const port = await freePort()
-  const begin = (): Promise<EdgeProcess> =>
-    startEdge({
-      persistTo,
-      port,
-      config: join(app, 'wrangler.toml'),
-      vars: { TOKEN: token, ORIGINS: page.url },
-    })
-  let edge = await begin()
-  const network = await startLossyProxy(() => edge.url)
-  const watch = watchEdge(edge.url, token)
+  const edge = await startLastingEdge({
+    config: join(app, 'wrangler.toml'),
+    vars: { TOKEN: token, ORIGINS: page.url },
+  })
+  const network = await startLossyProxy(() => edge.process.url)
+  const watch = watchEdge(edge.process.url, token)
   const devices: Device[] = []
 
   return {
@@ -101,19 +94,16 @@ export async function startStage(random: Random): Promise<Stage> {
       devices.push(device)
       return device
     },
-    killEdge: () => edge.kill(),
-    async startEdge() {
-      edge = await begin()
-    },
+    killEdge: () => edge.process.kill(),
+    startEdge: () => edge.start(),
     async close() {
       watch.close()
       for (const device of devices) await device.close()
-      await edge.stop()
+      await edge.close()
       await network.close()
       await page.close()
       await control.close()
       await effects.close()
-      await rm(persistTo, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }

@@ -1,11 +1,11 @@
 import { memoryChannels, memoryLocks } from '@waystone/core/memory'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { engineNames, launchEngine, skipWithout, type Engine, type EnginePage } from '../harness/engines.ts'
+import { engineNames, skipWithout } from '../harness/engines.ts'
 import type { StaticServer } from '../harness/static-server.ts'
 import { hostCases, runHostCase } from './hosts.ts'
 import { remoteAt } from './page-hosts.ts'
 import { startRemoteWorld } from './remote-world.ts'
-import { call, servePage } from './test-pages.ts'
+import { call, servePage, sharedTab } from './test-pages.ts'
 
 let server: StaticServer
 let world: Awaited<ReturnType<typeof startRemoteWorld>>
@@ -38,23 +38,12 @@ describe('the client of the edge in Node, and workerd', () => {
 })
 
 describe.each(engineNames)('hosts in %s, and workerd', (engineName) => {
-  let engine: Engine | undefined
-  let page: EnginePage | undefined
-  afterAll(() => engine?.close())
-
-  const open = async (): Promise<EnginePage> => {
-    if (page) return page
-    engine = await launchEngine(engineName)
-    page = await engine.newPage()
-    await page.goto(`${server.url}/`)
-    await page.waitFor('page')
-    return page
-  }
+  const tab = sharedTab(engineName, () => server)
 
   describe.each(['runHostInPage', 'runHostInWorker'])('%s', (place) => {
     it.for(hostCases('clock', 'locks', 'channel', 'remote'))('%s: %s', async ([port, name], context) => {
       skipWithout(engineName, context)
-      const result = await (await open()).evaluate(call(place, port, name, world.ways))
+      const result = await (await tab()).evaluate(call(place, port, name, world.ways))
       expect(result).toEqual({ name, ok: true })
     })
   })

@@ -14,7 +14,7 @@ import {
 } from '../harness/engines.ts'
 import { commandLine, processTree } from '../harness/process-tree.ts'
 import type { StaticServer } from '../harness/static-server.ts'
-import { call, servePage } from './test-pages.ts'
+import { call, openTab, servePage } from './test-pages.ts'
 
 let server: StaticServer
 let folder = ''
@@ -27,19 +27,12 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true, maxRetries: 5 })
 })
 
-async function openTab<P extends EnginePage>(engine: { newPage(): Promise<P> }): Promise<P> {
-  const tab = await engine.newPage()
-  await tab.goto(`${server.url}/`)
-  await tab.waitFor('page')
-  return tab
-}
-
 describe.each(engineNames)('the connection in %s', (engineName) => {
   let engine: Engine | undefined
   afterAll(() => engine?.close())
   const tabs = async (): Promise<readonly [EnginePage, EnginePage]> => {
     engine ??= await launchEngine(engineName)
-    return [await openTab(engine), await openTab(engine)]
+    return [await openTab(engine, server), await openTab(engine, server)]
   }
 
   it('says storage_lost, again and again, when another tab has deleted the database', async (context) => {
@@ -81,7 +74,7 @@ describe.each(engineNames)('the connection in %s', (engineName) => {
     skipWithout(engineName, context)
     const [tab, other] = await tabs()
     expect(await other.evaluate(call('holdDatabase', 'held'))).toBe('ok')
-    const third = await openTab(engine as Engine)
+    const third = await openTab(engine as Engine, server)
     await third.evaluate('void page.deleteDatabase("held")')
     expect(await tab.evaluate(call('open', 'held', 300))).toBe('storage_failed')
     await other.close()
@@ -125,7 +118,7 @@ describe('the connection in chromium, with what only it can be made to do', () =
       'chromium',
       profile === undefined ? {} : { profileDir: join(folder, profile) },
     )
-    return openTab(engine)
+    return openTab(engine, server)
   }
 
   it('finds every acknowledged append after a SIGKILL of the whole browser', async (context) => {
@@ -181,7 +174,7 @@ describe('the connection in webkit, which keeps IndexedDB in a process of its ow
     skipWithout('webkit', context)
     reports = await startEffectServer()
     engine = await launchEngine('webkit')
-    const tab = await openTab(engine)
+    const tab = await openTab(engine, server)
     expect(await tab.evaluate(call('open', 'killed'))).toBe('ok')
     const begun = reports.hold('/effect/begun').arrived
     const over = reports.hold('/effect/over').arrived

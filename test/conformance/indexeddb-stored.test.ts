@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { engineNames, launchEngine, skipWithout, type Engine, type EnginePage } from '../harness/engines.ts'
 import type { StaticServer } from '../harness/static-server.ts'
-import { call, servePage } from './test-pages.ts'
+import { call, openTab, servePage } from './test-pages.ts'
 
 const hash = '0123456789abcdef'.repeat(4)
 
@@ -14,12 +14,9 @@ afterAll(() => server.close())
 describe.each(engineNames)('what IndexedDB holds in %s', (engineName) => {
   let engine: Engine | undefined
   afterAll(() => engine?.close())
-  const openTab = async (): Promise<EnginePage> => {
+  const newTab = async (): Promise<EnginePage> => {
     engine ??= await launchEngine(engineName)
-    const tab = await engine.newPage()
-    await tab.goto(`${server.url}/`)
-    await tab.waitFor('page')
-    return tab
+    return openTab(engine, server)
   }
   interface Records {
     readonly count: number
@@ -29,7 +26,7 @@ describe.each(engineNames)('what IndexedDB holds in %s', (engineName) => {
 
   it('is a record an append, and few small ones once they are cold', async (context) => {
     skipWithout(engineName, context)
-    const tab = await openTab()
+    const tab = await newTab()
     expect(await tab.evaluate(call('open', 'packed'))).toBe('ok')
     expect(await tab.evaluate(call('append', 'packed', 600, 900))).toBe('ok')
     const before = await tab.evaluate<Records>(call('stored.records', 'packed'))
@@ -50,7 +47,7 @@ describe.each(engineNames)('what IndexedDB holds in %s', (engineName) => {
 
   it('is equal bytes of two runs once, cold ones smaller, and none that no run has', async (context) => {
     skipWithout(engineName, context)
-    const tab = await openTab()
+    const tab = await newTab()
     expect(await tab.evaluate(call('open', 'blobs'))).toBe('ok')
     const put = (run: string, cold: boolean): Promise<unknown> =>
       tab.evaluate(call('putBlob', 'blobs', run, hash, 20_000, cold))
@@ -67,7 +64,7 @@ describe.each(engineNames)('what IndexedDB holds in %s', (engineName) => {
 
   it('stays readable when version 1 has written it, while another tab has it open', async (context) => {
     skipWithout(engineName, context)
-    const [tab, other] = [await openTab(), await openTab()]
+    const [tab, other] = [await newTab(), await newTab()]
     await other.evaluate(call('stored.makeVersion1', 'first', hash))
     expect(await tab.evaluate(call('open', 'first'))).toBe('ok')
     expect(await tab.evaluate(call('count', 'first'))).toBe(3)

@@ -5,48 +5,21 @@ import { DatabaseSync } from 'node:sqlite'
 import { RunLog } from '@waystone/core'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { sqliteStorage } from '@waystone/node'
+import { commitListed, me, run, start } from '../../packages/core/src/log/log.test-support.ts'
 
-const run = 'run' as never
-const me = 'me' as never
 let folder: string
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'waystone-'))
 })
 afterEach(() => rmSync(folder, { recursive: true }))
 
-const start = {
-  kind: 'start',
-  body: {
-    agent: 'a',
-    version: 1,
-    config: 'c'.repeat(64),
-    input: null,
-    place: 'browser',
-    whenGone: 'offer',
-    leaseMs: 1,
-    nonce: 'n',
-    sdk: '0',
-    state: { list: [] },
-  },
-}
-const commit = (turn: number) => ({
-  kind: 'commit',
-  body: {
-    turn,
-    rules: 1,
-    version: 1,
-    delta: [['splice', ['list'], turn, 0, [turn]]],
-    next: { type: 'next' },
-  },
-})
-
 /** Four turns one by one, then three in one row. */
 async function written(path: string): Promise<void> {
   const storage = sqliteStorage(path)
   const log = await RunLog.open(run, { ...storage, now: () => 1 })
-  await log.append(me, () => [start] as never)
-  for (const turn of [0, 1, 2, 3]) await log.append(me, () => [commit(turn)] as never)
-  await log.append(me, () => [4, 5, 6].map(commit) as never)
+  await log.append(me, () => [start({ list: [] })])
+  for (const turn of [0, 1, 2, 3]) await log.append(me, () => [commitListed(turn)])
+  await log.append(me, () => [4, 5, 6].map(commitListed))
   await storage.store.close()
 }
 
@@ -88,7 +61,7 @@ describe('a damaged row of a SQLite file', () => {
     expect(log.mustFold().head.seq).toBe(seq - 1)
     const tails = await storage.tails.list(run)
     expect(tails).toHaveLength(1)
-    await log.append(me, () => [commit(log.mustFold().turn)] as never)
+    await log.append(me, () => [commitListed(log.mustFold().turn)])
     const again = await RunLog.open(run, { ...storage, now: () => 3 })
     expect(again.damage).toBeUndefined()
     expect(again.mustFold().head).toEqual(log.mustFold().head)

@@ -1,11 +1,8 @@
 import type { Head } from '@waystone/core'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
 import { launchEngine, type Engine, type EnginePage } from '../harness/engines.ts'
-import { freePort } from '../harness/free-port.ts'
+import { startLastingEdge, type LastingEdge } from '../harness/lasting-edge.ts'
 import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
 import { bundle, serveStatic, type StaticServer } from '../harness/static-server.ts'
 
@@ -25,21 +22,16 @@ describe('sessions of two devices in Chromium, with the edge in workerd', () => 
   let site: StaticServer
   let chromium: Engine
   let page: EnginePage
-  let edge: EdgeProcess
-  let persistTo: string
-  let begin: () => Promise<EdgeProcess>
+  let edge: LastingEdge
   const networks = new Map<string, LossyProxy>()
 
   beforeAll(async () => {
     const html =
       '<!doctype html><title>Sessions</title><body><script type="module" src="./session-page.js"></script>'
     site = await serveStatic({ 'index.html': html, ...(await bundle(join(app, 'session-page.ts'))) })
-    persistTo = await mkdtemp(join(tmpdir(), 'waystone-edge-'))
-    const port = await freePort()
     const vars = { TOKEN: token, ORIGINS: site.url }
-    begin = () => startEdge({ persistTo, port, config: join(app, 'wrangler.toml'), vars })
-    edge = await begin()
-    for (const me of ['laptop', 'phone']) networks.set(me, await startLossyProxy(() => edge.url))
+    edge = await startLastingEdge({ config: join(app, 'wrangler.toml'), vars })
+    for (const me of ['laptop', 'phone']) networks.set(me, await startLossyProxy(() => edge.process.url))
     chromium = await launchEngine('chromium')
     page = await chromium.newPage()
     await page.goto(`${site.url}/`)
@@ -47,10 +39,9 @@ describe('sessions of two devices in Chromium, with the edge in workerd', () => 
   })
   afterAll(async () => {
     await chromium.close()
-    await edge.stop()
+    await edge.close()
     for (const network of networks.values()) await network.close()
     await site.close()
-    await rm(persistTo, { recursive: true, force: true, maxRetries: 5 })
   })
 
   const network = (me: string): LossyProxy => networks.get(me) as LossyProxy
@@ -104,9 +95,9 @@ describe('sessions of two devices in Chromium, with the edge in workerd', () => 
     await open('laptop', 'killed')
     await call('put', 'laptop', 'key', 'before')
     await call('synced', 'laptop')
-    await edge.kill()
+    await edge.process.kill()
     await call('put', 'laptop', 'key', 'meanwhile')
-    edge = await begin()
+    await edge.start()
     await call('synced', 'laptop')
     await open('phone', 'killed')
     expect(await call('get', 'phone', 'key')).toBe('meanwhile')

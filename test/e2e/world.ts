@@ -1,11 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
+import type { EdgeProcess } from '../harness/edge-process.ts'
 import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
-import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
-import { freePort } from '../harness/free-port.ts'
 import { launchEngine, type ChromiumEngine, type ChromiumPage } from '../harness/engines.ts'
+import { startLastingEdge } from '../harness/lasting-edge.ts'
+import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
 import { bundle, serveStatic, type StaticServer } from '../harness/static-server.ts'
 
 const app = join(import.meta.dirname, 'app')
@@ -40,16 +40,9 @@ export interface World {
 export async function startWorld(options: { readonly edge?: boolean } = {}): Promise<World> {
   const effects = await startEffectServer()
   const page = await servePage()
-  const persistTo = await mkdtemp(join(tmpdir(), 'waystone-edge-'))
-  const port = await freePort()
-  const begin = (): Promise<EdgeProcess> =>
-    startEdge({
-      persistTo,
-      port,
-      config: join(app, 'wrangler.toml'),
-      vars: { TOKEN: token, ORIGINS: page.url },
-    })
-  let edge = options.edge === false ? undefined : await begin()
+  const vars = { TOKEN: token, ORIGINS: page.url }
+  const edge =
+    options.edge === false ? undefined : await startLastingEdge({ config: join(app, 'wrangler.toml'), vars })
   const devices: Device[] = []
 
   return {
@@ -57,18 +50,18 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
     headers: { authorization: `Bearer ${token}`, 'waystone-device': 'the-test' },
     edge() {
       if (edge === undefined) throw new Error('this world has no edge')
-      return edge
+      return edge.process
     },
     async killEdge() {
-      await edge?.kill()
+      await edge?.process.kill()
     },
     async startEdge() {
-      edge = await begin()
+      await edge?.start()
     },
     async device() {
       const profileDir = await mkdtemp(join(tmpdir(), 'waystone-profile-'))
       let engine = await launchEngine('chromium', { profileDir })
-      const network = await startLossyProxy(() => edge?.url ?? 'http://127.0.0.1:9')
+      const network = await startLossyProxy(() => edge?.process.url ?? 'http://127.0.0.1:9')
       const query = edge === undefined ? '' : `?edge=${encodeURIComponent(network.url)}&token=${token}`
       const device: Device = {
         get engine() {
@@ -99,10 +92,9 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
     },
     async close() {
       for (const device of devices) await device.close().catch(() => undefined)
-      await edge?.stop()
+      await edge?.close()
       await page.close()
       await effects.close()
-      await rm(persistTo, { recursive: true, force: true, maxRetries: 5 })
     },
   }
 }

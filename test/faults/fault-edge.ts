@@ -1,12 +1,13 @@
 import {
-  edgeOwner,
   RunKeeper,
+  watchdogMs,
   WaystoneError,
   type AnyAgent,
   type Clock,
   type Edge,
   type FollowOptions,
   type OwnerId,
+  type Remote,
   type RunId,
   type RunStorage,
   type WatchEvent,
@@ -24,8 +25,6 @@ interface EdgeProcess {
   readonly fault: Fault
   readonly keepers: Map<RunId, Promise<RunKeeper>>
 }
-
-const watchdogMs = 15_000
 
 /** An edge in this process with the real keeper of runs. Its storage outlives it, and so do the times at which it is due. */
 export class FaultEdge {
@@ -55,19 +54,18 @@ export class FaultEdge {
 
   /** The edge as a device reaches it, whose host may end. */
   from(device: OwnerId, fault: Fault): Edge {
-    const remote = {
-      push: (run: RunId, append: never) =>
+    const remote: Omit<Remote, 'follow'> = {
+      push: (run, append) =>
         this.#ask(run, async (keeper) => {
           const pushed = await keeper.authority.push(append)
           if (pushed.ok) await keeper.pushed()
           return pushed
         }),
-      pull: (run: RunId, from: number | undefined, as: OwnerId) =>
-        this.#ask(run, (keeper) => keeper.authority.pull(from, as)),
-      claim: (run: RunId, claim: never) => this.#ask(run, (keeper) => keeper.claim(claim)),
-      hold: (run: RunId, ms: number) => this.#ask(run, (keeper) => keeper.hold(ms)),
-      blockers: (run: RunId) => this.#ask(run, (keeper) => keeper.authority.blockers()),
-      send: (run: RunId, item: never) => this.#ask(run, (keeper) => keeper.send(item)),
+      pull: (run, from, as) => this.#ask(run, (keeper) => keeper.authority.pull(from, as)),
+      claim: (run, claim) => this.#ask(run, (keeper) => keeper.claim(claim)),
+      hold: (run, ms) => this.#ask(run, (keeper) => keeper.hold(ms)),
+      blockers: (run) => this.#ask(run, (keeper) => keeper.authority.blockers()),
+      send: (run, item) => this.#ask(run, (keeper) => keeper.send(item)),
     }
     const follow: Edge['remote']['follow'] = (run, options) => this.#follow(run, { device, options, fault })
     const { put, get, missing, share } = this.#storage.blobs
@@ -111,11 +109,7 @@ export class FaultEdge {
     const { snapshots, blobs, inbox, streams, tails, store } = this.#storage
     const wrapped = fault.wrap('edge store', 'storage', store)
     return RunKeeper.open(run, {
-      clock: {
-        now: () => this.#clock.now(),
-        task: () => fault.whileAlive(this.#clock.task()),
-        wait: (ms, signal) => fault.whileAlive(this.#clock.wait(ms, signal)),
-      },
+      clock: fault.clock(this.#clock),
       random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
       storage: {
         tails,
@@ -138,10 +132,14 @@ export class FaultEdge {
         },
       },
       due: {
-        set: async (at) => fault.alive && this.#arm(run, at),
-        delete: async () => void (fault.alive && this.#due.delete(run)),
+        set: async (at) => {
+          if (fault.alive) this.#arm(run, at)
+        },
+        delete: async () => {
+          if (fault.alive) this.#due.delete(run)
+        },
         get: () => this.#due.get(run),
-      } as Parameters<typeof RunKeeper.open>[1]['due'],
+      },
       stalls: {
         count: (seq) => {
           const before = this.#stalls.get(run)
@@ -152,12 +150,14 @@ export class FaultEdge {
         clear: () => void this.#stalls.delete(run),
       },
       followers: {
-        tell: (event, except) => fault.alive && this.#tell(run, event, except),
+        tell: (event, except) => {
+          if (fault.alive) this.#tell(run, event, except)
+        },
         lastHeard: (device) =>
           [...(this.#followers.get(run) ?? [])].some((one) => one.device === device && one.fault.alive)
             ? this.#clock.now()
             : undefined,
-      } as Parameters<typeof RunKeeper.open>[1]['followers'],
+      },
       streamNames: () => [],
       agents: () => this.#agents,
       changed: () => undefined,
@@ -199,17 +199,14 @@ export class FaultEdge {
     }
   }
 
-  async #connect(run: RunId, { options, fault }: Follower): Promise<void> {
+  async #connect(run: RunId, follower: Follower): Promise<void> {
+    const { options, fault } = follower
     if (!fault.alive) return
     options.onState(false)
     const events = await this.#ask(run, (keeper) => keeper.greeting(options.from())).catch(() => undefined)
     if (!fault.alive) return
-    if (events === undefined)
-      return void this.#clock.wait(500).then(() => this.#connect(run, { options, fault } as never))
+    if (events === undefined) return void this.#clock.wait(500).then(() => this.#connect(run, follower))
     options.onState(true)
     for (const event of events) options.onEvent(event)
   }
 }
-
-/** Who owns a run that the edge has. */
-export const atEdge = edgeOwner

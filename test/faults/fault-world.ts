@@ -3,10 +3,12 @@ import {
   RunHandle,
   Runtime,
   type AnyAgent,
+  type Clock,
   type Edge,
   type ErrorCode,
   type Locks,
   type OwnerId,
+  type RunId,
   type RunStorage,
   type RunView,
 } from '@waystone/core'
@@ -132,7 +134,7 @@ export class FaultHost {
   readonly storage: RunStorage
   readonly #agents: readonly AnyAgent[]
   readonly #around: Around
-  readonly clock: FastClock
+  readonly clock: Clock
   #runtime: Promise<Runtime> | undefined
 
   constructor(
@@ -147,12 +149,7 @@ export class FaultHost {
     this.storage = storage
     this.#agents = agents
     this.#around = around
-    const { clock } = world
-    this.clock = Object.assign(Object.create(clock) as FastClock, {
-      now: () => clock.now(),
-      task: () => fault.whileAlive(clock.task()),
-      wait: (ms: number, signal?: AbortSignal) => fault.whileAlive(clock.wait(ms, signal)),
-    })
+    this.clock = fault.clock(world.clock)
   }
 
   get edge(): Edge | undefined {
@@ -201,7 +198,7 @@ export class FaultHost {
   async handle(run: string): Promise<RunHandle> {
     const runtime = await this.runtime()
     return this.insist(async () => {
-      const handle = await RunHandle.open(run as never, runtime, random)
+      const handle = await RunHandle.open(run as RunId, runtime, random)
       if (handle.error !== undefined) throw handle.error
       return handle
     })

@@ -1,4 +1,4 @@
-import { WaystoneError, type ErrorCode } from '@waystone/core'
+import { WaystoneError, type Clock, type ErrorCode } from '@waystone/core'
 
 /** What becomes of the n-th call: it fails, it is done and its answer is lost, or its host ends before or after it. */
 export type FaultKind = 'fail' | 'lose answer' | 'kill before' | 'kill after'
@@ -48,6 +48,15 @@ export class Fault {
           )
       },
     })
+  }
+
+  /** A clock of the host: whoever waits for it when the host ends waits for ever. */
+  clock(clock: Clock): Clock {
+    return {
+      now: () => clock.now(),
+      task: () => this.whileAlive(clock.task()),
+      wait: (ms, signal) => this.whileAlive(clock.wait(ms, signal)),
+    }
   }
 
   async #call(what: string, reach: Reach, call: () => Promise<unknown>): Promise<unknown> {

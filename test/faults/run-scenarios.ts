@@ -1,4 +1,4 @@
-import { defineAgent, done, next, type AnyAgent, type RunView } from '@waystone/core'
+import { defineAgent, done, next, type AnyAgent, type Json, type RunView } from '@waystone/core'
 import type { FaultHost } from './fault-world.ts'
 import type { Outside } from './outside.ts'
 import type { Scenario } from './scenario.ts'
@@ -136,9 +136,9 @@ async function attend(host: FaultHost, run: string, word: (view: RunView) => str
   }
 }
 
-async function start(host: FaultHost, agent: string, id: string, input: object | null): Promise<void> {
+async function start(host: FaultHost, agent: string, id: string, input: Json): Promise<void> {
   const runtime = await host.runtime()
-  await host.insist(() => runtime.start(agent, input as never, { id, whenGone: 'offer' }))
+  await host.insist(() => runtime.start(agent, input, { id, whenGone: 'offer' }))
 }
 
 async function resultOf(host: FaultHost, run: string): Promise<unknown> {
@@ -265,7 +265,7 @@ export const backScenario: Scenario = {
       const handle = await host.handle('source')
       const seq = handle.view()?.labels[0]?.at.seq ?? -1
       await host.insist(() => handle.fork({ seq, id: 'fork' }))
-      await host.insist(() => handle.rewind({ seq, id: 'rewind-1' } as never))
+      await host.insist(() => handle.rewind({ seq, id: 'rewind-1' }))
       await handle.close()
       await host.until('source', ({ turn }) => turn < 2, 'the rewind')
     }

@@ -57,7 +57,7 @@ export type { Claim, Follow, FollowOptions, Pulled, Pushed, Remote } from './por
 export type { RunStorage } from './ports/run-storage.ts'
 export type { Snapshots } from './ports/snapshots.ts'
 export type { Streams, StreamText } from './ports/streams.ts'
-export type { SetAside, Tails } from './ports/tails.ts'
+export { tailName, type SetAside, type Tails } from './ports/tails.ts'
 export type { Live, LiveCall, SyncState, Wait, WatchEvent } from './ports/watch.ts'
 
 export type { Bodies, EntryDraft, EntryKind, Next, Outcome, PauseReason } from './log/bodies.ts'

@@ -1,5 +1,4 @@
-import { edgeClient, openIndexedDb } from '@waystone/browser'
-import type { Clock } from '@waystone/core'
+import { browserClock, browserRandom, edgeClient, openIndexedDb } from '@waystone/browser'
 import { openSession, type ForkedSession, type Session } from '@waystone/core/session'
 
 interface Notes {
@@ -20,7 +19,7 @@ const sessions = {
     const storage = await openIndexedDb(me)
     const { url, token } = edge
     const session = await openSession<Notes>({
-      ...{ storage, id, me, clock, random },
+      ...{ storage, id, me, clock: browserClock(), random: browserRandom },
       edge: edgeClient({ url, token: () => token }, me),
       initial: { notes: [] },
     })
@@ -51,19 +50,4 @@ function mustHold(me: string): Held {
   const one = held.get(me)
   if (one === undefined) throw new Error(`no session of ${me} is open`)
   return one
-}
-
-const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))
-
-const clock: Clock = {
-  now: () => Date.now(),
-  task: () => new Promise((resolve) => setTimeout(resolve)),
-  wait: (ms, signal) =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      signal?.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    }),
 }

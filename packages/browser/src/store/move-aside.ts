@@ -1,4 +1,4 @@
-import { assert, headOfLine, type Append, type RunId } from '@waystone/core'
+import { assert, headOfLine, tailName, type Append, type RunId } from '@waystone/core'
 import { coldKey, keysFrom, keysOf, type LogRecord } from './database.ts'
 import { firstSeqOf, recordOf, type Inflated } from './log-record.ts'
 import type { Writing } from './transact.ts'
@@ -21,7 +21,7 @@ export async function moveAside(
   const aside = tx.objectStore('aside')
   const last = await aside.openKeyCursor(keysOf(run), 'prev')
   const order = (last?.key[1] ?? -1) + 1
-  const name = `${String(keep)}-${String(time)}`
+  const name = tailName(keep, time)
   // What is stored in its place has not been packed yet.
   await tx.objectStore('meta').delete(coldKey(run))
   for (let part = 0; ;) {

@@ -1,41 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine } from './entry.ts'
+import { commitListed, firstIn, me, run, start } from './log.test-support.ts'
 import { RunLog } from './run-log.ts'
-import { firstIn, shortest, tidied } from './tidied-log.test-support.ts'
+import { shortest, tidied } from './tidied-log.test-support.ts'
 
-const run = 'run' as RunId
-const me = 'laptop' as OwnerId
-const digest = 'c'.repeat(64) as Digest
-
-const start: EntryDraft = {
-  kind: 'start',
-  body: {
-    agent: 'a',
-    version: 1,
-    config: digest,
-    input: null,
-    place: 'browser',
-    whenGone: 'offer',
-    leaseMs: 30_000,
-    nonce: 'n',
-    sdk: '0',
-    state: { list: [] },
-  },
-}
-const commit = (turn: number): EntryDraft => ({
-  kind: 'commit',
-  body: {
-    turn,
-    rules: 1,
-    version: 1,
-    delta: [['splice', ['list'], turn, 0, [turn]]],
-    next: { type: 'next' },
-  },
-})
 const began: EntryDraft = {
   kind: 'once.start',
   body: { path: '6/pay', key: 'k', timeoutMs: 1_000, place: 'browser' },
@@ -45,7 +16,7 @@ const began: EntryDraft = {
 async function stored(): Promise<{ readonly lines: Uint8Array[]; readonly storage: RunStorage }> {
   const memory = memoryStorage()
   const log = await RunLog.open(run, { ...memory, now: () => 1 })
-  await log.append(me, () => [start, ...[0, 1, 2, 3, 4, 5].map(commit), began])
+  await log.append(me, () => [start({ list: [] }), ...[0, 1, 2, 3, 4, 5].map(commitListed), began])
   const lines = [...(await memory.store.read(run, 0))]
   // As the stores do that keep the digest of the last line beside it.
   const head = (await memory.store.head(run)) ?? null
@@ -105,7 +76,7 @@ describe('a damaged log', () => {
         effects: seq === 7 ? log.damage?.effects : [{ path: '6/pay', key: 'k' }],
       })
       // It goes on, and what it writes then is sound.
-      await log.append(me, () => [commit(log.mustFold().turn)])
+      await log.append(me, () => [commitListed(log.mustFold().turn)])
       const again = await RunLog.open(run, { ...damaged, now: () => 3 })
       expect(again.damage).toBeUndefined()
       expect(again.mustFold()).toEqual(log.mustFold())

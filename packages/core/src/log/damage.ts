@@ -1,7 +1,7 @@
 import { isWaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import type { Head } from '../ports/log-store.ts'
-import type { SetAside } from '../ports/tails.ts'
+import { firstOfTail, type SetAside } from '../ports/tails.ts'
 import { parseLine, type ParsedEntry } from './entry.ts'
 
 /** What was found damaged when a log was opened, and set aside. */
@@ -20,7 +20,7 @@ export const damagedReason = 'damaged: '
 /** The damage that a tail was set aside for, when it begins at this entry. */
 export function damageOfTails(tails: readonly SetAside[], seq: number): Damage | undefined {
   const tail = tails.findLast(
-    ({ name, reason }) => name.startsWith(`${String(seq)}-`) && reason.startsWith(damagedReason),
+    ({ name, reason }) => firstOfTail(name) === seq && reason.startsWith(damagedReason),
   )
   return tail && { seq, reason: tail.reason, effects: effectsStarted(tail.lines) }
 }
@@ -46,7 +46,7 @@ export function soundLines(
   lines: readonly Uint8Array[],
   head: Head | undefined,
 ): number {
-  const entries = lines.map(parsed)
+  const entries = lines.map(parseReadable)
   let prev: Digest | null = base?.digest ?? null
   let seq = base?.seq ?? -1
   for (const [index, entry] of entries.entries()) {
@@ -79,18 +79,19 @@ function names(line: Uint8Array, digest: Digest | null): boolean {
 /** The effects that lines start, as far as they can be read. */
 export function effectsStarted(lines: readonly Uint8Array[]): Damage['effects'] {
   return lines.flatMap((line) => {
-    const entry = parsed(line)
+    const entry = parseReadable(line)
     if (entry?.kind !== 'once.start' || entry.body === undefined) return []
     const { path, key } = entry.body as { readonly path?: unknown; readonly key?: unknown }
     return [{ path: String(path), key: String(key) }]
   })
 }
 
-function parsed(line: Uint8Array): ParsedEntry | undefined {
+/** The header of a line, undefined when it cannot be read. Throws `format_newer` for a format of a later Waystone. */
+export function parseReadable(line: Uint8Array): ParsedEntry | undefined {
   try {
     return parseLine(line)
   } catch (error) {
-    // A format of a later Waystone is no damage: it is not touched.
+    // That is no damage: it is not touched.
     if (isWaystoneError(error, 'format_newer')) throw error
     return undefined
   }

@@ -3,9 +3,10 @@ import { memoryStorage } from '../memory/memory-storage.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine } from './entry.ts'
+import { firstIn, me, run, start } from './log.test-support.ts'
 import type { Retention } from './retention.ts'
 import { RunLog } from './run-log.ts'
-import { firstIn, me, run, shortest, start, tidied } from './tidied-log.test-support.ts'
+import { shortest, tidied } from './tidied-log.test-support.ts'
 
 const reopened = (storage: RunStorage): Promise<RunLog> => RunLog.open(run, { ...storage, now: () => 1 })
 

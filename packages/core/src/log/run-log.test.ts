@@ -1,37 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine, verifyChain } from './entry.ts'
+import { commit, me, run, start } from './log.test-support.ts'
 import { RunLog } from './run-log.ts'
 
-const run = 'the-run' as RunId
-const me = 'me' as OwnerId
-const config = '0'.repeat(64) as Digest
-const start: EntryDraft = {
-  kind: 'start',
-  body: {
-    agent: 'a',
-    version: 1,
-    config,
-    input: null,
-    place: 'browser',
-    whenGone: 'offer',
-    leaseMs: 1,
-    nonce: 'n',
-    sdk: '0',
-    state: { list: [1] },
-  },
-}
+const begin = start({ list: [1] })
 const open = (nonce: string): EntryDraft => ({
   kind: 'open',
   body: { reason: 'opened', place: 'browser', nonce, sdk: '0' },
-})
-const commit = (turn: number, delta: readonly unknown[] = []): EntryDraft => ({
-  kind: 'commit',
-  body: { turn, rules: 1, version: 1, delta: delta as never, next: { type: 'next' } },
 })
 
 function ports() {
@@ -41,7 +20,7 @@ function ports() {
 describe('RunLog', () => {
   it('append() chains entries by the digest of their stored bytes', async () => {
     const log = await RunLog.open(run, ports())
-    await log.append(me, () => [start, commit(0), commit(1)])
+    await log.append(me, () => [begin, commit(0), commit(1)])
     const lines = await log.lines(0)
     expect(verifyChain(run, undefined, lines)).toHaveLength(3)
     expect(parseLine(lines[1] as Uint8Array).prev).toBe(digestBytes(lines[0] as Uint8Array))
@@ -51,7 +30,7 @@ describe('RunLog', () => {
   it('folds to the same run as a log that reads it again', async () => {
     const shared = ports()
     const log = await RunLog.open(run, shared)
-    await log.append(me, () => [start])
+    await log.append(me, () => [begin])
     await log.append(me, () => [commit(0, [['splice', ['list'], 1, 0, [2, 3]]])])
     const again = await RunLog.open(run, shared)
     expect(again.mustFold()).toEqual(log.mustFold())
@@ -61,7 +40,7 @@ describe('RunLog', () => {
   it('append() keeps nothing when somebody else appended first, and says so', async () => {
     const shared = ports()
     const one = await RunLog.open(run, shared)
-    await one.append(me, () => [start])
+    await one.append(me, () => [begin])
     const two = await RunLog.open(run, shared)
     await one.append(me, () => [open('one')])
     await expect(two.append(me, () => [open('two')])).rejects.toMatchObject({ code: 'head_moved' })
@@ -72,7 +51,7 @@ describe('RunLog', () => {
 
   it('append() never stores what it could not fold', async () => {
     const log = await RunLog.open(run, ports())
-    await log.append(me, () => [start])
+    await log.append(me, () => [begin])
     await expect(log.append(me, () => [commit(7)])).rejects.toMatchObject({ code: 'log_damaged' })
     await expect(log.append(me, () => [commit(0, [['del', ['nothing']]])])).rejects.toMatchObject({
       code: 'delta_refused',
@@ -84,7 +63,7 @@ describe('RunLog', () => {
     const shared = ports()
     const log = await RunLog.open(run, shared)
     const text = 'x'.repeat(limits.entryBytesMax)
-    await log.append(me, () => [start, commit(0, [['set', ['text'], text]])])
+    await log.append(me, () => [begin, commit(0, [['set', ['text'], text]])])
     const [, line] = await log.lines(0)
     expect((line as Uint8Array).byteLength).toBeLessThan(limits.entryBytesMax)
     expect((await RunLog.open(run, shared)).mustFold().state).toEqual({ list: [1], text })
@@ -92,14 +71,14 @@ describe('RunLog', () => {
 
   it('refuses to append after the end of a run', async () => {
     const log = await RunLog.open(run, ports())
-    await log.append(me, () => [start, { kind: 'cancel', body: { id: 'c', by: 'me', reason: 'enough' } }])
+    await log.append(me, () => [begin, { kind: 'cancel', body: { id: 'c', by: 'me', reason: 'enough' } }])
     await expect(log.append(me, () => [commit(0)])).rejects.toMatchObject({ code: 'run_ended' })
   })
 
   it('notices a changed byte in what is stored', async () => {
     const shared = ports()
     const log = await RunLog.open(run, shared)
-    await log.append(me, () => [start, commit(0)])
+    await log.append(me, () => [begin, commit(0)])
     const [first, second] = (await log.lines(0)) as [Uint8Array, Uint8Array]
     const damaged = utf8(fromUtf8(first).replace('"list"', '"lost"'))
     const other = memoryStorage().store
@@ -116,19 +95,19 @@ describe('RunLog', () => {
   it('adopt() takes what follows, passes over what it has, and refuses what differs', async () => {
     const here = await RunLog.open(run, ports())
     const there = await RunLog.open(run, ports())
-    await here.append(me, () => [start, commit(0), commit(1)])
+    await here.append(me, () => [begin, commit(0), commit(1)])
     await there.adopt((await here.lines(0)).slice(0, 2))
     await there.adopt(await here.lines(1))
     expect(there.mustFold()).toEqual(here.mustFold())
     const other = await RunLog.open(run, { ...ports(), now: () => 6 })
-    await other.append(me, () => [start, commit(0), commit(1)])
+    await other.append(me, () => [begin, commit(0), commit(1)])
     await expect(there.adopt(await other.lines(0))).rejects.toMatchObject({ code: 'head_moved' })
   })
 
   it('replaceTail() sets aside what differs, verbatim, and folds what came instead', async () => {
     const shared = ports()
     const log = await RunLog.open(run, shared)
-    await log.append(me, () => [start, commit(0)])
+    await log.append(me, () => [begin, commit(0)])
     const base = log.mustFold().head
     const edge = await RunLog.open(run, ports())
     await edge.adopt(await log.lines(0))
@@ -154,7 +133,7 @@ describe('appends that wait', () => {
       },
     }
     const log = await RunLog.open(run, { ...storage, store: counting, now: () => 1 })
-    await log.append(me, () => [start])
+    await log.append(me, () => [begin])
     const appended = await Promise.all(
       Array.from({ length: 10 }, () => log.append(me, (fold) => [commit(fold?.turn ?? -1)])),
     )
@@ -164,7 +143,7 @@ describe('appends that wait', () => {
 
   it('one that cannot be sealed fails alone', async () => {
     const log = await RunLog.open(run, { ...memoryStorage(), now: () => 1 })
-    await log.append(me, () => [start])
+    await log.append(me, () => [begin])
     const ends = await Promise.allSettled([
       log.append(me, () => [commit(0)]),
       log.append(me, () => [commit(7)]),
@@ -185,7 +164,7 @@ describe('appends that wait', () => {
       },
     }
     const log = await RunLog.open(run, { ...memoryStorage(), store: slow, now: () => 1 })
-    const first = log.append(me, () => [start])
+    const first = log.append(me, () => [begin])
     let isOver = false
     const barrier = log.append(me, () => []).then(() => (isOver = true))
     await new Promise((resolve) => setImmediate(resolve))

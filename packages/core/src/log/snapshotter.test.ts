@@ -1,63 +1,15 @@
 import { describe, expect, it } from 'vitest'
-import type { Digest, OwnerId, RunId } from '../ids.ts'
+import type { Digest, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import { encodeValue, type Value } from '../state/codec.ts'
-import { diff } from '../state/delta.ts'
-import type { EntryDraft } from './bodies.ts'
 import type { Fold } from './fold.ts'
+import { commit, firstIn, me, run } from './log.test-support.ts'
 import type { Retention } from './retention.ts'
 import { RunLog } from './run-log.ts'
 import { Snapshotter } from './snapshotter.ts'
-
-const run = 'run' as RunId
-const me = 'laptop' as OwnerId
-const digest = 'c'.repeat(64) as Digest
-const empty: Retention = { turns: 0, ms: 0, labels: true }
-
-const start = (state: Value): EntryDraft => ({
-  kind: 'start',
-  body: {
-    agent: 'a',
-    version: 1,
-    config: digest,
-    input: null,
-    place: 'browser',
-    whenGone: 'offer',
-    leaseMs: 30_000,
-    nonce: 'n',
-    sdk: '0',
-    state: encodeValue(state),
-  },
-})
-
-/** A log with somebody who tidies up after it, over a storage that outlives both. */
-async function opened(storage: RunStorage, retention?: Retention) {
-  let now = 1_000
-  const log = await RunLog.open(run, { ...storage, now: () => now })
-  const failures: unknown[] = []
-  const snapshotter = new Snapshotter(log, {
-    me,
-    blobs: storage.blobs,
-    snapshots: storage.snapshots,
-    clock: { task: () => new Promise((resolve) => setImmediate(resolve)), now: () => now },
-    mayAppend: () => true,
-    retention: () => retention,
-    synced: () => Infinity,
-    failed: (error) => failures.push(error),
-  })
-  const commit = async (change: (state: never) => Value): Promise<void> => {
-    now += 1_000
-    const { state, turn } = log.mustFold()
-    const delta = diff(state, change(state as never))
-    const body = { turn, rules: 1, version: 1, delta, next: { type: 'next' } } as const
-    await log.append(me, () => [{ kind: 'commit', body }])
-  }
-  const label = (name: string): Promise<unknown> =>
-    log.append(me, () => [{ kind: 'label', body: { path: `0/${name}`, label: name } }])
-  return { log, snapshotter, commit, label, failures, settle: () => snapshotter.settle() }
-}
+import { shortest, tidied } from './tidied-log.test-support.ts'
 
 interface Chat {
   readonly messages: readonly { readonly number: number; readonly text: string }[]
@@ -72,12 +24,13 @@ const say =
   (number: number) =>
   ({ messages }: Chat): Value => ({ messages: [...messages, message(number)] })
 
+const silence = { messages: [] }
+
 /** A chat of so many messages, each a turn. */
 async function chat(storage: RunStorage, turns: number, retention?: Retention) {
-  const it = await opened(storage, retention)
-  await it.log.append(me, () => [start({ messages: [] })])
+  const it = await tidied(storage, retention, { state: silence })
   for (let number = 0; number < turns; number += 1) {
-    await it.commit(say(number) as never)
+    await it.change(say(number))
     await it.settle()
   }
   return it
@@ -87,11 +40,6 @@ async function chat(storage: RunStorage, turns: number, retention?: Retention) {
 function plainFold(fold: Fold): unknown {
   const same = { snapshots: [], blobs: [], onces: [], since: undefined, writerSince: 0 }
   return { ...fold, ...same, consumed: [...fold.consumed] }
-}
-
-async function firstSeq(storage: RunStorage): Promise<number> {
-  const [line] = await storage.store.read(run, 0)
-  return (JSON.parse(new TextDecoder().decode(line)) as { seq: number }).seq
 }
 
 describe('a snapshot', () => {
@@ -188,18 +136,7 @@ describe('a snapshot', () => {
       retention: () => undefined,
       synced: () => Infinity,
     })
-    await log.append(me, () => [
-      {
-        kind: 'commit',
-        body: {
-          turn: 10,
-          rules: 1,
-          version: 1,
-          next: { type: 'next' },
-          delta: [['set', ['big'], 'x'.repeat(200_000)]],
-        },
-      },
-    ])
+    await log.append(me, () => [commit(10, [['set', ['big'], 'x'.repeat(200_000)]])])
     await snapshotter.settle()
     expect(allowed).toBe(false)
     expect(log.mustFold().snapshots).toEqual([])
@@ -217,32 +154,27 @@ describe('a snapshot that is written while others act', () => {
       setAside = undefined
       await work?.()
     }
-    const { log, commit, settle } = await opened(storage)
-    await log.append(me, () => [start({ text: '' })])
+    const { log, change, settle } = await tidied(storage)
     const first = log.mustFold().head
-    await commit(() => ({ text: 'a'.repeat(40_000) }))
+    await change(() => ({ text: 'a'.repeat(40_000) }))
     setAside = () => log.replaceTail(first, [], 'others were here')
-    await commit(() => ({ text: 'b'.repeat(40_000) }))
+    await change(() => ({ text: 'b'.repeat(40_000) }))
     await settle()
     expect(log.mustFold().head).toEqual(first)
   })
 
   it('gives JSON of others as it was, though it looks like a chunk', async () => {
     const storage = memoryStorage()
-    const { log, commit, label, settle, failures } = await opened(storage, empty)
-    await log.append(me, () => [start({ text: '' })])
+    const { log, add, label, turn, failures } = await tidied(storage, shortest)
     const details = { $: 'chunk', v: 'none', inner: [{ $: 'items', v: [1] }, { $: 'plain' }] }
     const error = { code: 'step_failed', message: 'm'.repeat(40_000), details } as const
     const body = { path: '0/a', attempts: 1, ms: 1, outcome: { error } }
-    await log.append(me, () => [{ kind: 'step', body }])
+    await add({ kind: 'step', body })
     await label('failed')
     const labelled = log.mustFold()
-    for (let turn = 0; turn < 12; turn += 1) {
-      await commit(() => ({ text: String(turn).repeat(40_000) }))
-      await settle()
-    }
+    for (let count = 0; count < 12; count += 1) await turn()
     expect(failures).toEqual([])
-    expect(await firstSeq(storage)).toBeGreaterThan(labelled.head.seq)
+    expect(await firstIn(storage)).toBeGreaterThan(labelled.head.seq)
     expect((await log.foldAt(labelled.head.seq)).records).toEqual(labelled.records)
   })
 })
@@ -267,20 +199,18 @@ describe('retention', () => {
         return storage.blobs.remove(of, hashes)
       },
     }
-    const it = await opened({ ...storage, blobs }, { turns: 20, ms: 0, labels: true })
-    await it.log.append(me, () => [start({ messages: [] })])
+    const retention = { turns: 20, ms: 0, labels: true }
+    const it = await tidied({ ...storage, blobs }, retention, { state: silence })
     let most = 0
     for (let turn = 0; turn < 2_000; turn += 1) {
       // A context of the last 100 messages: what falls out of it is gone for good.
-      await it.commit((({ messages }: Chat) => ({
-        messages: [...messages, message(turn)].slice(-100),
-      })) as never)
+      await it.change(({ messages }: Chat) => ({ messages: [...messages, message(turn)].slice(-100) }))
       await it.settle()
       if (turn > 500) most = Math.max(most, held)
     }
     const { head, state } = it.log.mustFold()
     expect(it.failures).toEqual([])
-    expect(head.seq - (await firstSeq(storage))).toBeLessThan(400)
+    expect(head.seq - (await firstIn(storage))).toBeLessThan(400)
     expect(most).toBeLessThan(800_000)
     expect((await storage.snapshots.list(run)).length).toBeLessThanOrEqual(limits.snapshotsMax)
     const again = await RunLog.open(run, { ...storage, now: () => 1 })
@@ -290,11 +220,10 @@ describe('retention', () => {
 
   it('keeps labelled checkpoints, and says which ones are gone', async () => {
     const storage = memoryStorage()
-    const it = await opened(storage, empty)
-    await it.log.append(me, () => [start({ messages: [] })])
+    const it = await tidied(storage, shortest, { state: silence })
     const marked = new Map<number, unknown>()
     for (let turn = 0; turn < 400; turn += 1) {
-      await it.commit(say(turn) as never)
+      await it.change(say(turn))
       if (turn === 5 || turn === 90) {
         await it.label(`turn ${String(turn)}`)
         marked.set(it.log.mustFold().head.seq, plainFold(it.log.mustFold()))
@@ -302,7 +231,7 @@ describe('retention', () => {
       await it.settle()
     }
     expect(it.failures).toEqual([])
-    expect(await firstSeq(storage)).toBeGreaterThan(200)
+    expect(await firstIn(storage)).toBeGreaterThan(200)
     const again = await RunLog.open(run, { ...storage, now: () => 1 })
     for (const [seq, fold] of marked) expect(plainFold(await again.foldAt(seq))).toEqual(fold)
     await expect(again.foldAt(50)).rejects.toMatchObject({ code: 'checkpoint_gone' })
@@ -310,36 +239,13 @@ describe('retention', () => {
 
   it('never lets go of what is nowhere else', async () => {
     const storage = memoryStorage()
-    const log = await RunLog.open(run, { ...storage, now: () => 1 })
     let synced = -1
-    const snapshotter = new Snapshotter(log, {
-      me,
-      blobs: storage.blobs,
-      snapshots: storage.snapshots,
-      clock: { task: () => new Promise((resolve) => setImmediate(resolve)), now: () => 1 },
-      mayAppend: () => true,
-      retention: () => empty,
-      synced: () => synced,
-    })
-    await log.append(me, () => [start({ text: '' })])
-    const grow = async (): Promise<void> => {
-      const { turn, state } = log.mustFold()
-      const text = String(turn).repeat(40_000)
-      const body = {
-        turn,
-        rules: 1,
-        version: 1,
-        delta: diff(state, { text }),
-        next: { type: 'next' },
-      } as const
-      await log.append(me, () => [{ kind: 'commit', body }])
-      await snapshotter.settle()
-    }
-    for (let turn = 0; turn < 40; turn += 1) await grow()
-    expect(await firstSeq(storage)).toBe(0)
+    const { turn } = await tidied(storage, shortest, { synced: () => synced })
+    for (let count = 0; count < 40; count += 1) await turn()
+    expect(await firstIn(storage)).toBe(0)
     synced = 20
-    for (let turn = 0; turn < 4; turn += 1) await grow()
-    const first = await firstSeq(storage)
+    for (let count = 0; count < 4; count += 1) await turn()
+    const first = await firstIn(storage)
     expect(first).toBeGreaterThan(0)
     expect(first).toBeLessThanOrEqual(20)
   })
@@ -367,33 +273,31 @@ describe('retention', () => {
         snapshots: mortal(storage.snapshots, ['put', 'remove']),
         blobs: mortal(storage.blobs, ['put', 'remove']),
       }
-      const first = await chat(dying, 150, empty)
+      const first = await chat(dying, 150, shortest)
       const before = first.log.mustFold().head.seq
       writes = at
       // Until the kill nothing waits: what is stored then is all that will ever be.
       const going = (async () => {
         for (let number = 150; ; number += 1) {
-          await first.commit(say(number) as never)
+          await first.change(say(number))
           await first.settle()
         }
       })()
       while (writes >= 0) await new Promise((resolve) => setImmediate(resolve))
       void going
-      const again = await chat2(storage)
+      const again = await tidied(storage, shortest)
       const { head, state } = again.log.mustFold()
       expect(head.seq).toBeGreaterThanOrEqual(before)
       const { messages } = state as unknown as Chat
       expect(messages).toEqual(messages.map((_, index) => message(index)))
       for (let number = messages.length; number < 400; number += 1) {
-        await again.commit(say(number) as never)
+        await again.change(say(number))
         await again.settle()
       }
       expect(again.failures).toEqual([])
       const last = await RunLog.open(run, { ...storage, now: () => 1 })
       expect((last.mustFold().state as unknown as Chat).messages).toHaveLength(400)
-      expect(await firstSeq(storage)).toBeGreaterThan(0)
+      expect(await firstIn(storage)).toBeGreaterThan(0)
     },
   )
-
-  const chat2 = (storage: RunStorage) => opened(storage, empty)
 })

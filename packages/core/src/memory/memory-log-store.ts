@@ -5,7 +5,7 @@ import { parseLine } from '../log/entry.ts'
 import { headOfLine, planAppend } from '../log/plan-append.ts'
 import type { Append, Appended, Head, LogStore, RunSummary } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
-import type { SetAside, Tails } from '../ports/tails.ts'
+import { tailName, type SetAside, type Tails } from '../ports/tails.ts'
 
 interface MemoryRun {
   /** The sequence number of the first line. */
@@ -102,7 +102,7 @@ export function memorySnapshots(): Snapshots {
 
 function asideOf({ setAside }: Append, from: number, lines: readonly Uint8Array[]): readonly SetAside[] {
   if (setAside === undefined || lines.length === 0) return []
-  return [{ ...setAside, name: `${String(from)}-${String(setAside.time)}`, lines }]
+  return [{ ...setAside, name: tailName(from, setAside.time), lines }]
 }
 
 /** The head at a sequence number. The one before the first line is known by that line, to whom goes on from there. */

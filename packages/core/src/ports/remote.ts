@@ -36,7 +36,8 @@ export interface Remote {
   push(run: RunId, append: Pick<Append, 'base' | 'lines'>): Promise<Pushed>
   /**
    * Entries from a sequence number on, one page; `as` is the asking device. Without a number, or where the log there
-   * begins later, from the entry that its newest snapshot is of: what is needed to begin a log here.
+   * begins later, what comes after the entry that its newest snapshot is of, that snapshot with it: what is needed to
+   * begin a log here. Without a snapshot, all of it.
    */
   pull(run: RunId, from: number | undefined, as: OwnerId): Promise<Pulled>
   /** Asks for ownership; resolves with the claim's line, rejects with `move_refused` or `head_moved`. */

@@ -1,49 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { defineAgent, done, next } from '../engine/agent.ts'
+import { defineAgent, done } from '../engine/agent.ts'
 import { parseLine } from '../log/entry.ts'
+import { run } from '../log/log.test-support.ts'
 import { RunLog } from '../log/run-log.ts'
 import { startEntry } from './first-entry.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, hastyClock, testClock, testDevice } from './memory-world.test-support.ts'
+import { damage, paid, payer } from './payer.test-support.ts'
 import { RunHost, type HostPorts } from './run-host.ts'
-
-const run = 'run' as never
-
-const payer = defineAgent({
-  name: 'payer',
-  version: 1,
-  inbox: {},
-  initial: () => ({ paid: 0 }),
-  async turn(ctx, state) {
-    await ctx.receive('pay' as never)
-    await ctx.once('charge', { timeout: '5s' }, () => 'charged')
-    state.paid += 1
-    return next()
-  },
-})
-
-type Storage = Pick<ReturnType<typeof testDevice>, 'store' | 'tails'>
-
-/** One line is read with another byte than was written, until something is set aside. */
-function damage({ store, tails }: Storage, isIt: (line: Uint8Array) => boolean, at = 9): void {
-  const { read } = store
-  store.read = async (...args) => {
-    const page = await read(...args)
-    if ((await tails.list(run)).length > 0) return page
-    return page.map((line) => (isIt(line) ? line.with(at, (line[at] as number) ^ 1) : line))
-  }
-}
-
-/** A device on which a run has paid once, closed. */
-async function paidOnce(options: Parameters<typeof testDevice>[1] = {}) {
-  const device = testDevice([payer], options)
-  const runtime = await device.open()
-  const handle = await handleOf(runtime, await runtime.start('payer', null, { id: run }))
-  await handle.send('pay', null)
-  await handle.until(({ turn }) => turn === 1)
-  await runtime.close()
-  return device
-}
 
 describe('after a fault', () => {
   it('a host that lets go does not begin anew to wait for an effect that another owner has started', async () => {
@@ -158,7 +122,7 @@ describe('after a fault', () => {
   })
 
   it('a host that died after it set damage aside leaves a run that pauses, and asks before it pays again', async () => {
-    const device = await paidOnce()
+    const { device } = await paid(1)
     damage(device, (line) => parseLine(line).kind === 'receive')
     // Opened as by a host that dies then: set aside, and nothing written.
     await RunLog.open(run, { ...device, now: () => Date.now() })
@@ -174,7 +138,7 @@ describe('after a fault', () => {
 
   it('what was damaged here never gets to the edge, which has the run as it was until then', async () => {
     const edge = memoryEdge({ clock: testClock, agents: [payer] })
-    const device = await paidOnce()
+    const { device } = await paid(1)
     damage(device, (line) => parseLine(line).kind === 'commit', 120)
     const runtime = await testDevice([payer], { storage: device, edge }).open()
     const handle = await handleOf(runtime, run)

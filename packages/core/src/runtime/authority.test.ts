@@ -1,36 +1,18 @@
 import { expect, it } from 'vitest'
-import type { Digest, OwnerId, RunId } from '../ids.ts'
+import type { Digest } from '../ids.ts'
+import { me, run, start } from '../log/log.test-support.ts'
 import { RunLog } from '../log/run-log.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
-import type { EntryDraft } from '../log/bodies.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
 import { Authority } from './authority.ts'
 import { testClock, testRandom } from './memory-world.test-support.ts'
-
-const run = 'run' as RunId
-const me = 'laptop' as OwnerId
-const start: EntryDraft = {
-  kind: 'start',
-  body: {
-    agent: 'a',
-    version: 1,
-    config: 'c'.repeat(64) as Digest,
-    input: null,
-    place: 'browser',
-    whenGone: 'offer',
-    leaseMs: 30_000,
-    nonce: 'n',
-    sdk: '0',
-    state: {},
-  },
-}
 
 it('a push does not count on a blob that is removed while it looks for it', async () => {
   const bytes = utf8('an artifact')
   const hash = digestBytes(bytes) as Digest
   const device = await RunLog.open(run, { ...memoryStorage(), now: () => 1 })
   const step = { path: '0/a', attempts: 1, ms: 1, outcome: { value: 1 } }
-  await device.append(me, () => [start])
+  await device.append(me, () => [start({})])
   const storage = memoryStorage()
   const log = await RunLog.open(run, { ...storage, now: () => 1 })
   await log.adopt(await device.lines(0))

@@ -91,17 +91,17 @@ export function checkpointOf(fold: Fold, now: Fold, state: Json | undefined): Ch
       state: encodeValue(fold.state),
       turn,
       records: records.filter((record) => !begun.includes(record)).map(carried),
-      effects: [...effects, ...effectsAfter(begun, fold, now)],
+      effects: [...effects, ...effectsAfter(begun, fold.head.seq, now)],
     }
   }
-  return { state, turn, records: [], effects: [...effects, ...effectsAfter(records, fold, now)] }
+  return { state, turn, records: [], effects: [...effects, ...effectsAfter(records, fold.head.seq, now)] }
 }
 
 /**
- * The `once` effects that these records start, and those that were started after the checkpoint, with their outcomes: one
- * for each key, however often it was started.
+ * The `once` effects that these records start, and those that the run, at its head `now`, has started after entry `since`,
+ * with their outcomes: one for each key, however often it was started.
  */
-function effectsAfter(records: Fold['records'], { head }: Fold, now: Fold): readonly EffectAfter[] {
+export function effectsAfter(records: Fold['records'], since: number, now: Fold): readonly EffectAfter[] {
   const effects = new Map<string, EffectAfter>()
   for (const record of records) {
     if (record.kind !== 'once.start') continue
@@ -110,7 +110,7 @@ function effectsAfter(records: Fold['records'], { head }: Fold, now: Fold): read
     effects.set(key, { path, key, ...(end?.kind === 'once' ? { outcome: end.body.outcome } : {}) })
   }
   for (const { path, key, seq, outcome } of now.onces) {
-    if (seq > head.seq || effects.has(key)) effects.set(key, { path, key, ...(outcome ? { outcome } : {}) })
+    if (seq > since || effects.has(key)) effects.set(key, { path, key, ...(outcome ? { outcome } : {}) })
   }
   return [...effects.values()]
 }

@@ -1,11 +1,12 @@
 import { WaystoneError } from '../errors.ts'
 import type { RunId } from '../ids.ts'
 import type { EffectAfter } from '../log/bodies.ts'
-import { soundLines } from '../log/damage.ts'
-import { parseLine, verifyChain } from '../log/entry.ts'
+import { parseReadable, soundLines } from '../log/damage.ts'
+import { verifyChain } from '../log/entry.ts'
 import { foldEntries, type Fold } from '../log/fold.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { SetAside } from '../ports/tails.ts'
+import { effectsAfter } from './first-entry.ts'
 
 /** A run as it was at the end of what was set aside of it. */
 export interface FoldAside {
@@ -16,13 +17,13 @@ export interface FoldAside {
 
 /**
  * Folds what was set aside onto the entry that it followed, as far as it is sound. Rejects with `checkpoint_gone` when that
- * entry is not here any more, `log_damaged` when nothing of it can be read.
+ * entry is not here any more, `log_damaged` when nothing of it can be read, `format_newer`.
  */
 export async function foldAside(log: RunLog, { name, lines }: SetAside): Promise<FoldAside> {
   const { run } = log
-  const [first] = lines
-  if (first === undefined || !isReadable(first)) throw unreadable(run, name)
-  const { seq, prev } = parseLine(first)
+  const first = lines[0] && parseReadable(lines[0])
+  if (first === undefined) throw unreadable(run, name)
+  const { seq, prev } = first
   const base = seq === 0 ? undefined : await log.foldAt(Math.min(seq - 1, log.mustFold().head.seq))
   if ((base?.head.digest ?? null) !== prev) {
     throw new WaystoneError(
@@ -34,19 +35,7 @@ export async function foldAside(log: RunLog, { name, lines }: SetAside): Promise
   const sound = lines.slice(0, soundLines(base?.head, lines, undefined))
   const fold = foldEntries(base, await log.reader.resolve(verifyChain(run, base?.head, sound)))
   if (fold === undefined || sound.length === 0) throw unreadable(run, name)
-  const others = log.mustFold().onces.filter((once) => once.seq >= seq)
-  return {
-    fold,
-    others: others.map(({ path, key, outcome }) => ({ path, key, ...(outcome ? { outcome } : {}) })),
-  }
-}
-
-function isReadable(line: Uint8Array): boolean {
-  try {
-    return parseLine(line).seq >= 0
-  } catch {
-    return false
-  }
+  return { fold, others: effectsAfter([], seq - 1, log.mustFold()) }
 }
 
 function unreadable(run: RunId, name: string): WaystoneError {

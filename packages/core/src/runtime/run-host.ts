@@ -411,7 +411,7 @@ export class RunHost {
     const gap = clock.now() - this.#beatAt
     this.#beatAt = clock.now()
     void this.#beat()
-    return gap >= 0 && gap < sleptMsMin ? undefined : this.#ports.slept?.()
+    return gap >= 0 && gap < sleptMsMin ? undefined : slept()
   }
 
   /** Beats as long as something runs. */

@@ -201,10 +201,7 @@ export class Runtime implements RuntimeApi {
     const wanted = options.agent ?? fold.identity.agent
     const agent = this.#ports.agents.find(({ name }) => name === wanted)
     if (agent === undefined && options.agent !== undefined) throw agentMissing(options.agent)
-    const body = forkEntry(fold, node.log.mustFold(), agent, this.#writer(), options)
-    const blobs = await this.#shareArtifacts(node, run, body)
-    const log = await this.#openLog(run)
-    return this.#begin(log, [{ kind: 'fork', body, blobs }])
+    return this.#beginFork(node, run, forkEntry(fold, node.log.mustFold(), agent, this.#writer(), options))
   }
 
   async putBlob(run: RunId, hash: Digest, bytes: Uint8Array): Promise<void> {
@@ -258,10 +255,7 @@ export class Runtime implements RuntimeApi {
     const { fold, others } = await foldAside(node.log, tail)
     const agent = this.#ports.agents.find((one) => one.name === fold.identity.agent)
     const body = forkEntry(fold, fold, agent, this.#writer())
-    const effects = [...body.effects, ...others]
-    const blobs = await this.#shareArtifacts(node, run, body)
-    const log = await this.#openLog(run)
-    return this.#begin(log, [{ kind: 'fork', body: { ...body, effects }, blobs }])
+    return this.#beginFork(node, run, { ...body, effects: [...body.effects, ...others] })
   }
 
   async dropAside(run: RunId, name: string): Promise<void> {
@@ -307,6 +301,11 @@ export class Runtime implements RuntimeApi {
       // Without a network the run begins here; should the edge have one of this id, syncing says so.
       return false
     }
+  }
+
+  async #beginFork(source: RunNode, run: RunId, body: Bodies['fork']): Promise<RunId> {
+    const blobs = await this.#shareArtifacts(source, run, body)
+    return this.#begin(await this.#openLog(run), [{ kind: 'fork', body, blobs }])
   }
 
   /** Writes the first entries of a log. When another host was first, the run is its, and this one follows. */

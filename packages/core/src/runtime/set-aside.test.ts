@@ -1,40 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { defineAgent, next, type AnyAgent } from '../engine/agent.ts'
+import type { AnyAgent } from '../engine/agent.ts'
 import { WaystoneError } from '../errors.ts'
-import type { RunId } from '../ids.ts'
+import { run } from '../log/log.test-support.ts'
+import { listener, tell, type Heard } from './listener.test-support.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
-import type { RunHandle } from './run-handle.ts'
-
-const run = 'long' as RunId
-
-/** Remembers the last of what it is told, in a state that outgrows what a snapshot waits for. */
-const listener = (turns: number): AnyAgent =>
-  defineAgent({
-    name: 'listener',
-    version: 1,
-    retention: { turns, age: 0 },
-    inbox: {},
-    initial: () => ({ heard: [] as string[], count: 0 }),
-    async turn(ctx, state) {
-      const word = (await ctx.receive('word' as never)) as unknown as string
-      state.heard = [...state.heard, word.repeat(2_000)].slice(-20)
-      state.count += 1
-      return next()
-    },
-  })
-
-interface Heard {
-  readonly heard: readonly string[]
-  readonly count: number
-}
-
-async function tell(handle: RunHandle, from: number, to: number, by: string): Promise<void> {
-  for (let count = from; count < to; count += 1) {
-    await handle.send('word', `${by}${String(count)} `, { id: `${by}-${String(count)}` })
-    await handle.until(({ state }) => (state as Heard).count > count)
-  }
-}
 
 /** An edge that can be out of reach. */
 function farEdge(agents: readonly AnyAgent[], tidies: boolean) {
@@ -55,7 +25,7 @@ function farEdge(agents: readonly AnyAgent[], tidies: boolean) {
 
 /** A laptop wrote on while a phone took its run over. Each is told so many words after those that both have. */
 async function apart({ turns, both, here, there, tidies }: Apart) {
-  const agents = [listener(turns)]
+  const agents = [listener({ turns })]
   const { edge, reach, far } = farEdge(agents, tidies)
   const laptop = testDevice(agents, { name: 'laptop', edge: far })
   const first = await laptop.open()

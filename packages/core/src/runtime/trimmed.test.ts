@@ -1,58 +1,26 @@
 import { describe, expect, it } from 'vitest'
 import { defineAgent, done, next } from '../engine/agent.ts'
-import type { RunId } from '../ids.ts'
 import { parseLine } from '../log/entry.ts'
+import { firstIn, run } from '../log/log.test-support.ts'
+import { listener, tell, type Heard } from './listener.test-support.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
 import type { RunHandle } from './run-handle.ts'
 
-const run = 'long' as RunId
-
-/** Remembers the last of what it is told, in a state that outgrows what a snapshot waits for. */
-const listener = defineAgent({
-  name: 'listener',
-  version: 1,
-  retention: { turns: 3, age: 0 },
-  inbox: {},
-  initial: () => ({ heard: [] as string[], count: 0 }),
-  async turn(ctx, state) {
-    const word = (await ctx.receive('word' as never)) as unknown as string
-    state.heard = [...state.heard, word.repeat(2_000)].slice(-20)
-    state.count += 1
-    if (state.count === 4) await ctx.label('four')
-    return next()
-  },
-})
-
-interface Heard {
-  readonly heard: readonly string[]
-  readonly count: number
-}
+const agent = listener({ turns: 3, labelled: 4 })
 
 function heardBy(handle: RunHandle): Heard {
   return handle.view()?.state as Heard
 }
 
-async function tell(handle: RunHandle, from: number, to: number): Promise<void> {
-  for (let count = from; count < to; count += 1) {
-    await handle.send('word', `w${String(count)} `, { id: `word-${String(count)}` })
-    await handle.until(({ state }) => (state as Heard).count > count)
-  }
-}
-
-async function firstSeq(device: ReturnType<typeof testDevice>): Promise<number> {
-  const [line] = await device.store.read(run, 0)
-  return parseLine(line as Uint8Array).seq
-}
-
 /** Waits until what happens in the background has let entries go. */
 async function untilTrimmed(device: ReturnType<typeof testDevice>, after = 0): Promise<void> {
-  while ((await firstSeq(device)) <= after) await testClock.task()
+  while ((await firstIn(device)) <= after) await testClock.task()
 }
 
 describe('a run of which entries were let go', () => {
   it('goes on where it was, and shows what is kept', async () => {
-    const device = testDevice([listener])
+    const device = testDevice([agent])
     const runtime = await device.open()
     const handle = await handleOf(runtime, await runtime.start('listener', null, { id: run }))
     await tell(handle, 0, 60)
@@ -63,7 +31,7 @@ describe('a run of which entries were let go', () => {
     await tell(again, 60, 65)
     expect(heardBy(again).heard).toHaveLength(20)
     expect(heardBy(again).count).toBe(65)
-    expect(again.entries()[0]?.seq).toBeGreaterThan(await firstSeq(device))
+    expect(again.entries()[0]?.seq).toBeGreaterThan(await firstIn(device))
     const shown = again.entries().length
     expect(await again.loadEarlier()).toBe(true)
     expect(again.entries().length).toBeGreaterThan(shown)
@@ -72,11 +40,11 @@ describe('a run of which entries were let go', () => {
     )
     expect(again.checkpoints()).toHaveLength(again.entries().length)
     while (await again.loadEarlier());
-    expect(again.entries()[0]?.seq).toBeLessThanOrEqual((await firstSeq(device)) + 1)
+    expect(again.entries()[0]?.seq).toBeLessThanOrEqual((await firstIn(device)) + 1)
   })
 
   it('can be forked at its labelled checkpoint, and not where nothing is kept', async () => {
-    const device = testDevice([listener])
+    const device = testDevice([agent])
     const runtime = await device.open()
     const handle = await handleOf(runtime, await runtime.start('listener', null, { id: run }))
     const labelled = new Promise<number>((resolve) => {
@@ -127,51 +95,51 @@ describe('a run of which entries were let go', () => {
   })
 
   it('is followed and taken over by a device that has nothing of it', async () => {
-    const edge = memoryEdge({ clock: testClock, agents: [listener], ownerAlive: () => false })
-    const laptop = testDevice([listener], { name: 'laptop', edge })
+    const edge = memoryEdge({ clock: testClock, agents: [agent], ownerAlive: () => false })
+    const laptop = testDevice([agent], { name: 'laptop', edge })
     const first = await laptop.open()
     const handle = await handleOf(first, await first.start('listener', null, { id: run }))
     await tell(handle, 0, 60)
     await handle.synced()
     await first.close()
-    const phone = testDevice([listener], { name: 'phone', edge })
+    const phone = testDevice([agent], { name: 'phone', edge })
     const second = await phone.open()
     const taken = await handleOf(second, run)
     await taken.until(({ state }) => (state as Heard).count === 60)
     // It was not read from its first entry on.
-    expect(await firstSeq(phone)).toBeGreaterThan(40)
+    expect(await firstIn(phone)).toBeGreaterThan(40)
     await taken.move('here', { force: true })
     await tell(taken, 60, 62)
     await taken.synced()
   })
 
   it('goes to an edge that is there only now, from its newest snapshot on', async () => {
-    const alone = testDevice([listener])
+    const alone = testDevice([agent])
     const first = await alone.open()
     const handle = await handleOf(first, await first.start('listener', null, { id: run }))
     await tell(handle, 0, 60)
     await untilTrimmed(alone)
     await first.close()
-    const edge = memoryEdge({ clock: testClock, agents: [listener], ownerAlive: () => false })
-    const connected = testDevice([listener], { storage: alone, edge })
+    const edge = memoryEdge({ clock: testClock, agents: [agent], ownerAlive: () => false })
+    const connected = testDevice([agent], { storage: alone, edge })
     const again = await handleOf(await connected.open(), run)
     await again.synced()
-    const phone = testDevice([listener], { name: 'phone', edge })
+    const phone = testDevice([agent], { name: 'phone', edge })
     const there = await handleOf(await phone.open(), run)
     await there.until(({ state }) => (state as Heard).count === 60)
     expect(heardBy(there)).toEqual(heardBy(again))
   })
 
   it('takes up a device that was away until what comes next was let go', async () => {
-    const edge = memoryEdge({ clock: testClock, agents: [listener], ownerAlive: () => false, tidies: true })
-    const laptop = testDevice([listener], { name: 'laptop', edge })
+    const edge = memoryEdge({ clock: testClock, agents: [agent], ownerAlive: () => false, tidies: true })
+    const laptop = testDevice([agent], { name: 'laptop', edge })
     const first = await laptop.open()
     const handle = await handleOf(first, await first.start('listener', null, { id: run }))
     await tell(handle, 0, 5)
     await handle.synced()
     await first.close()
     const behind = (await laptop.store.head(run))?.seq ?? 0
-    const phone = testDevice([listener], { name: 'phone', edge })
+    const phone = testDevice([agent], { name: 'phone', edge })
     const second = await phone.open()
     const taken = await handleOf(second, run)
     await taken.move('here', { force: true })

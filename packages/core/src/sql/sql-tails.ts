@@ -1,6 +1,6 @@
 import { headOfLine } from '../log/plan-append.ts'
 import type { Append } from '../ports/log-store.ts'
-import type { SetAside, Tails } from '../ports/tails.ts'
+import { tailName, type SetAside, type Tails } from '../ports/tails.ts'
 import { joinLines, splitLines } from '../sync/wire.ts'
 import { batchesOf } from './log-rows.ts'
 import { bytesOf, firstOf, keysOf, type Keys, type RunNumbers, type Sql } from './sql.ts'
@@ -56,7 +56,7 @@ export function setAside(
     sql.run(
       'INSERT INTO waystone_aside (number, name, reason, time, lines) VALUES (?, ?, ?, ?, ?)',
       next++,
-      `${String(from)}-${String(time)}`,
+      tailName(from, time),
       reason,
       time,
       joinLines(batch),

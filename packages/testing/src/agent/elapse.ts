@@ -1,6 +1,5 @@
 import { durationMs, WaystoneError, type Duration } from '@waystone/core'
 import { codePlace } from './code-place.ts'
-import type { Signal } from './virtual-clock.ts'
 
 /**
  * Takes virtual time inside the body of a step, for needs that play a slow or silent world: the test goes on at once, and
@@ -10,7 +9,7 @@ import type { Signal } from './virtual-clock.ts'
  * @example
  * const use = { ask: async (signal: AbortSignal) => (await elapse('3s', signal), 'an answer') }
  */
-export async function elapse(duration: Duration, signal?: Signal): Promise<void> {
+export async function elapse(duration: Duration, signal?: AbortSignal): Promise<void> {
   const place = codePlace()
   if (place?.in !== 'body') {
     throw new WaystoneError(

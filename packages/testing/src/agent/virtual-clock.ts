@@ -1,13 +1,5 @@
 import type { Clock } from '@waystone/core'
 
-/** What stops a wait: the part of `AbortSignal` that is used here, whose type this package does not see. */
-export interface Signal {
-  readonly aborted: boolean
-  readonly reason: unknown
-  addEventListener(type: 'abort', listener: () => void): void
-  removeEventListener(type: 'abort', listener: () => void): void
-}
-
 interface Timer {
   readonly ms: number
   readonly due: number
@@ -59,7 +51,7 @@ export class VirtualClock implements Clock {
     return realTask().then(() => void (this.#tasks -= 1))
   }
 
-  wait(ms: number, signal?: Signal): Promise<void> {
+  wait(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       if (signal?.aborted) return resolve()
       const wake = (): void => {

@@ -1,5 +1,4 @@
 import type { RunId } from '@waystone/core'
-import type { Signal } from '../agent/virtual-clock.ts'
 import type { Realm } from './scheduler.ts'
 import type { SimDisk } from './sim-disk.ts'
 import type { SimWorld } from './sim-world.ts'
@@ -37,7 +36,7 @@ export class Effects {
     where: Where,
     run: string,
     path: string,
-    signal: Signal,
+    signal: AbortSignal,
   ): Promise<{ path: string; value: number }> {
     const { dice } = this.#world
     this.#mustBeNew(where, run, path)
@@ -57,7 +56,7 @@ export class Effects {
     run: string,
     path: string,
     key: string,
-    signal: Signal,
+    signal: AbortSignal,
   ): Promise<{ path: string; key: string }> {
     const { dice, scheduler, fail, tell } = this.#world
     this.#mustBeRecorded(where, run, path, key)
@@ -96,7 +95,7 @@ export class Effects {
     return effect
   }
 
-  #while(realm: Realm, ms: number, signal: Signal): Promise<void> {
+  #while(realm: Realm, ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const due = this.#world.scheduler.after(ms, 'body', realm, resolve)
       signal.addEventListener('abort', () => {

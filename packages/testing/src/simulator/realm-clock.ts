@@ -1,5 +1,4 @@
 import type { Clock } from '@waystone/core'
-import type { Signal } from '../agent/virtual-clock.ts'
 import type { Dice } from './dice.ts'
 import type { Realm, Scheduler } from './scheduler.ts'
 
@@ -21,7 +20,7 @@ export function realmClock(
       new Promise((resolve) => {
         scheduler.inLine('task', dice.between(0.001, 0.05), 'task', realm, resolve)
       }),
-    wait: (ms: number, signal?: Signal) =>
+    wait: (ms, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted) return resolve()
         const wake = (): void => {

@@ -1,20 +1,17 @@
 import {
   fromWire,
-  headOfLine,
   toWire,
   WaystoneError,
   type Edge,
-  type FollowOptions,
-  type Follow,
   type OwnerId,
   type RemoteBlobs,
   type Remote,
   type RunId,
   type RunKeeper,
-  type WatchEvent,
 } from '@waystone/core'
 import type { NetworkFaults } from './network-faults.ts'
-import type { Follower, SimObject } from './sim-edge.ts'
+import type { SimObject } from './sim-edge.ts'
+import { SimFollow } from './sim-follow.ts'
 import type { Realm } from './scheduler.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -29,9 +26,6 @@ export interface Wire {
 
 /** A request without an answer counts as unreachable after this, in ms. */
 const answerMsMax = 10_000
-const pingMs = 5_000
-const againMsMin = 500
-const againMsMax = 15_000
 
 type Handle = (object: { readonly keeper: RunKeeper; readonly blobs: RemoteBlobs }) => Promise<unknown>
 
@@ -51,7 +45,7 @@ export function simEdge(realm: Realm, wire: Wire): Edge {
     hold: (run, ms) => ask(run, 'hold', ({ keeper }) => keeper.hold(ms)),
     blockers: (run) => ask(run, 'blockers', ({ keeper }) => keeper.authority.blockers()),
     send: (run, item) => ask(run, 'send', ({ keeper }) => keeper.send(item)),
-    follow: (run, options) => follow(realm, wire, run, options, remote),
+    follow: (run, options) => new SimFollow({ realm, wire, run, options, remote }),
   }
   const blobs: RemoteBlobs = {
     put: (run, hash, bytes, options) =>
@@ -127,93 +121,4 @@ function delay({ world: { dice, coverage } }: Wire, late: number): number {
   if (!dice.chance(late)) return dice.between(2, 40)
   coverage.hit('delayed', 'message')
   return dice.between(40, 9_000)
-}
-
-/** A live connection that comes back by itself; between two of them requests bring what is new. */
-function follow(realm: Realm, wire: Wire, run: RunId, options: FollowOptions, remote: Remote): Follow {
-  const { world, object, me, isOnline } = wire
-  const { scheduler, dice } = world
-  let closed = false
-  let connected:
-    { readonly followers: Set<Follower>; readonly follower: Follower; readonly keeper: RunKeeper } | undefined
-  let wait = againMsMin
-  const again = (): void => {
-    if (closed) return
-    void poll().then(() => {
-      scheduler.after(wait * dice.between(0.75, 1.25), 'connect', realm, () => void connect())
-      wait = Math.min(wait * 2, againMsMax)
-    })
-  }
-  const poll = async (): Promise<void> => {
-    try {
-      const { lines, inbox } = await remote.pull(run, options.from(), me)
-      if (closed) return
-      options.onState(true)
-      if (lines[0]) options.onEvent({ type: 'lines', from: headOfLine(lines[0]).seq, lines })
-      if (inbox.length > 0) options.onEvent({ type: 'inbox' })
-    } catch {
-      if (!closed) options.onState(false)
-    }
-  }
-  const connect = async (): Promise<void> => {
-    if (closed) return
-    if (!isOnline()) return again()
-    const { realm: there, keeper: opening, followers } = object(run).wake()
-    try {
-      const keeper = await opening
-      const first = await keeper.greeting(options.from())
-      if (!there.alive || !realm.alive || closed) return again()
-      let heard = scheduler.now
-      let isLost = false
-      const lose = (): void => {
-        if (isLost) return
-        isLost = true
-        followers.delete(follower)
-        scheduler.after(dice.between(1, 500), 'connection lost', realm, () => {
-          connected = undefined
-          again()
-        })
-      }
-      const follower: Follower = {
-        device: me,
-        hear: (event) => {
-          if (!isOnline() || !realm.alive) return lose()
-          scheduler.inLine(`live ${run}`, dice.between(1, 30), 'live', realm, () => {
-            if (!isLost && !closed) options.onEvent(event)
-          })
-        },
-        lose,
-        heard: () => {
-          // Pings are answered by the runtime, as long as they arrive.
-          if (isOnline() && realm.alive && !realm.frozen) heard = Math.max(heard, scheduler.now - pingMs)
-          return heard
-        },
-      }
-      followers.add(follower)
-      connected = { followers, follower, keeper }
-      wait = againMsMin
-      scheduler.inLine(`live ${run}`, dice.between(1, 30), 'connected', realm, () => options.onState(true))
-      for (const event of first) follower.hear(event)
-    } catch {
-      again()
-    }
-  }
-  scheduler.after(dice.between(1, 30), 'connect', realm, () => void connect())
-  return {
-    tell(event: WatchEvent) {
-      const to = connected
-      if (to === undefined || !isOnline() || (event.type !== 'live' && event.type !== 'stream')) return
-      scheduler.sentInLine(
-        `told ${run}`,
-        dice.between(1, 30),
-        'told',
-        realm,
-        () => void to.keeper.heard(event, me).catch(() => undefined),
-      )
-    },
-    close() {
-      closed = true
-      connected?.follower.lose()
-    },
-  }
 }

@@ -21,22 +21,17 @@ export interface SimState {
 }
 
 interface World {
-  readonly work: (
-    path: string,
-    run: string,
-    signal: AbortSignalLike,
-  ) => Promise<{ path: string; value: number }>
+  readonly work: (path: string, run: string, signal: AbortSignal) => Promise<{ path: string; value: number }>
   readonly pay: (
     path: string,
     run: string,
     key: string,
-    signal: AbortSignalLike,
+    signal: AbortSignal,
   ) => Promise<{ path: string; key: string }>
   readonly look: (key: string) => boolean
   readonly fail: (what: string) => void
 }
 
-type AbortSignalLike = Parameters<Effects['work']>[3]
 type SimCtx = Ctx<{ world: ReturnType<typeof need<World>> }, { note: typeof anything }>
 
 /** The length of a bulky result, in UTF-16 units. */
