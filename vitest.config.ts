@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 // The packages are taken from their sources, so that no test can run against a stale build.
@@ -6,6 +7,9 @@ const sources = {
   resolve: { conditions },
   ssr: { resolve: { conditions, externalConditions: ['@waystone/source', 'node'] } },
 }
+
+// Without this one core of two would stand idle.
+const cores = availableParallelism()
 
 const simulated = ['test/faults/**/*.test.ts', 'test/sim/**/*.test.ts']
 // What mostly waits, for alarms of a real edge: these wait together.
@@ -25,6 +29,9 @@ export default defineConfig({
           name: 'unit',
           environment: 'node',
           include: ['packages/*/src/**/*.test.ts', 'worker/src/**/*.test.ts', 'demo/src/**/*.test.ts'],
+          maxWorkers: cores,
+          // Never what a test measures: a busy machine only takes longer.
+          testTimeout: 60_000,
           sequence: { groupOrder: 0 },
         },
       },
@@ -36,6 +43,7 @@ export default defineConfig({
           // No browser and no server: these use all cores, beside nothing that has to be in time.
           include: simulated,
           testTimeout: 120_000,
+          maxWorkers: cores,
           sequence: { groupOrder: 1 },
         },
       },
@@ -45,6 +53,7 @@ export default defineConfig({
           name: 'patient',
           environment: 'node',
           include: patient,
+          maxWorkers: patient.length,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 2 },

@@ -36,7 +36,7 @@ export async function pushRun(
   )
   const response = await fetch(`${world.edge().url}/v1/runs/${run}/entries`, {
     method: 'POST',
-    headers: { ...world.headers, 'waystone-base': 'none' },
+    headers: { ...world.headers, 'waystone-base': 'none', 'waystone-device': pushedBy },
     body: `${new TextDecoder().decode(line)}\n`,
   })
   if (!response.ok) throw new Error(`the push of ${run} was refused: ${await response.text()}`)

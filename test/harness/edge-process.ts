@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { freePort } from './free-port.ts'
 import { poll } from './poll.ts'
-import { isAlive, killTree, processTree, signalGroup } from './process-tree.ts'
+import { commandLine, isAlive, killTree, processTree, residentBytes, signalGroup } from './process-tree.ts'
 
 const root = join(import.meta.dirname, '../..')
 const readyTimeoutMs = 60_000
@@ -27,6 +27,8 @@ export interface EdgeProcess {
   readonly port: number
   /** What it has printed so far, its end when that is long. */
   log(): string
+  /** What workerd has of memory, in bytes. */
+  memory(): number
   /** SIGKILL to wrangler, workerd and all they started; returns when they are gone. */
   kill(): Promise<void>
   /** Ends it as Ctrl-C does. */
@@ -120,6 +122,10 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
     url,
     port,
     log: () => log,
+    memory: () =>
+      processTree(child.pid ?? 0)
+        .filter((pid) => commandLine(pid).includes('workerd'))
+        .reduce((bytes, pid) => bytes + residentBytes(pid), 0),
     kill,
     async stop() {
       if (child.pid === undefined || ended) return

@@ -36,6 +36,18 @@ export function signalGroup(pid: number, signal: NodeJS.Signals): void {
   send(-pid, signal)
 }
 
+/** What a process has of physical memory, in bytes; 0 when it is gone. */
+export function residentBytes(pid: number): number {
+  try {
+    return (
+      Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${String(pid)}/status`, 'utf8'))?.[1] ?? 0) *
+      1_024
+    )
+  } catch {
+    return 0
+  }
+}
+
 /** The command line of a process as one text, because Chromium rewrites its own that way; empty when the process is gone. */
 export function commandLine(pid: number): string {
   try {

@@ -4,7 +4,9 @@ export interface Env {
   readonly RUNS: DurableObjectNamespace
   readonly LEDGER: DurableObjectNamespace
   readonly BLOBS: R2Bucket
-  /** The bearer token. Without it the edge refuses everything. */
+  /** The keys that signed tokens are verified with, as JSON Web Keys. */
+  readonly WAYSTONE_KEYS?: string
+  /** Without keys: the one secret that lets in. Without either the edge refuses everything. */
   readonly WAYSTONE_TOKEN?: string
   /** Another ledger than the one in this worker, with the same routes. */
   readonly LEDGER_URL?: string

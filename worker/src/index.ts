@@ -1,5 +1,6 @@
 import { askTheDocs } from '@waystone/demo/agent'
 import { edgeRoutes, runObject } from '@waystone/edge'
+import { authOf } from './auth.ts'
 import { demoRoutes } from './demo-routes.ts'
 import type { Env } from './env.ts'
 import { fetchTextAtEdge } from './fetch-text.ts'
@@ -23,7 +24,7 @@ export const RunObject = runObject<Env>({
 const runs = edgeRoutes<Env>({
   runs: (env) => env.RUNS,
   blobs: (env) => env.BLOBS,
-  token: (env) => env.WAYSTONE_TOKEN,
+  auth: authOf,
 })
 
 export default {

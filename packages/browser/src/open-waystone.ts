@@ -20,7 +20,8 @@ import {
 } from '@waystone/core'
 import { browserRandom } from './platform/browser-random.ts'
 import { watchLifecycle } from './platform/page-lifecycle.ts'
-import type { EdgeOptions } from './remote/edge-http.ts'
+import { edgeHttp, type EdgeOptions } from './remote/edge-http.ts'
+import { noEdge, runLinks, type RunLinks } from './remote/run-links.ts'
 import { remember, wasThere } from './store/remembered.ts'
 import { storageEmptied } from './store/storage-error.ts'
 import { StorageWatch, type StorageListener, type StorageState } from './store/storage-state.ts'
@@ -90,6 +91,14 @@ export interface Waystone {
   runs(): Promise<readonly RunSummary[]>
   /** Hears that the list of runs may have changed. Returns how to stop. */
   onRuns(listener: () => void): () => void
+  /**
+   * Links to a run at the edge, for people without an account. Throws `input_refused` without an edge.
+   *
+   * @example
+   * const { token } = await waystone.links(run.id).make('answer', { lifetime: '7d' })
+   * const address = `https://app.example.com/answer#${token}`
+   */
+  links(run: string): RunLinks
   /** Ends the worker at once, as a crash would, and starts another: runs resume from their log. */
   restartWorker(): Promise<void>
   close(): Promise<void>
@@ -172,6 +181,10 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
       const watcher = api.watchRuns(listener)
       return () => void watcher.then((number) => api.unwatch(number))
     },
+    links(run) {
+      if (options.edge === undefined) throw noEdge()
+      return runLinks(edgeHttp(absolute(options.edge), device), run)
+    },
     restartWorker: () => host.restart(),
     async close() {
       forget()
@@ -182,6 +195,11 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
       host.terminate()
     },
   }
+}
+
+/** With an address that does not depend on the page. */
+function absolute(edge: EdgeOptions): EdgeOptions {
+  return { ...edge, url: new URL(edge.url, location.href).href }
 }
 
 function policyOf({ every, interval }: NonNullable<WaystoneOptions['sync']>): SyncPolicy {
@@ -204,7 +222,7 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
   const config = {
     name,
     development,
-    ...(edge ? { edgeUrl: new URL(edge.url, location.href).href } : {}),
+    ...(edge ? { edgeUrl: absolute(edge).url } : {}),
     ...(sync ? { syncPolicy: policyOf(sync) } : {}),
   }
   if (worker) {

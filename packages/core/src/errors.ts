@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'run_unknown'
   | 'run_exists'
   | 'run_ended'
+  | 'run_deleted'
   | 'run_paused'
   | 'agent_unknown'
   | 'input_refused'
@@ -45,6 +46,7 @@ export type ErrorCode =
   // places
   | 'unreachable'
   | 'unauthorized'
+  | 'forbidden'
   | 'request_refused'
   | 'too_large'
   | 'storage_failed'

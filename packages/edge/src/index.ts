@@ -1,3 +1,5 @@
+export { askingOf, type Asking } from './access/asking.ts'
+export { letIn, sharedSecret, signedTokens, type Auth } from './access/auth.ts'
 export { edgeRoutes, type EdgeRoutesOptions } from './http/edge-routes.ts'
 export type { EntryEvent, RunEvent } from './events/run-events.ts'
 export type { RunEndEvent, RunStatusEvent } from './events/run-status.ts'

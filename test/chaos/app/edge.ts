@@ -1,4 +1,4 @@
-import { edgeRoutes, runObject } from '@waystone/edge'
+import { edgeRoutes, runObject, sharedSecret } from '@waystone/edge'
 import { porter } from './agents.ts'
 
 interface Env {
@@ -18,7 +18,7 @@ export const RunObject = runObject<Env>({
 const routes = edgeRoutes<Env>({
   runs: (env) => env.RUNS,
   blobs: (env) => env.BLOBS,
-  token: (env) => env.TOKEN,
+  auth: (env) => sharedSecret(env.TOKEN),
   report: console.error,
   origins: (env) => env.ORIGINS.split(','),
 })

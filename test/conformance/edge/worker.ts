@@ -12,7 +12,7 @@ import {
   type Streams,
   type Tails,
 } from '@waystone/core'
-import { createRunHost, edgeClock, edgeRoutes, objectStorage, runObject } from '@waystone/edge'
+import { createRunHost, edgeClock, edgeRoutes, objectStorage, runObject, sharedSecret } from '@waystone/edge'
 import { remoteAgents, type DurableSubject } from '@waystone/testing'
 import { DurableObject } from 'cloudflare:workers'
 import { entryAfter, headAfter, run } from '../entries.ts'
@@ -72,11 +72,12 @@ export class StoreObject extends DurableObject<Env> {
 }
 
 const token = 'conformance'
-const routes = edgeRoutes<Env>({ runs: (env) => env.STORES, blobs: (env) => env.BLOBS, token: () => token })
+const auth = sharedSecret(token)
+const routes = edgeRoutes<Env>({ runs: (env) => env.STORES, blobs: (env) => env.BLOBS, auth: () => auth })
 const remoteRoutes = edgeRoutes<Env>({
   runs: (env) => env.RUNS,
   blobs: (env) => env.BLOBS,
-  token: () => token,
+  auth: () => auth,
   origins: (env) => env.ORIGINS?.split(',') ?? [],
 })
 

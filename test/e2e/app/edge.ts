@@ -1,4 +1,4 @@
-import { edgeRoutes, runObject } from '@waystone/edge'
+import { edgeRoutes, runObject, sharedSecret } from '@waystone/edge'
 import { agents } from './agents.ts'
 import { edgeAgents } from './edge-agents.ts'
 import type { OwnObject } from './own-object.ts'
@@ -22,7 +22,7 @@ export const RunObject = runObject<Env>({
 
 const shared = {
   blobs: (env: Env) => env.BLOBS,
-  token: (env: Env) => env.TOKEN,
+  auth: (env: Env) => sharedSecret(env.TOKEN),
   report: console.error,
   origins: (env: Env) => env.ORIGINS.split(','),
 }

@@ -10,7 +10,7 @@ export interface EdgeOptions {
 
 /** One request to the edge. */
 export interface EdgeRequest {
-  readonly method?: 'GET' | 'POST' | 'PUT'
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly body?: Uint8Array | string
   readonly headers?: Readonly<Record<string, string>>
   readonly timeoutMs?: number

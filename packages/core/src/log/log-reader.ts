@@ -7,6 +7,7 @@ import type { Head, LogStore } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import { digestBytes, fromUtf8 } from '../state/digest.ts'
 import type { Bodies, EntryKind } from './bodies.ts'
+import { checkBodies } from './check-bodies.ts'
 import { parseLine, verifyChain, type Entry, type ParsedEntry } from './entry.ts'
 import { foldEntries, foldEntry, type Fold } from './fold.ts'
 import { readBlob, unpack } from './pack.ts'
@@ -212,6 +213,7 @@ export async function foldBegun(
   const { seq, prev } = parseLine(lines[0] as Uint8Array)
   const base: Head | undefined = prev === null ? undefined : { seq: seq - 1, digest: prev }
   const entries = await resolveAll(verifyChain(run, base, lines), blobs)
+  checkBodies(entries)
   const snapshot = entries.find(
     (entry): entry is SnapshotEntry => entry.kind === 'snapshot' && entry.body.at.digest === base?.digest,
   )
@@ -221,18 +223,38 @@ export async function foldBegun(
 
 /** What a snapshot says that the entries up to its own tell. Rejects with `blob_missing`, `log_damaged`. */
 export async function foldSnapshot(entry: SnapshotEntry, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
-  return foldOfSnapshot(entry, await unpack(entry.body.fold, entry.run, blobs))
+  const packed = await unpack(entry.body.fold, entry.run, blobs)
+  try {
+    return foldOfSnapshot(entry, packed)
+  } catch (cause) {
+    if (cause instanceof WaystoneError) throw cause
+    throw new WaystoneError('log_damaged', `snapshot ${String(entry.seq)} of run ${entry.run} holds no run`, {
+      run: entry.run,
+      cause,
+    })
+  }
 }
 
 /** Fetches what an entry's body needs from blobs, and checks it. Rejects with `blob_missing`, `log_damaged`. */
 export async function resolveEntry(stored: ParsedEntry, blobs: Pick<Blobs, 'get'>): Promise<Entry> {
-  const { run, bodyBlob } = stored
+  const { run, bodyBlob, seq } = stored
   const bytes = bodyBlob && (await readBlob(bodyBlob, run, blobs))
-  const body = bytes ? (JSON.parse(fromUtf8(bytes)) as Json) : (stored.body as Json)
+  const body = bytes ? bodyIn(bytes, run, seq) : (stored.body as Json)
   const isPacked = packedKinds.has(stored.kind) && stored.blobs !== undefined
   const whole = isPacked ? await unpackState(body, run, blobs) : body
   const size = stored.size + (bytes?.byteLength ?? 0)
   return { ...stored, body: whole as unknown as Bodies[EntryKind], size } as unknown as Entry
+}
+
+function bodyIn(bytes: Uint8Array, run: RunId, seq: number): Json {
+  try {
+    return JSON.parse(fromUtf8(bytes)) as Json
+  } catch (cause) {
+    throw new WaystoneError('entry_refused', `the body of entry ${String(seq)} of run ${run} is not JSON`, {
+      run,
+      cause,
+    })
+  }
 }
 
 /** `resolveEntry` of several. */

@@ -11,6 +11,7 @@ import type { EntryDraft } from './bodies.ts'
 import { damagedReason, effectsStarted, isDamage, type Damage } from './damage.ts'
 import { parseLine, sealEntry, verifyChain, type Entry, type Sealed } from './entry.ts'
 import { foldEntries, isEnded, summaryOf, type Fold } from './fold.ts'
+import { checkBodies } from './check-bodies.ts'
 import { foldBegun, LogReader, packedKinds } from './log-reader.ts'
 import { pack, packForEntry, type Part } from './pack.ts'
 
@@ -241,6 +242,7 @@ export class RunLog {
       const isLost = this.#fold === undefined && this.#damage !== undefined
       if (this.#fold === undefined && isLater(fresh)) return this.#begin(fresh, isLost ? this.#aside() : {})
       const entries = await this.reader.resolve(verifyChain(this.run, this.#fold?.head, fresh))
+      checkBodies(entries)
       const fold = this.#after(this.#fold, entries)
       const more = isLost ? this.#aside() : {}
       await this.#commit({ entries, lines: fresh }, fold, {
@@ -289,6 +291,7 @@ export class RunLog {
   replaceTail(base: Head, lines: readonly Uint8Array[], reason: string): Promise<void> {
     return this.#inOrder.run(async () => {
       const entries = await this.reader.resolve(verifyChain(this.run, base, lines))
+      checkBodies(entries)
       const before = await this.reader.foldTo(base.seq, this.#snapshotDigests())
       const fold = foldEntries(before, entries)
       assert(fold !== undefined, 'a tail was replaced in an empty log')

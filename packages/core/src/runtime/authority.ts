@@ -1,5 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { edgeOwner, newId, type Digest, type OwnerId } from '../ids.ts'
+import { edgeOwner, newId, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { parseLine, verifyChain } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
@@ -37,8 +37,11 @@ export class Authority {
     this.#ports = ports
   }
 
-  /** Stores entries of the owner. Rejects with `not_owner`, `log_damaged`, `entry_refused`. */
-  async push({ base, lines }: Pick<Append, 'base' | 'lines'>): Promise<Pushed> {
+  /**
+   * Stores entries of the owner. `as` is the device that sends them, where that is known: nobody writes as somebody else. Rejects with `forbidden`, `log_damaged`,
+   * `entry_refused`.
+   */
+  async push({ base, lines }: Pick<Append, 'base' | 'lines'>, as?: OwnerId): Promise<Pushed> {
     const { run } = this.#log
     const entries = verifyChain(run, base, lines)
     const last = entries.at(-1)
@@ -51,6 +54,8 @@ export class Authority {
         kind === 'claim' || (fold ? owner !== fold.owner || epoch !== fold.epoch : epoch !== 0),
     )
     if (foreign) return this.#refusePush(foreign)
+    const other = as === undefined ? undefined : fresh.find(({ owner }) => owner !== as)
+    if (as !== undefined && other) throw notYours(run, other.owner, as)
     if (fold && isEnded(fold) && fresh.length > 0) return { ok: false, code: 'head_moved', head: fold.head }
     const hashes = [...new Set(fresh.flatMap(({ blobs }) => blobs ?? []))]
     const take = (): Promise<Pushed> => this.#take(lines, hashes, { seq: last.seq, digest: last.digest })
@@ -74,16 +79,21 @@ export class Authority {
   }
 
   /** One page of the log; the inbox too when the owner asks. */
-  async pull(from: number | undefined, as: OwnerId): Promise<Pulled> {
+  async pull(from: number | undefined, as: OwnerId | undefined): Promise<Pulled> {
     const { fold, run } = this.#log
     const lines = await this.#linesFrom(from)
     const inbox = fold && fold.owner === as && as !== edgeOwner ? await this.#waiting(fold) : []
     return { head: this.#log.fold?.head, lines, inbox: run ? inbox : [] }
   }
 
-  /** Changes the owner, at exactly the head and epoch the claim names. Rejects with `head_moved`, `move_refused`. */
-  async claim(claim: Claim): Promise<readonly Uint8Array[]> {
+  /**
+   * Changes the owner to the device that asks, or to the edge, at exactly the head and epoch the claim names. Rejects with
+   * `forbidden`, `head_moved`, `move_refused`.
+   */
+  async claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
     const fold = this.#log.mustFold()
+    if (as !== undefined && claim.owner !== edgeOwner && claim.owner !== as)
+      throw notYours(fold.run, claim.owner, as)
     this.#checkHead(fold, claim)
     if (isEnded(fold)) throw refused(fold, `it is ${fold.status}`)
     if (fold.owner === claim.owner) throw refused(fold, `${claim.owner} owns it already`)
@@ -107,6 +117,7 @@ export class Authority {
   }
 
   async #linesFrom(from: number | undefined): Promise<readonly Uint8Array[]> {
+    if (from !== undefined && from > (this.#log.fold?.head.seq ?? -1)) return []
     const lines = from === undefined ? [] : await this.#log.lines(from)
     const isThere = lines[0] !== undefined && parseLine(lines[0]).seq === from
     if (isThere || (from !== undefined && lines.length === 0)) return lines
@@ -157,6 +168,10 @@ export class Authority {
     }
     return { ok: false, code: 'head_moved', head: fold.head }
   }
+}
+
+function notYours(run: RunId, owner: OwnerId, as: OwnerId): WaystoneError {
+  return new WaystoneError('forbidden', `run ${run}: device ${as} cannot act as ${owner}`, { run })
 }
 
 function refused(fold: Fold, why: string): WaystoneError {

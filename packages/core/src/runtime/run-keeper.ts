@@ -74,6 +74,7 @@ export class RunKeeper {
   readonly log: RunLog
   readonly authority: Authority
   readonly #ports: KeeperPorts
+  readonly #snapshotter: Snapshotter
   #host: { readonly host: RunHost; readonly ended: Promise<unknown> } | undefined
   #live: Live = nothingLive
   /** Items that came while a host ran: it may have decided to wait without seeing the last of them. */
@@ -92,7 +93,7 @@ export class RunKeeper {
       ownerAlive: (fold) => this.#silentMs(fold) < fold.identity.leaseMs,
     })
     // It lives as long as the object does, whoever owns the run: what a device has pushed is let go here, too.
-    new Snapshotter(log, {
+    this.#snapshotter = new Snapshotter(log, {
       me: edgeOwner,
       blobs: ports.storage.blobs,
       snapshots: ports.storage.snapshots,
@@ -128,7 +129,7 @@ export class RunKeeper {
 
   /** What a new follower is told first. */
   async greeting(from: number): Promise<readonly WatchEvent[]> {
-    const lines = await this.log.lines(from)
+    const lines = from > (this.log.fold?.head.seq ?? -1) ? [] : await this.log.lines(from)
     const { storage, streamNames } = this.#ports
     const texts = await Promise.all(
       streamNames().map(async (stream) => ({
@@ -149,9 +150,9 @@ export class RunKeeper {
   }
 
   /** Changes the owner. Whatever fails leaves it as it was, and lets a host that was held go on. */
-  async claim(claim: Claim): Promise<readonly Uint8Array[]> {
+  async claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
     try {
-      return await this.authority.claim(claim)
+      return await this.authority.claim(claim, as)
     } catch (error) {
       this.#host?.host.release()
       throw error
@@ -170,6 +171,12 @@ export class RunKeeper {
       })
     }
     return this.log.mustFold().head
+  }
+
+  /** Ends what goes on here: from then on nothing is written. */
+  async close(): Promise<void> {
+    this.#snapshotter.close()
+    await this.#stopHost()
   }
 
   /** Puts an item into the inbox and sees to it that somebody takes it. */

@@ -30,6 +30,7 @@ export async function readJson(request: Request, bytesMax: number): Promise<unkn
   }
 }
 
-function tooLarge(bytesMax: number): WaystoneError {
+/** The error for a body over its limit. */
+export function tooLarge(bytesMax: number): WaystoneError {
   return new WaystoneError('too_large', `the body of this request may have at most ${String(bytesMax)} bytes`)
 }

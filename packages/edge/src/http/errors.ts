@@ -1,9 +1,12 @@
 import { toWire, WaystoneError, type ErrorCode } from '@waystone/core'
 import type { Report } from '../report.ts'
 
-const statuses: Partial<Record<ErrorCode, number>> = {
+/** The status that goes with each code; 500 for all others. */
+export const statuses: Partial<Record<ErrorCode, number>> = {
   unauthorized: 401,
+  forbidden: 403,
   run_unknown: 404,
+  run_deleted: 410,
   blob_missing: 404,
   head_moved: 409,
   not_owner: 409,

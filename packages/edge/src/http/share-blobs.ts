@@ -1,17 +1,17 @@
-import { WaystoneError, type Digest, type RunId } from '@waystone/core'
-import { r2Blobs } from '../store/r2-blobs.ts'
+import { WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
 import { framesMax, hashesOf } from './blob-frames.ts'
 
 /** Where the blobs of runs are. */
 export interface BlobPlaces {
   /** Asks the object of a run for one of its routes. */
   readonly ask: (run: RunId, route: string, init: RequestInit) => Promise<Response>
-  readonly bucket: R2Bucket
+  /** Those that are in R2. */
+  readonly blobs: Pick<Blobs, 'share'>
 }
 
 /** Gives a run blobs of another one without bringing them here. Those of the hashes that neither has. */
 export async function shareBlobs(
-  { ask, bucket }: BlobPlaces,
+  { ask, blobs }: BlobPlaces,
   from: RunId,
   to: RunId,
   hashes: readonly Digest[],
@@ -26,7 +26,7 @@ export async function shareBlobs(
     if (body.byteLength > 0) await mustAnswer(await ask(to, 'blobs/rows', { method: 'PUT', body }))
   }
   const large = wanted.length === 0 ? [] : await missing(wanted)
-  return large.length === 0 ? [] : r2Blobs(bucket).share(from, to, large)
+  return large.length === 0 ? [] : blobs.share(from, to, large)
 }
 
 function post(body: unknown): RequestInit {

@@ -19,7 +19,7 @@ export interface BlobRoutesPorts {
   readonly blobs: Blobs
   readonly rows: RowBlobs
   /** Called when something is stored. */
-  readonly used: (run: RunId) => void
+  readonly used: () => void
 }
 
 /**
@@ -30,7 +30,7 @@ export function blobRoutes({ run, blobs, rows, used }: BlobRoutesPorts): Hono {
   const app = new Hono()
   const store = async (frames: readonly BlobFrame[]): Promise<void> => {
     for (const { hash, bytes } of frames) if ((await sha256(bytes)) !== hash) throw wrongHash(run, hash)
-    used(run)
+    used()
     for (const { hash, bytes } of frames) await rows.put(hash, bytes, true)
   }
   app.post('/missing', async (context) =>

@@ -1,11 +1,17 @@
 import { parseRunId, watchdogMs, WaystoneError, type AnyAgent, type RunId } from '@waystone/core'
+import { unguarded, type Asking } from '../access/asking.ts'
+import { notLetIn } from '../access/auth.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { objectStorage } from '../store/object-storage.ts'
+import { clearBlobs } from '../store/r2-blobs.ts'
 import { isOwnName, sqlDueTimes, type DueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
+import { sqlLinks } from '../store/sql-links.ts'
+import { sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
 import { openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
+import { openLink } from './link-routes.ts'
 import { runRoutes } from './run-routes.ts'
-import { deviceOf, ownerEvent, RunSockets } from './run-sockets.ts'
+import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
 import { workDue } from './work-due.ts'
 
 /** What the run of an object needs. */
@@ -17,6 +23,9 @@ export interface RunHostOptions {
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
 }
+
+/** When a deletion that was not finished goes on. */
+const deletionName = 'waystone.deletion'
 
 /** What an object does when one of its own due times has come. */
 export type OwnWork = (name: string) => void | Promise<void>
@@ -30,9 +39,10 @@ export interface HostedRun {
   readonly alarms: DueTimes
   /**
    * Answers requests under `/v1/runs/`; undefined for all others, which are the application's. Nobody is asked for a
-   * token here: `edgeRoutes` in the worker does that. An object has one run: another one is `request_refused`.
+   * token here. Behind `edgeRoutes`, which does that, give it `askingOf(request)`; without `asking` everything may be done.
+   * An object has one run: another one is `request_refused`.
    */
-  fetch(request: Request): Promise<Response> | undefined
+  fetch(request: Request, asking?: Asking): Promise<Response> | undefined
   /**
    * Call it from `alarm()`: lets the run go on when it is due, and does the application's `work` for each of its names
    * that has come due, one after the other, while the run works. A name is forgotten when its work is over, unless it was
@@ -75,7 +85,7 @@ export function createRunHost(ctx: DurableObjectState, options: RunHostOptions):
   const host = new ObjectHost(ctx, options)
   return {
     alarms: host.times.own,
-    fetch: (request) => (isOurs(request) ? host.answer(request) : undefined),
+    fetch: (request, asking = unguarded) => (isOurs(request) ? host.answer(request, asking) : undefined),
     alarm: (work) => host.alarm(work),
     webSocketMessage: (socket, message) => host.heard(socket, message),
     webSocketClose: (socket, code) => host.closed(socket, code),
@@ -88,7 +98,8 @@ class ObjectHost {
   readonly #options: RunHostOptions
   readonly #report: Report
   readonly #sockets: RunSockets
-  #opened: { readonly run: RunId; readonly edgeRun: Promise<EdgeRun> } | undefined
+  readonly #named: SqlRunName
+  #opened: { readonly name: RunName; readonly edgeRun: Promise<EdgeRun> } | undefined
 
   constructor(ctx: DurableObjectState, options: RunHostOptions) {
     this.#ctx = ctx
@@ -96,15 +107,19 @@ class ObjectHost {
     this.#report = options.report ?? reportNothing
     this.#sockets = new RunSockets(ctx)
     this.times = sqlDueTimes(ctx.storage)
-    ctx.storage.sql.exec(
-      'CREATE TABLE IF NOT EXISTS waystone_run (one INTEGER PRIMARY KEY, id TEXT NOT NULL)',
-    )
+    this.#named = sqlRunName(ctx.storage)
   }
 
-  async answer(request: Request): Promise<Response> {
+  async answer(request: Request, asking: Asking): Promise<Response> {
     try {
-      const edgeRun = await this.#open(parseRunId(new URL(request.url).pathname.split('/')[3]))
-      const routes = runRoutes(edgeRun, this.#sockets, (used) => this.#name(used), this.#report)
+      const { pathname } = new URL(request.url)
+      const run = parseRunId(pathname.split('/')[3])
+      const name = { run, tenant: asking.tenant }
+      if (pathname.endsWith('/links/open')) return await this.#openLink(request, asking)
+      if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) return await this.#delete(name)
+      const edgeRun = await this.#open(name)
+      const used = (): void => this.#named.set(name)
+      const routes = runRoutes({ edgeRun, sockets: this.#sockets, used, report: this.#report }, asking)
       return await routes.fetch(request)
     } catch (error) {
       return errorResponse(error, this.#report)
@@ -126,11 +141,11 @@ class ObjectHost {
 
   async heard(socket: WebSocket, message: string | ArrayBuffer): Promise<boolean> {
     if (!this.#sockets.has(socket)) return false
-    const run = this.#run()
-    const device = deviceOf(socket)
-    if (run === undefined || device === undefined) return true
-    const event = ownerEvent(message, run, this.#report)
-    if (event) await (await this.#open(run)).keeper.heard(event, device)
+    const name = this.#named.get()
+    const device = speakerOf(socket)
+    if (name === undefined || device === undefined) return true
+    const event = ownerEvent(message, name.run, this.#report)
+    if (event) await (await this.#open(name)).keeper.heard(event, device)
     return true
   }
 
@@ -146,10 +161,11 @@ class ObjectHost {
     try {
       if (name === runName) return await this.#workRun(until)
       if (name === streamsName) (await this.#known())?.streams.forget()
+      else if (name === deletionName) await this.#finishDeletion()
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
     } catch (error) {
-      const run = this.#run()
+      const run = this.#named.get()?.run
       const about = run === undefined ? {} : { run }
       if (isOwnName(name)) this.#report({ ...about, where: 'alarm', error })
       else this.#report({ ...about, where: 'own work', name, error })
@@ -164,23 +180,16 @@ class ObjectHost {
 
   /** An object does not know its own name when an alarm wakes it: the first push writes down the run's. */
   async #known(): Promise<EdgeRun | undefined> {
-    const run = this.#run()
-    return run === undefined ? undefined : this.#open(run)
+    const name = this.#named.get()
+    return name === undefined || this.#named.isDeleted() ? undefined : this.#open(name)
   }
 
-  #open(run: RunId): Promise<EdgeRun> {
-    const mine = this.#run()
-    if (mine !== undefined && mine !== run) {
-      throw new WaystoneError(
-        'request_refused',
-        `this object has run ${mine}, and one run is all it can have`,
-        {
-          run,
-        },
-      )
-    }
-    if (this.#opened?.run === run) return this.#opened.edgeRun
-    const opened = { run, edgeRun: this.#newRun(run) }
+  #open(name: RunName): Promise<EdgeRun> {
+    const { run } = name
+    this.#checkName(name)
+    if (this.#named.isDeleted()) throw deleted(run)
+    if (this.#opened && isSame(this.#opened.name, name)) return this.#opened.edgeRun
+    const opened = { name, edgeRun: this.#newRun(name) }
     this.times.rearm().catch((error: unknown) => this.#report({ where: 'alarm', run, error }))
     this.#opened = opened
     opened.edgeRun.catch(() => {
@@ -189,28 +198,73 @@ class ObjectHost {
     return opened.edgeRun
   }
 
-  #newRun(run: RunId): Promise<EdgeRun> {
+  #checkName(name: RunName): void {
+    const mine = this.#named.get()
+    if (mine === undefined || isSame(mine, name)) return
+    throw new WaystoneError(
+      'request_refused',
+      `this object has run ${mine.run}, and one run is all it can have`,
+      { run: name.run },
+    )
+  }
+
+  #newRun({ run, tenant }: RunName): Promise<EdgeRun> {
     const { storage } = this.#ctx
     const { times } = this
     return openEdgeRun(run, {
       durable: storage,
       times,
-      storage: objectStorage(storage, this.#options.blobs),
+      storage: objectStorage(storage, this.#options.blobs, tenant),
       sockets: this.#sockets,
       agents: this.#options.agents,
       report: this.#report,
     })
   }
 
-  #name(run: RunId): void {
-    if (this.#run() === undefined)
-      this.#ctx.storage.sql.exec('INSERT INTO waystone_run (one, id) VALUES (1, ?)', run)
+  /** Asked for whoever has any link: nothing is written for one that is none. */
+  async #openLink(request: Request, asking: Asking): Promise<Response> {
+    const opened = (await this.#known()) && (await openLink(request, sqlLinks(this.#ctx.storage), asking))
+    return opened ? Response.json(opened) : errorResponse(notLetIn(), this.#report)
   }
 
-  #run(): RunId | undefined {
-    const [row] = this.#ctx.storage.sql.exec<{ id: string }>('SELECT id FROM waystone_run').toArray()
-    return row && parseRunId(row.id)
+  /** From here on the run is deleted, whatever happens before all of it is gone. */
+  async #delete(name: RunName): Promise<Response> {
+    this.#checkName(name)
+    this.#named.set(name)
+    this.#named.markDeleted()
+    await this.times.set(deletionName, Date.now())
+    await this.#finishDeletion()
+    await this.times.delete(deletionName)
+    return new Response(null, { status: 204 })
   }
+
+  /** May be done again, and is when the object dies meanwhile. */
+  async #finishDeletion(): Promise<void> {
+    const name = this.#named.get()
+    if (name === undefined || !this.#named.isDeleted()) return
+    const opened = this.#opened
+    this.#opened = undefined
+    this.#sockets.cutAll('this run was deleted')
+    await (await opened?.edgeRun)?.keeper.close()
+    await clearBlobs(this.#options.blobs, name.tenant, name.run)
+    this.#named.clearAllElse()
+    for (const own of [runName, streamsName]) await this.times.delete(own)
+  }
+}
+
+function isSame(one: RunName, other: RunName): boolean {
+  return one.run === other.run && one.tenant === other.tenant
+}
+
+function deleted(run: RunId): WaystoneError {
+  return new WaystoneError(
+    'run_deleted',
+    `run ${run} was deleted at the edge: what is left of it is where it was copied to`,
+    {
+      run,
+      actions: ['fork'],
+    },
+  )
 }
 
 function isOurs(request: Request): boolean {

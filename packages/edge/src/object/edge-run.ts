@@ -2,6 +2,8 @@ import { RunKeeper, type AnyAgent, type RunId } from '@waystone/core'
 import type { Report } from '../report.ts'
 import { dueTime, type DueTimes } from '../store/sql-due-times.ts'
 import type { ObjectStorage } from '../store/object-storage.ts'
+import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
+import { sqlLinks, type SqlLinks } from '../store/sql-links.ts'
 import { sqlStalls } from '../store/sql-stalls.ts'
 import { edgeClock } from './edge-clock.ts'
 import { RunChanges } from './run-changes.ts'
@@ -30,6 +32,8 @@ export interface EdgeRun {
   /** Tells readers that pull that there is something new. */
   readonly changes: RunChanges
   readonly storage: ObjectStorage
+  readonly devices: SqlDevices
+  readonly links: SqlLinks
 }
 
 /** Opens what this object has of a run, which may be nothing. */
@@ -59,5 +63,5 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
       void streams.settle().catch((error: unknown) => report({ where: 'run', run, error }))
   })
-  return { keeper, streams, changes, storage }
+  return { keeper, streams, changes, storage, devices: sqlDevices(durable), links: sqlLinks(durable) }
 }

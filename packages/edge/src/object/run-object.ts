@@ -1,5 +1,6 @@
 import { DurableObject } from 'cloudflare:workers'
 import { WaystoneError, type AnyAgent } from '@waystone/core'
+import { askingOf } from '../access/asking.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { createRunHost, type HostedRun } from './create-run-host.ts'
@@ -38,7 +39,11 @@ export function runObject<Env>(
     }
 
     override async fetch(request: Request): Promise<Response> {
-      return this.#host.fetch(request) ?? errorResponse(noRoute(), report)
+      try {
+        return this.#host.fetch(request, askingOf(request)) ?? errorResponse(noRoute(), report)
+      } catch (error) {
+        return errorResponse(error, report)
+      }
     }
 
     override async alarm(): Promise<void> {

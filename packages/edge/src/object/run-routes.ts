@@ -3,53 +3,76 @@ import {
   headText,
   joinLines,
   limits,
+  openAsks,
   parseClaim,
   parseHead,
   parseInboxItem,
   parseOwnerId,
   splitLines,
   WaystoneError,
+  type Fold,
+  type InboxItem,
   type OwnerId,
   type RunId,
 } from '@waystone/core'
+import type { Operation } from '@waystone/access'
 import { Hono, type Context } from 'hono'
+import { demand, type Asking } from '../access/asking.ts'
 import { eventResponse } from '../events/event-response.ts'
 import { readBody, readJson } from '../http/body.ts'
 import { errorResponse } from '../http/errors.ts'
 import type { Report } from '../report.ts'
 import { blobRoutes } from './blob-routes.ts'
+import { edgeClock } from './edge-clock.ts'
 import type { EdgeRun } from './edge-run.ts'
+import { linkRoutes } from './link-routes.ts'
 import type { RunSockets } from './run-sockets.ts'
 
 /** A push may have a page of lines and one more, whatever their size. */
 const pushBytesMax = limits.pageBytesMax + limits.entryBytesMax + 1_000
 
-/** The routes of one run, inside its object. `used` is called when something is stored for the first time. */
-export function runRoutes(
-  edgeRun: EdgeRun,
-  sockets: RunSockets,
-  used: (run: RunId) => void,
-  report: Report,
-): Hono {
+/** What the routes of a run work with. */
+export interface RunRoutesPorts {
+  readonly edgeRun: EdgeRun
+  readonly sockets: RunSockets
+  /** Called when something is stored. */
+  readonly used: () => void
+  readonly report: Report
+}
+
+/** The routes of one run, inside its object, for whoever asks. */
+export function runRoutes({ edgeRun, sockets, used, report }: RunRoutesPorts, asking: Asking): Hono {
   const app = new Hono().basePath('/v1/runs/:run')
-  const { keeper, storage } = edgeRun
+  const { keeper, storage, devices } = edgeRun
   const { log, authority } = keeper
+  /** The device that asks, if who asks may act as it: a push or a claim makes it theirs. */
+  const actingAs = (context: Context): OwnerId => {
+    const device = deviceOf(context)
+    if (!devices.allow(device, asking)) throw notTheirs(log.run, device)
+    return device
+  }
   app.onError((error) => errorResponse(error, report))
   app.notFound(() => errorResponse(new WaystoneError('request_refused', 'there is no such route'), report))
 
   app.post('/entries', async (context) => {
     const base = parseHead(context.req.header(headers.base))
     const lines = splitLines(await readBody(context.req.raw, pushBytesMax))
-    const pushed = await authority.push({ base, lines })
+    const device = actingAs(context)
+    const pushed = await authority.push({ base, lines }, device)
     if (!pushed.ok)
       return context.json(pushed.code === 'head_moved' ? { ...pushed, head: headText(pushed.head) } : pushed)
-    used(log.run)
+    used()
+    devices.bind(device, asking)
     await keeper.pushed()
     return context.json({ ok: true, head: headText(pushed.head) })
   })
   app.get('/entries', async (context) => {
     const from = context.req.query('from') === undefined ? undefined : fromOf(context)
-    const { head, lines, inbox } = await authority.pull(from, deviceOf(context))
+    const device = deviceOf(context)
+    const { head, lines, inbox } = await authority.pull(
+      from,
+      devices.allow(device, asking) ? device : undefined,
+    )
     return new Response(joinLines(lines), {
       headers: {
         'content-type': 'application/x-ndjson',
@@ -60,7 +83,9 @@ export function runRoutes(
     })
   })
   app.post('/claim', async (context) => {
-    const lines = await keeper.claim(parseClaim(await readJson(context.req.raw, 10_000)))
+    const device = actingAs(context)
+    const lines = await keeper.claim(parseClaim(await readJson(context.req.raw, 10_000)), device)
+    devices.bind(device, asking)
     return new Response(joinLines(lines), { headers: { 'content-type': 'application/x-ndjson' } })
   })
   app.post('/hold', async (context) => {
@@ -70,18 +95,24 @@ export function runRoutes(
   })
   app.get('/blockers', async (context) => context.json({ blockers: await authority.blockers() }))
   app.post('/inbox', async (context) => {
-    await keeper.send(parseInboxItem(await readJson(context.req.raw, limits.inboxItemBytesMax + 1_000)))
+    const item = parseInboxItem(await readJson(context.req.raw, limits.inboxItemBytesMax + 1_000))
+    demand(asking, log.run, operationOf(item))
+    await keeper.send({ ...item, time: edgeClock.now(), by: asking.subject ?? item.by })
     return context.body(null, 204)
   })
   app.get('/inbox', async (context) => {
-    const { inbox } = await authority.pull((log.fold?.head.seq ?? -1) + 1, deviceOf(context))
+    const { inbox } = await authority.pull((log.fold?.head.seq ?? -1) + 1, actingAs(context))
     return context.json({ items: inbox })
   })
   app.get('/live', async (context) => {
     if (context.req.header('upgrade')?.toLowerCase() !== 'websocket')
       throw new WaystoneError('request_refused', 'this route is a WebSocket')
-    return sockets.accept(parseOwnerId(context.req.query('device')), await keeper.greeting(fromOf(context)))
+    const device = parseOwnerId(context.req.query('device'))
+    const mayWrite = devices.allow(device, asking)
+    return sockets.accept({ device, mayWrite, asking }, await keeper.greeting(fromOf(context)))
   })
+  app.get('/asks', (context) => context.json({ asks: asksOf(log.mustFold()) }))
+  app.route('/links', linkRoutes({ log, links: edgeRun.links, sockets }, asking))
   app.route('/blobs', blobRoutes({ run: log.run, blobs: storage.blobs, rows: storage.rowBlobs, used }))
   app.get('/events', (context) => eventResponse(context, edgeRun, fromOf(context), report))
   return app
@@ -98,4 +129,36 @@ function fromOf(context: Context): number {
 
 function deviceOf(context: Context): OwnerId {
   return parseOwnerId(context.req.header(headers.device))
+}
+
+/** What one needs to be allowed to send an item. */
+function operationOf({ type }: InboxItem): Operation {
+  switch (type) {
+    case 'answer':
+    case 'decide':
+      return 'answer'
+    case 'message':
+    case 'interrupt':
+      return 'send'
+    case 'cancel':
+    case 'rewind':
+    case 'retry':
+      return 'append'
+  }
+}
+
+/** The questions that wait, for people who see nothing else of the run. */
+function asksOf(fold: Fold): readonly object[] {
+  return openAsks(fold).map(({ digest, body: { path, question, due } }) => ({
+    ask: digest,
+    path,
+    question,
+    due,
+  }))
+}
+
+function notTheirs(run: RunId, device: OwnerId): WaystoneError {
+  return new WaystoneError('forbidden', `run ${run}: this token is not for whoever owns device ${device}`, {
+    run,
+  })
 }

@@ -1,11 +1,37 @@
-import { frameOf, limits, parseFrame, type OwnerId, type RunId, type WatchEvent } from '@waystone/core'
+import {
+  frameOf,
+  limits,
+  parseFrame,
+  WaystoneError,
+  type OwnerId,
+  type RunId,
+  type WatchEvent,
+} from '@waystone/core'
+import type { Asking } from '../access/asking.ts'
 import type { Report } from '../report.ts'
 
 /** What is remembered of a socket while its object sleeps. */
 interface Attached {
   readonly device: string
   readonly since: number
+  /** It may speak for the device, and keeps its lease. */
+  readonly mayWrite: boolean
+  /** When whoever follows must show a token again, in ms since 1970. */
+  readonly until?: number
+  readonly link?: string
 }
+
+/** Who wants to follow. */
+export interface Follower {
+  readonly device: string
+  readonly mayWrite: boolean
+  readonly asking: Asking
+}
+
+/** Sockets of one run. */
+const socketsMax = 500
+/** Policy violation (RFC 6455): the token is over, or was taken back. */
+const notLetInAnyMore = 1008
 
 /** Tells them from other sockets of the same object, also after it has slept. */
 const tag = 'waystone'
@@ -22,11 +48,26 @@ export class RunSockets {
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'))
   }
 
-  /** Takes a socket and sends it these events first. */
-  accept(device: string, first: readonly WatchEvent[]): Response {
+  /** Takes a socket and sends it these events first. Throws `limit_exceeded`. */
+  accept({ device, mayWrite, asking }: Follower, first: readonly WatchEvent[]): Response {
+    if (this.#open().length >= socketsMax)
+      throw new WaystoneError(
+        'limit_exceeded',
+        `${String(socketsMax)} sockets follow this run, which is the limit`,
+        {
+          actions: ['retry'],
+        },
+      )
     const { 0: client, 1: server } = new WebSocketPair()
     this.#ctx.acceptWebSocket(server, [tag])
-    server.serializeAttachment({ device, since: Date.now() } satisfies Attached)
+    const { until, link } = asking
+    server.serializeAttachment({
+      device,
+      since: Date.now(),
+      mayWrite,
+      ...(until === undefined ? {} : { until }),
+      ...(link === undefined ? {} : { link }),
+    } satisfies Attached)
     for (const event of first) server.send(frameOf(event))
     return new Response(null, {
       status: 101,
@@ -42,12 +83,12 @@ export class RunSockets {
 
   /** Tells every follower but one device. */
   tell(event: WatchEvent, except?: string): void {
-    const sockets = this.#ctx.getWebSockets(tag)
+    const sockets = this.#open()
     if (sockets.length === 0) return
     const frame = frameOf(event)
     if (frame.length > limits.frameCharsMax) return
     for (const socket of sockets) {
-      if (except !== undefined && deviceOf(socket) === except) continue
+      if (except !== undefined && attachedOf(socket)?.device === except) continue
       try {
         socket.send(frame)
       } catch {
@@ -56,11 +97,34 @@ export class RunSockets {
     }
   }
 
+  /** Cuts off who follows by a link. */
+  cut(link: string): void {
+    for (const socket of this.#ctx.getWebSockets(tag)) {
+      if (attachedOf(socket)?.link === link) socket.close(notLetInAnyMore, 'this link was taken back')
+    }
+  }
+
+  /** Cuts off everybody. */
+  cutAll(why: string): void {
+    for (const socket of this.#ctx.getWebSockets(tag)) socket.close(notLetInAnyMore, why)
+  }
+
+  /** Those whose token is still valid; the others are told to come back with a new one. */
+  #open(): readonly WebSocket[] {
+    const now = Date.now()
+    return this.#ctx.getWebSockets(tag).filter((socket) => {
+      const until = attachedOf(socket)?.until
+      if (until === undefined || until > now) return true
+      socket.close(notLetInAnyMore, 'the token has expired')
+      return false
+    })
+  }
+
   /** When a device was last heard of over its sockets, in ms since 1970. */
   lastHeard(device: OwnerId): number | undefined {
     const times = this.#ctx.getWebSockets(tag).flatMap((socket) => {
       const attached = attachedOf(socket)
-      if (attached?.device !== device) return []
+      if (attached?.device !== device || !attached.mayWrite) return []
       return [this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? attached.since]
     })
     return times.length === 0 ? undefined : Math.max(...times)
@@ -82,9 +146,11 @@ export function ownerEvent(
   }
 }
 
-/** The device at the other end of a socket. */
-export function deviceOf(socket: WebSocket): string | undefined {
-  return attachedOf(socket)?.device
+/** The device that a socket speaks for; undefined for one that only listens, or whose token has expired. */
+export function speakerOf(socket: WebSocket): string | undefined {
+  const attached = attachedOf(socket)
+  const isOver = attached?.until !== undefined && attached.until <= Date.now()
+  return attached?.mayWrite && !isOver ? attached.device : undefined
 }
 
 function attachedOf(socket: WebSocket): Attached | undefined {

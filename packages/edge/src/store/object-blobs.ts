@@ -1,13 +1,11 @@
 import type { Blobs } from '@waystone/core'
-import { r2Blobs } from './r2-blobs.ts'
 import { rowBlobBytesMax, type RowBlobs } from './row-blobs.ts'
 
 /**
  * The blobs of the run of an object: small ones are rows, the others in R2. Their size says which, so that each has one
  * place; from before blobs were rows there may be small ones in R2.
  */
-export function objectBlobs(rows: RowBlobs, bucket: R2Bucket): Blobs {
-  const large = r2Blobs(bucket)
+export function objectBlobs(rows: RowBlobs, large: Blobs): Blobs {
   return {
     put: (run, hash, bytes, { cold = false } = {}) =>
       bytes.byteLength > rowBlobBytesMax ? large.put(run, hash, bytes) : rows.put(hash, bytes, cold),

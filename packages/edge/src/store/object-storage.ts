@@ -9,8 +9,10 @@ import {
 } from '@waystone/core/sql'
 import { durableSql, oneRun } from './durable-sql.ts'
 import { objectBlobs } from './object-blobs.ts'
+import { r2Blobs } from './r2-blobs.ts'
 import { rowBlobs, type RowBlobs } from './row-blobs.ts'
 import { sqlStreams, type SqlStreams } from './sql-streams.ts'
+import { onlyTenant } from './tenant-names.ts'
 
 /** What an object keeps of its run, with what only the object itself needs. */
 export interface ObjectStorage extends RunStorage {
@@ -27,14 +29,18 @@ export interface ObjectStorage extends RunStorage {
 const packing: Packing = { groupBytes: 0, savedBytesMin: 5_000 }
 
 /** The storage of the one run that lives in an object: its SQLite, and R2 for large blobs. */
-export function objectStorage(storage: DurableObjectStorage, bucket: R2Bucket): ObjectStorage {
+export function objectStorage(
+  storage: DurableObjectStorage,
+  bucket: R2Bucket,
+  tenant = onlyTenant,
+): ObjectStorage {
   const sql = durableSql(storage)
   const rows = rowBlobs(sql)
   return {
     store: sqlLogStore(sql, oneRun, { packing }),
     tails: sqlTails(sql, oneRun),
     snapshots: sqlSnapshots(sql, oneRun),
-    blobs: objectBlobs(rows, bucket),
+    blobs: objectBlobs(rows, r2Blobs(bucket, tenant)),
     inbox: sqlInbox(sql, oneRun),
     streams: sqlStreams(sql),
     rowBlobs: rows,

@@ -1,4 +1,5 @@
 import { checkBlobSize, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
+import { blobFolder } from './tenant-names.ts'
 
 /** More hashes than this are looked for in a list of all, which costs as much as 12 single looks and pages at 1,000. */
 const headsMax = 50
@@ -7,25 +8,29 @@ const deletedMax = 1_000
 /** How many blobs are copied at a time. */
 const copiesMax = 4
 
-/** Blobs of runs in an R2 bucket, by run and hash: never a head, since R2 takes one write a second to a key. */
-export function r2Blobs(bucket: R2Bucket): Blobs {
+/** Blobs of a tenant's runs in an R2 bucket, by run and hash: never a head, since R2 takes one write a second to a key. */
+export function r2Blobs(bucket: R2Bucket, tenant: string): Blobs {
+  const folder = (run: RunId): string => blobFolder(tenant, run)
+  const keyOf = (run: RunId, hash: Digest): string => blobKey(tenant, run, hash)
   const blobs: Blobs = {
     async put(run, hash, bytes) {
       checkBlobSize(run, bytes)
       try {
         // R2 itself refuses a body that does not have this hash.
-        await bucket.put(blobKey(run, hash), bytes, { sha256: hash })
+        await bucket.put(keyOf(run, hash), bytes, { sha256: hash })
       } catch (cause) {
         throw wrongHash(run, hash, cause)
       }
     },
     async get(run, hash) {
-      const object = await bucket.get(blobKey(run, hash))
+      const object = await bucket.get(keyOf(run, hash))
       return object ? new Uint8Array(await object.arrayBuffer()) : undefined
     },
     async missing(run, hashes) {
-      const found = hashes.length > headsMax ? await listed(bucket, run) : await looked(bucket, run, hashes)
-      return hashes.filter((hash) => !found.has(hash))
+      const keys = (): readonly string[] => hashes.map((hash) => keyOf(run, hash))
+      const found =
+        hashes.length > headsMax ? await listed(bucket, folder(run)) : await looked(bucket, keys())
+      return hashes.filter((hash) => !found.has(keyOf(run, hash)))
     },
     async share(from, to, hashes) {
       const wanted = [...(await blobs.missing(to, hashes))]
@@ -33,14 +38,14 @@ export function r2Blobs(bucket: R2Bucket): Blobs {
       while (wanted.length > 0) {
         await Promise.all(
           wanted.splice(0, copiesMax).map(async (hash) => {
-            if (!(await copied(bucket, from, to, hash))) absent.add(hash)
+            if (!(await copied(bucket, keyOf(from, hash), keyOf(to, hash), hash))) absent.add(hash)
           }),
         )
       }
       return hashes.filter((hash) => absent.has(hash))
     },
     async remove(run, hashes) {
-      const keys = hashes.map((hash) => blobKey(run, hash))
+      const keys = hashes.map((hash) => keyOf(run, hash))
       while (keys.length > 0) await bucket.delete(keys.splice(0, deletedMax))
     },
   }
@@ -48,8 +53,8 @@ export function r2Blobs(bucket: R2Bucket): Blobs {
 }
 
 /** Where a blob is in the bucket. */
-export function blobKey(run: RunId, hash: Digest): string {
-  return `${folderOf(run)}${hash}`
+export function blobKey(tenant: string, run: RunId, hash: Digest): string {
+  return `${blobFolder(tenant, run)}${hash}`
 }
 
 /** The error for bytes that do not have the hash they are sent under. */
@@ -61,30 +66,36 @@ export function wrongHash(run: RunId, hash: Digest, cause?: unknown): WaystoneEr
   )
 }
 
-function folderOf(run: RunId): string {
-  return `runs/${run}/`
+async function looked(bucket: R2Bucket, keys: readonly string[]): Promise<ReadonlySet<string>> {
+  const found = await Promise.all(keys.map((key) => bucket.head(key)))
+  return new Set(keys.filter((_, index) => found[index] !== null))
 }
 
-async function looked(bucket: R2Bucket, run: RunId, hashes: readonly Digest[]): Promise<ReadonlySet<string>> {
-  const found = await Promise.all(hashes.map((hash) => bucket.head(blobKey(run, hash))))
-  return new Set(hashes.filter((_, index) => found[index] !== null))
-}
-
-async function listed(bucket: R2Bucket, run: RunId): Promise<ReadonlySet<string>> {
-  const prefix = folderOf(run)
+/** The keys that begin like this. */
+async function listed(bucket: R2Bucket, prefix: string): Promise<ReadonlySet<string>> {
   const found = new Set<string>()
   for (let cursor: string | undefined; ;) {
     const page = await bucket.list({ prefix, ...(cursor === undefined ? {} : { cursor }) })
-    for (const { key } of page.objects) found.add(key.slice(prefix.length))
+    for (const { key } of page.objects) found.add(key)
     if (!page.truncated) return found
     cursor = page.cursor
   }
 }
 
 /** Copies a blob, of which R2 checks the hash once more; false when there is none. */
-async function copied(bucket: R2Bucket, from: RunId, to: RunId, hash: Digest): Promise<boolean> {
-  const object = await bucket.get(blobKey(from, hash))
+async function copied(bucket: R2Bucket, from: string, to: string, hash: Digest): Promise<boolean> {
+  const object = await bucket.get(from)
   if (object === null) return false
-  await bucket.put(blobKey(to, hash), object.body, { sha256: hash })
+  await bucket.put(to, object.body, { sha256: hash })
   return true
+}
+
+/** Removes all blobs of a run. */
+export async function clearBlobs(bucket: R2Bucket, tenant: string, run: RunId): Promise<void> {
+  const prefix = blobFolder(tenant, run)
+  for (;;) {
+    const { objects } = await bucket.list({ prefix })
+    if (objects.length === 0) return
+    await bucket.delete(objects.map(({ key }) => key))
+  }
 }

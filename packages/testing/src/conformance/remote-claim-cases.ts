@@ -4,6 +4,7 @@ import { expectBytes, expectCode, expectEqual } from './expect.ts'
 import { joined } from './log-fixtures.ts'
 import {
   after,
+  atLaptop,
   claimOf,
   endAfter,
   expectPushMoved,
@@ -23,9 +24,8 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'claim() makes a device the owner, in one entry at exactly the head, and the old owner writes no more',
     async run(subject) {
-      const edge = await subject()
-      const [old, own] = [edge.edge(laptop).remote, edge.edge(phone).remote]
-      const { run, head } = await begun(old, edge.newRun())
+      const { edge, remote: old, run, head } = await begun(subject)
+      const { remote: own } = edge.edge(phone)
       const lines = await own.claim(run, claimOf(head))
       const claims = lines.map(parseLine)
       expectEqual(
@@ -44,9 +44,7 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'claim() is refused at another head or epoch, and changes nothing',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const { run, head, log } = await begun(remote, edge.newRun())
+      const { edge, run, head, log } = await begun(subject)
       const [before] = log.heads
       const { remote: own } = edge.edge(phone)
       await expectCode(own.claim(run, claimOf(before as Head)), 'head_moved', 'a claim at an entry before')
@@ -59,8 +57,7 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'claim() of one of two at one head is accepted, the other one is told that it moved',
     async run(subject) {
-      const edge = await subject()
-      const { run, head } = await begun(edge.edge(laptop).remote, edge.newRun())
+      const { edge, remote, run, head } = await begun(subject)
       const claims = ['phone', 'tablet'].map((name) => claimOf(head, { owner: name as typeof phone }))
       const answers = await Promise.all(
         claims.map((claim) =>
@@ -74,7 +71,7 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
         ),
       )
       expectEqual(answers.toSorted(), ['head_moved', 'ok'], 'the answers')
-      const [line] = await pullAll(edge.edge(laptop).remote, run, head.seq + 1)
+      const [line] = await pullAll(remote, run, head.seq + 1)
       const winner = claims[answers.indexOf('ok')]?.owner
       expectEqual(line && parseLine(line).owner, winner, 'the owner')
     },
@@ -82,16 +79,15 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'claim() is refused without a proof of that head, by the owner itself, and while the owner is there',
     async run(subject) {
-      const edge = await subject()
-      const { run, head, log } = await begun(edge.edge(laptop).remote, edge.newRun())
+      const { edge, remote: own, run, head, log } = await begun(subject)
       const { remote } = edge.edge(phone)
       const { proof: _, ...unproven } = claimOf(head)
       await expectCode(remote.claim(run, unproven), 'move_refused', 'a claim without a proof')
       const elsewhere = { head: log.heads[0] as Head, version: 1, rules: 1 }
       const wrong = claimOf(head, { proof: elsewhere })
       await expectCode(remote.claim(run, wrong), 'move_refused', 'a claim with a proof of another head')
-      const own = edge.edge(laptop).remote.claim(run, claimOf(head, { owner: laptop }))
-      await expectCode(own, 'move_refused', 'a claim of the owner')
+      const again = own.claim(run, claimOf(head, { owner: laptop }))
+      await expectCode(again, 'move_refused', 'a claim of the owner')
       const early = claimOf(head, { reason: 'expired' })
       await expectCode(remote.claim(run, early), 'move_refused', 'a claim while the owner is there')
       await expectRemote(remote, run, log)
@@ -100,22 +96,19 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'claim() of a run that has ended, or is not there, is refused',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const { run, head, log } = await begun(remote, edge.newRun())
+      const { edge, remote, run, head, log } = await begun(subject)
       const end = endAfter(run, head)
       await mustPush(remote, run, head, end)
-      await expectCode(remote.claim(run, claimOf(last(end))), 'move_refused', 'a claim of an ended run')
+      const other = edge.edge(phone).remote
+      await expectCode(other.claim(run, claimOf(last(end))), 'move_refused', 'a claim of an ended run')
       await expectRemote(remote, run, joined(log, end))
-      await expectCode(remote.claim(edge.newRun(), claimOf(head)), 'run_unknown', 'a claim of an unknown run')
+      await expectCode(other.claim(edge.newRun(), claimOf(head)), 'run_unknown', 'a claim of an unknown run')
     },
   },
   {
     name: 'blockers() says what keeps a run from the edge, for which claim() refuses it',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
+      const { edge, remote, run } = await atLaptop(subject)
       const start = startOf(run, { agent: 'nobody-has-this-agent' })
       await mustPush(remote, run, undefined, start)
       const blockers = await remote.blockers(run)
@@ -133,10 +126,7 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'claim() gives a run to the edge and, at the head that hold() gives, back',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, run, start } = await atLaptop(subject)
       await mustPush(remote, run, undefined, start)
       expectEqual(await remote.blockers(run), [], 'the blockers')
       const there = claimOf(last(start), { owner: edgeOwner, place: 'edge', reason: 'moved' })
@@ -161,18 +151,18 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'hold() of a run that is not there rejects with `run_unknown`',
     async run(subject) {
-      const edge = await subject()
-      await expectCode(edge.edge(laptop).remote.hold(edge.newRun(), 10), 'run_unknown', 'the hold')
+      const { remote, run } = await atLaptop(subject)
+      await expectCode(remote.hold(run, 10), 'run_unknown', 'the hold')
     },
   },
 ]
 
 /** A run of the laptop with a few steps. */
-async function begun(remote: Remote, run: RunId) {
-  const start = startOf(run)
+async function begun(subject: () => Promise<RemoteSubject>) {
+  const { edge, remote, run, start } = await atLaptop(subject)
   const log = joined(start, stepsAfter(run, last(start), 3))
   await mustPush(remote, run, undefined, log)
-  return { run, log, head: last(log) }
+  return { edge, remote, run, log, head: last(log) }
 }
 
 /** Takes a run back to the laptop. A host that only begins while it is asked to hold moves the head: then once more. */

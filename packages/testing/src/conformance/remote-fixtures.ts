@@ -72,6 +72,14 @@ export function startOf(
   return after(run, undefined, [{ kind: 'start', body: { ...identity, ...lease, nonce, sdk: '0', state } }])
 }
 
+/** An edge as the laptop reaches it, and a run of the laptop that is not there yet, with its first entry. */
+export async function atLaptop(subject: () => Promise<RemoteSubject>) {
+  const edge = await subject()
+  const { remote, blobs } = edge.edge(laptop)
+  const run = edge.newRun()
+  return { edge, remote, blobs, run, start: startOf(run) }
+}
+
 /** Entries that follow a head. */
 export function after(
   run: RunId,
@@ -232,4 +240,11 @@ export function following(remote: Remote, run: RunId, as: OwnerId, from = 0): Fo
         look()
       }),
   }
+}
+
+/** Expects these items, whatever their times: an edge may write down when they arrived. */
+export function expectItems(found: readonly InboxItem[], items: readonly InboxItem[], what: string): void {
+  const timeless = (list: readonly InboxItem[]): readonly object[] =>
+    list.map((item) => ({ ...item, time: 0 }))
+  expectEqual(timeless(found), timeless(items), what)
 }

@@ -5,8 +5,10 @@ import { expectBytes, expectCode, expectEqual } from './expect.ts'
 import { joined } from './log-fixtures.ts'
 import {
   after,
+  atLaptop,
   claimOf,
   endAfter,
+  expectItems,
   expectRemote,
   following,
   laptop,
@@ -14,7 +16,6 @@ import {
   messageOf,
   mustPush,
   phone,
-  startOf,
   stepsAfter,
   type RemoteSubject,
 } from './remote-fixtures.ts'
@@ -24,23 +25,19 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'send() puts an item into the inbox once, however often it is sent, and pull() gives it to the owner alone',
     async run(subject) {
-      const edge = await subject()
-      const [own, other] = [edge.edge(laptop).remote, edge.edge(phone).remote]
-      const run = edge.newRun()
-      await mustPush(own, run, undefined, startOf(run))
+      const { edge, remote: own, run, start } = await atLaptop(subject)
+      const { remote: other } = edge.edge(phone)
+      await mustPush(own, run, undefined, start)
       const items = [messageOf('b'), messageOf('a', 'ä 語 🜚')]
       for (const item of items) for (const remote of [own, other]) await remote.send(run, item)
-      expectEqual((await own.pull(run, 1, laptop)).inbox, items, 'what the owner pulls')
+      expectItems((await own.pull(run, 1, laptop)).inbox, items, 'what the owner pulls')
       expectEqual((await other.pull(run, 1, phone)).inbox, [], 'what another device pulls')
     },
   },
   {
     name: 'an item that an entry has consumed waits no more, and sending it again is harmless',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, run, start } = await atLaptop(subject)
       const turn = stepsAfter(run, last(start), 0)
       const body = { path: '0/remark', name: 'remark', id: 'a', value: 'a', by: phone }
       const received = after(run, last(turn), [{ kind: 'receive', body }])
@@ -49,16 +46,13 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
       await remote.send(run, messageOf('b'))
       await mustPush(remote, run, last(turn), received)
       await remote.send(run, messageOf('a'))
-      expectEqual((await remote.pull(run, 0, laptop)).inbox, [messageOf('b')], 'what waits')
+      expectItems((await remote.pull(run, 0, laptop)).inbox, [messageOf('b')], 'what waits')
     },
   },
   {
     name: 'send() refuses an answer to a question that is not open, and the second answer to one that is',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, run, start } = await atLaptop(subject)
       const turn = stepsAfter(run, last(start), 0)
       const zero = parseDigest('0'.repeat(64))
       const ask = after(run, last(turn), [
@@ -74,16 +68,13 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
       await remote.send(run, answerOf('b', last(ask).digest))
       await expectCode(remote.send(run, answerOf('c', last(ask).digest)), 'answer_taken', 'the second answer')
       const { inbox } = await remote.pull(run, 0, laptop)
-      expectEqual(inbox, [answerOf('b', last(ask).digest)], 'what waits')
+      expectItems(inbox, [answerOf('b', last(ask).digest)], 'what waits')
     },
   },
   {
     name: 'send() to a run that has ended or is not there is refused',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { edge, remote, run, start } = await atLaptop(subject)
       await mustPush(remote, run, undefined, joined(start, endAfter(run, last(start))))
       await expectCode(remote.send(run, messageOf('a')), 'run_ended', 'an item for an ended run')
       await expectCode(
@@ -96,10 +87,7 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'follow() brings the entries from a position on, those that are there and those that come, in order',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { edge, remote, run, start } = await atLaptop(subject)
       const first = joined(start, stepsAfter(run, last(start), 3))
       await mustPush(remote, run, undefined, first)
       const follower = following(edge.edge(phone).remote, run, phone, 2)
@@ -114,10 +102,8 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'follow() tells an owner that something waits, and others what the owner tells',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      await mustPush(remote, run, undefined, startOf(run))
+      const { edge, remote, run, start } = await atLaptop(subject)
+      await mustPush(remote, run, undefined, start)
       const owner = following(remote, run, laptop)
       const follower = following(edge.edge(phone).remote, run, phone)
       await owner.until(() => owner.states.includes(true) && owner.lines.length === 1)
@@ -138,10 +124,7 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'follow() tells the old owner of the claim of another device',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { edge, remote, run, start } = await atLaptop(subject)
       await mustPush(remote, run, undefined, start)
       const owner = following(remote, run, laptop, 1)
       await owner.until(() => owner.states.includes(true))
@@ -154,10 +137,7 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'follow() is silent once it was closed',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { edge, remote, run, start } = await atLaptop(subject)
       await mustPush(remote, run, undefined, start)
       const [closed, open] = [phone, phone].map((as) => following(edge.edge(as).remote, run, as, 1))
       if (closed === undefined || open === undefined) return
@@ -175,10 +155,8 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'without a network every call rejects with `unreachable`, and follow() says so',
     async run(subject) {
-      const edge = await subject()
-      const run = edge.newRun()
-      const start = startOf(run)
-      await mustPush(edge.edge(laptop).remote, run, undefined, start)
+      const { edge, remote: up, run, start } = await atLaptop(subject)
+      await mustPush(up, run, undefined, start)
       const { remote, blobs } = edge.edge(laptop, 'down')
       const { hash, bytes } = blobOf(10)
       const calls: Readonly<Record<string, () => Promise<unknown>>> = {
@@ -203,26 +181,19 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'what was done although its answer was lost is found, and doing it again is harmless',
     async run(subject) {
-      const edge = await subject()
+      const { edge, remote: own, blobs, run, start } = await atLaptop(subject)
       const [up, lossy] = [edge.edge(phone).remote, edge.edge(phone, 'answers lost')]
-      const own = edge.edge(laptop, 'answers lost')
-      const run = edge.newRun()
-      const start = startOf(run)
-      const push = own.remote.push(run, { base: undefined, lines: start.lines })
+      const push = edge.edge(laptop, 'answers lost').remote.push(run, { base: undefined, lines: start.lines })
       await expectCode(push, 'unreachable', 'a push without an answer')
-      await mustPush(edge.edge(laptop).remote, run, undefined, start)
+      await mustPush(own, run, undefined, start)
       await expectRemote(up, run, start)
       await expectCode(lossy.remote.send(run, messageOf('a')), 'unreachable', 'an item without an answer')
       await up.send(run, messageOf('a'))
-      expectEqual(
-        (await edge.edge(laptop).remote.pull(run, 1, laptop)).inbox.length,
-        1,
-        'how many items wait',
-      )
+      expectEqual((await own.pull(run, 1, laptop)).inbox.length, 1, 'how many items wait')
       const { hash, bytes } = blobOf(100)
       await expectCode(lossy.blobs.put(run, hash, bytes), 'unreachable', 'a blob without an answer')
       await edge.edge(phone).blobs.put(run, hash, bytes)
-      expectBytes(listOf(await edge.edge(laptop).blobs.get(run, hash)), [bytes], 'the blob')
+      expectBytes(listOf(await blobs.get(run, hash)), [bytes], 'the blob')
       await expectCode(
         lossy.remote.claim(run, claimOf(last(start))),
         'unreachable',
@@ -236,9 +207,8 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'blobs of an edge are given back, missed and shared by run',
     async run(subject) {
-      const edge = await subject()
-      const { blobs } = edge.edge(laptop)
-      const [run, fork] = [edge.newRun(), edge.newRun()]
+      const { edge, blobs, run } = await atLaptop(subject)
+      const fork = edge.newRun()
       const some = [0, 1, 65_536, 1_000_000].map((size) => blobOf(size))
       const absent = blobOf(7, 9)
       for (const { hash, bytes } of some) await blobs.put(run, hash, bytes)

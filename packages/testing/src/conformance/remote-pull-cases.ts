@@ -4,6 +4,7 @@ import type { Case } from './case.ts'
 import { expectBytes, expectEqual } from './expect.ts'
 import { joined } from './log-fixtures.ts'
 import {
+  atLaptop,
   endAfter,
   expectRemote,
   laptop,
@@ -21,9 +22,7 @@ export const remotePullCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'pull() of an unknown run is empty',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
+      const { remote, run } = await atLaptop(subject)
       const nothing = { head: undefined, lines: [], inbox: [] }
       expectEqual(await remote.pull(run, 0, laptop), nothing, 'from the first entry on')
       expectEqual(await remote.pull(run, 7, laptop), nothing, 'from another entry on')
@@ -33,10 +32,7 @@ export const remotePullCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'pull() begins at any entry, without a number at the first, and is empty after the head',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, run, start } = await atLaptop(subject)
       const all = joined(start, stepsAfter(run, last(start), 3))
       await mustPush(remote, run, undefined, all)
       for (let from = 0; from <= all.lines.length; from += 1)
@@ -50,10 +46,7 @@ export const remotePullCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'push() takes and pull() gives more than 1,000 entries and more than a page',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, run, start } = await atLaptop(subject)
       const many = stepsAfter(run, last(start), 1_000)
       const text = 'x'.repeat(limits.entryBytesMax - 1_000)
       const large = stepsAfter(run, last(many), Math.ceil(limits.pageBytesMax / text.length), {
@@ -71,9 +64,7 @@ export const remotePullCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'pull() without a number gives what begins a log here: what comes after the entry that the newest snapshot is of',
     async run(subject) {
-      const edge = await subject()
-      const { remote, blobs } = edge.edge(laptop)
-      const run = edge.newRun()
+      const { edge, remote, blobs, run } = await atLaptop(subject)
       const written = await withSnapshot(run)
       for (const hash of written.hashes)
         await blobs.put(run, hash, (await written.blobs.get(run, hash)) ?? new Uint8Array())

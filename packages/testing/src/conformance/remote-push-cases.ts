@@ -4,6 +4,7 @@ import { expectCode, expectEqual } from './expect.ts'
 import { firstOf, joined, restOf } from './log-fixtures.ts'
 import {
   after,
+  atLaptop,
   endAfter,
   expectPushMoved,
   expectRemote,
@@ -21,10 +22,7 @@ export const remotePushCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'push() keeps entries, which pull() gives to every device byte for byte',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { edge, remote, run, start } = await atLaptop(subject)
       const more = stepsAfter(run, last(start), 3, { text: 'ä 語 🜚 \u2028 \ud800 \\ " \n' })
       await mustPush(remote, run, undefined, start)
       await mustPush(remote, run, last(start), more)
@@ -35,10 +33,7 @@ export const remotePushCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'push() of entries that are there, in other batches, is ok, and stores those that are not',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, run, start } = await atLaptop(subject)
       const all = joined(start, stepsAfter(run, last(start), 6))
       await mustPush(remote, run, undefined, firstOf(all, 3))
       await mustPush(remote, run, undefined, firstOf(all, 3))
@@ -59,10 +54,7 @@ export const remotePushCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'push() is refused whole where the log differs, naming where it ends',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, run, start } = await atLaptop(subject)
       const kept = joined(start, stepsAfter(run, last(start), 3))
       const head = last(kept)
       const other = startOf(run, { nonce: 'another' })
@@ -85,11 +77,9 @@ export const remotePushCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'push() is ok for exactly one of two at one base',
     async run(subject) {
-      const edge = await subject()
-      const run = edge.newRun()
-      const start = startOf(run)
-      const remotes = [edge.edge(laptop).remote, edge.edge(laptop).remote]
-      await mustPush(edge.edge(laptop).remote, run, undefined, start)
+      const { edge, remote, run, start } = await atLaptop(subject)
+      const remotes = [remote, edge.edge(laptop).remote]
+      await mustPush(remote, run, undefined, start)
       const tails = ['one', 'two'].map((text) => stepsAfter(run, last(start), 2, { text }))
       const answers = await Promise.all(
         tails.map(({ lines }, index) => remotes[index]?.push(run, { base: last(start), lines })),
@@ -102,10 +92,7 @@ export const remotePushCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'push() keeps nothing of who is not the owner, of another epoch, and no claim of a device',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, run, start } = await atLaptop(subject)
       const base = last(start)
       await mustPush(remote, run, undefined, start)
       const stranger = stepsAfter(run, base, 1, { owner: phone }).lines
@@ -122,10 +109,7 @@ export const remotePushCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'push() keeps nothing of lines that are no chain of this run',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const [run, other] = [edge.newRun(), edge.newRun()]
-      const start = startOf(run)
+      const { edge, remote, run, start } = await atLaptop(subject)
       const more = stepsAfter(run, last(start), 3)
       await mustPush(remote, run, undefined, start)
       const base = last(start)
@@ -134,7 +118,7 @@ export const remotePushCases: readonly Case<RemoteSubject>[] = [
       await expectCode(gap, 'log_damaged', 'a push with a gap')
       const bits = remote.push(run, { base, lines: [first.with(20, 7), second] })
       await expectCode(bits, 'entry_refused', 'a push with a damaged line')
-      const foreign = remote.push(run, { base: undefined, lines: startOf(other).lines })
+      const foreign = remote.push(run, { base: undefined, lines: startOf(edge.newRun()).lines })
       await expectCode(foreign, 'log_damaged', 'a push of another run')
       await expectRemote(remote, run, start)
     },
@@ -142,10 +126,7 @@ export const remotePushCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'push() names the blobs that are missing, keeps nothing, and is ok when they were put',
     async run(subject) {
-      const edge = await subject()
-      const { remote, blobs } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, blobs, run, start } = await atLaptop(subject)
       const all = ['one', 'two', 'three'].map((text) => ({ bytes: utf8(text), hash: hashOf(utf8(text)) }))
       const hashes = all.map(({ hash }) => hash)
       const named = after(run, last(start), [
@@ -165,10 +146,7 @@ export const remotePushCases: readonly Case<RemoteSubject>[] = [
   {
     name: 'push() takes nothing after the end of a run',
     async run(subject) {
-      const edge = await subject()
-      const { remote } = edge.edge(laptop)
-      const run = edge.newRun()
-      const start = startOf(run)
+      const { remote, run, start } = await atLaptop(subject)
       const ended = joined(start, endAfter(run, last(start)))
       await mustPush(remote, run, undefined, ended)
       await mustPush(remote, run, undefined, ended)

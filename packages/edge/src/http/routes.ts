@@ -1,0 +1,217 @@
+import type { Operation } from '@waystone/access'
+import { headers, limits } from '@waystone/core'
+import type { SchemaName } from './schemas.ts'
+
+/** What a body or an answer is: JSON of a schema, or bytes of a media type. */
+export type Content = { readonly schema: SchemaName } | { readonly media: string; readonly what: string }
+
+/** A value beside the body. */
+export interface Parameter {
+  readonly in: 'query' | 'header'
+  readonly schema: SchemaName | 'Seq'
+  readonly required?: true
+  readonly what: string
+}
+
+/** One route of the edge: what it does, whom it lets in, what it takes and gives. */
+export interface Route {
+  readonly method: 'get' | 'post' | 'put' | 'delete'
+  /** Under `/v1/runs/{run}`. */
+  readonly path: string
+  /** Whoever asks needs one of these. */
+  readonly needs: readonly Operation[]
+  readonly what: string
+  readonly parameters?: Readonly<Record<string, Parameter>>
+  /** `bytesMax`: a larger body is refused before it is read. */
+  readonly body?: Content & { readonly bytesMax: number }
+  /** The answer when all is well; without content it is 204. */
+  readonly gives?: Content & { readonly headers?: Readonly<Record<string, string>> }
+  /** Codes beside those that every route may answer with. */
+  readonly errors?: readonly string[]
+}
+
+const lines = 'Entries as they are stored, one a line, each ended by a line feed.'
+const from = { in: 'query', schema: 'Seq', what: 'The first entry wanted.' } as const
+const device = { in: 'header', schema: 'RunId', required: true, what: 'The device that asks.' } as const
+const blob = { media: 'application/octet-stream', what: 'The bytes of a blob.' } as const
+const hashesBytesMax = limits.pageBytesMax
+
+/**
+ * Every route that a client can reach: from this table they are served, guarded, described as OpenAPI, and tested. What is
+ * not in it does not get to any object.
+ */
+export const routes = {
+  pushEntries: {
+    method: 'post',
+    path: '/entries',
+    needs: ['append'],
+    what: 'Appends entries of the owner; all or nothing. Pushing the same ones again is fine.',
+    parameters: {
+      [headers.device]: device,
+      [headers.base]: {
+        in: 'header',
+        schema: 'AnyHead',
+        required: true,
+        what: 'The entry that they follow.',
+      },
+    },
+    body: {
+      media: 'application/x-ndjson',
+      what: lines,
+      bytesMax: limits.pageBytesMax + limits.entryBytesMax + 1_000,
+    },
+    gives: { schema: 'Pushed' },
+    errors: ['entry_refused', 'log_damaged', 'format_newer'],
+  },
+  pullEntries: {
+    method: 'get',
+    path: '/entries',
+    needs: ['read'],
+    what: 'A page of the log. Without `from`, or where the log begins later, what one needs to begin a copy of it.',
+    parameters: { [headers.device]: device, from },
+    gives: {
+      media: 'application/x-ndjson',
+      what: lines,
+      headers: {
+        [headers.head]: 'The last entry of the log, or `none`.',
+        [headers.inbox]: 'How many items wait for the owner that asks.',
+      },
+    },
+  },
+  claim: {
+    method: 'post',
+    path: '/claim',
+    needs: ['claim'],
+    what: 'Changes the owner, at exactly the head and epoch that the claim names. Gives the entries from there on.',
+    parameters: { [headers.device]: device },
+    body: { schema: 'Claim', bytesMax: 10_000 },
+    gives: { media: 'application/x-ndjson', what: lines },
+    errors: ['run_unknown', 'head_moved', 'move_refused'],
+  },
+  hold: {
+    method: 'post',
+    path: '/hold',
+    needs: ['claim'],
+    what: 'Asks an owner at the edge to begin nothing for a while, so that it can be claimed.',
+    body: { schema: 'Hold', bytesMax: 1_000 },
+    gives: { schema: 'Held' },
+    errors: ['run_unknown'],
+  },
+  blockers: {
+    method: 'get',
+    path: '/blockers',
+    needs: ['read', 'claim'],
+    what: 'Why the run cannot go on at the edge; none when it can.',
+    gives: { schema: 'Blockers' },
+    errors: ['run_unknown'],
+  },
+  send: {
+    method: 'post',
+    path: '/inbox',
+    needs: ['send', 'answer', 'append'],
+    what: 'Sends the run a message, an answer or a command, once for each id. `answer` and `decide` need the operation `answer`; `message` and `interrupt` need `send`; `cancel`, `rewind` and `retry` need `append`. The time is that of the arrival; the sender is who the token is for.',
+    body: { schema: 'InboxItem', bytesMax: limits.inboxItemBytesMax + 1_000 },
+    errors: ['run_unknown', 'run_ended', 'ask_unknown', 'answer_taken'],
+  },
+  inbox: {
+    method: 'get',
+    path: '/inbox',
+    needs: ['append'],
+    what: 'What waits for the owner that asks; nothing for anybody else.',
+    parameters: { [headers.device]: device },
+    gives: { schema: 'Inbox' },
+  },
+  asks: {
+    method: 'get',
+    path: '/asks',
+    needs: ['read', 'answer'],
+    what: 'The questions of the run that wait for an answer.',
+    gives: { schema: 'Asks' },
+    errors: ['run_unknown'],
+  },
+  follow: {
+    method: 'get',
+    path: '/live',
+    needs: ['read'],
+    what: 'A WebSocket that tells of the run as it goes on. The token may be given as the subprotocol `token.` and its base64url, beside the subprotocol `waystone`.',
+    parameters: {
+      device: { in: 'query', schema: 'RunId', required: true, what: 'The device that asks.' },
+      from,
+    },
+  },
+  events: {
+    method: 'get',
+    path: '/events',
+    needs: ['read'],
+    what: 'The run as server-sent events, with a cursor to come back with.',
+    parameters: { from },
+    gives: { media: 'text/event-stream', what: 'Events of the run.' },
+    errors: ['run_unknown'],
+  },
+  missingBlobs: {
+    method: 'post',
+    path: '/blobs/missing',
+    needs: ['append'],
+    what: 'Those of the hashes that the run has no blob of.',
+    body: { schema: 'Hashes', bytesMax: hashesBytesMax },
+    gives: { schema: 'Hashes' },
+  },
+  shareBlobs: {
+    method: 'post',
+    path: '/blobs/share',
+    needs: ['append'],
+    what: 'Gives the run blobs of another one, for which `fork` is needed; answers with the hashes that neither has.',
+    body: { schema: 'Shared', bytesMax: hashesBytesMax },
+    gives: { schema: 'Hashes' },
+  },
+  putBlob: {
+    method: 'put',
+    path: '/blobs/{hash}',
+    needs: ['append'],
+    what: 'Stores a blob under the SHA-256 of its bytes.',
+    body: { ...blob, bytesMax: limits.blobBytesMax },
+  },
+  getBlob: {
+    method: 'get',
+    path: '/blobs/{hash}',
+    needs: ['read'],
+    what: 'A blob of the run.',
+    gives: blob,
+    errors: ['blob_missing'],
+  },
+  makeLink: {
+    method: 'post',
+    path: '/links',
+    needs: ['share'],
+    what: 'Makes a link to the run: a token to look on, or to see what it asks and answer. Nobody gives more than they may do.',
+    body: { schema: 'LinkWanted', bytesMax: 1_000 },
+    gives: { schema: 'LinkMade' },
+    errors: ['run_unknown'],
+  },
+  links: {
+    method: 'get',
+    path: '/links',
+    needs: ['share'],
+    what: 'The links to the run, without their secrets.',
+    gives: { schema: 'Links' },
+    errors: ['run_unknown'],
+  },
+  revokeLink: {
+    method: 'delete',
+    path: '/links/{link}',
+    needs: ['share'],
+    what: 'Takes a link back, at once: who follows by it is cut off.',
+  },
+  deleteRun: {
+    method: 'delete',
+    path: '',
+    needs: ['delete'],
+    what: 'Deletes the run with all that the edge has of it.',
+  },
+} as const satisfies Readonly<Record<string, Route>>
+
+/** The name of a route, which is its `operationId` in the description. */
+export type RouteName = keyof typeof routes
+
+/** The routes with their names. */
+export const routeList = Object.entries(routes) as readonly (readonly [RouteName, Route])[]

@@ -1,0 +1,136 @@
+import { limits } from '@waystone/core'
+
+/** A JSON Schema, as OpenAPI 3.1 has them. */
+export type JsonSchema = Readonly<Record<string, unknown>>
+
+const text = { type: 'string', minLength: 1, maxLength: limits.nameCharsMax } as const
+const digest = { type: 'string', pattern: '^[0-9a-f]{64}$' } as const
+const id = { type: 'string', pattern: '^[A-Za-z0-9._~-]{1,100}$' } as const
+const count = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } as const
+const head = { type: 'string', pattern: '^\\d{1,15}:[0-9a-f]{64}$' } as const
+const anyHead = { type: 'string', pattern: '^(none|\\d{1,15}:[0-9a-f]{64})$' } as const
+
+/** An object of these fields, all required but those that are named. Others are passed over. */
+function object(properties: Readonly<Record<string, unknown>>, optional: readonly string[] = []): JsonSchema {
+  return {
+    type: 'object',
+    properties,
+    required: Object.keys(properties).filter((name) => !optional.includes(name)),
+  }
+}
+
+function item(
+  type: string,
+  fields: Readonly<Record<string, unknown>>,
+  optional?: readonly string[],
+): JsonSchema {
+  return object({ type: { const: type }, id: text, by: text, time: count, ...fields }, optional)
+}
+
+/** What the bodies and answers of the routes have in common. */
+export const schemas = {
+  Error: object(
+    {
+      code: { type: 'string', description: 'Stable: match on it.' },
+      message: { type: 'string', description: 'For people; may change.' },
+      run: id,
+      path: { type: 'string' },
+      details: {},
+      actions: { type: 'array', items: { type: 'string' } },
+    },
+    ['run', 'path', 'details', 'actions'],
+  ),
+  RunId: id,
+  Digest: digest,
+  Head: { ...head, description: 'The last entry: its sequence number and digest.' },
+  AnyHead: anyHead,
+  Hashes: object({ hashes: { type: 'array', items: digest } }),
+  Shared: object({ from: id, hashes: { type: 'array', items: digest } }),
+  Pushed: {
+    oneOf: [
+      object({ ok: { const: true }, head }),
+      object({ ok: { const: false }, code: { const: 'head_moved' }, head: anyHead }),
+      object({
+        ok: { const: false },
+        code: { const: 'blob_missing' },
+        hashes: { type: 'array', items: digest },
+      }),
+    ],
+  },
+  Claim: object(
+    {
+      base: head,
+      epoch: count,
+      owner: id,
+      place: { enum: ['browser', 'page', 'edge'] },
+      reason: { enum: ['moved', 'expired', 'forced'] },
+      proof: object({ head, version: count, rules: count }),
+    },
+    ['proof'],
+  ),
+  Hold: object({ ms: { type: 'integer', minimum: 0, maximum: 15_000 } }, ['ms']),
+  Held: object({ head }),
+  Blockers: object({ blockers: { type: 'array', items: { type: 'string' } } }),
+  InboxItem: {
+    oneOf: [
+      item('message', { name: text, value: {} }),
+      item('answer', { ask: digest, value: {} }),
+      item('interrupt', {}),
+      item('retry', {}),
+      item('cancel', { reason: { type: 'string' }, undo: { type: 'boolean' } }, ['reason', 'undo']),
+      item('rewind', { seq: count, undo: { type: 'boolean' }, state: {} }, ['undo', 'state']),
+      item('decide', {
+        start: digest,
+        decision: {
+          oneOf: [
+            object({ type: { const: 'done' }, value: {} }, ['value']),
+            object({ type: { const: 'again' } }),
+            object({ type: { const: 'failed' }, message: { type: 'string' } }, ['message']),
+          ],
+        },
+      }),
+    ],
+  },
+  Inbox: object({ items: { type: 'array', items: { $ref: '#/components/schemas/InboxItem' } } }),
+  Asks: object({
+    asks: {
+      type: 'array',
+      items: object(
+        {
+          ask: { ...digest, description: 'What an answer names.' },
+          path: { type: 'string' },
+          question: { description: 'As the run wrote it.' },
+          due: { ...count, description: 'When it is too late, in ms since 1970.' },
+        },
+        ['due'],
+      ),
+    },
+  }),
+  LinkWanted: object(
+    {
+      use: { enum: ['read', 'answer'] },
+      ms: { ...count, minimum: 1_000, description: 'How long it is valid; default and most 30 days.' },
+    },
+    ['ms'],
+  ),
+  Link: object({ id: text, use: { enum: ['read', 'answer'] }, by: text, time: count, until: count }, [
+    'by',
+    'until',
+  ]),
+  LinkMade: object(
+    {
+      id: text,
+      use: { enum: ['read', 'answer'] },
+      by: text,
+      time: count,
+      until: count,
+      token: { type: 'string', description: 'Told this once: the run keeps a digest of it.' },
+    },
+    ['by', 'until'],
+  ),
+  Links: object({ links: { type: 'array', items: { $ref: '#/components/schemas/Link' } } }),
+  Health: object({ ok: { const: true } }),
+} as const satisfies Readonly<Record<string, JsonSchema>>
+
+/** The name of a schema. */
+export type SchemaName = keyof typeof schemas

@@ -1,0 +1,32 @@
+import type { OwnerId } from '@waystone/core'
+import type { Asking } from '../access/asking.ts'
+
+/** Which subject each device belongs to, in the run of an object. */
+export interface SqlDevices {
+  /** True when who asks may write as this device: it is nobody else's. Without a subject every device is anybody's. */
+  allow(device: OwnerId, asking: Asking): boolean
+  /** The device belongs to who asks from now on, unless it is another's. */
+  bind(device: OwnerId, asking: Asking): void
+}
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS waystone_devices (device TEXT PRIMARY KEY, subject TEXT NOT NULL) WITHOUT ROWID;
+`
+
+/** The table of devices: ids of devices are no secrets, since the entries of a run name them. */
+export function sqlDevices({ sql }: DurableObjectStorage): SqlDevices {
+  sql.exec(schema)
+  return {
+    allow(device, { operations, subject }) {
+      if (!operations.includes('append') && !operations.includes('claim')) return false
+      if (subject === undefined) return true
+      const query = 'SELECT subject FROM waystone_devices WHERE device = ?'
+      const [row] = sql.exec<{ subject: string }>(query, device).toArray()
+      return row === undefined || row.subject === subject
+    },
+    bind(device, { subject }) {
+      if (subject === undefined) return
+      sql.exec('INSERT OR IGNORE INTO waystone_devices (device, subject) VALUES (?, ?)', device, subject)
+    },
+  }
+}

@@ -1,0 +1,66 @@
+import { parseRunId, type RunId } from '@waystone/core'
+import { onlyTenant } from './tenant-names.ts'
+
+/** Which run an object has. */
+export interface RunName {
+  readonly run: RunId
+  readonly tenant: string
+}
+
+/** What an object knows of itself: an alarm wakes it without its name. */
+export interface SqlRunName {
+  get(): RunName | undefined
+  /** Writes the name down, once. */
+  set(name: RunName): void
+  /** True from when its run was deleted, and ever after: no device brings it back by pushing what it has. */
+  isDeleted(): boolean
+  markDeleted(): void
+  /** Drops whatever else Waystone keeps in this object; what the application keeps stays. */
+  clearAllElse(): void
+}
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS waystone_run (one INTEGER PRIMARY KEY, id TEXT NOT NULL);
+`
+
+/** Columns that later versions have added to the table. */
+const added = {
+  tenant: `ALTER TABLE waystone_run ADD COLUMN tenant TEXT NOT NULL DEFAULT '${onlyTenant}'`,
+  deleted: 'ALTER TABLE waystone_run ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0',
+}
+
+/** Tables that stay when a run is deleted. */
+const kept = ['waystone_run', 'waystone_due']
+
+/** The table with the one row that names the run of an object. */
+export function sqlRunName(storage: DurableObjectStorage): SqlRunName {
+  const { sql } = storage
+  sql.exec(schema)
+  const columns = sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('waystone_run')").toArray()
+  for (const [name, change] of Object.entries(added))
+    if (!columns.some((column) => column.name === name)) sql.exec(change)
+  const row = (): { id: string; tenant: string; deleted: number } | undefined =>
+    sql
+      .exec<{ id: string; tenant: string; deleted: number }>('SELECT id, tenant, deleted FROM waystone_run')
+      .toArray()[0]
+  return {
+    get() {
+      const found = row()
+      return found && { run: parseRunId(found.id), tenant: found.tenant }
+    },
+    set({ run, tenant }) {
+      sql.exec('INSERT OR IGNORE INTO waystone_run (one, id, tenant) VALUES (1, ?, ?)', run, tenant)
+    },
+    isDeleted: () => row()?.deleted === 1,
+    markDeleted() {
+      sql.exec('UPDATE waystone_run SET deleted = 1')
+    },
+    clearAllElse() {
+      storage.transactionSync(() => {
+        const query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'waystone_*'"
+        const tables = sql.exec<{ name: string }>(query).toArray()
+        for (const { name } of tables) if (!kept.includes(name)) sql.exec(`DROP TABLE "${name}"`)
+      })
+    },
+  }
+}

@@ -1,0 +1,25 @@
+import { isWaystoneError } from '@waystone/core'
+import { edgeRoutes, runObject, signedTokens, type Report } from '@waystone/edge'
+
+interface Env {
+  readonly RUNS: DurableObjectNamespace
+  readonly BLOBS: R2Bucket
+  readonly KEYS: string
+  readonly ORIGINS: string
+}
+
+/** What is refused is no news here: only defects are printed. */
+const report: Report = (failure) => {
+  if (!isWaystoneError(failure.error) || failure.error.code === 'bug') console.error(failure)
+}
+
+/** The edge of the security tests: as one would deploy it, with signed tokens. It has no agents. */
+export const RunObject = runObject<Env>({ agents: () => [], blobs: (env) => env.BLOBS, report })
+
+export default edgeRoutes<Env>({
+  runs: (env) => env.RUNS,
+  blobs: (env) => env.BLOBS,
+  auth: (env) => signedTokens(env.KEYS),
+  origins: (env) => env.ORIGINS.split(','),
+  report,
+})
