@@ -105,7 +105,7 @@ describe('the description of the edge', () => {
     }
     const escape = (path: string): string =>
       path.replaceAll('~', '~0').replaceAll('/', '~1').replaceAll('{', '%7B').replaceAll('}', '%7D')
-    for (const route of routes.filter(({ id }) => id !== 'deleteRun')) {
+    for (const route of routes.filter(({ id }) => !id.startsWith('delete'))) {
       await fc.assert(
         fc.asyncProperty(requestsTo(route, kind === 'broken'), async (sent) => {
           const answer = await ask(route, sent)

@@ -114,6 +114,8 @@ describe('every route', () => {
         }),
       }
       for (const [what, token] of Object.entries(tokens)) {
+        // The list has what a token is for, and nothing else: see the tests of the catalog.
+        if (route.id === 'listRuns' && what.endsWith('run')) continue
         const answer = await ask(route, token)
         expect([route.id, what, answer.status, answer.code]).toEqual([route.id, what, 403, 'forbidden'])
       }
@@ -122,7 +124,9 @@ describe('every route', () => {
   })
 
   it('lets in whoever has one of the rights it needs, and no more', async () => {
-    const harmless = routes.filter(({ id }) => id !== 'deleteRun' && id !== 'events')
+    const harmless = routes.filter(
+      ({ id, path }) => !id.startsWith('delete') && id !== 'events' && path.includes('{run}'),
+    )
     for (const route of harmless) {
       for (const operation of route.needs) {
         const answer = await ask(route, await world.token({ operations: [operation], runs: [run] }))
@@ -146,6 +150,7 @@ describe('every route', () => {
       'pushEntries',
       'putBlob',
       'deleteRun',
+      'deleteTenant',
       'events',
       'follow',
       'makeLink',

@@ -1,7 +1,10 @@
+import type { CatalogNamespace } from '@waystone/edge'
+
 /** What wrangler.toml, `.dev.vars` and `wrangler secret put` give the worker. */
 export interface Env {
   readonly ASSETS: Fetcher
   readonly RUNS: DurableObjectNamespace
+  readonly CATALOG: CatalogNamespace
   readonly LEDGER: DurableObjectNamespace
   readonly BLOBS: R2Bucket
   /** The keys that signed tokens are verified with, as JSON Web Keys. */

@@ -1,5 +1,5 @@
 import { askTheDocs } from '@waystone/demo/agent'
-import { edgeRoutes, runObject } from '@waystone/edge'
+import { catalogObject, edgeRoutes, runObject } from '@waystone/edge'
 import { authOf } from './auth.ts'
 import { demoRoutes } from './demo-routes.ts'
 import type { Env } from './env.ts'
@@ -19,12 +19,17 @@ export const RunObject = runObject<Env>({
     }),
   ],
   blobs: (env) => env.BLOBS,
+  catalog: (env) => env.CATALOG,
 })
+
+/** The runs of a tenant, in a list. */
+export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS })
 
 const runs = edgeRoutes<Env>({
   runs: (env) => env.RUNS,
   blobs: (env) => env.BLOBS,
   auth: authOf,
+  catalog: (env) => env.CATALOG,
 })
 
 export default {

@@ -1,5 +1,7 @@
 export { askingOf, type Asking } from './access/asking.ts'
 export { letIn, sharedSecret, signedTokens, type Auth } from './access/auth.ts'
+export type { CatalogCalls, CatalogEntry, CatalogNamespace, CatalogPage } from './catalog/catalog-entry.ts'
+export { catalogObject, type CatalogObjectOptions } from './catalog/catalog-object.ts'
 export { edgeRoutes, type EdgeRoutesOptions } from './http/edge-routes.ts'
 export type { EntryEvent, RunEvent } from './events/run-events.ts'
 export type { RunEndEvent, RunStatusEvent } from './events/run-status.ts'

@@ -2,7 +2,8 @@ import type { RunId } from '@waystone/core'
 
 /** Something that failed at the edge without anybody waiting for it: the library itself logs nothing. */
 export interface Failure {
-  readonly where: 'request' | 'alarm' | 'run' | 'take over' | 'frame' | 'events' | 'snapshot' | 'own work'
+  readonly where:
+    'request' | 'alarm' | 'run' | 'take over' | 'frame' | 'events' | 'snapshot' | 'own work' | 'catalog'
   readonly run?: RunId
   /** The name of the application's own due time whose work failed. */
   readonly name?: string

@@ -1,8 +1,16 @@
 import { isWaystoneError } from '@waystone/core'
-import { edgeRoutes, runObject, signedTokens, type Report } from '@waystone/edge'
+import {
+  catalogObject,
+  edgeRoutes,
+  runObject,
+  signedTokens,
+  type CatalogNamespace,
+  type Report,
+} from '@waystone/edge'
 
 interface Env {
   readonly RUNS: DurableObjectNamespace
+  readonly CATALOG: CatalogNamespace
   readonly BLOBS: R2Bucket
   readonly KEYS: string
   readonly ORIGINS: string
@@ -14,11 +22,19 @@ const report: Report = (failure) => {
 }
 
 /** The edge of the security tests: as one would deploy it, with signed tokens. It has no agents. */
-export const RunObject = runObject<Env>({ agents: () => [], blobs: (env) => env.BLOBS, report })
+export const RunObject = runObject<Env>({
+  agents: () => [],
+  blobs: (env) => env.BLOBS,
+  catalog: (env) => env.CATALOG,
+  report,
+})
+
+export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS, report })
 
 export default edgeRoutes<Env>({
   runs: (env) => env.RUNS,
   blobs: (env) => env.BLOBS,
+  catalog: (env) => env.CATALOG,
   auth: (env) => signedTokens(env.KEYS),
   origins: (env) => env.ORIGINS.split(','),
   report,

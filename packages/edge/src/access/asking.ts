@@ -46,10 +46,10 @@ export function demand(asking: Asking, run: RunId, ...wanted: readonly Operation
 }
 
 /** The error for who was let in and may not do this. */
-export function forbidden(run: RunId, wanted: readonly Operation[]): WaystoneError {
+export function forbidden(run: RunId | undefined, wanted: readonly Operation[]): WaystoneError {
   return new WaystoneError(
     'forbidden',
-    `this token does not allow ${wanted.join(' or ')} for run ${run}: ask whoever made it for one that does`,
-    { run },
+    `this token does not allow ${wanted.join(' or ')} for ${run === undefined ? 'these runs' : `run ${run}`}: ask whoever made it for one that does`,
+    run === undefined ? {} : { run },
   )
 }

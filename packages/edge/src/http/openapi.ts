@@ -1,4 +1,4 @@
-import { routeList, type Content, type Parameter, type Route } from './routes.ts'
+import { pathOf, routeList, type Content, type Route } from './routes.ts'
 import { schemas } from './schemas.ts'
 import { statuses } from './errors.ts'
 
@@ -29,7 +29,7 @@ export function openApi(version: string): Described {
     },
   }
   for (const [name, route] of routeList) {
-    const path = `/v1/runs/{run}${route.path}`
+    const path = pathOf(route)
     paths[path] = { ...paths[path], [route.method]: described(name, route) }
   }
   return {
@@ -59,7 +59,7 @@ export function openApi(version: string): Described {
 }
 
 function described(name: string, route: Route): Described {
-  const inPath = [...`/runs/{run}${route.path}`.matchAll(/\{(\w+)\}/g)].map(([, part]) => ({
+  const inPath = [...pathOf(route).matchAll(/\{(\w+)\}/g)].map(([, part]) => ({
     name: part,
     in: 'path',
     required: true,
@@ -70,7 +70,7 @@ function described(name: string, route: Route): Described {
     in: parameter.in,
     required: parameter.required ?? false,
     description: parameter.what,
-    schema: schemaOf(parameter),
+    schema: ref(parameter.schema),
   }))
   return {
     operationId: name,
@@ -89,6 +89,7 @@ function described(name: string, route: Route): Described {
 
 function success(name: string, { gives, what }: Route): Described {
   if (name === 'follow') return { 101: { description: 'The socket is open.' } }
+  if (name === 'deleteTenant') return { 202: { description: 'It has begun.' } }
   return gives === undefined ? { 204: { description: 'Done.' } } : { 200: answer(what, gives) }
 }
 
@@ -121,10 +122,6 @@ function answer(
 function contentOf(content: Content): Described {
   if ('schema' in content) return { 'application/json': { schema: ref(content.schema) } }
   return { [content.media]: { schema: { type: 'string', format: 'binary', description: content.what } } }
-}
-
-function schemaOf({ schema }: Parameter): Described {
-  return schema === 'Seq' ? { type: 'integer', minimum: 0 } : ref(schema)
 }
 
 function ref(name: string): Described {

@@ -8,7 +8,7 @@ export type Content = { readonly schema: SchemaName } | { readonly media: string
 /** A value beside the body. */
 export interface Parameter {
   readonly in: 'query' | 'header'
-  readonly schema: SchemaName | 'Seq'
+  readonly schema: SchemaName
   readonly required?: true
   readonly what: string
 }
@@ -16,10 +16,13 @@ export interface Parameter {
 /** One route of the edge: what it does, whom it lets in, what it takes and gives. */
 export interface Route {
   readonly method: 'get' | 'post' | 'put' | 'delete'
-  /** Under `/v1/runs/{run}`. */
+  /** `run`: below `/v1/runs/{run}`. `tenant`: below `/v1`, of all runs that the token is for. */
+  readonly of: 'run' | 'tenant'
   readonly path: string
   /** Whoever asks needs one of these. */
   readonly needs: readonly Operation[]
+  /** The token has to be for all runs of its tenant. */
+  readonly allRuns?: true
   readonly what: string
   readonly parameters?: Readonly<Record<string, Parameter>>
   /** `bytesMax`: a larger body is refused before it is read. */
@@ -31,7 +34,7 @@ export interface Route {
 }
 
 const lines = 'Entries as they are stored, one a line, each ended by a line feed.'
-const from = { in: 'query', schema: 'Seq', what: 'The first entry wanted.' } as const
+const from = { in: 'query', schema: 'Count', what: 'The first entry wanted.' } as const
 const device = { in: 'header', schema: 'RunId', required: true, what: 'The device that asks.' } as const
 const blob = { media: 'application/octet-stream', what: 'The bytes of a blob.' } as const
 const hashesBytesMax = limits.pageBytesMax
@@ -42,6 +45,7 @@ const hashesBytesMax = limits.pageBytesMax
  */
 export const routes = {
   pushEntries: {
+    of: 'run',
     method: 'post',
     path: '/entries',
     needs: ['append'],
@@ -64,6 +68,7 @@ export const routes = {
     errors: ['entry_refused', 'log_damaged', 'format_newer'],
   },
   pullEntries: {
+    of: 'run',
     method: 'get',
     path: '/entries',
     needs: ['read'],
@@ -79,6 +84,7 @@ export const routes = {
     },
   },
   claim: {
+    of: 'run',
     method: 'post',
     path: '/claim',
     needs: ['claim'],
@@ -89,6 +95,7 @@ export const routes = {
     errors: ['run_unknown', 'head_moved', 'move_refused'],
   },
   hold: {
+    of: 'run',
     method: 'post',
     path: '/hold',
     needs: ['claim'],
@@ -98,6 +105,7 @@ export const routes = {
     errors: ['run_unknown'],
   },
   blockers: {
+    of: 'run',
     method: 'get',
     path: '/blockers',
     needs: ['read', 'claim'],
@@ -106,6 +114,7 @@ export const routes = {
     errors: ['run_unknown'],
   },
   send: {
+    of: 'run',
     method: 'post',
     path: '/inbox',
     needs: ['send', 'answer', 'append'],
@@ -114,6 +123,7 @@ export const routes = {
     errors: ['run_unknown', 'run_ended', 'ask_unknown', 'answer_taken'],
   },
   inbox: {
+    of: 'run',
     method: 'get',
     path: '/inbox',
     needs: ['append'],
@@ -122,6 +132,7 @@ export const routes = {
     gives: { schema: 'Inbox' },
   },
   asks: {
+    of: 'run',
     method: 'get',
     path: '/asks',
     needs: ['read', 'answer'],
@@ -130,6 +141,7 @@ export const routes = {
     errors: ['run_unknown'],
   },
   follow: {
+    of: 'run',
     method: 'get',
     path: '/live',
     needs: ['read'],
@@ -140,6 +152,7 @@ export const routes = {
     },
   },
   events: {
+    of: 'run',
     method: 'get',
     path: '/events',
     needs: ['read'],
@@ -149,6 +162,7 @@ export const routes = {
     errors: ['run_unknown'],
   },
   missingBlobs: {
+    of: 'run',
     method: 'post',
     path: '/blobs/missing',
     needs: ['append'],
@@ -157,6 +171,7 @@ export const routes = {
     gives: { schema: 'Hashes' },
   },
   shareBlobs: {
+    of: 'run',
     method: 'post',
     path: '/blobs/share',
     needs: ['append'],
@@ -165,6 +180,7 @@ export const routes = {
     gives: { schema: 'Hashes' },
   },
   putBlob: {
+    of: 'run',
     method: 'put',
     path: '/blobs/{hash}',
     needs: ['append'],
@@ -172,6 +188,7 @@ export const routes = {
     body: { ...blob, bytesMax: limits.blobBytesMax },
   },
   getBlob: {
+    of: 'run',
     method: 'get',
     path: '/blobs/{hash}',
     needs: ['read'],
@@ -180,6 +197,7 @@ export const routes = {
     errors: ['blob_missing'],
   },
   makeLink: {
+    of: 'run',
     method: 'post',
     path: '/links',
     needs: ['share'],
@@ -189,6 +207,7 @@ export const routes = {
     errors: ['run_unknown'],
   },
   links: {
+    of: 'run',
     method: 'get',
     path: '/links',
     needs: ['share'],
@@ -197,12 +216,50 @@ export const routes = {
     errors: ['run_unknown'],
   },
   revokeLink: {
+    of: 'run',
     method: 'delete',
     path: '/links/{link}',
     needs: ['share'],
     what: 'Takes a link back, at once: who follows by it is cut off.',
   },
+  listRuns: {
+    of: 'tenant',
+    method: 'get',
+    path: '/runs',
+    needs: ['read'],
+    what: 'The runs of the tenant that the token is for: those that changed last come first, or by id when the token is for some runs only. Told of changes of status, not of every entry.',
+    parameters: {
+      status: { in: 'query', schema: 'Status', what: 'Runs of this status.' },
+      agent: { in: 'query', schema: 'Name', what: 'Runs of this agent.' },
+      place: { in: 'query', schema: 'Place', what: 'Runs whose owner is at such a place.' },
+      label: { in: 'query', schema: 'Name', what: 'Runs with a checkpoint of this name.' },
+      valid: { in: 'query', schema: 'Flag', what: '`false`: runs of which something was damaged.' },
+      from: { in: 'query', schema: 'Count', what: 'Changed from then on, in ms since 1970.' },
+      to: { in: 'query', schema: 'Count', what: 'Changed before then, in ms since 1970.' },
+      limit: { in: 'query', schema: 'PageSize', what: 'Runs on a page; default 50.' },
+      after: { in: 'query', schema: 'Cursor', what: 'The `next` of the page before.' },
+    },
+    gives: { schema: 'RunPage' },
+  },
+  metrics: {
+    of: 'tenant',
+    method: 'get',
+    path: '/metrics',
+    needs: ['read'],
+    allRuns: true,
+    what: 'How many runs of each status the tenant has, in the text format of Prometheus. The token has to be for all runs.',
+    gives: { media: 'text/plain', what: 'Metrics.' },
+  },
+  deleteTenant: {
+    of: 'tenant',
+    method: 'delete',
+    path: '/runs',
+    needs: ['delete'],
+    allRuns: true,
+    what: 'Deletes all runs of the tenant with all that the edge has of them. It goes on by itself: the list shows what is left. The token has to be for all runs.',
+  },
   deleteRun: {
+    of: 'run',
     method: 'delete',
     path: '',
     needs: ['delete'],
@@ -215,3 +272,8 @@ export type RouteName = keyof typeof routes
 
 /** The routes with their names. */
 export const routeList = Object.entries(routes) as readonly (readonly [RouteName, Route])[]
+
+/** The address of a route, with parts in braces. */
+export function pathOf({ of, path }: Route): string {
+  return of === 'run' ? `/v1/runs/{run}${path}` : `/v1${path}`
+}

@@ -44,6 +44,13 @@ export const schemas = {
   Digest: digest,
   Head: { ...head, description: 'The last entry: its sequence number and digest.' },
   AnyHead: anyHead,
+  Count: count,
+  Name: text,
+  Flag: { enum: ['true', 'false'] },
+  PageSize: { type: 'integer', minimum: 1, maximum: limits.listRunsMax },
+  Cursor: { type: 'string', maxLength: 200 },
+  Place: { enum: ['browser', 'page', 'edge'] },
+  Status: { enum: ['running', 'waiting', 'paused', 'moving', 'done', 'failed', 'cancelled'] },
   Hashes: object({ hashes: { type: 'array', items: digest } }),
   Shared: object({ from: id, hashes: { type: 'array', items: digest } }),
   Pushed: {
@@ -129,6 +136,24 @@ export const schemas = {
     ['by', 'until'],
   ),
   Links: object({ links: { type: 'array', items: { $ref: '#/components/schemas/Link' } } }),
+  Run: object({
+    run: id,
+    agent: text,
+    status: { $ref: '#/components/schemas/Status' },
+    place: { $ref: '#/components/schemas/Place' },
+    owner: id,
+    labels: { type: 'array', items: { type: 'string' } },
+    valid: { type: 'boolean', description: 'False when something of it was damaged and set aside.' },
+    started: { ...count, description: 'By the clock of who began it, in ms since 1970.' },
+    updated: { ...count, description: 'When anything here changed, in ms since 1970.' },
+  }),
+  RunPage: object(
+    {
+      runs: { type: 'array', items: { $ref: '#/components/schemas/Run' } },
+      next: { type: 'string', description: 'There when there is more: the `after` of the next page.' },
+    },
+    ['next'],
+  ),
   Health: object({ ok: { const: true } }),
 } as const satisfies Readonly<Record<string, JsonSchema>>
 

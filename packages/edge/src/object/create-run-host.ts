@@ -1,6 +1,8 @@
 import { parseRunId, watchdogMs, WaystoneError, type AnyAgent, type RunId } from '@waystone/core'
 import { unguarded, type Asking } from '../access/asking.ts'
 import { notLetIn } from '../access/auth.ts'
+import type { CatalogCalls } from '../catalog/catalog-entry.ts'
+import { catalogName } from '../catalog/catalog-outbox.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { objectStorage } from '../store/object-storage.ts'
@@ -20,6 +22,8 @@ export interface RunHostOptions {
   readonly agents: () => readonly AnyAgent[]
   /** The bucket of blobs and artifacts. */
   readonly blobs: R2Bucket
+  /** The catalog of a tenant, when there is one: it is told when the status of the run changes. */
+  readonly catalog?: (tenant: string) => CatalogCalls
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
 }
@@ -161,6 +165,7 @@ class ObjectHost {
     try {
       if (name === runName) return await this.#workRun(until)
       if (name === streamsName) (await this.#known())?.streams.forget()
+      else if (name === catalogName) await this.#tellCatalog()
       else if (name === deletionName) await this.#finishDeletion()
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
@@ -217,6 +222,7 @@ class ObjectHost {
       storage: objectStorage(storage, this.#options.blobs, tenant),
       sockets: this.#sockets,
       agents: this.#options.agents,
+      catalog: this.#options.catalog !== undefined,
       report: this.#report,
     })
   }
@@ -238,6 +244,12 @@ class ObjectHost {
     return new Response(null, { status: 204 })
   }
 
+  async #tellCatalog(): Promise<void> {
+    const name = this.#named.get()
+    const known = await this.#known()
+    if (name && this.#options.catalog) await known?.outbox?.tell(this.#options.catalog(name.tenant))
+  }
+
   /** May be done again, and is when the object dies meanwhile. */
   async #finishDeletion(): Promise<void> {
     const name = this.#named.get()
@@ -247,8 +259,9 @@ class ObjectHost {
     this.#sockets.cutAll('this run was deleted')
     await (await opened?.edgeRun)?.keeper.close()
     await clearBlobs(this.#options.blobs, name.tenant, name.run)
+    await this.#options.catalog?.(name.tenant).remove(name.run)
     this.#named.clearAllElse()
-    for (const own of [runName, streamsName]) await this.times.delete(own)
+    for (const own of [runName, streamsName, catalogName]) await this.times.delete(own)
   }
 }
 

@@ -1,4 +1,5 @@
 import { RunKeeper, type AnyAgent, type RunId } from '@waystone/core'
+import { CatalogOutbox } from '../catalog/catalog-outbox.ts'
 import type { Report } from '../report.ts'
 import { dueTime, type DueTimes } from '../store/sql-due-times.ts'
 import type { ObjectStorage } from '../store/object-storage.ts'
@@ -23,6 +24,8 @@ export interface EdgeRunPorts {
   readonly sockets: RunSockets
   readonly agents: () => readonly AnyAgent[]
   readonly report: Report
+  /** True when a catalog is to be told of the run. */
+  readonly catalog: boolean
 }
 
 /** One run in its object: who keeps it, and what its routes read beside the log. */
@@ -34,11 +37,13 @@ export interface EdgeRun {
   readonly storage: ObjectStorage
   readonly devices: SqlDevices
   readonly links: SqlLinks
+  /** There is one where the application has a catalog. */
+  readonly outbox: CatalogOutbox | undefined
 }
 
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
-  const { durable, times, storage, sockets, agents, report } = ports
+  const { durable, times, storage, sockets, agents, report, catalog } = ports
   const changes = new RunChanges()
   const opened: { keeper?: RunKeeper } = {}
   const streams = new RunStreams({
@@ -59,9 +64,11 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     failed: (where, error) => report({ where, run, error }),
   })
   opened.keeper = keeper
-  keeper.log.listen(({ entries }) => {
+  const outbox = catalog ? new CatalogOutbox(durable, times) : undefined
+  keeper.log.listen(({ entries }, fold) => {
+    void outbox?.changed(fold).catch((error: unknown) => report({ where: 'catalog', run, error }))
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
       void streams.settle().catch((error: unknown) => report({ where: 'run', run, error }))
   })
-  return { keeper, streams, changes, storage, devices: sqlDevices(durable), links: sqlLinks(durable) }
+  return { keeper, streams, changes, storage, devices: sqlDevices(durable), links: sqlLinks(durable), outbox }
 }

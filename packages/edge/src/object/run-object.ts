@@ -1,6 +1,7 @@
 import { DurableObject } from 'cloudflare:workers'
 import { WaystoneError, type AnyAgent } from '@waystone/core'
 import { askingOf } from '../access/asking.ts'
+import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { createRunHost, type HostedRun } from './create-run-host.ts'
@@ -11,6 +12,8 @@ export interface RunObjectOptions<Env> {
   readonly agents: (env: Env) => readonly AnyAgent[]
   /** The bucket of blobs and artifacts. */
   readonly blobs: (env: Env) => R2Bucket
+  /** The namespace of the class that `catalogObject` made; without one runs are in no list at the edge. */
+  readonly catalog?: (env: Env) => CatalogNamespace
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
 }
@@ -31,9 +34,11 @@ export function runObject<Env>(
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env)
+      const catalog = options.catalog?.(env)
       this.#host = createRunHost(ctx, {
         agents: () => options.agents(env),
         blobs: options.blobs(env),
+        ...(catalog ? { catalog: (tenant) => catalog.get(catalog.idFromName(tenant)) } : {}),
         report,
       })
     }

@@ -1,0 +1,51 @@
+import type { OwnerId, Place, RunId, RunStatus } from '@waystone/core'
+
+/** What the catalog of a tenant knows of one run. */
+export interface CatalogEntry {
+  readonly run: RunId
+  readonly agent: string
+  readonly status: RunStatus
+  /** Where its owner is. */
+  readonly place: Place
+  readonly owner: OwnerId
+  /** Names of checkpoints. */
+  readonly labels: readonly string[]
+  /** False when something of it was damaged and set aside. */
+  readonly valid: boolean
+  /** When it began, and when anything of this changed, in ms since 1970. */
+  readonly started: number
+  readonly updated: number
+}
+
+/** What is asked of a catalog. */
+export interface CatalogQuery {
+  readonly status?: string | undefined
+  readonly agent?: string | undefined
+  readonly place?: string | undefined
+  readonly label?: string | undefined
+  readonly valid?: boolean | undefined
+  /** Changed from then on, and before then, in ms since 1970. */
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+  /** Which runs may be seen: ids, or what ids begin with and `*`. */
+  readonly runs: readonly string[]
+  /** Where the page before this one ended. */
+  readonly after?: string | undefined
+  readonly limit: number
+}
+
+/** One page. `next` is there when there is more. */
+export interface CatalogPage {
+  readonly runs: readonly CatalogEntry[]
+  readonly next?: string
+}
+
+/** What runs tell the catalog of their tenant. */
+export interface CatalogCalls {
+  /** Replaces what is known of a run, unless something newer is: `seq` is the entry that it is of. */
+  put(entry: CatalogEntry, seq: number): Promise<void>
+  remove(run: string): Promise<void>
+}
+
+/** The namespace of the class that `catalogObject` made. */
+export type CatalogNamespace = DurableObjectNamespace<Rpc.DurableObjectBranded & CatalogCalls>

@@ -1,0 +1,123 @@
+import { DurableObject } from 'cloudflare:workers'
+import { limits, parseRunId, WaystoneError } from '@waystone/core'
+import { askingOf, withAsking, type Asking } from '../access/asking.ts'
+import { errorResponse } from '../http/errors.ts'
+import { reportNothing, type Report } from '../report.ts'
+import { objectName } from '../store/tenant-names.ts'
+import type { CatalogCalls, CatalogEntry, CatalogQuery } from './catalog-entry.ts'
+import { metricsText } from './metrics-text.ts'
+import { sqlCatalog, type SqlCatalog } from './sql-catalog.ts'
+
+/** What an object of a catalog needs. */
+export interface CatalogObjectOptions<Env> {
+  /** The namespace of the class that `runObject` made. */
+  readonly runs: (env: Env) => DurableObjectNamespace
+  /** Hears of what failed without anybody waiting for it. */
+  readonly report?: Report
+}
+
+/** Runs that are deleted in one alarm, and when the next one begins, in ms. */
+const deletedAtOnce = 50
+const againMs = 10_000
+
+/**
+ * The Durable Object class of catalogs: one object a tenant. Runs tell it when their status changes, never of appends. Export
+ * it from the worker under the name that its binding has.
+ *
+ * @example
+ * export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS })
+ */
+export function catalogObject<Env>(
+  options: CatalogObjectOptions<Env>,
+): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> & CatalogCalls {
+  const report = options.report ?? reportNothing
+  return class CatalogObject extends DurableObject<Env> implements CatalogCalls {
+    readonly #catalog: SqlCatalog
+
+    constructor(ctx: DurableObjectState, env: Env) {
+      super(ctx, env)
+      this.#catalog = sqlCatalog(ctx.storage)
+    }
+
+    async put(entry: CatalogEntry, seq: number): Promise<void> {
+      this.#catalog.put(entry, seq)
+    }
+
+    async remove(run: string): Promise<void> {
+      this.#catalog.remove(parseRunId(run))
+    }
+
+    override async fetch(request: Request): Promise<Response> {
+      try {
+        const url = new URL(request.url)
+        const asking = askingOf(request)
+        if (url.pathname === '/v1/metrics') return metricsText(this.#catalog.counts())
+        if (request.method === 'DELETE') return await this.#deleteAll(asking)
+        return Response.json(this.#catalog.page(queryOf(url.searchParams)))
+      } catch (error) {
+        return errorResponse(error, report)
+      }
+    }
+
+    override async alarm(): Promise<void> {
+      try {
+        await this.#deleteSome()
+      } catch (error) {
+        report({ where: 'alarm', error })
+        await this.ctx.storage.setAlarm(Date.now() + againMs)
+      }
+    }
+
+    /** From here on all runs of the tenant are being deleted, whatever happens before they are. */
+    async #deleteAll({ tenant }: Asking): Promise<Response> {
+      await this.ctx.storage.put('deleting', tenant)
+      await this.ctx.storage.setAlarm(Date.now())
+      return new Response(null, { status: 202 })
+    }
+
+    async #deleteSome(): Promise<void> {
+      const tenant = await this.ctx.storage.get<string>('deleting')
+      if (tenant === undefined) return
+      const { runs, next } = this.#catalog.page({ runs: ['*'], limit: deletedAtOnce })
+      const namespace = options.runs(this.env)
+      for (const { run } of runs) {
+        const stub = namespace.get(namespace.idFromName(objectName(tenant, run)))
+        const request = new Request(`https://edge/v1/runs/${run}`, { method: 'DELETE' })
+        const response = await stub.fetch(withAsking(request, { tenant, operations: ['delete'] }))
+        if (!response.ok) throw new Error(`run ${run} was not deleted: ${await response.text()}`)
+        this.#catalog.remove(run)
+      }
+      if (next === undefined) await this.ctx.storage.delete('deleting')
+      else await this.ctx.storage.setAlarm(Date.now())
+    }
+  }
+}
+
+function queryOf(given: URLSearchParams): CatalogQuery {
+  const text = (name: string): string | undefined => given.get(name) ?? undefined
+  const number = (name: string): number | undefined => {
+    const value = given.get(name)
+    if (value === null) return undefined
+    if (/^\d{1,15}$/.test(value)) return Number(value)
+    throw new WaystoneError(
+      'request_refused',
+      `expected \`${name}\` as a whole number, found ${value.slice(0, 40)}`,
+    )
+  }
+  const valid = given.get('valid')
+  const limit = number('limit') ?? 50
+  if (limit < 1 || limit > limits.listRunsMax)
+    throw new WaystoneError('request_refused', `expected \`limit\` from 1 to ${String(limits.listRunsMax)}`)
+  return {
+    status: text('status'),
+    agent: text('agent'),
+    place: text('place'),
+    label: text('label'),
+    valid: valid === null ? undefined : valid === 'true',
+    from: number('from'),
+    to: number('to'),
+    after: text('after'),
+    limit,
+    runs: given.getAll('run'),
+  }
+}

@@ -1,0 +1,69 @@
+import { statusOf, type Fold, type Live } from '@waystone/core'
+import type { DueTimes } from '../store/sql-due-times.ts'
+import type { CatalogCalls, CatalogEntry } from './catalog-entry.ts'
+
+/** When the catalog is to be told of a run. */
+export const catalogName = 'waystone.catalog'
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS waystone_catalog_outbox (one INTEGER PRIMARY KEY, entry TEXT NOT NULL, seq INTEGER NOT NULL, told INTEGER NOT NULL);
+`
+
+const nothingLive: Live = { phase: 'idle', calls: [] }
+
+/**
+ * What the catalog is still to be told of the run of an object. It is written down together with the entries that change
+ * it, with nothing awaited between, and so is the alarm: whatever happens then, the catalog is told.
+ */
+export class CatalogOutbox {
+  readonly #sql: SqlStorage
+  readonly #times: DueTimes
+
+  constructor({ sql }: DurableObjectStorage, times: DueTimes) {
+    this.#sql = sql
+    this.#times = times
+    sql.exec(schema)
+  }
+
+  /** Call it with the fold that an append has made, before anything else is awaited. */
+  async changed(fold: Fold): Promise<void> {
+    const row = this.#row()
+    const before = row && (JSON.parse(row.entry) as CatalogEntry)
+    const now = Date.now()
+    if (row !== undefined && JSON.stringify(entryOf(fold, before?.updated ?? now)) === row.entry) return
+    this.#sql.exec(
+      'INSERT OR REPLACE INTO waystone_catalog_outbox (one, entry, seq, told) VALUES (1, ?, ?, 0)',
+      JSON.stringify(entryOf(fold, now)),
+      fold.head.seq,
+    )
+    await this.#times.set(catalogName, now)
+  }
+
+  /** Tells the catalog what it has not been told. Rejects when it cannot be reached. */
+  async tell(catalog: CatalogCalls): Promise<void> {
+    const row = this.#row()
+    if (row === undefined || row.told === 1) return
+    await catalog.put(JSON.parse(row.entry) as CatalogEntry, row.seq)
+    this.#sql.exec('UPDATE waystone_catalog_outbox SET told = 1 WHERE seq = ?', row.seq)
+  }
+
+  #row(): { entry: string; seq: number; told: number } | undefined {
+    const query = 'SELECT entry, seq, told FROM waystone_catalog_outbox'
+    return this.#sql.exec<{ entry: string; seq: number; told: number }>(query).toArray()[0]
+  }
+}
+
+/** `updated` is by the edge's clock: what devices say of time is in the log. */
+function entryOf(fold: Fold, updated: number): CatalogEntry {
+  return {
+    run: fold.run,
+    agent: fold.identity.agent,
+    status: statusOf(fold, nothingLive),
+    place: fold.place,
+    owner: fold.owner,
+    labels: [...new Set(fold.labels.map(({ label }) => label))],
+    valid: fold.pause?.reason !== 'set aside',
+    started: fold.started,
+    updated,
+  }
+}

@@ -1,0 +1,68 @@
+import { allows, type Grant } from '@waystone/access'
+import { limits, parseDigest, parseRunId, type RunId } from '@waystone/core'
+import { forbidden } from '../access/asking.ts'
+import { blobHeaders, blobMissing } from '../object/blob-routes.ts'
+import { blobKey, r2Blobs } from '../store/r2-blobs.ts'
+import { rowBlobBytesMax } from '../store/row-blobs.ts'
+import { hashesBytesMax, hashesOf } from './blob-frames.ts'
+import { readBody, readJson } from './body.ts'
+import type { AskRun } from './guard.ts'
+import type { RouteName } from './routes.ts'
+import { shareBlobs } from './share-blobs.ts'
+
+/** A request about one run that was let in. */
+export interface RunRequest {
+  readonly request: Request
+  readonly run: RunId
+  /** What stands in the path where a route has `{hash}`. */
+  readonly hash: string | undefined
+  readonly grant: Grant
+  readonly ask: AskRun
+  readonly bucket: R2Bucket
+}
+
+/** Routes of a run that are more than a question to its object: large blobs pass it by. */
+export const runHandlers: Partial<Record<RouteName, (asked: RunRequest) => Promise<Response>>> = {
+  shareBlobs: shareSome,
+  putBlob,
+  getBlob,
+}
+
+async function shareSome({ request, run, grant, ask, bucket }: RunRequest): Promise<Response> {
+  const body = await readJson(request, hashesBytesMax)
+  const from = parseRunId(typeof body === 'object' && body !== null && 'from' in body ? body.from : undefined)
+  if (!allows(grant, from, 'fork')) throw forbidden(from, ['fork'])
+  const places = {
+    ask: (other: RunId, route: string, init: RequestInit): Promise<Response> =>
+      ask(other, new Request(new URL(`/v1/runs/${other}/${route}`, request.url), init)),
+    blobs: r2Blobs(bucket, grant.tenant),
+  }
+  return Response.json({ hashes: await shareBlobs(places, from, run, hashesOf(body)) })
+}
+
+async function putBlob({ request, run, hash: named, grant, ask, bucket }: RunRequest): Promise<Response> {
+  const hash = parseDigest(named)
+  const bytes = await readBody(request, limits.blobBytesMax)
+  if (bytes.byteLength <= rowBlobBytesMax)
+    return ask(run, new Request(request.url, { method: 'PUT', body: bytes }))
+  const blobs = r2Blobs(bucket, grant.tenant)
+  await blobs.put(run, hash, bytes)
+  // Whether the run takes it is asked afterwards, so that none is left behind by a run that is deleted meanwhile.
+  const url = new URL(`/v1/runs/${run}/blobs/missing`, request.url)
+  const taken = await ask(run, new Request(url, { method: 'POST', body: JSON.stringify({ hashes: [] }) }))
+  if (!taken.ok) {
+    await blobs.remove(run, [hash])
+    return taken
+  }
+  return new Response(null, { status: 204 })
+}
+
+async function getBlob({ request, run, hash: named, grant, ask, bucket }: RunRequest): Promise<Response> {
+  const hash = parseDigest(named)
+  const row = await ask(run, request)
+  if (row.status !== 404) return row
+  await row.body?.cancel()
+  const object = await bucket.get(blobKey(grant.tenant, run, hash))
+  if (object === null) throw blobMissing(run, hash)
+  return new Response(object.body, { headers: blobHeaders(object.size) })
+}

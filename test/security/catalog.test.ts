@@ -1,0 +1,139 @@
+import { parseRunId } from '@waystone/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { poll } from '../harness/poll.ts'
+import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
+
+interface Listed {
+  readonly run: string
+  readonly agent: string
+  readonly status: string
+  readonly updated: number
+}
+
+let world: SecurityWorld
+let token: string
+beforeAll(async () => {
+  world = await startSecurityWorld()
+  token = await world.token()
+})
+afterAll(() => world.close())
+
+async function list(
+  query = '',
+  as = token,
+): Promise<{ readonly runs: readonly Listed[]; readonly next?: string }> {
+  const answer = await world.ask(`/v1/runs${query}`, as)
+  expect(answer.status, answer.text).toBe(200)
+  return JSON.parse(answer.text) as { runs: Listed[]; next?: string }
+}
+
+/** Waits until the list has exactly these runs: they tell it by an alarm. */
+async function listed(names: readonly string[], query = '', as = token): Promise<readonly Listed[]> {
+  const wanted = JSON.stringify([...names].sort())
+  const look = async (): Promise<readonly Listed[] | undefined> => {
+    const { runs } = await list(query, as)
+    return JSON.stringify(runs.map(({ run }) => run).sort()) === wanted ? runs : undefined
+  }
+  const message = async (): Promise<string> =>
+    `expected ${wanted}, listed are ${JSON.stringify(await list(query, as))}`
+  return poll(look, { timeoutMs: 30_000, message })
+}
+
+const cancel = (run: string) =>
+  world.ask(`/v1/runs/${run}/inbox`, token, {
+    method: 'POST',
+    body: JSON.stringify({ type: 'cancel', reason: '', id: 'c', by: 'b', time: 1 }),
+  })
+
+describe('the list of runs', () => {
+  const names = ['ana.1', 'ana.2', 'bob.1']
+  beforeAll(async () => {
+    for (const name of names) await world.begin('acme', parseRunId(name))
+    await world.begin('globex', parseRunId('ana.1'))
+  })
+
+  it('has the runs of a tenant, filtered and by pages', async () => {
+    const runs = await listed(names)
+    expect(runs[0]).toMatchObject({
+      agent: 'asker',
+      status: 'waiting',
+      place: 'browser',
+      valid: true,
+      labels: [],
+    })
+    await listed(names, '?status=waiting&agent=asker&place=browser&valid=true&from=1')
+    for (const nothing of [
+      '?status=done',
+      '?agent=other',
+      '?place=edge',
+      '?label=x',
+      '?valid=false',
+      '?to=1',
+    ])
+      await listed([], nothing)
+    const seen: string[] = []
+    for (let after: string | undefined = ''; after !== undefined;) {
+      const page = await list(`?limit=1${after === '' ? '' : `&after=${encodeURIComponent(after)}`}`)
+      seen.push(...page.runs.map(({ run }) => run))
+      after = page.next
+    }
+    expect(seen.sort()).toEqual(names)
+    const times = (await list()).runs.map(({ updated }) => updated)
+    expect(times).toEqual([...times].sort((a, b) => b - a))
+    for (const wrong of ['?limit=0', '?limit=501', '?limit=x', '?from=-1', '?after=nonsense'])
+      expect([wrong, (await world.ask(`/v1/runs${wrong}`, token)).code]).toEqual([wrong, 'request_refused'])
+  })
+
+  it('shows a token only the runs that it is for, and a tenant only its own', async () => {
+    await listed(['ana.1', 'ana.2'], '', await world.token({ runs: ['ana.*'] }))
+    await listed(['ana.2', 'bob.1'], '?run=*', await world.token({ runs: ['bob.1', 'ana.2', 'nobody'] }))
+    await listed([], '?run=ana.1', await world.token({ runs: [] }))
+    await listed(['ana.1'], '', await world.token({ tenant: 'globex' }))
+    await listed([], '', await world.token({ tenant: 'nobody' }))
+  })
+
+  it('counts them, for who may see all of them', async () => {
+    expect((await world.ask('/v1/metrics', token)).text).toContain('waystone_runs{status="waiting"} 3')
+    expect((await world.ask('/v1/metrics', await world.token({ runs: ['ana.*'] }))).code).toBe('forbidden')
+  })
+
+  it('forgets a run that is deleted, and all of them when the tenant is', async () => {
+    await world.ask('/v1/runs/ana.2', token, { method: 'DELETE' })
+    await listed(['ana.1', 'bob.1'])
+    const some = await world.token({ runs: ['ana.*'] })
+    expect((await world.ask('/v1/runs', some, { method: 'DELETE' })).code).toBe('forbidden')
+    expect((await world.ask('/v1/runs', token, { method: 'DELETE' })).status).toBe(202)
+    await listed([])
+    for (const name of names)
+      expect((await world.ask(`/v1/runs/${name}/asks`, token)).code).toBe('run_deleted')
+    await listed(['ana.1'], '', await world.token({ tenant: 'globex' }))
+  })
+})
+
+it('is equal to the runs, whenever the edge is killed', async () => {
+  const names = Array.from({ length: 24 }, (_, index) => `killed.${String(index)}`)
+  const at = '?agent=asker'
+  let kills = 0
+  for (const [index, name] of names.entries()) {
+    const began = world.begin('acme', parseRunId(name)).catch(() => undefined)
+    if (index % 4 !== 3) {
+      await began
+      continue
+    }
+    // As soon as the run is there, and at other moments: somewhere between its entries and the list.
+    if (index % 8 === 3) await began
+    await world.edge.process.kill()
+    kills++
+    await began
+    await world.edge.start()
+  }
+  expect(kills).toBe(6)
+  const there: string[] = []
+  for (const name of names)
+    if ((await world.ask(`/v1/runs/${name}/entries?from=0`, token)).text !== '') there.push(name)
+  expect(there.length).toBeGreaterThanOrEqual(18)
+  for (const run of await listed(there, at)) expect([run.run, run.status]).toEqual([run.run, 'waiting'])
+  // What is only in the inbox changes no status: the owner, a device, has to take it.
+  expect((await cancel(there[0] ?? '')).status).toBe(204)
+  await listed(there, at)
+})
