@@ -7,6 +7,8 @@ export interface Env {
   readonly CATALOG: CatalogNamespace
   readonly LEDGER: DurableObjectNamespace
   readonly BLOBS: R2Bucket
+  /** Takes what the edge does as data points, when it is bound. */
+  readonly ANALYTICS?: AnalyticsEngineDataset
   /** The keys that signed tokens are verified with, as JSON Web Keys. */
   readonly WAYSTONE_KEYS?: string
   /** Without keys: the one secret that lets in. Without either the edge refuses everything. */

@@ -1,5 +1,5 @@
 import { askTheDocs } from '@waystone/demo/agent'
-import { catalogObject, edgeRoutes, runObject } from '@waystone/edge'
+import { analyticsEvents, catalogObject, edgeRoutes, runObject, type Watch } from '@waystone/edge'
 import { authOf } from './auth.ts'
 import { demoRoutes } from './demo-routes.ts'
 import type { Env } from './env.ts'
@@ -8,6 +8,9 @@ import { ledgerClient } from './ledger-client.ts'
 import { writerAtEdge } from './writer.ts'
 
 export { Ledger } from './ledger.ts'
+
+/** What the edge does is measured where a dataset is bound for it. */
+const watchOf = ({ ANALYTICS }: Env): Watch => (ANALYTICS ? analyticsEvents(ANALYTICS) : () => undefined)
 
 /** A run at the edge: its log, and the demo's agent with what this place provides. */
 export const RunObject = runObject<Env>({
@@ -20,6 +23,7 @@ export const RunObject = runObject<Env>({
   ],
   blobs: (env) => env.BLOBS,
   catalog: (env) => env.CATALOG,
+  watch: watchOf,
 })
 
 /** The runs of a tenant, in a list. */
@@ -29,6 +33,7 @@ const runs = edgeRoutes<Env>({
   runs: (env) => env.RUNS,
   blobs: (env) => env.BLOBS,
   auth: authOf,
+  watch: watchOf,
   catalog: (env) => env.CATALOG,
 })
 

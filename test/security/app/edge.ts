@@ -6,6 +6,8 @@ import {
   signedTokens,
   type CatalogNamespace,
   type Report,
+  logEvents,
+  type Watch,
 } from '@waystone/edge'
 
 interface Env {
@@ -14,6 +16,8 @@ interface Env {
   readonly BLOBS: R2Bucket
   readonly KEYS: string
   readonly ORIGINS: string
+  /** Prints what the edge does. */
+  readonly WATCH?: string
 }
 
 /** What is refused is no news here: only defects are printed. */
@@ -21,12 +25,15 @@ const report: Report = (failure) => {
   if (!isWaystoneError(failure.error) || failure.error.code === 'bug') console.error(failure)
 }
 
+const watch = (env: Env): Watch => (env.WATCH ? logEvents(console.log) : () => undefined)
+
 /** The edge of the security tests: as one would deploy it, with signed tokens. It has no agents. */
 export const RunObject = runObject<Env>({
   agents: () => [],
   blobs: (env) => env.BLOBS,
   catalog: (env) => env.CATALOG,
   report,
+  watch,
 })
 
 export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS, report })
@@ -38,4 +45,5 @@ export default edgeRoutes<Env>({
   auth: (env) => signedTokens(env.KEYS),
   origins: (env) => env.ORIGINS.split(','),
   report,
+  watch,
 })

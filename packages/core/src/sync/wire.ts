@@ -17,6 +17,10 @@ export const headers = {
   device: 'waystone-device',
   /** Present on a page when items wait for the owner that asks. */
   inbox: 'waystone-inbox',
+  /** The code of a refusal, which its body has, too. */
+  code: 'waystone-code',
+  /** How many entries an answer has, or has stored. */
+  entries: 'waystone-entries',
 } as const
 
 /** A head as text: `seq:digest`, or `none`. The inverse of `parseHead`. */

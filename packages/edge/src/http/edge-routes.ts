@@ -11,6 +11,8 @@ import { Guard } from './guard.ts'
 import { openApi } from './openapi.ts'
 import { pathOf, routeList } from './routes.ts'
 import { runHandlers } from './run-handlers.ts'
+import { watchRequest } from '../watch/watch-request.ts'
+import type { Watch } from '../watch/edge-event.ts'
 
 /** What the routes need of the environment they are mounted in. */
 export interface EdgeRoutesOptions<Env> {
@@ -27,6 +29,8 @@ export interface EdgeRoutesOptions<Env> {
   readonly rates?: (env: Env) => { readonly tenant?: RateLimit; readonly run?: RateLimit }
   /** Hears of requests that failed by a defect. */
   readonly report?: Report
+  /** Hears of requests that were refused, and of entries that devices have read. */
+  readonly watch?: (env: Env) => Watch
 }
 
 /**
@@ -46,7 +50,7 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       origin: (origin) => (options.origins?.(context.env).includes(origin) ? origin : null),
       allowMethods: ['GET', 'POST', 'PUT', 'DELETE'],
       allowHeaders: ['authorization', 'content-type', 'last-event-id', headers.base, headers.device],
-      exposeHeaders: [headers.head, headers.inbox],
+      exposeHeaders: [headers.head, headers.inbox, headers.code, headers.entries],
       maxAge: 600,
     })(context, next)
   })
@@ -57,11 +61,19 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     app.on(route.method.toUpperCase(), path, async (context) => {
       const { env } = context
       const request = context.req.raw
-      const { grant, run } = await guard.admit(env, request, route, context.req.param('run'))
-      if (run === undefined) return askCatalog(options.catalog?.(env), request, grant)
-      const ask = guard.asking(env, grant)
-      const asked = { request, run, hash: context.req.param('hash'), grant, ask, bucket: options.blobs(env) }
-      return runHandlers[name]?.(asked) ?? ask(run, request)
+      const watched = watchRequest(name, options.watch?.(env))
+      try {
+        const { grant, run } = await guard.admit(env, request, route, context.req.param('run'))
+        watched.about(grant.tenant, run)
+        if (run === undefined)
+          return watched.answered(await askCatalog(options.catalog?.(env), request, grant))
+        const ask = guard.asking(env, grant)
+        const hash = context.req.param('hash')
+        const asked = { request, run, hash, grant, ask, bucket: options.blobs(env) }
+        return watched.answered(await (runHandlers[name]?.(asked) ?? ask(run, request)))
+      } catch (error) {
+        return watched.answered(errorResponse(error, report))
+      }
     })
   }
   return app

@@ -1,4 +1,4 @@
-import { toWire, WaystoneError, type ErrorCode } from '@waystone/core'
+import { headers, toWire, WaystoneError, type ErrorCode } from '@waystone/core'
 import type { Report } from '../report.ts'
 
 /** The status that goes with each code; 500 for all others. */
@@ -33,5 +33,8 @@ export function errorResponse(error: unknown, report: Report): Response {
       : new WaystoneError('bug', 'the edge failed at this request; its log says why')
   if (known.code === 'bug') report({ where: 'request', error })
   const { cause: _, ...wire } = toWire(known)
-  return Response.json(wire, { status: statuses[known.code] ?? 500 })
+  return Response.json(wire, {
+    status: statuses[known.code] ?? 500,
+    headers: { [headers.code]: known.code, 'cache-control': 'no-store' },
+  })
 }

@@ -11,6 +11,7 @@ import { isOwnName, sqlDueTimes, type DueTimes, type SqlDueTimes } from '../stor
 import { sqlLinks } from '../store/sql-links.ts'
 import { sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
 import { openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
+import { safely, type Watch } from '../watch/edge-event.ts'
 import { openLink } from './link-routes.ts'
 import { runRoutes } from './run-routes.ts'
 import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
@@ -26,6 +27,8 @@ export interface RunHostOptions {
   readonly catalog?: (tenant: string) => CatalogCalls
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
+  /** Hears of what is stored and read, and of changes of the owner. */
+  readonly watch?: Watch
 }
 
 /** When a deletion that was not finished goes on. */
@@ -223,6 +226,8 @@ class ObjectHost {
       sockets: this.#sockets,
       agents: this.#options.agents,
       catalog: this.#options.catalog !== undefined,
+      tenant,
+      watch: this.#options.watch && safely(this.#options.watch),
       report: this.#report,
     })
   }

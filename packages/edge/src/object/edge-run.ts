@@ -1,4 +1,6 @@
-import { RunKeeper, type AnyAgent, type RunId } from '@waystone/core'
+import { RunKeeper, type AnyAgent, type Fold, type RunId } from '@waystone/core'
+import { counting, watchRun } from '../watch/watch-run.ts'
+import type { Watch } from '../watch/edge-event.ts'
 import { CatalogOutbox } from '../catalog/catalog-outbox.ts'
 import type { Report } from '../report.ts'
 import { dueTime, type DueTimes } from '../store/sql-due-times.ts'
@@ -26,6 +28,8 @@ export interface EdgeRunPorts {
   readonly report: Report
   /** True when a catalog is to be told of the run. */
   readonly catalog: boolean
+  readonly tenant: string
+  readonly watch: Watch | undefined
 }
 
 /** One run in its object: who keeps it, and what its routes read beside the log. */
@@ -43,7 +47,9 @@ export interface EdgeRun {
 
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
-  const { durable, times, storage, sockets, agents, report, catalog } = ports
+  const { durable, times, storage, sockets, agents, report, catalog, tenant, watch } = ports
+  const began = Date.now()
+  const counted = counting(storage.store.read)
   const changes = new RunChanges()
   const opened: { keeper?: RunKeeper } = {}
   const streams = new RunStreams({
@@ -54,7 +60,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
   const keeper = await RunKeeper.open(run, {
     clock: edgeClock,
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
-    storage: { ...storage, streams },
+    storage: { ...storage, streams, store: { ...storage.store, read: counted.read } },
     due: dueTime(times, runName),
     stalls: sqlStalls(durable),
     followers: sockets,
@@ -64,9 +70,19 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     failed: (where, error) => report({ where, run, error }),
   })
   opened.keeper = keeper
+  if (watch) {
+    watchRun({ log: keeper.log, durable, tenant }, watch)
+    const [bytes, entries] = [counted.bytes(), counted.entries()]
+    if (entries > 0)
+      watch({ type: 'restore', by: 'edge', tenant, run, ms: Date.now() - began, bytes, entries })
+  }
   const outbox = catalog ? new CatalogOutbox(durable, times) : undefined
-  keeper.log.listen(({ entries }, fold) => {
+  const changed = (fold: Fold): void =>
     void outbox?.changed(fold).catch((error: unknown) => report({ where: 'catalog', run, error }))
+  // A run from before there was a catalog is told of when it is opened.
+  if (keeper.log.fold) changed(keeper.log.fold)
+  keeper.log.listen(({ entries }, fold) => {
+    changed(fold)
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
       void streams.settle().catch((error: unknown) => report({ where: 'run', run, error }))
   })

@@ -4,6 +4,7 @@ import { askingOf } from '../access/asking.ts'
 import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
+import type { Watch } from '../watch/edge-event.ts'
 import { createRunHost, type HostedRun } from './create-run-host.ts'
 
 /** What an object of runs needs. */
@@ -16,6 +17,8 @@ export interface RunObjectOptions<Env> {
   readonly catalog?: (env: Env) => CatalogNamespace
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
+  /** Hears of what is stored and read, and of changes of the owner: `logEvents`, `analyticsEvents`, or one's own. */
+  readonly watch?: (env: Env) => Watch
 }
 
 /**
@@ -40,6 +43,7 @@ export function runObject<Env>(
         blobs: options.blobs(env),
         ...(catalog ? { catalog: (tenant) => catalog.get(catalog.idFromName(tenant)) } : {}),
         report,
+        ...(options.watch ? { watch: options.watch(env) } : {}),
       })
     }
 

@@ -60,11 +60,16 @@ export function runRoutes({ edgeRun, sockets, used, report }: RunRoutesPorts, as
     const device = actingAs(context)
     const pushed = await authority.push({ base, lines }, device)
     if (!pushed.ok)
-      return context.json(pushed.code === 'head_moved' ? { ...pushed, head: headText(pushed.head) } : pushed)
+      return context.json(
+        pushed.code === 'head_moved' ? { ...pushed, head: headText(pushed.head) } : pushed,
+        200,
+        { [headers.code]: pushed.code },
+      )
     used()
     devices.bind(device, asking)
     await keeper.pushed()
-    return context.json({ ok: true, head: headText(pushed.head) })
+    const stored = { [headers.entries]: String(lines.length) }
+    return context.json({ ok: true, head: headText(pushed.head) }, 200, stored)
   })
   app.get('/entries', async (context) => {
     const from = context.req.query('from') === undefined ? undefined : fromOf(context)
@@ -73,11 +78,14 @@ export function runRoutes({ edgeRun, sockets, used, report }: RunRoutesPorts, as
       from,
       devices.allow(device, asking) ? device : undefined,
     )
-    return new Response(joinLines(lines), {
+    const body = joinLines(lines)
+    return new Response(body, {
       headers: {
         'content-type': 'application/x-ndjson',
+        'content-length': String(body.byteLength),
         'cache-control': 'no-store',
         [headers.head]: headText(head),
+        [headers.entries]: String(lines.length),
         ...(inbox.length > 0 ? { [headers.inbox]: String(inbox.length) } : {}),
       },
     })
