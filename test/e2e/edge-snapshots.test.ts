@@ -27,6 +27,7 @@ describe('a run that grows at the edge', () => {
       async () => {
         const now = await end()
         const last = now && (await linesFrom(now.seq)).at(-1)
+        if (last?.seq !== now?.seq) return undefined
         return last?.kind === 'commit' && JSON.stringify(last.body).includes('"done"') ? now : undefined
       },
       { timeoutMs: 60_000, message: async () => `the run is at entry ${String((await end())?.seq)}` },

@@ -9,14 +9,16 @@ export interface Heard {
 
 /**
  * Remembers the last of what it is told, in a state that outgrows what a snapshot waits for. Keeps so many turns, and
- * a label of the one that hears word number `labelled`.
+ * a label of the one that hears word number `labelled`. With `writes` it makes an artifact of each word.
  */
 export const listener = ({
   turns,
   labelled,
+  writes = false,
 }: {
   readonly turns: number
   readonly labelled?: number
+  readonly writes?: boolean
 }): AnyAgent =>
   defineAgent({
     name: 'listener',
@@ -28,6 +30,7 @@ export const listener = ({
       const word = (await ctx.receive('word' as never)) as unknown as string
       state.heard = [...state.heard, word.repeat(2_000)].slice(-20)
       state.count += 1
+      if (writes) await ctx.artifact(word, word)
       if (state.count === labelled) await ctx.label('labelled')
       return next()
     },

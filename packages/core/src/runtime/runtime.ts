@@ -201,7 +201,8 @@ export class Runtime implements RuntimeApi {
     const wanted = options.agent ?? fold.identity.agent
     const agent = this.#ports.agents.find(({ name }) => name === wanted)
     if (agent === undefined && options.agent !== undefined) throw agentMissing(options.agent)
-    return this.#beginFork(node, run, forkEntry(fold, node.log.mustFold(), agent, this.#writer(), options))
+    const now = node.log.mustFold()
+    return this.#beginFork(node, run, now, forkEntry(fold, now, agent, this.#writer(), options))
   }
 
   async putBlob(run: RunId, hash: Digest, bytes: Uint8Array): Promise<void> {
@@ -255,7 +256,7 @@ export class Runtime implements RuntimeApi {
     const { fold, others } = await foldAside(node.log, tail)
     const agent = this.#ports.agents.find((one) => one.name === fold.identity.agent)
     const body = forkEntry(fold, fold, agent, this.#writer())
-    return this.#beginFork(node, run, { ...body, effects: [...body.effects, ...others] })
+    return this.#beginFork(node, run, fold, { ...body, effects: [...body.effects, ...others] })
   }
 
   async dropAside(run: RunId, name: string): Promise<void> {
@@ -303,8 +304,9 @@ export class Runtime implements RuntimeApi {
     }
   }
 
-  async #beginFork(source: RunNode, run: RunId, body: Bodies['fork']): Promise<RunId> {
-    const blobs = await this.#shareArtifacts(source, run, body)
+  /** `known` is the fold that knows which blobs are artifacts. */
+  async #beginFork(source: RunNode, run: RunId, known: Fold, body: Bodies['fork']): Promise<RunId> {
+    const blobs = await this.#shareArtifacts(source, run, artifactsIn(known, body))
     return this.#begin(await this.#openLog(run), [{ kind: 'fork', body, blobs }])
   }
 
@@ -365,8 +367,7 @@ export class Runtime implements RuntimeApi {
   }
 
   /** Gives a fork the artifacts that it has by name, in its state or in its records. Their hashes. */
-  async #shareArtifacts(node: RunNode, fork: RunId, body: Bodies['fork']): Promise<readonly Digest[]> {
-    const hashes = artifactsIn(node.log.mustFold(), body)
+  async #shareArtifacts(node: RunNode, fork: RunId, hashes: readonly Digest[]): Promise<readonly Digest[]> {
     for (const hash of await node.blobs.missing(node.run, hashes)) {
       if ((await node.blobs.get(node.run, hash)) === undefined) throw blobMissing(node.run, hash)
     }

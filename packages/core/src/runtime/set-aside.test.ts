@@ -24,8 +24,8 @@ function farEdge(agents: readonly AnyAgent[], tidies: boolean) {
 }
 
 /** A laptop wrote on while a phone took its run over. Each is told so many words after those that both have. */
-async function apart({ turns, both, here, there, tidies }: Apart) {
-  const agents = [listener({ turns })]
+async function apart({ turns, both, here, there, tidies, writes = false }: Apart) {
+  const agents = [listener({ turns, writes })]
   const { edge, reach, far } = farEdge(agents, tidies)
   const laptop = testDevice(agents, { name: 'laptop', edge: far })
   const first = await laptop.open()
@@ -52,6 +52,7 @@ interface Apart {
   readonly here: number
   readonly there: number
   readonly tidies: boolean
+  readonly writes?: boolean
 }
 
 describe('a device whose entries are set aside', () => {
@@ -74,6 +75,24 @@ describe('a device whose entries are set aside', () => {
     await again.until(({ head }) => head.seq === taken.view()?.head.seq)
     expect(again.view()?.state).toEqual(taken.view()?.state)
     expect(await again.setAside()).toHaveLength(1)
+  })
+
+  it('keeps the artifacts that were made in what was set aside', async () => {
+    const { back, again } = await apart({
+      turns: 1_000,
+      both: 2,
+      here: 3,
+      there: 2,
+      tidies: false,
+      writes: true,
+    })
+    await again.until(({ head }) => head.seq > 0)
+    const [aside] = await again.setAside()
+    const kept = await handleOf(back, await again.keepAside(aside?.name ?? '', { id: 'kept' }))
+    const artifacts = kept.view()?.artifacts ?? []
+    expect(artifacts.map(({ name }) => name)).toEqual(expect.arrayContaining(['both0 ', 'laptop4 ']))
+    for (const artifact of artifacts)
+      expect(new TextDecoder().decode(await kept.artifact(artifact))).toBe(artifact.name)
   })
 
   it('may keep them as a run of its own, and drop them', async () => {
