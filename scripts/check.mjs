@@ -17,6 +17,7 @@ const steps = [
   { name: 'lint', run: () => command('oxlint', ['--deny-warnings']) },
   { name: 'build', run: buildPackages },
   { name: 'types', run: () => command('typescript', ['-b'], { command: 'tsc' }) },
+  { name: 'client types', run: () => runSource('scripts/client-types.mjs', ['--check'], { capture: true }) },
   ...packages.map((name) => ({
     name: `publint ${name}`,
     run: () => command('publint', [join('packages', name), '--strict', '--pack', 'npm']),

@@ -1,4 +1,12 @@
-import { frameOf, limits, parseDigest, parseRunId, sealEntry, type EntryDraft } from '@waystone/core'
+import {
+  deflatedLines,
+  frameOf,
+  limits,
+  parseDigest,
+  parseRunId,
+  sealEntry,
+  type EntryDraft,
+} from '@waystone/core'
 import fc from 'fast-check'
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -22,6 +30,12 @@ beforeAll(async () => {
   routes = routesOf((await response.json()) as Description)
 })
 afterAll(() => world.close())
+
+function mustFind(id: string): DescribedRoute {
+  const route = routes.find((one) => one.id === id)
+  if (route === undefined) throw new Error(`there is no route ${id}`)
+  return route
+}
 
 const stored = async (): Promise<string> => (await world.ask(`${path}/entries?from=0`, token)).text
 
@@ -67,7 +81,7 @@ describe('a body', () => {
     expect(await stored()).toBe(before)
   })
 
-  it('is never inflated, whatever it says it is', async () => {
+  it('is inflated by the one route that takes it so, and only as far as a push may go', async () => {
     const before = await stored()
     const zeros = new Uint8Array(64 * MiB)
     const bombs = { gzip: gzipSync(zeros), deflate: deflateSync(zeros), 'deflate-raw': deflateRawSync(zeros) }
@@ -82,6 +96,12 @@ describe('a body', () => {
         ])
       }
     }
+    const push = mustFind('pushEntries')
+    const deflated = { 'content-type': deflatedLines }
+    expect(await send(push, bombs['deflate-raw'], deflated)).toBe('too_large')
+    expect(await send(push, bombs.gzip, deflated)).toBe('request_refused')
+    expect(await send(push, new Uint8Array(1_000), deflated)).toBe('request_refused')
+    expect(await send(push, deflateRawSync(begun.text), deflated)).toBeUndefined()
     expect(await stored()).toBe(before)
   })
 

@@ -1,3 +1,4 @@
+import { deflateRawSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
 import { deflate, inflate } from './deflate.ts'
 import { utf8 } from './state/digest.ts'
@@ -38,4 +39,12 @@ describe('inflate()', () => {
     for (const bytes of [new Uint8Array(0), utf8('no such thing'), small?.slice(0, -3) ?? new Uint8Array()])
       await expect(inflate(bytes)).rejects.toMatchObject({ code: 'storage_failed' })
   })
+})
+
+it('inflate() stops at the first byte too many, however much would follow', async () => {
+  const bomb = new Uint8Array(deflateRawSync(new Uint8Array(64 * 1024 * 1024)))
+  await expect(inflate(bomb, 1_000_000)).rejects.toMatchObject({ code: 'too_large' })
+  const exact = new Uint8Array(deflateRawSync(new Uint8Array(1_000_000)))
+  expect((await inflate(exact, 1_000_000)).byteLength).toBe(1_000_000)
+  await expect(inflate(exact, 999_999)).rejects.toMatchObject({ code: 'too_large' })
 })

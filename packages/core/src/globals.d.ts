@@ -21,7 +21,13 @@ interface BytesThrough {
     getWriter(): { write(bytes: Uint8Array): Promise<void>; close(): Promise<void> }
   }
   readonly readable: {
-    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array }> }
+    getReader(): {
+      read(): Promise<
+        | { readonly done: false; readonly value: Uint8Array }
+        | { readonly done: true; readonly value?: Uint8Array | undefined }
+      >
+      cancel(reason: unknown): Promise<void>
+    }
   }
 }
 // Missing, or without this format, in browsers of before 2023.

@@ -81,6 +81,7 @@ export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 export type { SyncPolicy } from './sync/step.ts'
 export {
   claimJson,
+  deflatedLines,
   frameOf,
   headers,
   headText,

@@ -1,5 +1,7 @@
 import {
   claimJson,
+  deflate,
+  deflatedLines,
   headers,
   headText,
   joinLines,
@@ -17,6 +19,9 @@ import {
 import { bytesOf, edgeHttp, type AskEdge, type EdgeOptions } from './edge-http.ts'
 import { followRun } from './follow-run.ts'
 
+/** A push of fewer bytes is one packet anyway. */
+const deflatedBytesMin = 1_000
+
 /** The edge as this device reaches it: HTTP for what must be answered, a WebSocket for what is live. */
 export function edgeClient(options: EdgeOptions, device: string): Edge {
   const ask = edgeHttp(options, device)
@@ -24,20 +29,31 @@ export function edgeClient(options: EdgeOptions, device: string): Edge {
 }
 
 function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote {
+  /** True once the edge has said that it takes them: an older one does not. */
+  let takesDeflated = false
+  const heed = (response: Response): Response => {
+    takesDeflated ||= response.headers.get(headers.accepts) === 'deflate'
+    return response
+  }
   const remote: Remote = {
     async push(run, { base, lines }) {
+      const plain = joinLines(lines)
+      const small = takesDeflated && plain.byteLength >= deflatedBytesMin ? await deflate(plain) : undefined
       const response = await ask(`/v1/runs/${run}/entries`, {
         method: 'POST',
-        headers: { [headers.base]: headText(base), 'content-type': 'application/x-ndjson' },
-        body: joinLines(lines),
+        headers: {
+          [headers.base]: headText(base),
+          'content-type': small ? deflatedLines : 'application/x-ndjson',
+        },
+        body: small ?? plain,
         timeoutMs: 30_000,
       })
-      return parsePushed(await json(response))
+      return parsePushed(await json(heed(response)))
     },
     async pull(run, from) {
       const query = from === undefined ? '' : `?from=${String(from)}`
       const response = await ask(`/v1/runs/${run}/entries${query}`, { timeoutMs: 30_000 })
-      const lines = splitLines(await bytesOf(response))
+      const lines = splitLines(await bytesOf(heed(response)))
       const head = parseHead(response.headers.get(headers.head))
       const waiting = response.headers.get(headers.inbox) !== null
       return { head, lines, inbox: waiting ? await inboxOf(ask, run) : [] }

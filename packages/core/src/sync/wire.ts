@@ -21,7 +21,12 @@ export const headers = {
   code: 'waystone-code',
   /** How many entries an answer has, or has stored. */
   entries: 'waystone-entries',
+  /** What an edge takes beside plain lines: `deflate` for `deflatedLines`. */
+  accepts: 'waystone-accepts',
 } as const
+
+/** The media type of lines that `deflate` made smaller. */
+export const deflatedLines = 'application/vnd.waystone.lines+deflate'
 
 /** A head as text: `seq:digest`, or `none`. The inverse of `parseHead`. */
 export function headText(head: Head | undefined): string {

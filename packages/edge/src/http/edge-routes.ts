@@ -50,7 +50,7 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       origin: (origin) => (options.origins?.(context.env).includes(origin) ? origin : null),
       allowMethods: ['GET', 'POST', 'PUT', 'DELETE'],
       allowHeaders: ['authorization', 'content-type', 'last-event-id', headers.base, headers.device],
-      exposeHeaders: [headers.head, headers.inbox, headers.code, headers.entries],
+      exposeHeaders: [headers.head, headers.inbox, headers.code, headers.entries, headers.accepts],
       maxAge: 600,
     })(context, next)
   })

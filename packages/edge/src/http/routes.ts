@@ -49,7 +49,7 @@ export const routes = {
     method: 'post',
     path: '/entries',
     needs: ['append'],
-    what: 'Appends entries of the owner; all or nothing. Pushing the same ones again is fine.',
+    what: 'Appends entries of the owner; all or nothing. Pushing the same ones again is fine. The body may be deflated (RFC 1951) under the media type `application/vnd.waystone.lines+deflate`, where an earlier answer had `waystone-accepts: deflate`.',
     parameters: {
       [headers.device]: device,
       [headers.base]: {

@@ -1,6 +1,9 @@
 import {
+  deflatedLines,
   headers,
   headText,
+  inflate,
+  isWaystoneError,
   joinLines,
   limits,
   openAsks,
@@ -31,6 +34,9 @@ import type { RunSockets } from './run-sockets.ts'
 /** A push may have a page of lines and one more, whatever their size. */
 const pushBytesMax = limits.pageBytesMax + limits.entryBytesMax + 1_000
 
+/** Tells clients what they may send. */
+const accepts = { [headers.accepts]: 'deflate' }
+
 /** What the routes of a run work with. */
 export interface RunRoutesPorts {
   readonly edgeRun: EdgeRun
@@ -56,19 +62,19 @@ export function runRoutes({ edgeRun, sockets, used, report }: RunRoutesPorts, as
 
   app.post('/entries', async (context) => {
     const base = parseHead(context.req.header(headers.base))
-    const lines = splitLines(await readBody(context.req.raw, pushBytesMax))
+    const lines = splitLines(await pushedBytes(context.req.raw))
     const device = actingAs(context)
     const pushed = await authority.push({ base, lines }, device)
     if (!pushed.ok)
       return context.json(
         pushed.code === 'head_moved' ? { ...pushed, head: headText(pushed.head) } : pushed,
         200,
-        { [headers.code]: pushed.code },
+        { ...accepts, [headers.code]: pushed.code },
       )
     used()
     devices.bind(device, asking)
     await keeper.pushed()
-    const stored = { [headers.entries]: String(lines.length) }
+    const stored = { ...accepts, [headers.entries]: String(lines.length) }
     return context.json({ ok: true, head: headText(pushed.head) }, 200, stored)
   })
   app.get('/entries', async (context) => {
@@ -84,6 +90,7 @@ export function runRoutes({ edgeRun, sockets, used, report }: RunRoutesPorts, as
         'content-type': 'application/x-ndjson',
         'content-length': String(body.byteLength),
         'cache-control': 'no-store',
+        ...accepts,
         [headers.head]: headText(head),
         [headers.entries]: String(lines.length),
         ...(inbox.length > 0 ? { [headers.inbox]: String(inbox.length) } : {}),
@@ -137,6 +144,20 @@ function fromOf(context: Context): number {
 
 function deviceOf(context: Context): OwnerId {
   return parseOwnerId(context.req.header(headers.device))
+}
+
+/** The lines of a push, which may be deflated: no more is inflated than a push may have. */
+async function pushedBytes(request: Request): Promise<Uint8Array> {
+  const bytes = await readBody(request, pushBytesMax)
+  if (request.headers.get('content-type') !== deflatedLines) return bytes
+  try {
+    return await inflate(bytes, pushBytesMax)
+  } catch (cause) {
+    if (isWaystoneError(cause, 'too_large')) throw cause
+    throw new WaystoneError('request_refused', 'the body of this request is not deflated, as it says', {
+      cause,
+    })
+  }
 }
 
 /** What one needs to be allowed to send an item. */

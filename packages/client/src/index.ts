@@ -1,0 +1,2 @@
+export type { Call, CallOptions, Given, Schemas } from './call.ts'
+export { edgeApi, type EdgeApi, type EdgeApiOptions } from './edge-api.ts'
