@@ -16,8 +16,11 @@ export interface Device {
   readonly engine: ChromiumEngine
   /** The network between this device and the edge. */
   readonly network: LossyProxy
-  /** Opens a tab with the page, and waits until it is there. `before` is done in the empty tab. */
-  open(before?: (tab: ChromiumPage, origin: string) => Promise<void>): Promise<ChromiumPage>
+  /**
+   * Opens a tab with the page, and waits until it is there. `before` is done in the empty tab; `as` is another token than
+   * the one that may do everything.
+   */
+  open(before?: (tab: ChromiumPage, origin: string) => Promise<void>, as?: string): Promise<ChromiumPage>
   /** Ends the browser, lets something happen to its profile, and starts it again with a tab of the page. */
   relaunch(between: (profileDir: string) => Promise<void>): Promise<ChromiumPage>
   close(): Promise<void>
@@ -62,16 +65,17 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
       const profileDir = await mkdtemp(join(tmpdir(), 'waystone-profile-'))
       let engine = await launchEngine('chromium', { profileDir })
       const network = await startLossyProxy(() => edge?.process.url ?? 'http://127.0.0.1:9')
-      const query = edge === undefined ? '' : `?edge=${encodeURIComponent(network.url)}&token=${token}`
+      const query = (as: string): string =>
+        edge === undefined ? '' : `?${String(new URLSearchParams({ edge: network.url, token: as }))}`
       const device: Device = {
         get engine() {
           return engine
         },
         network,
-        async open(before) {
+        async open(before, as = token) {
           const tab = await engine.newPage()
           await before?.(tab, page.url)
-          await tab.goto(`${page.url}/${query}`)
+          await tab.goto(`${page.url}/${query(as)}`)
           await tab.waitFor('window.rig !== undefined')
           return tab
         },

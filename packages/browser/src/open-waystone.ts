@@ -75,7 +75,10 @@ export interface Waystone {
   ): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
   /** The same by the agent's name, for pages whose worker has the agent and that need not load it. */
   start(agent: string, input: unknown, options?: Omit<StartOptions, 'generated'>): Promise<RunHandle>
-  /** Opens a run to show and steer it, also one that is only at the edge. Rejects with `run_unknown`. */
+  /**
+   * Opens a run to show and steer it, also one that is only at the edge. It has a view once it is here; when the edge refuses
+   * this device, `sync.error` says why.
+   */
   open<A extends AnyAgent = AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
   /**
    * Makes a run from an export: verifies it, runs nothing, and gives a fork of it that is paused until `retry`. `text` is

@@ -93,12 +93,21 @@ class Rig {
     })
   }
 
+  /** Makes a link to a run at the edge; its token and id. */
+  async link(id: string, use: 'read' | 'answer'): Promise<{ readonly id: string; readonly token: string }> {
+    return (await this.#way).links(id).make(use)
+  }
+
   async setAside(id: string): Promise<unknown> {
     const tails = await (await this.run(id)).setAside()
     return tails.map(({ lines, ...rest }) => ({
       ...rest,
       lines: lines.map((line) => new TextDecoder().decode(line)),
     }))
+  }
+
+  async revoke(id: string, link: string): Promise<void> {
+    await (await this.#way).links(id).revoke(link)
   }
 
   async runs(): Promise<unknown> {

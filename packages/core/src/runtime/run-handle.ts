@@ -90,6 +90,11 @@ export class RunHandle<State = unknown, Result = unknown> {
     return this.#view
   }
 
+  /** How the run stands with the edge; also while there is no view, such as when the edge refuses this device. */
+  get sync(): SyncState {
+    return this.#sync
+  }
+
   /** The entries of the log since the newest snapshot that was there when this was opened, oldest first. */
   entries(): readonly Entry[] {
     return this.#entries

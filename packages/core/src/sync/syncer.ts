@@ -329,11 +329,21 @@ export class Syncer {
 
   async #ask<T>(question: () => Promise<T>): Promise<T> {
     try {
-      return await question()
+      const answer = await question()
+      this.#setError(undefined)
+      return answer
     } catch (error) {
       if (isWaystoneError(error, 'unreachable')) this.#setOnline(false)
+      else this.#setError(toWire(error))
       throw error
     }
+  }
+
+  /** Told also of a run that is not here yet: somebody may wait for it whom the edge does not let in. */
+  #setError(error: WireError | undefined): void {
+    if (this.#error?.code === error?.code) return
+    this.#error = error
+    this.#ports.changed(this.state)
   }
 
   #setOnline(online: boolean): void {
