@@ -16,6 +16,8 @@ interface Env {
   readonly BLOBS: R2Bucket
   readonly KEYS: string
   readonly ORIGINS: string
+  /** How many entries and bytes a run may have. */
+  readonly QUOTA?: string
   /** Prints what the edge does. */
   readonly WATCH?: string
 }
@@ -34,6 +36,10 @@ export const RunObject = runObject<Env>({
   catalog: (env) => env.CATALOG,
   report,
   watch,
+  quota: ({ QUOTA }) => {
+    const [entriesMax, bytesMax] = QUOTA?.split(',').map(Number) ?? []
+    return entriesMax && bytesMax ? { entriesMax, bytesMax } : {}
+  },
 })
 
 export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS, report })

@@ -20,16 +20,19 @@ export interface BlobRoutesPorts {
   readonly rows: RowBlobs
   /** Called when something is stored. */
   readonly used: () => void
+  /** Throws `limit_exceeded` when there is no room for another. */
+  readonly checkRoom: () => void
 }
 
 /**
  * The routes of the blobs that are rows of an object. Large ones pass it by: the worker hands them to R2 and reads them
  * there. What comes over HTTP is the copy of a device that has the bytes, so it is kept cold.
  */
-export function blobRoutes({ run, blobs, rows, used }: BlobRoutesPorts): Hono {
+export function blobRoutes({ run, blobs, rows, used, checkRoom }: BlobRoutesPorts): Hono {
   const app = new Hono()
   const store = async (frames: readonly BlobFrame[]): Promise<void> => {
     for (const { hash, bytes } of frames) if ((await sha256(bytes)) !== hash) throw wrongHash(run, hash)
+    checkRoom()
     used()
     for (const { hash, bytes } of frames) await rows.put(hash, bytes, true)
   }

@@ -13,6 +13,7 @@ import { sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name
 import { openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { safely, type Watch } from '../watch/edge-event.ts'
 import { openLink } from './link-routes.ts'
+import { checkQuota, type Quota } from './quota.ts'
 import { runRoutes } from './run-routes.ts'
 import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
 import { workDue } from './work-due.ts'
@@ -25,6 +26,8 @@ export interface RunHostOptions {
   readonly blobs: R2Bucket
   /** The catalog of a tenant, when there is one: it is told when the status of the run changes. */
   readonly catalog?: (tenant: string) => CatalogCalls
+  /** How much a run may keep here. */
+  readonly quota?: Quota
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner. */
@@ -126,7 +129,13 @@ class ObjectHost {
       if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) return await this.#delete(name)
       const edgeRun = await this.#open(name)
       const used = (): void => this.#named.set(name)
-      const routes = runRoutes({ edgeRun, sockets: this.#sockets, used, report: this.#report }, asking)
+      const checkRoom = (wanted?: number): void => {
+        const entries = (edgeRun.keeper.log.fold?.head.seq ?? -1) + 1
+        const kept = { entries, bytes: this.#ctx.storage.sql.databaseSize }
+        checkQuota(run, this.#options.quota ?? {}, kept, wanted)
+      }
+      const ports = { edgeRun, sockets: this.#sockets, used, checkRoom, report: this.#report }
+      const routes = runRoutes(ports, asking)
       return await routes.fetch(request)
     } catch (error) {
       return errorResponse(error, this.#report)

@@ -5,6 +5,7 @@ import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import type { Watch } from '../watch/edge-event.ts'
+import type { Quota } from './quota.ts'
 import { createRunHost, type HostedRun } from './create-run-host.ts'
 
 /** What an object of runs needs. */
@@ -15,6 +16,8 @@ export interface RunObjectOptions<Env> {
   readonly blobs: (env: Env) => R2Bucket
   /** The namespace of the class that `catalogObject` made; without one runs are in no list at the edge. */
   readonly catalog?: (env: Env) => CatalogNamespace
+  /** How much a run may keep here. */
+  readonly quota?: (env: Env) => Quota
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner: `logEvents`, `analyticsEvents`, or one's own. */
@@ -43,6 +46,7 @@ export function runObject<Env>(
         blobs: options.blobs(env),
         ...(catalog ? { catalog: (tenant) => catalog.get(catalog.idFromName(tenant)) } : {}),
         report,
+        ...(options.quota ? { quota: options.quota(env) } : {}),
         ...(options.watch ? { watch: options.watch(env) } : {}),
       })
     }

@@ -43,11 +43,16 @@ export interface RunRoutesPorts {
   readonly sockets: RunSockets
   /** Called when something is stored. */
   readonly used: () => void
+  /** Throws `limit_exceeded` when the run may not come to have so many entries, or any blob more. */
+  readonly checkRoom: (entries?: number) => void
   readonly report: Report
 }
 
 /** The routes of one run, inside its object, for whoever asks. */
-export function runRoutes({ edgeRun, sockets, used, report }: RunRoutesPorts, asking: Asking): Hono {
+export function runRoutes(
+  { edgeRun, sockets, used, checkRoom, report }: RunRoutesPorts,
+  asking: Asking,
+): Hono {
   const app = new Hono().basePath('/v1/runs/:run')
   const { keeper, storage, devices } = edgeRun
   const { log, authority } = keeper
@@ -64,6 +69,7 @@ export function runRoutes({ edgeRun, sockets, used, report }: RunRoutesPorts, as
     const base = parseHead(context.req.header(headers.base))
     const lines = splitLines(await pushedBytes(context.req.raw))
     const device = actingAs(context)
+    checkRoom((base?.seq ?? -1) + 1 + lines.length)
     const pushed = await authority.push({ base, lines }, device)
     if (!pushed.ok)
       return context.json(
@@ -128,7 +134,10 @@ export function runRoutes({ edgeRun, sockets, used, report }: RunRoutesPorts, as
   })
   app.get('/asks', (context) => context.json({ asks: asksOf(log.mustFold()) }))
   app.route('/links', linkRoutes({ log, links: edgeRun.links, sockets }, asking))
-  app.route('/blobs', blobRoutes({ run: log.run, blobs: storage.blobs, rows: storage.rowBlobs, used }))
+  app.route(
+    '/blobs',
+    blobRoutes({ run: log.run, blobs: storage.blobs, rows: storage.rowBlobs, used, checkRoom }),
+  )
   app.get('/events', (context) => eventResponse(context, edgeRun, fromOf(context), report))
   return app
 }
