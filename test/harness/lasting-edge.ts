@@ -6,6 +6,8 @@ import { freePort } from './free-port.ts'
 
 /** An edge that can be killed and started again: on the state it left, and where pages find it again. */
 export interface LastingEdge {
+  /** Where its state is on disk. */
+  readonly persistTo: string
   /** Its newest process. */
   readonly process: EdgeProcess
   /** Starts it again after a kill. */
@@ -23,6 +25,7 @@ export async function startLastingEdge(
   const begin = (): Promise<EdgeProcess> => startEdge({ ...options, persistTo, port })
   let newest = await begin()
   return {
+    persistTo,
     get process() {
       return newest
     },

@@ -88,6 +88,8 @@ describe('the list of runs', () => {
     await listed(['ana.1', 'ana.2'], '', await world.token({ runs: ['ana.*'] }))
     await listed(['ana.2', 'bob.1'], '?run=*', await world.token({ runs: ['bob.1', 'ana.2', 'nobody'] }))
     await listed([], '?run=ana.1', await world.token({ runs: [] }))
+    const many = Array.from({ length: 99 }, (_, index) => `nobody.${String(index)}*`)
+    await listed(['ana.2'], '', await world.token({ runs: [...many, 'ana.2'] }))
     await listed(['ana.1'], '', await world.token({ tenant: 'globex' }))
     await listed([], '', await world.token({ tenant: 'nobody' }))
   })

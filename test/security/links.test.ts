@@ -1,4 +1,8 @@
+import { mintToken } from '@waystone/access'
 import { parseRunId } from '@waystone/core'
+import { readdir, readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
 import type { AskingRun } from './asking-run.ts'
@@ -77,6 +81,14 @@ describe('a link to one run', () => {
       expect([closed, (await world.ask(`${path}/${closed}`, link.token)).code]).toEqual([closed, 'forbidden'])
     const stale = await world.ask(`${path}/inbox`, link.token, answerTo('0'.repeat(64), 'stale'))
     expect(stale.code).toBe('ask_unknown')
+    for (const item of [
+      { type: 'decide', start: begun.ask, decision: { type: 'again' } },
+      { type: 'message', name: 'n', value: 1 },
+      { type: 'cancel' },
+    ]) {
+      const body = JSON.stringify({ ...item, id: 'x', by: 'b', time: 1 })
+      expect((await world.ask(`${path}/inbox`, link.token, { method: 'POST', body })).code).toBe('forbidden')
+    }
     expect((await world.ask(`${path}/inbox`, link.token, answerTo(begun.ask, 'first'))).status).toBe(204)
     const second = await make({ use: 'answer' })
     expect((await world.ask(`${path}/inbox`, second.token, answerTo(begun.ask, 'second'))).code).toBe(
@@ -94,6 +106,7 @@ describe('a link to one run', () => {
     const { text } = await world.ask(`${path}/links`, await world.token())
     expect(text).toContain(link.id)
     expect(text).not.toContain(secret)
+    expect(await onDisk(new TextEncoder().encode(secret))).toEqual([])
     expect(JSON.parse(text)).toMatchObject({
       links: expect.arrayContaining([
         expect.objectContaining({ id: link.id, use: 'read', by: 'ana', until: link.until }),
@@ -154,6 +167,77 @@ describe('a link to one run', () => {
   })
 })
 
+/** Reads what the edge sends of its events until it ends. */
+async function eventsOf(
+  token: string,
+): Promise<{ readonly text: () => string; readonly ended: Promise<void> }> {
+  const response = await fetch(`${world.edge.process.url}${path}/events`, {
+    headers: { authorization: `Bearer ${token}` },
+  })
+  expect(response.status).toBe(200)
+  let text = ''
+  const read = async (): Promise<void> => {
+    for await (const bytes of response.body ?? []) text += new TextDecoder().decode(bytes as Uint8Array)
+  }
+  return { text: () => text, ended: read() }
+}
+
+describe('an event stream', () => {
+  it('ends when its link is taken back, before another word of the run', async () => {
+    const link = await make({ use: 'read' })
+    const { text, ended } = await eventsOf(link.token)
+    await poll(() => text().includes('event: entry') || undefined, { timeoutMs: 10_000, message: text })
+    const before = text()
+    const ana = await world.token()
+    expect((await world.ask(`${path}/links/${link.id}`, ana, { method: 'DELETE' })).status).toBe(204)
+    await ended
+    expect(text()).toBe(before)
+  })
+
+  it('ends when its token does', async () => {
+    const token = await mintToken(
+      world.key,
+      { tenant: 'acme', runs: [run], operations: ['read'] },
+      { lifetime: '2s' },
+    )
+    const { ended } = await eventsOf(token)
+    await ended
+    expect((await world.ask(`${path}/entries?from=0`, token)).status).toBe(401)
+  })
+})
+
+it('who guesses links leaves nothing at the edge: no object, no row', async () => {
+  const objects = async (): Promise<number> =>
+    (await readdir(world.edge.persistTo, { recursive: true })).filter((name) => name.endsWith('.sqlite'))
+      .length
+  const before = await objects()
+  for (let guess = 0; guess < 10; guess++) {
+    const wrong = `link/evil/guessed.${String(guess)}/${'0'.repeat(40)}`
+    expect((await world.ask(`/v1/runs/guessed.${String(guess)}/asks`, wrong)).status).toBe(401)
+    expect((await world.ask(`${path}/asks`, `link/acme/${run}/${String(guess)}`)).status).toBe(401)
+  }
+  const files = (await readdir(world.edge.persistTo, { recursive: true })).filter((name) =>
+    name.endsWith('.sqlite'),
+  )
+  const tables = files.flatMap((name) => {
+    const db = new DatabaseSync(join(world.edge.persistTo, name), { readOnly: true })
+    const query = "SELECT count(*) AS count FROM sqlite_master WHERE name GLOB 'waystone_*'"
+    const { count } = db.prepare(query).get() as { count: number }
+    db.close()
+    return count > 0 ? [name] : []
+  })
+  expect(tables.length).toBeLessThanOrEqual(before)
+})
+
+/** The files of the edge that hold these bytes. */
+async function onDisk(bytes: Uint8Array): Promise<readonly string[]> {
+  const names = await readdir(world.edge.persistTo, { recursive: true, withFileTypes: true })
+  const files = names.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name))
+  const found: string[] = []
+  for (const file of files) if ((await readFile(file)).includes(Buffer.from(bytes))) found.push(file)
+  return found
+}
+
 describe('a run that was deleted', () => {
   it('is gone for everybody, with its blobs and links, and no device brings it back', async () => {
     const gone = parseRunId('ana.gone')
@@ -163,6 +247,7 @@ describe('a run that was deleted', () => {
     const large = new Uint8Array(100_000).fill(7)
     const hash = Buffer.from(await crypto.subtle.digest('SHA-256', large)).toString('hex')
     expect((await world.ask(`${at}/blobs/${hash}`, ana, { method: 'PUT', body: large })).status).toBe(204)
+    expect((await onDisk(large)).length).toBeGreaterThan(0)
     const made = await world.ask(`${at}/links`, ana, {
       method: 'POST',
       body: JSON.stringify({ use: 'read' }),
@@ -170,6 +255,7 @@ describe('a run that was deleted', () => {
     const { token } = JSON.parse(made.text) as Made
     expect((await world.ask(at, ana, { method: 'DELETE' })).status).toBe(204)
     const push = { method: 'POST', body: text, headers: { 'waystone-base': 'none' } }
+    expect((await onDisk(large)).length).toBe(0)
     for (let round = 0; round < 2; round++) {
       expect((await world.ask(`${at}/entries?from=0`, ana)).code).toBe('run_deleted')
       expect((await world.ask(`${at}/entries`, ana, push)).code).toBe('run_deleted')

@@ -1,8 +1,8 @@
 import { mintToken, narrowToken, newAccessKey, operations, type Operation } from '@waystone/access'
-import { parseRunId } from '@waystone/core'
+import { edgeOwner, parseRunId } from '@waystone/core'
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { AskingRun } from './asking-run.ts'
+import { askingRun, type AskingRun } from './asking-run.ts'
 import { routesOf, type Description, type DescribedRoute } from './described.ts'
 import { startSecurityWorld, type Answer, type SecurityWorld } from './security-world.ts'
 
@@ -176,6 +176,11 @@ describe('every route', () => {
     // A run of the same name is another run, and deleting it leaves this one.
     await world.begin('globex', run)
     expect((await world.ask(`/v1/runs/${run}`, theirs, { method: 'DELETE' })).status).toBe(204)
+    const fromDeleted = await world.ask('/v1/runs/bob.trip/blobs/share', theirs, {
+      method: 'POST',
+      body: JSON.stringify({ from: run, hashes: [begun.blob.hash] }),
+    })
+    expect([fromDeleted.status, fromDeleted.code]).toEqual([410, 'run_deleted'])
     expect(await everything()).toEqual(before)
   })
 })
@@ -253,6 +258,34 @@ describe('what a body says', () => {
     )
     expect(share.code).toBe('forbidden')
     expect(await everything()).toEqual(before)
+  })
+})
+
+describe('a device', () => {
+  it('is never the edge, whose entries nobody else writes', async () => {
+    const forged = askingRun(parseRunId('ana.forged'), edgeOwner)
+    const token = await world.token()
+    const headers = { 'waystone-base': 'none', 'waystone-device': 'edge' }
+    const path = '/v1/runs/ana.forged'
+    expect(
+      (await world.ask(`${path}/entries`, token, { method: 'POST', body: forged.text, headers })).code,
+    ).toBe('forbidden')
+    const as = { ...headers, 'waystone-device': 'laptop' }
+    expect(
+      (await world.ask(`${path}/entries`, token, { method: 'POST', body: forged.text, headers: as })).code,
+    ).toBe('forbidden')
+    expect((await world.ask(`${path}/inbox`, token, { headers })).code).toBe('forbidden')
+    expect((await world.ask(`${path}/entries?from=0`, token)).text).toBe('')
+  })
+
+  it('is nobody’s because somebody sends what is stored already', async () => {
+    const mallory = await world.token({ subject: 'mallory' })
+    const headers = { 'waystone-base': 'none', 'waystone-device': 'phone' }
+    await world.ask(`/v1/runs/${run}/entries`, mallory, { method: 'POST', body: begun.text, headers })
+    const inbox = await world.ask(`/v1/runs/${run}/inbox`, await world.token(), {
+      headers: { 'waystone-device': 'phone' },
+    })
+    expect(inbox.status).toBe(200)
   })
 })
 

@@ -559,7 +559,7 @@ export interface components {
       readonly place: components['schemas']['Place']
       readonly owner: string
       readonly labels: readonly string[]
-      /** @description False when something of it was damaged and set aside. */
+      /** @description False while it is paused over something that was damaged and set aside. */
       readonly valid: boolean
       /** @description By the clock of who began it, in ms since 1970. */
       readonly started: number
@@ -661,6 +661,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -748,6 +757,15 @@ export interface operations {
       }
       /** @description `log_damaged` */
       readonly 409: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -856,6 +874,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -938,6 +965,15 @@ export interface operations {
       }
       /** @description `run_unknown` */
       readonly 404: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -1030,6 +1066,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -1102,6 +1147,15 @@ export interface operations {
       }
       /** @description `forbidden` */
       readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -1205,6 +1259,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -1290,6 +1353,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -1362,6 +1434,15 @@ export interface operations {
       }
       /** @description `forbidden` */
       readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -1457,6 +1538,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -1537,6 +1627,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -1610,6 +1709,15 @@ export interface operations {
       }
       /** @description `forbidden` */
       readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -1703,6 +1811,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -1775,6 +1892,15 @@ export interface operations {
       }
       /** @description `forbidden` */
       readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -1860,6 +1986,15 @@ export interface operations {
       }
       /** @description `run_unknown` */
       readonly 404: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -1956,6 +2091,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -2031,6 +2175,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -2071,7 +2224,7 @@ export interface operations {
         readonly place?: components['schemas']['Place']
         /** @description Runs with a checkpoint of this name. */
         readonly label?: components['schemas']['Name']
-        /** @description `false`: runs of which something was damaged. */
+        /** @description `false`: runs that are paused over something that was damaged. */
         readonly valid?: components['schemas']['Flag']
         /** @description Changed from then on, in ms since 1970. */
         readonly from?: components['schemas']['Count']
@@ -2117,6 +2270,15 @@ export interface operations {
       }
       /** @description `forbidden` */
       readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -2189,6 +2351,15 @@ export interface operations {
       }
       /** @description `forbidden` */
       readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -2270,6 +2441,15 @@ export interface operations {
           readonly 'application/json': components['schemas']['Error']
         }
       }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
       /** @description `too_large` */
       readonly 413: {
         headers: {
@@ -2337,6 +2517,15 @@ export interface operations {
       }
       /** @description `forbidden` */
       readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
         headers: {
           readonly [name: string]: unknown
         }

@@ -1,4 +1,4 @@
-export { askingOf, type Asking } from './access/asking.ts'
+export { askingOf, unguarded, type Asking } from './access/asking.ts'
 export { letIn, sharedSecret, signedTokens, type Auth } from './access/auth.ts'
 export type { CatalogCalls, CatalogEntry, CatalogNamespace, CatalogPage } from './catalog/catalog-entry.ts'
 export { catalogObject, type CatalogObjectOptions } from './catalog/catalog-object.ts'

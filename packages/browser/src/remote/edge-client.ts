@@ -29,10 +29,10 @@ export function edgeClient(options: EdgeOptions, device: string): Edge {
 }
 
 function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote {
-  /** True once the edge has said that it takes them: an older one does not. */
+  /** What the edge has said last: an older one does not take them. */
   let takesDeflated = false
   const heed = (response: Response): Response => {
-    takesDeflated ||= response.headers.get(headers.accepts) === 'deflate'
+    takesDeflated = response.headers.get(headers.accepts) === 'deflate'
     return response
   }
   const remote: Remote = {

@@ -55,6 +55,7 @@ export function followRun(options: FollowRun): Follow {
     url.searchParams.set('from', String(from()))
     url.searchParams.set('device', device)
     const token = await edge.token?.()
+    if (closed.signal.aborted) return
     // A browser cannot set headers on a WebSocket; a subprotocol keeps the token out of addresses and logs.
     const protocols = token === undefined ? ['waystone'] : ['waystone', `token.${toBase64Url(token)}`]
     await listen(new WebSocket(url, protocols))

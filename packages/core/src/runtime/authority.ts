@@ -54,7 +54,9 @@ export class Authority {
         kind === 'claim' || (fold ? owner !== fold.owner || epoch !== fold.epoch : epoch !== 0),
     )
     if (foreign) return this.#refusePush(foreign)
-    const other = as === undefined ? undefined : fresh.find(({ owner }) => owner !== as)
+    // Nobody sends what the edge would have written.
+    const other =
+      as === undefined ? undefined : fresh.find(({ owner }) => owner !== as || owner === edgeOwner)
     if (as !== undefined && other) throw notYours(run, other.owner, as)
     if (fold && isEnded(fold) && fresh.length > 0) return { ok: false, code: 'head_moved', head: fold.head }
     const hashes = [...new Set(fresh.flatMap(({ blobs }) => blobs ?? []))]

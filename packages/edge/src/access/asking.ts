@@ -11,20 +11,20 @@ export interface Asking extends Omit<Grant, 'runs'> {
 /** Carries it from the worker to the object. What a client sends under this name never gets there. */
 const header = 'waystone-asking'
 
-/** For objects that the application itself guards: everything may be done. */
+/** For requests that the application itself has let in: everything may be done. */
 export const unguarded: Asking = { tenant: onlyTenant, operations }
 
 /** A request as the object gets it: with who asks, and without the token that says so. */
 export function withAsking(request: Request, asking: Asking): Request {
   const headers = new Headers(request.headers)
   headers.delete('authorization')
+  if (headers.has('sec-websocket-protocol')) headers.set('sec-websocket-protocol', 'waystone')
   headers.set(header, encodeURIComponent(JSON.stringify(asking)))
   return new Request(request, { headers })
 }
 
 /**
- * Who asks, as `edgeRoutes` has written it into a request to an object. For classes of one's own behind `edgeRoutes`:
- * `host.fetch(request, askingOf(request))`. A request that did not come through them says what it likes here. Throws
+ * Who asks, as `edgeRoutes` has written it into a request to an object. A request that did not come through them says what it likes here. Throws
  * `unauthorized`.
  */
 export function askingOf(request: Request): Asking {

@@ -10,7 +10,7 @@ export interface CatalogEntry {
   readonly owner: OwnerId
   /** Names of checkpoints. */
   readonly labels: readonly string[]
-  /** False when something of it was damaged and set aside. */
+  /** False while it is paused over something that was damaged and set aside. */
   readonly valid: boolean
   /** When it began, and when anything of this changed, in ms since 1970. */
   readonly started: number
@@ -42,8 +42,8 @@ export interface CatalogPage {
 
 /** What runs tell the catalog of their tenant. */
 export interface CatalogCalls {
-  /** Replaces what is known of a run, unless something newer is: `seq` is the entry that it is of. */
-  put(entry: CatalogEntry, seq: number): Promise<void>
+  /** Replaces what is known of a run, unless something newer is: `version` grows with each change. */
+  put(entry: CatalogEntry, version: number): Promise<void>
   remove(run: string): Promise<void>
 }
 

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import { limits, parseRunId, WaystoneError } from '@waystone/core'
+import { limits, parseRunId, WaystoneError, type RunId } from '@waystone/core'
 import { askingOf, withAsking, type Asking } from '../access/asking.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
@@ -16,7 +16,7 @@ export interface CatalogObjectOptions<Env> {
   readonly report?: Report
 }
 
-/** Runs that are deleted in one alarm, and when the next one begins, in ms. */
+/** Runs on a page of those to delete, and when those that were not are tried again, in ms. */
 const deletedAtOnce = 50
 const againMs = 10_000
 
@@ -39,8 +39,8 @@ export function catalogObject<Env>(
       this.#catalog = sqlCatalog(ctx.storage)
     }
 
-    async put(entry: CatalogEntry, seq: number): Promise<void> {
-      this.#catalog.put(entry, seq)
+    async put(entry: CatalogEntry, version: number): Promise<void> {
+      this.#catalog.put(entry, version)
     }
 
     async remove(run: string): Promise<void> {
@@ -75,20 +75,33 @@ export function catalogObject<Env>(
       return new Response(null, { status: 202 })
     }
 
+    /** One that fails holds up no other. */
     async #deleteSome(): Promise<void> {
       const tenant = await this.ctx.storage.get<string>('deleting')
       if (tenant === undefined) return
-      const { runs, next } = this.#catalog.page({ runs: ['*'], limit: deletedAtOnce })
-      const namespace = options.runs(this.env)
-      for (const { run } of runs) {
-        const stub = namespace.get(namespace.idFromName(objectName(tenant, run)))
-        const request = new Request(`https://edge/v1/runs/${run}`, { method: 'DELETE' })
-        const response = await stub.fetch(withAsking(request, { tenant, operations: ['delete'] }))
-        if (!response.ok) throw new Error(`run ${run} was not deleted: ${await response.text()}`)
-        this.#catalog.remove(run)
+      const failures: unknown[] = []
+      for (let after: string | undefined = ''; after !== undefined;) {
+        const cursor = after === '' ? {} : { after }
+        const { runs, next } = this.#catalog.page({ runs: ['*'], limit: deletedAtOnce, ...cursor })
+        for (const { run } of runs)
+          await this.#deleteRun(tenant, run).catch((error: unknown) => failures.push(error))
+        after = next
       }
-      if (next === undefined) await this.ctx.storage.delete('deleting')
+      if (failures.length > 0)
+        throw new AggregateError(failures, `${String(failures.length)} runs were not deleted`)
+      // Some may have been told of meanwhile.
+      if (this.#catalog.page({ runs: ['*'], limit: 1 }).runs.length === 0)
+        await this.ctx.storage.delete('deleting')
       else await this.ctx.storage.setAlarm(Date.now())
+    }
+
+    async #deleteRun(tenant: string, run: RunId): Promise<void> {
+      const namespace = options.runs(this.env)
+      const stub = namespace.get(namespace.idFromName(objectName(tenant, run)))
+      const request = new Request(`https://edge/v1/runs/${run}`, { method: 'DELETE' })
+      const response = await stub.fetch(withAsking(request, { tenant, operations: ['delete'] }))
+      if (!response.ok) throw new Error(`run ${run} was not deleted: ${await response.text()}`)
+      this.#catalog.remove(run)
     }
   }
 }

@@ -1,4 +1,4 @@
-import { statusOf, type Fold, type Live } from '@waystone/core'
+import { limits, statusOf, type Fold, type Live } from '@waystone/core'
 import type { DueTimes } from '../store/sql-due-times.ts'
 import type { CatalogCalls, CatalogEntry } from './catalog-entry.ts'
 
@@ -6,7 +6,7 @@ import type { CatalogCalls, CatalogEntry } from './catalog-entry.ts'
 export const catalogName = 'waystone.catalog'
 
 const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_catalog_outbox (one INTEGER PRIMARY KEY, entry TEXT NOT NULL, seq INTEGER NOT NULL, told INTEGER NOT NULL);
+  CREATE TABLE IF NOT EXISTS waystone_catalog_outbox (one INTEGER PRIMARY KEY, entry TEXT NOT NULL, version INTEGER NOT NULL, told INTEGER NOT NULL);
 `
 
 const nothingLive: Live = { phase: 'idle', calls: [] }
@@ -30,11 +30,14 @@ export class CatalogOutbox {
     const row = this.#row()
     const before = row && (JSON.parse(row.entry) as CatalogEntry)
     const now = Date.now()
-    if (row !== undefined && JSON.stringify(entryOf(fold, before?.updated ?? now)) === row.entry) return
+    const isSame = JSON.stringify(entryOf(fold, before?.updated ?? now)) === row?.entry
+    if (isSame && row?.told === 1) return
+    if (isSame) return this.#times.set(catalogName, now)
     this.#sql.exec(
-      'INSERT OR REPLACE INTO waystone_catalog_outbox (one, entry, seq, told) VALUES (1, ?, ?, 0)',
+      'INSERT OR REPLACE INTO waystone_catalog_outbox (one, entry, version, told) VALUES (1, ?, ?, 0)',
       JSON.stringify(entryOf(fold, now)),
-      fold.head.seq,
+      // Grows whatever becomes of the log, and when the object is brought back to an earlier moment.
+      Math.max(now, (row?.version ?? 0) + 1),
     )
     await this.#times.set(catalogName, now)
   }
@@ -43,13 +46,13 @@ export class CatalogOutbox {
   async tell(catalog: CatalogCalls): Promise<void> {
     const row = this.#row()
     if (row === undefined || row.told === 1) return
-    await catalog.put(JSON.parse(row.entry) as CatalogEntry, row.seq)
-    this.#sql.exec('UPDATE waystone_catalog_outbox SET told = 1 WHERE seq = ?', row.seq)
+    await catalog.put(JSON.parse(row.entry) as CatalogEntry, row.version)
+    this.#sql.exec('UPDATE waystone_catalog_outbox SET told = 1 WHERE version = ?', row.version)
   }
 
-  #row(): { entry: string; seq: number; told: number } | undefined {
-    const query = 'SELECT entry, seq, told FROM waystone_catalog_outbox'
-    return this.#sql.exec<{ entry: string; seq: number; told: number }>(query).toArray()[0]
+  #row(): { entry: string; version: number; told: number } | undefined {
+    const query = 'SELECT entry, version, told FROM waystone_catalog_outbox'
+    return this.#sql.exec<{ entry: string; version: number; told: number }>(query).toArray()[0]
   }
 }
 
@@ -57,13 +60,18 @@ export class CatalogOutbox {
 function entryOf(fold: Fold, updated: number): CatalogEntry {
   return {
     run: fold.run,
-    agent: fold.identity.agent,
+    agent: short(fold.identity.agent),
     status: statusOf(fold, nothingLive),
     place: fold.place,
     owner: fold.owner,
-    labels: [...new Set(fold.labels.map(({ label }) => label))],
+    labels: [...new Set(fold.labels.slice(-limits.labelsMax).map(({ label }) => short(label)))],
     valid: fold.pause?.reason !== 'set aside',
     started: fold.started,
     updated,
   }
+}
+
+/** Names of agents and labels come from devices. */
+function short(name: string): string {
+  return name.slice(0, limits.nameCharsMax)
 }

@@ -10,8 +10,8 @@ import type { CatalogEntry, CatalogPage, CatalogQuery } from './catalog-entry.ts
 
 /** The runs of one tenant. */
 export interface SqlCatalog {
-  /** Replaces what is known of a run, unless something newer is: `seq` is the entry that it is of. */
-  put(entry: CatalogEntry, seq: number): void
+  /** Replaces what is known of a run, unless something newer is: `version` grows with each change. */
+  put(entry: CatalogEntry, version: number): void
   remove(run: RunId): void
   /** A page: the newest first, or by their ids for who may see some runs only. Throws `request_refused`. */
   page(query: CatalogQuery): CatalogPage
@@ -21,7 +21,7 @@ export interface SqlCatalog {
 
 const schema = `
   CREATE TABLE IF NOT EXISTS waystone_catalog (
-    run TEXT PRIMARY KEY, seq INTEGER NOT NULL, agent TEXT NOT NULL, status TEXT NOT NULL, place TEXT NOT NULL, owner TEXT NOT NULL,
+    run TEXT PRIMARY KEY, version INTEGER NOT NULL, agent TEXT NOT NULL, status TEXT NOT NULL, place TEXT NOT NULL, owner TEXT NOT NULL,
     labels TEXT NOT NULL, valid INTEGER NOT NULL, started INTEGER NOT NULL, updated INTEGER NOT NULL) WITHOUT ROWID;
   CREATE INDEX IF NOT EXISTS waystone_catalog_time ON waystone_catalog (updated, run);
   CREATE INDEX IF NOT EXISTS waystone_catalog_status ON waystone_catalog (status, updated, run);
@@ -55,17 +55,17 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
   const { sql } = storage
   sql.exec(schema)
   return {
-    put(entry, seq) {
+    put(entry, version) {
       const { run, agent, status, place, owner, labels, valid, started, updated } = entry
       storage.transactionSync(() => {
         const [known] = sql
-          .exec<{ seq: number }>('SELECT seq FROM waystone_catalog WHERE run = ?', run)
+          .exec<{ version: number }>('SELECT version FROM waystone_catalog WHERE run = ?', run)
           .toArray()
-        if (known !== undefined && known.seq > seq) return
+        if (known !== undefined && known.version > version) return
         sql.exec(
-          'INSERT OR REPLACE INTO waystone_catalog (run, seq, agent, status, place, owner, labels, valid, started, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          'INSERT OR REPLACE INTO waystone_catalog (run, version, agent, status, place, owner, labels, valid, started, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
           run,
-          seq,
+          version,
           agent,
           status,
           place,
@@ -140,7 +140,7 @@ function conditionsOf(query: CatalogQuery): readonly Condition[] {
       : { sql: 'run IN (SELECT run FROM waystone_labels WHERE label = ?)', values: [label] },
     from === undefined ? undefined : { sql: 'updated >= ?', values: [from] },
     to === undefined ? undefined : { sql: 'updated < ?', values: [to] },
-    runs.includes('*') ? undefined : anyOf(runs.map(matching)),
+    runs.includes('*') ? undefined : matching(runs),
   ].filter((one) => one !== undefined)
 }
 
@@ -148,20 +148,19 @@ function is(column: string, value: string | number | undefined): Condition | und
   return value === undefined ? undefined : { sql: `${column} = ?`, values: [value] }
 }
 
-function anyOf(conditions: readonly Condition[]): Condition {
-  if (conditions.length === 0) return { sql: 'FALSE', values: [] }
-  return {
-    sql: conditions.map(({ sql }) => sql).join(' OR '),
-    values: conditions.flatMap(({ values }) => values),
-  }
-}
-
-/** The runs of one pattern, as a range of ids. */
-function matching(pattern: string): Condition {
-  if (!pattern.endsWith('*')) return { sql: 'run = ?', values: [pattern] }
-  const start = pattern.slice(0, -1)
-  // `~` is the greatest character of an id, and what follows it in ASCII is in none.
-  return { sql: 'run >= ? AND run < ?', values: [start, `${start}\u007f`] }
+/** The runs of these patterns, as ranges of ids. */
+function matching(patterns: readonly string[]): Condition {
+  const ranges = patterns.map((pattern) => {
+    const start = pattern.endsWith('*') ? pattern.slice(0, -1) : pattern
+    // What follows `~`, the greatest character of an id, is in none; an id alone is followed by the least there is.
+    return [start, `${start}${pattern.endsWith('*') ? '\u007f' : '\u0001'}`]
+  })
+  const [first] = ranges
+  if (first !== undefined && ranges.length === 1) return { sql: 'run >= ? AND run < ?', values: first }
+  // An object binds a hundred values: the ranges are one.
+  const among =
+    'json_each(?) AS ranges CROSS JOIN waystone_catalog AS c ON c.run >= ranges.value ->> 0 AND c.run < ranges.value ->> 1'
+  return { sql: `run IN (SELECT c.run FROM ${among})`, values: [JSON.stringify(ranges)] }
 }
 
 /** What comes after a page. */

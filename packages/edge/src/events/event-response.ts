@@ -3,11 +3,18 @@ import type { Context } from 'hono'
 import { streamSSE, type SSEStreamingApi } from 'hono/streaming'
 import { edgeClock } from '../object/edge-clock.ts'
 import type { Report } from '../report.ts'
+import type { RunRoutesPorts } from '../object/run-routes.ts'
 import { parseCursor, type EventCursor } from './event-cursor.ts'
 import { RunEvents, type EventSource } from './run-events.ts'
 
 /** A reader that takes nothing for this long is let go: it can come back with its cursor. In ms. */
 const stuckMsMax = 60_000
+
+/** A run that somebody reads. */
+interface ReadBy extends EventSource, Pick<RunRoutesPorts, 'checkAsking'> {
+  /** When they are not let in any more, in ms since 1970. */
+  readonly until: number | undefined
+}
 
 /**
  * The events of a run as `text/event-stream`. `from` is the first entry to be told when there is no `last-event-id`.
@@ -16,8 +23,8 @@ const stuckMsMax = 60_000
  * client has gone is noticed at the next write, so 15 s later at most (workerd, 2026-11).
  * Throws `run_unknown`, `request_refused`, `limit_exceeded`.
  */
-export function eventResponse(context: Context, source: EventSource, from: number, report: Report): Response {
-  const { keeper, changes } = source
+export function eventResponse(context: Context, source: ReadBy, from: number, report: Report): Response {
+  const { keeper, changes, checkAsking, until } = source
   const { log } = keeper
   const { run, head } = log.mustFold()
   const id = context.req.header('last-event-id')
@@ -33,10 +40,15 @@ export function eventResponse(context: Context, source: EventSource, from: numbe
   if (cursor.ended) return new Response(null, { status: 204 })
   const leave = changes.join(run)
   const gone = new AbortController()
+  const isOver = (): boolean => isRefused(checkAsking)
   return streamSSE(context, async (stream) => {
     stream.onAbort(() => gone.abort())
+    // Whoever waits for an event is looked at again when the token ends.
+    if (until !== undefined)
+      void edgeClock.wait(Math.max(0, until - Date.now()) + 1, gone.signal).then(() => changes.now())
     try {
-      for await (const event of new RunEvents(source, cursor).read(gone.signal)) {
+      for await (const event of new RunEvents(source, cursor).read(gone.signal, isOver)) {
+        if (isOver()) return
         const taken = event
           ? stream.writeSSE({ ...event, data: JSON.stringify(event.data) })
           : stream.write(': keep-alive\n\n')
@@ -45,9 +57,20 @@ export function eventResponse(context: Context, source: EventSource, from: numbe
     } catch (error) {
       report({ where: 'events', run, error })
     } finally {
+      gone.abort()
       leave()
     }
   })
+}
+
+/** True when the reader is not let in any more: its token has expired, its link was taken back, its run deleted. */
+function isRefused(check: () => void): boolean {
+  try {
+    check()
+    return false
+  } catch {
+    return true
+  }
 }
 
 /** Waits until the reader has taken what was written; false when it is gone, or as good as gone. */

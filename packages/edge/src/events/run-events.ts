@@ -53,10 +53,13 @@ export class RunEvents {
   }
 
   /** `undefined` stands for a while without events. */
-  async *read(signal: AbortSignal): AsyncGenerator<RunEvent | undefined> {
+  async *read(
+    signal: AbortSignal,
+    isOver: () => boolean = () => false,
+  ): AsyncGenerator<RunEvent | undefined> {
     const { keeper, changes } = this.#source
     const { log } = keeper
-    while (!signal.aborted) {
+    while (!signal.aborted && !isOver()) {
       const { count } = changes
       yield* this.#view()
       yield* this.#entries()

@@ -13,6 +13,7 @@ const everywhere = [
   'input_refused',
   'too_large',
   'limit_exceeded',
+  'run_deleted',
   'bug',
 ]
 

@@ -1,5 +1,6 @@
 import type { Operation } from '@waystone/access'
 import { headers, limits } from '@waystone/core'
+import { hashesBytesMax } from './blob-frames.ts'
 import type { SchemaName } from './schemas.ts'
 
 /** What a body or an answer is: JSON of a schema, or bytes of a media type. */
@@ -37,7 +38,8 @@ const lines = 'Entries as they are stored, one a line, each ended by a line feed
 const from = { in: 'query', schema: 'Count', what: 'The first entry wanted.' } as const
 const device = { in: 'header', schema: 'RunId', required: true, what: 'The device that asks.' } as const
 const blob = { media: 'application/octet-stream', what: 'The bytes of a blob.' } as const
-const hashesBytesMax = limits.pageBytesMax
+/** A push may have a page of lines and one more, whatever their size. */
+export const pushBytesMax = limits.pageBytesMax + limits.entryBytesMax + 1_000
 
 /**
  * Every route that a client can reach: from this table they are served, guarded, described as OpenAPI, and tested. What is
@@ -62,7 +64,7 @@ export const routes = {
     body: {
       media: 'application/x-ndjson',
       what: lines,
-      bytesMax: limits.pageBytesMax + limits.entryBytesMax + 1_000,
+      bytesMax: pushBytesMax,
     },
     gives: { schema: 'Pushed' },
     errors: ['entry_refused', 'log_damaged', 'format_newer'],
@@ -233,7 +235,11 @@ export const routes = {
       agent: { in: 'query', schema: 'Name', what: 'Runs of this agent.' },
       place: { in: 'query', schema: 'Place', what: 'Runs whose owner is at such a place.' },
       label: { in: 'query', schema: 'Name', what: 'Runs with a checkpoint of this name.' },
-      valid: { in: 'query', schema: 'Flag', what: '`false`: runs of which something was damaged.' },
+      valid: {
+        in: 'query',
+        schema: 'Flag',
+        what: '`false`: runs that are paused over something that was damaged.',
+      },
       from: { in: 'query', schema: 'Count', what: 'Changed from then on, in ms since 1970.' },
       to: { in: 'query', schema: 'Count', what: 'Changed before then, in ms since 1970.' },
       limit: { in: 'query', schema: 'PageSize', what: 'Runs on a page; default 50.' },

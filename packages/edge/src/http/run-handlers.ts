@@ -50,10 +50,9 @@ async function putBlob({ request, run, hash: named, grant, ask, bucket }: RunReq
   // Whether the run takes it is asked afterwards, so that none is left behind by a run that is deleted meanwhile.
   const url = new URL(`/v1/runs/${run}/blobs/missing`, request.url)
   const taken = await ask(run, new Request(url, { method: 'POST', body: JSON.stringify({ hashes: [] }) }))
-  if (!taken.ok) {
-    await blobs.remove(run, [hash])
-    return taken
-  }
+  // Else it may be one that the run had before.
+  if (taken.status === 410) await blobs.remove(run, [hash])
+  if (!taken.ok) return taken
   return new Response(null, { status: 204 })
 }
 

@@ -143,7 +143,10 @@ export const schemas = {
     place: { $ref: '#/components/schemas/Place' },
     owner: id,
     labels: { type: 'array', items: { type: 'string' } },
-    valid: { type: 'boolean', description: 'False when something of it was damaged and set aside.' },
+    valid: {
+      type: 'boolean',
+      description: 'False while it is paused over something that was damaged and set aside.',
+    },
     started: { ...count, description: 'By the clock of who began it, in ms since 1970.' },
     updated: { ...count, description: 'When anything here changed, in ms since 1970.' },
   }),

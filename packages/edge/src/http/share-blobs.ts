@@ -1,4 +1,4 @@
-import { WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
+import { fromWire, type Blobs, type Digest, type RunId } from '@waystone/core'
 import { framesMax, hashesOf } from './blob-frames.ts'
 
 /** Where the blobs of runs are. */
@@ -39,8 +39,5 @@ async function json(response: Response): Promise<unknown> {
 
 async function mustAnswer(response: Response): Promise<Response> {
   if (response.ok) return response
-  throw new WaystoneError(
-    'bug',
-    `an object answered ${String(response.status)} to a request of the edge itself: ${await response.text()}`,
-  )
+  throw fromWire(await response.json())
 }

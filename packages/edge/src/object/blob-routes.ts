@@ -79,6 +79,7 @@ export function blobHeaders(bytes: number): Record<string, string> {
     'content-type': 'application/octet-stream',
     'content-length': String(bytes),
     'cache-control': 'private, immutable, max-age=31536000',
+    vary: 'authorization',
   }
 }
 

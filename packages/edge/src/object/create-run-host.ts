@@ -1,5 +1,5 @@
 import { parseRunId, watchdogMs, WaystoneError, type AnyAgent, type RunId } from '@waystone/core'
-import { unguarded, type Asking } from '../access/asking.ts'
+import { askingOf, type Asking } from '../access/asking.ts'
 import { notLetIn } from '../access/auth.ts'
 import type { CatalogCalls } from '../catalog/catalog-entry.ts'
 import { catalogName } from '../catalog/catalog-outbox.ts'
@@ -48,9 +48,9 @@ export interface HostedRun {
    */
   readonly alarms: DueTimes
   /**
-   * Answers requests under `/v1/runs/`; undefined for all others, which are the application's. Nobody is asked for a
-   * token here. Behind `edgeRoutes`, which does that, give it `askingOf(request)`; without `asking` everything may be done.
-   * An object has one run: another one is `request_refused`.
+   * Answers requests under `/v1/runs/`; undefined for all others, which are the application's. Who asks, and for what, is what
+   * `edgeRoutes` has found out: without them a request is `unauthorized`. An application that has let somebody in itself passes
+   * `asking`, such as `unguarded`. An object has one run: another one is `request_refused`.
    */
   fetch(request: Request, asking?: Asking): Promise<Response> | undefined
   /**
@@ -95,7 +95,7 @@ export function createRunHost(ctx: DurableObjectState, options: RunHostOptions):
   const host = new ObjectHost(ctx, options)
   return {
     alarms: host.times.own,
-    fetch: (request, asking = unguarded) => (isOurs(request) ? host.answer(request, asking) : undefined),
+    fetch: (request, asking) => (isOurs(request) ? host.answer(request, asking) : undefined),
     alarm: (work) => host.alarm(work),
     webSocketMessage: (socket, message) => host.heard(socket, message),
     webSocketClose: (socket, code) => host.closed(socket, code),
@@ -120,21 +120,29 @@ class ObjectHost {
     this.#named = sqlRunName(ctx.storage)
   }
 
-  async answer(request: Request, asking: Asking): Promise<Response> {
+  async answer(request: Request, given: Asking | undefined): Promise<Response> {
     try {
+      const asking = given ?? askingOf(request)
       const { pathname } = new URL(request.url)
       const run = parseRunId(pathname.split('/')[3])
       const name = { run, tenant: asking.tenant }
-      if (pathname.endsWith('/links/open')) return await this.#openLink(request, asking)
+      if (pathname === `/v1/runs/${run}/links/open`) return await this.#openLink(request, asking)
       if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) return await this.#delete(name)
       const edgeRun = await this.#open(name)
       const used = (): void => this.#named.set(name)
+      const checkAsking = (): void => {
+        if (this.#named.isDeleted()) throw deleted(run)
+        const { until = Infinity, link } = asking
+        const isTakenBack = link !== undefined && !edgeRun.links.has(link, Date.now())
+        if (until <= Date.now() || isTakenBack) throw notLetIn()
+      }
+      checkAsking()
       const checkRoom = (wanted?: number): void => {
         const entries = (edgeRun.keeper.log.fold?.head.seq ?? -1) + 1
         const kept = { entries, bytes: this.#ctx.storage.sql.databaseSize }
         checkQuota(run, this.#options.quota ?? {}, kept, wanted)
       }
-      const ports = { edgeRun, sockets: this.#sockets, used, checkRoom, report: this.#report }
+      const ports = { edgeRun, sockets: this.#sockets, used, checkAsking, checkRoom, report: this.#report }
       const routes = runRoutes(ports, asking)
       return await routes.fetch(request)
     } catch (error) {
@@ -243,7 +251,9 @@ class ObjectHost {
 
   /** Asked for whoever has any link: nothing is written for one that is none. */
   async #openLink(request: Request, asking: Asking): Promise<Response> {
-    const opened = (await this.#known()) && (await openLink(request, sqlLinks(this.#ctx.storage), asking))
+    if (request.method !== 'POST') throw notLetIn()
+    const isThere = this.#named.get() !== undefined && !this.#named.isDeleted()
+    const opened = isThere ? await openLink(request, sqlLinks(this.#ctx.storage), asking) : undefined
     return opened ? Response.json(opened) : errorResponse(notLetIn(), this.#report)
   }
 
@@ -252,7 +262,8 @@ class ObjectHost {
     this.#checkName(name)
     this.#named.set(name)
     this.#named.markDeleted()
-    await this.times.set(deletionName, Date.now())
+    // Should the object die meanwhile, it goes on with it.
+    await this.times.set(deletionName, Date.now() + watchdogMs)
     await this.#finishDeletion()
     await this.times.delete(deletionName)
     return new Response(null, { status: 204 })
@@ -271,7 +282,9 @@ class ObjectHost {
     const opened = this.#opened
     this.#opened = undefined
     this.#sockets.cutAll('this run was deleted')
-    await (await opened?.edgeRun)?.keeper.close()
+    const edgeRun = await opened?.edgeRun
+    edgeRun?.changes.now()
+    await edgeRun?.keeper.close()
     await clearBlobs(this.#options.blobs, name.tenant, name.run)
     await this.#options.catalog?.(name.tenant).remove(name.run)
     this.#named.clearAllElse()

@@ -6,6 +6,7 @@ import { linkToken } from '../access/link.ts'
 import { readJson } from '../http/body.ts'
 import type { LinkInfo, LinkUse, SqlLinks } from '../store/sql-links.ts'
 import { edgeClock } from './edge-clock.ts'
+import type { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
 
 /** What the routes of links work with. */
@@ -13,6 +14,7 @@ export interface LinkRoutesPorts {
   readonly log: RunLog
   readonly links: SqlLinks
   readonly sockets: RunSockets
+  readonly changes: RunChanges
 }
 
 /** How long a link is valid at most, in ms. */
@@ -23,7 +25,7 @@ const linkMsMin = 1_000
 const operationsOf: Readonly<Record<LinkUse, readonly Operation[]>> = { read: ['read'], answer: ['answer'] }
 
 /** Links to one run, for people without an account: each can be taken back, and is known by its secret only. */
-export function linkRoutes({ log, links, sockets }: LinkRoutesPorts, asking: Asking): Hono {
+export function linkRoutes({ log, links, sockets, changes }: LinkRoutesPorts, asking: Asking): Hono {
   const app = new Hono()
   const { run } = log
   app.get('/', (context) => context.json({ links: links.list(edgeClock.now()) }))
@@ -47,6 +49,8 @@ export function linkRoutes({ log, links, sockets }: LinkRoutesPorts, asking: Ask
     const id = context.req.param('link')
     if (!links.remove(id)) throw new WaystoneError('request_refused', `run ${run} has no such link`, { run })
     sockets.cut(id)
+    // Who reads events is looked at again.
+    changes.now()
     return context.body(null, 204)
   })
   return app

@@ -1,6 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
 import { WaystoneError, type AnyAgent } from '@waystone/core'
-import { askingOf } from '../access/asking.ts'
 import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
@@ -52,11 +51,7 @@ export function runObject<Env>(
     }
 
     override async fetch(request: Request): Promise<Response> {
-      try {
-        return this.#host.fetch(request, askingOf(request)) ?? errorResponse(noRoute(), report)
-      } catch (error) {
-        return errorResponse(error, report)
-      }
+      return this.#host.fetch(request) ?? errorResponse(noRoute(), report)
     }
 
     override async alarm(): Promise<void> {

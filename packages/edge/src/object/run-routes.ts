@@ -20,19 +20,17 @@ import {
 } from '@waystone/core'
 import type { Operation } from '@waystone/access'
 import { Hono, type Context } from 'hono'
-import { demand, type Asking } from '../access/asking.ts'
+import { demand, forbidden, type Asking } from '../access/asking.ts'
 import { eventResponse } from '../events/event-response.ts'
 import { readBody, readJson } from '../http/body.ts'
 import { errorResponse } from '../http/errors.ts'
+import { pushBytesMax } from '../http/routes.ts'
 import type { Report } from '../report.ts'
 import { blobRoutes } from './blob-routes.ts'
 import { edgeClock } from './edge-clock.ts'
 import type { EdgeRun } from './edge-run.ts'
 import { linkRoutes } from './link-routes.ts'
 import type { RunSockets } from './run-sockets.ts'
-
-/** A push may have a page of lines and one more, whatever their size. */
-const pushBytesMax = limits.pageBytesMax + limits.entryBytesMax + 1_000
 
 /** Tells clients what they may send. */
 const accepts = { [headers.accepts]: 'deflate' }
@@ -43,16 +41,16 @@ export interface RunRoutesPorts {
   readonly sockets: RunSockets
   /** Called when something is stored. */
   readonly used: () => void
+  /** Throws when who asks is not let in any more, or the run was deleted: looked at again after everything awaited. */
+  readonly checkAsking: () => void
   /** Throws `limit_exceeded` when the run may not come to have so many entries, or any blob more. */
   readonly checkRoom: (entries?: number) => void
   readonly report: Report
 }
 
 /** The routes of one run, inside its object, for whoever asks. */
-export function runRoutes(
-  { edgeRun, sockets, used, checkRoom, report }: RunRoutesPorts,
-  asking: Asking,
-): Hono {
+export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
+  const { edgeRun, sockets, used, checkAsking, checkRoom, report } = ports
   const app = new Hono().basePath('/v1/runs/:run')
   const { keeper, storage, devices } = edgeRun
   const { log, authority } = keeper
@@ -62,6 +60,9 @@ export function runRoutes(
     if (!devices.allow(device, asking)) throw notTheirs(log.run, device)
     return device
   }
+  const bind = (device: OwnerId): void => {
+    if (devices.bind(device, asking)) sockets.disown(device, asking.subject)
+  }
   app.onError((error) => errorResponse(error, report))
   app.notFound(() => errorResponse(new WaystoneError('request_refused', 'there is no such route'), report))
 
@@ -70,7 +71,9 @@ export function runRoutes(
     const lines = splitLines(await pushedBytes(context.req.raw))
     const device = actingAs(context)
     checkRoom((base?.seq ?? -1) + 1 + lines.length)
+    const before = log.fold?.head.seq ?? -1
     const pushed = await authority.push({ base, lines }, device)
+    checkAsking()
     if (!pushed.ok)
       return context.json(
         pushed.code === 'head_moved' ? { ...pushed, head: headText(pushed.head) } : pushed,
@@ -78,7 +81,8 @@ export function runRoutes(
         { ...accepts, [headers.code]: pushed.code },
       )
     used()
-    devices.bind(device, asking)
+    // Whoever sends what is stored already shows nothing by it.
+    if ((log.fold?.head.seq ?? -1) > before) bind(device)
     await keeper.pushed()
     const stored = { ...accepts, [headers.entries]: String(lines.length) }
     return context.json({ ok: true, head: headText(pushed.head) }, 200, stored)
@@ -106,7 +110,7 @@ export function runRoutes(
   app.post('/claim', async (context) => {
     const device = actingAs(context)
     const lines = await keeper.claim(parseClaim(await readJson(context.req.raw, 10_000)), device)
-    devices.bind(device, asking)
+    bind(device)
     return new Response(joinLines(lines), { headers: { 'content-type': 'application/x-ndjson' } })
   })
   app.post('/hold', async (context) => {
@@ -118,6 +122,8 @@ export function runRoutes(
   app.post('/inbox', async (context) => {
     const item = parseInboxItem(await readJson(context.req.raw, limits.inboxItemBytesMax + 1_000))
     demand(asking, log.run, operationOf(item))
+    // To decide about an effect is not to answer a question.
+    if (asking.link !== undefined && item.type !== 'answer') throw forbidden(log.run, ['send'])
     await keeper.send({ ...item, time: edgeClock.now(), by: asking.subject ?? item.by })
     return context.body(null, 204)
   })
@@ -130,15 +136,19 @@ export function runRoutes(
       throw new WaystoneError('request_refused', 'this route is a WebSocket')
     const device = parseOwnerId(context.req.query('device'))
     const mayWrite = devices.allow(device, asking)
-    return sockets.accept({ device, mayWrite, asking }, await keeper.greeting(fromOf(context)))
+    const greeting = await keeper.greeting(fromOf(context))
+    checkAsking()
+    return sockets.accept({ device, mayWrite, asking }, greeting)
   })
   app.get('/asks', (context) => context.json({ asks: asksOf(log.mustFold()) }))
-  app.route('/links', linkRoutes({ log, links: edgeRun.links, sockets }, asking))
+  app.route('/links', linkRoutes({ log, links: edgeRun.links, sockets, changes: edgeRun.changes }, asking))
   app.route(
     '/blobs',
     blobRoutes({ run: log.run, blobs: storage.blobs, rows: storage.rowBlobs, used, checkRoom }),
   )
-  app.get('/events', (context) => eventResponse(context, edgeRun, fromOf(context), report))
+  app.get('/events', (context) =>
+    eventResponse(context, { ...edgeRun, checkAsking, until: asking.until }, fromOf(context), report),
+  )
   return app
 }
 

@@ -19,6 +19,7 @@ interface Attached {
   /** When whoever follows must show a token again, in ms since 1970. */
   readonly until?: number
   readonly link?: string
+  readonly subject?: string
 }
 
 /** Who wants to follow. */
@@ -60,13 +61,14 @@ export class RunSockets {
       )
     const { 0: client, 1: server } = new WebSocketPair()
     this.#ctx.acceptWebSocket(server, [tag])
-    const { until, link } = asking
+    const { until, link, subject } = asking
     server.serializeAttachment({
       device,
       since: Date.now(),
       mayWrite,
       ...(until === undefined ? {} : { until }),
       ...(link === undefined ? {} : { link }),
+      ...(subject === undefined ? {} : { subject }),
     } satisfies Attached)
     for (const event of first) server.send(frameOf(event))
     return new Response(null, {
@@ -104,6 +106,15 @@ export class RunSockets {
     }
   }
 
+  /** A device belongs to a subject now: sockets of others do not speak for it. */
+  disown(device: string, subject: string | undefined): void {
+    for (const socket of this.#ctx.getWebSockets(tag)) {
+      const attached = attachedOf(socket)
+      if (attached?.device === device && attached.subject !== subject)
+        socket.serializeAttachment({ ...attached, mayWrite: false } satisfies Attached)
+    }
+  }
+
   /** Cuts off everybody. */
   cutAll(why: string): void {
     for (const socket of this.#ctx.getWebSockets(tag)) socket.close(notLetInAnyMore, why)
@@ -125,7 +136,8 @@ export class RunSockets {
     const times = this.#ctx.getWebSockets(tag).flatMap((socket) => {
       const attached = attachedOf(socket)
       if (attached?.device !== device || !attached.mayWrite) return []
-      return [this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? attached.since]
+      const heard = this.#ctx.getWebSocketAutoResponseTimestamp(socket)?.getTime() ?? attached.since
+      return [Math.min(heard, attached.until ?? Infinity)]
     })
     return times.length === 0 ? undefined : Math.max(...times)
   }

@@ -1,12 +1,12 @@
-import type { OwnerId } from '@waystone/core'
+import { edgeOwner, type OwnerId } from '@waystone/core'
 import type { Asking } from '../access/asking.ts'
 
 /** Which subject each device belongs to, in the run of an object. */
 export interface SqlDevices {
-  /** True when who asks may write as this device: it is nobody else's. Without a subject every device is anybody's. */
+  /** True when who asks may write as this device: it is nobody else's, and not the edge itself. Without a subject every device is anybody's. */
   allow(device: OwnerId, asking: Asking): boolean
-  /** The device belongs to who asks from now on, unless it is another's. */
-  bind(device: OwnerId, asking: Asking): void
+  /** The device belongs to who asks from now on, unless it is another's. True when it is so from now on. */
+  bind(device: OwnerId, asking: Asking): boolean
 }
 
 const schema = `
@@ -18,6 +18,7 @@ export function sqlDevices({ sql }: DurableObjectStorage): SqlDevices {
   sql.exec(schema)
   return {
     allow(device, { operations, subject }) {
+      if (device === edgeOwner) return false
       if (!operations.includes('append') && !operations.includes('claim')) return false
       if (subject === undefined) return true
       const query = 'SELECT subject FROM waystone_devices WHERE device = ?'
@@ -25,8 +26,9 @@ export function sqlDevices({ sql }: DurableObjectStorage): SqlDevices {
       return row === undefined || row.subject === subject
     },
     bind(device, { subject }) {
-      if (subject === undefined) return
-      sql.exec('INSERT OR IGNORE INTO waystone_devices (device, subject) VALUES (?, ?)', device, subject)
+      if (subject === undefined) return false
+      const query = 'INSERT OR IGNORE INTO waystone_devices (device, subject) VALUES (?, ?) RETURNING device'
+      return sql.exec(query, device, subject).toArray().length > 0
     },
   }
 }

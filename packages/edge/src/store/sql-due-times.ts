@@ -1,4 +1,5 @@
 import { limits, WaystoneError, type DueTime } from '@waystone/core'
+import { hasTable } from './sql-run-name.ts'
 
 /** Names that begin like this are Waystone's own. */
 const ownPrefix = 'waystone.'
@@ -58,11 +59,14 @@ export interface SqlDueTimes extends DueTimes {
  */
 export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
   const { sql } = storage
-  sql.exec(schema)
+  /** Made at the first time that is set: an object that somebody asked for in vain keeps nothing. */
+  let isThere = false
+  const look = (): boolean => (isThere ||= hasTable(sql, 'waystone_due'))
   /** What the alarm was last set to: `null` for none, undefined when that is not known. */
   let armed: number | null | undefined
   let change = Promise.withResolvers<void>()
   const arm = async (): Promise<void> => {
+    if (!look()) return
     const [row] = sql.exec<{ at: number | null }>('SELECT min(at) AS at FROM waystone_due').toArray()
     const at = row?.at ?? null
     if (at === armed) return
@@ -80,11 +84,12 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
     change = Promise.withResolvers()
     return arm()
   }
-  const rowOf = (name: string): { at: number; tries: number } | undefined =>
-    sql
-      .exec<{ at: number; tries: number }>('SELECT at, tries FROM waystone_due WHERE name = ?', name)
-      .toArray()[0]
+  const rowOf = (name: string): { at: number; tries: number } | undefined => {
+    const query = 'SELECT at, tries FROM waystone_due WHERE name = ?'
+    return look() ? sql.exec<{ at: number; tries: number }>(query, name).toArray()[0] : undefined
+  }
   const put = (name: string, at: number, tries: number): Promise<void> => {
+    if (!look()) sql.exec(schema)
     sql.exec('INSERT OR REPLACE INTO waystone_due (name, at, tries) VALUES (?, ?, ?)', name, at, tries)
     return changed()
   }
@@ -94,12 +99,15 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
       await (row?.at === at && row.tries === 0 ? arm() : put(name, at, 0))
     },
     delete: async (name) => {
+      if (!look()) return
       sql.exec('DELETE FROM waystone_due WHERE name = ?', name)
       await changed()
     },
     get: (name) => rowOf(name)?.at,
     list: () =>
-      sql.exec<{ name: string; at: number }>('SELECT name, at FROM waystone_due ORDER BY at').toArray(),
+      look()
+        ? sql.exec<{ name: string; at: number }>('SELECT name, at FROM waystone_due ORDER BY at').toArray()
+        : [],
     begin: async (name) => {
       const tries = rowOf(name)?.tries ?? 0
       const at = Date.now() + Math.min(againMsMin * 2 ** tries, againMsMax)
@@ -115,7 +123,7 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
     },
     arm,
     rearm: async () => {
-      const isDue = sql.exec('SELECT 1 FROM waystone_due LIMIT 1').toArray().length > 0
+      const isDue = look() && sql.exec('SELECT 1 FROM waystone_due LIMIT 1').toArray().length > 0
       if (isDue && (await storage.getAlarm()) === null) await arm()
     },
     changed: () => change.promise,

@@ -20,6 +20,8 @@ export interface SqlLinks {
   add(link: LinkInfo, secretDigest: string): void
   /** The link with this secret, unless its time is over. */
   find(secretDigest: string, now: number): LinkInfo | undefined
+  /** True while there is a link with this id, and its time is not over. */
+  has(id: string, now: number): boolean
   list(now: number): readonly LinkInfo[]
   /** False when there is none. */
   remove(id: string): boolean
@@ -68,6 +70,7 @@ export function sqlLinks({ sql }: DurableObjectStorage): SqlLinks {
       const [row] = sql.exec<Row>(`${select} AND secret = ?`, now, secretDigest).toArray()
       return row && infoOf(row)
     },
+    has: (id, now) => sql.exec(`${select} AND id = ?`, now, id).toArray().length > 0,
     list: (now) => sql.exec<Row>(`${select} ORDER BY time, id`, now).toArray().map(infoOf),
     remove: (id) => sql.exec('DELETE FROM waystone_links WHERE id = ? RETURNING id', id).toArray().length > 0,
   }

@@ -32,23 +32,37 @@ const added = {
 /** Tables that stay when a run is deleted. */
 const kept = ['waystone_run', 'waystone_due']
 
-/** The table with the one row that names the run of an object. */
+/**
+ * The table with the one row that names the run of an object. It is made when a name is written down: an object that somebody
+ * asked for in vain keeps nothing.
+ */
 export function sqlRunName(storage: DurableObjectStorage): SqlRunName {
   const { sql } = storage
-  sql.exec(schema)
-  const columns = sql.exec<{ name: string }>("SELECT name FROM pragma_table_info('waystone_run')").toArray()
-  for (const [name, change] of Object.entries(added))
-    if (!columns.some((column) => column.name === name)) sql.exec(change)
-  const row = (): { id: string; tenant: string; deleted: number } | undefined =>
-    sql
-      .exec<{ id: string; tenant: string; deleted: number }>('SELECT id, tenant, deleted FROM waystone_run')
-      .toArray()[0]
+  /** Looked up once it is there, since tables stay. */
+  let isThere = false
+  const look = (): boolean => {
+    isThere ||= hasTable(sql, 'waystone_run')
+    if (isThere && !isCurrent) upgrade()
+    return isThere
+  }
+  let isCurrent = false
+  const upgrade = (): void => {
+    const query = "SELECT name FROM pragma_table_info('waystone_run')"
+    const columns = sql.exec<{ name: string }>(query).toArray()
+    for (const [name, change] of Object.entries(added))
+      if (!columns.some((column) => column.name === name)) sql.exec(change)
+    isCurrent = true
+  }
+  const row = (): Row | undefined =>
+    look() ? sql.exec<Row>('SELECT id, tenant, deleted FROM waystone_run').toArray()[0] : undefined
   return {
     get() {
       const found = row()
       return found && { run: parseRunId(found.id), tenant: found.tenant }
     },
     set({ run, tenant }) {
+      sql.exec(schema)
+      look()
       sql.exec('INSERT OR IGNORE INTO waystone_run (one, id, tenant) VALUES (1, ?, ?)', run, tenant)
     },
     isDeleted: () => row()?.deleted === 1,
@@ -63,4 +77,16 @@ export function sqlRunName(storage: DurableObjectStorage): SqlRunName {
       })
     },
   }
+}
+
+/** True when an object has a table. */
+export function hasTable(sql: SqlStorage, name: string): boolean {
+  return sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name).toArray().length > 0
+}
+
+interface Row {
+  readonly [column: string]: string | number
+  readonly id: string
+  readonly tenant: string
+  readonly deleted: number
 }
