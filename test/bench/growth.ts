@@ -21,6 +21,7 @@ import {
 import { memoryChannels, memoryLocks } from '@waystone/core/memory'
 import { sqliteStorage } from '@waystone/node'
 import { atMost, quantile, report, round, type Aim } from './_report.ts'
+import { textOf } from './_text.ts'
 
 // A conversation that grows: every turn adds two messages of 1 KB, and every checkpoint is kept. What all of it takes on
 // disk beside what was said, and what the last turns cost beside the first: by commits alone, and through the engine.
@@ -42,32 +43,10 @@ interface Grown {
   readonly rawBytes: number
 }
 
-/** English-like text: words of a vocabulary of 2,000, chosen by a fixed sequence. */
-function textOf(number: number): string {
-  let seed = number + 1
-  const words: string[] = []
-  for (let length = 0; length < 1_000;) {
-    seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0
-    const word = vocabulary[(seed >>> 8) % vocabulary.length] as string
-    words.push(word)
-    length += word.length + 1
-  }
-  return words.join(' ').slice(0, 1_000)
-}
-
-const vocabulary = Array.from({ length: 2_000 }, (_, index) => {
-  const letters = 'etaoinshrdlucmfwypvbgkqjxz'
-  let rest = Math.imul(index + 7, 2_654_435_761) >>> 0
-  return Array.from({ length: 2 + (index % 9) }, () => {
-    const letter = letters[Math.floor((((rest = Math.imul(rest, 48_271) >>> 0) >>> 4) % 676) ** 0.5)]
-    return letter ?? 'e'
-  }).join('')
-})
-
 function messagesOf(turn: number): Chat['messages'] {
   return [
-    { role: 'user', text: textOf(2 * turn) },
-    { role: 'assistant', text: textOf(2 * turn + 1) },
+    { role: 'user', text: textOf(2 * turn, 1_000) },
+    { role: 'assistant', text: textOf(2 * turn + 1, 1_000) },
   ]
 }
 

@@ -1,6 +1,6 @@
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
+import { Transform, type Duplex } from 'node:stream'
 
 /** What becomes of a message: it arrives, it is lost on its way, or it arrives and its answer is lost. */
 export type Fate = 'pass' | 'lose request' | 'lose answer'
@@ -14,6 +14,8 @@ export interface LossyProxy {
   mend(): void
   /** Decides about every HTTP request from now on; the number counts from 1 since this call. */
   decide(fate: (number: number, request: { readonly method: string; readonly path: string }) => Fate): void
+  /** How long everything that is sent from now on takes, each way, in ms. At first 0. */
+  delay(ms: number): void
   close(): Promise<void>
 }
 
@@ -23,31 +25,48 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
   let isCut = false
   let number = 0
   let fateOf: Parameters<LossyProxy['decide']>[0] = () => 'pass'
+  let delayMs = 0
+  const later = (work: () => void): void => {
+    if (delayMs === 0) work()
+    else setTimeout(work, delayMs)
+  }
+  const onItsWay = (): Transform => delayed(() => delayMs)
 
   const handle = (request: IncomingMessage, response: ServerResponse): void => {
     if (isCut) return void request.socket.destroy()
     number += 1
     const fate = fateOf(number, { method: request.method ?? '', path: request.url ?? '' })
     if (fate === 'lose request') return void request.socket.destroy()
-    const onward = forward(new URL(request.url ?? '/', target()), {
-      method: request.method,
-      headers: request.headers,
+    const body = request.pipe(onItsWay())
+    later(() => {
+      const onward = forward(new URL(request.url ?? '/', target()), {
+        method: request.method,
+        headers: request.headers,
+      })
+      onward.on('response', (answer) => {
+        if (fate === 'lose answer' || isCut) {
+          answer.resume()
+          answer.on('end', () => request.socket.destroy())
+          return
+        }
+        const answered = answer.pipe(onItsWay())
+        later(() => {
+          response.writeHead(answer.statusCode ?? 502, answer.headers)
+          answered.pipe(response)
+        })
+      })
+      onward.on('error', () => request.socket.destroy())
+      body.pipe(onward)
     })
-    onward.on('response', (answer) => {
-      if (fate === 'lose answer' || isCut) {
-        answer.resume()
-        answer.on('end', () => request.socket.destroy())
-        return
-      }
-      response.writeHead(answer.statusCode ?? 502, answer.headers)
-      answer.pipe(response)
-    })
-    onward.on('error', () => request.socket.destroy())
-    request.pipe(onward)
   }
   const server = createServer(handle)
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isCut) return void socket.destroy()
+    socket.on('error', () => socket.destroy())
+    later(() => joinSockets(request, socket, head))
+  })
+  const joinSockets = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (isCut || socket.destroyed) return void socket.destroy()
     const { hostname, port } = new URL(target())
     const onward: Socket = connect(Number(port), hostname, () => {
       const lines = [`${request.method ?? 'GET'} ${request.url ?? '/'} HTTP/1.1`]
@@ -55,9 +74,11 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
         lines.push(`${String(request.rawHeaders[at])}: ${String(request.rawHeaders[at + 1])}`)
       onward.write(`${lines.join('\r\n')}\r\n\r\n`)
       onward.write(head)
-      onward.pipe(socket)
-      socket.pipe(onward)
+      onward.pipe(onItsWay()).pipe(socket)
+      socket.pipe(onItsWay()).pipe(onward)
     })
+    // Small frames go at once, as browsers and servers send them.
+    onward.setNoDelay(true)
     for (const [one, other] of [
       [socket, onward],
       [onward, socket],
@@ -66,10 +87,10 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
       one.on('error', () => other.destroy())
       one.on('close', () => {
         sockets.delete(one)
-        other.destroy()
+        later(() => other.destroy())
       })
     }
-  })
+  }
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const address = server.address()
   if (typeof address !== 'object' || address === null) throw new Error('the proxy has no address')
@@ -90,10 +111,30 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
       number = 0
       fateOf = fate
     },
+    delay(ms) {
+      delayMs = ms
+    },
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
         endAll()
       }),
   }
+}
+
+/** Hands on what it gets, in order, each part so many ms after it came. */
+function delayed(ms: () => number): Transform {
+  const waiting: (() => void)[] = []
+  const inOrder = (work: () => void): void => {
+    if (ms() === 0 && waiting.length === 0) return work()
+    waiting.push(work)
+    setTimeout(() => waiting.shift()?.(), ms())
+  }
+  return new Transform({
+    transform(part, _, taken) {
+      inOrder(() => this.push(part))
+      taken()
+    },
+    flush: (ended) => inOrder(ended),
+  })
 }
