@@ -289,6 +289,21 @@ describe('a device', () => {
   })
 })
 
+it('nothing is kept by caches on the way, but blobs, which never change, by those of one token', async () => {
+  const token = await world.token()
+  const kept = async (path: string): Promise<string | null> =>
+    (await world.ask(path, token)).headers.get('cache-control')
+  for (const path of [
+    '/v1/health',
+    '/v1/runs',
+    `/v1/runs/${run}/asks`,
+    `/v1/runs/${run}/entries`,
+    '/v1/nothing',
+  ])
+    expect([path, await kept(path)]).toEqual([path, 'no-store'])
+  expect(await kept(`/v1/runs/${run}/blobs/${begun.blob.hash}`)).toContain('private')
+})
+
 it('a page of another origin is told nothing, one on the list is', async () => {
   const from = async (origin: string) =>
     (await world.ask('/v1/health', undefined, { headers: { origin } })).headers.get(

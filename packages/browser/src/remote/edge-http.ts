@@ -34,8 +34,8 @@ export function edgeHttp({ url, token }: EdgeOptions, device: string): AskEdge {
         ...request.headers,
       },
       ...(request.body === undefined ? {} : { body: request.body as BodyInit }),
+      // No `cache: 'no-store'`: with it Chromium asks for leave before every single request (preflight). The edge says so instead.
       signal: AbortSignal.timeout(request.timeoutMs ?? answerMsMax),
-      cache: 'no-store',
     }
     let response: Response
     try {

@@ -74,9 +74,9 @@ export async function moveHere({
   force,
 }: Move & { readonly force: boolean }): Promise<void> {
   const { run, log, ports } = node
-  await syncer.reconcile()
-  const before = log.mustFold()
-  if (before.owner === edgeOwner && !force) await edge.remote.hold(run, drainMs)
+  if (log.fold === undefined) await syncer.reconcile()
+  // Before it is followed: a host that writes faster than this device reads would be followed for ever.
+  if (!force) await edge.remote.hold(run, drainMs)
   await syncer.reconcile()
   const fold = log.mustFold()
   const agent = node.agent(fold.identity.agent)
@@ -109,7 +109,10 @@ const refusals: readonly ErrorCode[] = [
   'head_moved',
   'run_unknown',
   'run_ended',
+  'run_deleted',
   'unauthorized',
+  'forbidden',
+  'limit_exceeded',
   'request_refused',
   'input_refused',
 ]

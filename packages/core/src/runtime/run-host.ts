@@ -112,13 +112,16 @@ export class RunHost {
   readonly #breakers: Breakers
   #beatAt: number
   #isBeating = false
+  /** Until it is known who writes the run. */
+  #looking: Promise<void> | undefined
   readonly #tellLive: () => void
 
   constructor(log: RunLog, ports: HostPorts) {
     this.#log = log
     this.#ports = ports
     this.#opened = ports.clock.now()
-    this.#beatAt = this.#opened
+    // From the entry that made this host the writer: it may have stood still since then, before anything ran.
+    this.#beatAt = Math.min(this.#opened, log.fold?.updated ?? this.#opened)
     this.#breakers = ports.breakers ?? new Breakers(ports.clock)
     this.#tellLive = throttled(ports.clock, limits.liveMsMin, () =>
       ports.tell({ type: 'live', live: this.live() }),
@@ -408,10 +411,14 @@ export class RunHost {
   #awake(): Promise<void> | undefined {
     const { clock, slept } = this.#ports
     if (slept === undefined) return undefined
+    // Steps of other branches wait for the same answer.
+    if (this.#looking) return this.#looking
     const gap = clock.now() - this.#beatAt
     this.#beatAt = clock.now()
     void this.#beat()
-    return gap >= 0 && gap < sleptMsMin ? undefined : slept()
+    if (gap >= 0 && gap < sleptMsMin) return undefined
+    this.#looking = slept().finally(() => (this.#looking = undefined))
+    return this.#looking
   }
 
   /** Beats as long as something runs. */

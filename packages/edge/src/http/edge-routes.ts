@@ -54,6 +54,11 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       maxAge: 600,
     })(context, next)
   })
+  app.use('/v1/*', async (context, next) => {
+    await next()
+    const { res } = context
+    if (res.status !== 101 && !res.headers.has('cache-control')) context.header('cache-control', 'no-store')
+  })
   app.get('/v1/health', (context) => context.json({ ok: true }))
   app.get('/v1/openapi.json', (context) => context.json(openApi(sdkVersion)))
   for (const [name, route] of routeList) {
