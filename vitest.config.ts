@@ -43,7 +43,8 @@ export default defineConfig({
           // No browser and no server: these use all cores, beside nothing that has to be in time.
           include: simulated,
           testTimeout: 120_000,
-          maxWorkers: cores,
+          // The simulation takes all cores by itself.
+          maxWorkers: 1,
           sequence: { groupOrder: 1 },
         },
       },

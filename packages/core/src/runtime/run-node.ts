@@ -187,6 +187,7 @@ export class RunNode {
           this.#wake()
         },
         stopWriting: () => this.#stopWriting(),
+        brought: () => this.#post({ type: 'appended', run: this.run }),
         changed: (sync) => {
           this.#sync = sync
           this.#courier.synced()
@@ -258,7 +259,11 @@ export class RunNode {
 
   /** A message of another host of this store. */
   onTab(message: TabMessage): void {
-    if (message.type === 'appended' && !this.writing) void this.log.catchUp().catch(() => undefined)
+    if (message.type === 'appended') {
+      // While this host writes nobody else should: another tab has brought what the edge has instead.
+      const look = this.writing ? this.#isCurrent() : this.log.catchUp()
+      void look.catch(() => undefined)
+    }
     if (message.type === 'inbox') this.host?.poke()
     if (message.type === 'hello' && this.writing)
       this.#post({ type: 'event', run: this.run, event: { type: 'live', live: this.#live } })
@@ -437,12 +442,17 @@ export class RunNode {
     }
   }
 
+  /** False when another tab has written the log: then this host stops. */
+  async #isCurrent(): Promise<boolean> {
+    if (await this.log.isCurrent()) return true
+    this.#stale = true
+    this.host?.stop()
+    return false
+  }
+
   /** After this host has stood still: another tab, or the edge, may write the run by now. */
   async #lookAround(): Promise<void> {
-    if (!(await this.log.isCurrent())) {
-      this.#stale = true
-      return this.host?.stop()
-    }
+    if (!(await this.#isCurrent())) return
     // Stops the host when the edge is ahead; without a network it goes on.
     const compared = this.#reconcile().catch(() => undefined)
     await within(this.ports.clock, lookMsMax, compared)
@@ -468,7 +478,7 @@ export class RunNode {
   async #onRemote(event: WatchEvent): Promise<void> {
     try {
       if (event.type === 'inbox') await this.#pullInbox()
-      else if (event.type === 'lines' && !this.writing) await this.log.adopt(event.lines)
+      else if (event.type === 'lines' && !this.writing) await this.#adopt(event.lines)
       else if (event.type === 'lines') this.#checkWritten(event.lines)
       else if (!this.writing) this.#heard(event)
     } catch {
@@ -476,6 +486,12 @@ export class RunNode {
       this.#stale = true
       this.#wake()
     }
+  }
+
+  /** Another tab may write the run, and would not know. */
+  async #adopt(lines: readonly Uint8Array[]): Promise<void> {
+    const fresh = await this.log.adopt(lines)
+    if (fresh.some(({ owner }) => owner === this.ports.me)) this.#post({ type: 'appended', run: this.run })
   }
 
   async #cameOnline(): Promise<void> {

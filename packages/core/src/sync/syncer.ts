@@ -39,6 +39,8 @@ export interface SyncerPorts {
   lost(): void
   /** Resolves when nobody here writes the log, so that what the edge has can be taken. */
   stopWriting(): Promise<void>
+  /** Entries of the edge were taken into the log: whoever else has it open here has not seen them. */
+  brought?(): void
   changed(state: SyncState): void
 }
 
@@ -148,8 +150,10 @@ export class Syncer {
           )
         await this.#ports.stopWriting()
         if (local === undefined) await this.#log.adopt(await this.#toBegin(pulled.lines))
-        else if (parseLine(first).prev === local.digest) await this.#log.adopt(pulled.lines)
-        else if (parseLine(first).seq > local.seq + 1) await this.#beginAnew(pulled.lines)
+        else if (parseLine(first).prev === local.digest) {
+          await this.#log.adopt(pulled.lines)
+          this.#ports.brought?.()
+        } else if (parseLine(first).seq > local.seq + 1) await this.#beginAnew(pulled.lines)
         else await this.#setAside(local, pulled.head)
         continue
       }
