@@ -12,8 +12,11 @@ const sources = {
 const cores = availableParallelism()
 
 const simulated = ['test/faults/**/*.test.ts', 'test/sim/**/*.test.ts']
-// What mostly waits, for alarms of a real edge: these wait together.
-const patient = ['edge-events', 'own-object', 'edge-killed'].map((name) => `test/e2e/${name}.test.ts`)
+// What mostly waits, for a real edge of its own: these wait together.
+const patient = [
+  ...['edge-events', 'own-object', 'edge-killed'].map((name) => `test/e2e/${name}.test.ts`),
+  'test/security/**/*.test.ts',
+]
 
 export default defineConfig({
   ...sources,
@@ -54,7 +57,7 @@ export default defineConfig({
           name: 'patient',
           environment: 'node',
           include: patient,
-          maxWorkers: patient.length,
+          maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 2 },
