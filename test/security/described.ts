@@ -68,3 +68,15 @@ export function routesOf({ paths }: Description): readonly DescribedRoute[] {
     }),
   )
 }
+
+/** What the edge says of itself. */
+export async function descriptionOf(url: string): Promise<Description> {
+  return (await (await fetch(`${url}/v1/openapi.json`)).json()) as Description
+}
+
+/** A route by its name. Throws when there is none. */
+export function mustFind(routes: readonly DescribedRoute[], id: string): DescribedRoute {
+  const route = routes.find((one) => one.id === id)
+  if (route === undefined) throw new Error(`there is no route ${id}`)
+  return route
+}

@@ -3,7 +3,13 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { broken, valuesOf } from './arbitrary.ts'
-import { routesOf, type Description, type DescribedRoute, type Parameter } from './described.ts'
+import {
+  descriptionOf,
+  routesOf,
+  type Description,
+  type DescribedRoute,
+  type Parameter,
+} from './described.ts'
 import { startSecurityWorld, type Answer, type SecurityWorld } from './security-world.ts'
 
 /** Requests of each kind to each route. */
@@ -19,8 +25,7 @@ beforeAll(async () => {
   world = await startSecurityWorld()
   await world.begin('acme', parseRunId('ana.there'))
   token = await world.token()
-  const response = await fetch(`${world.edge.process.url}/v1/openapi.json`)
-  description = (await response.json()) as Description
+  description = await descriptionOf(world.edge.process.url)
   routes = routesOf(description)
 })
 afterAll(() => world.close())

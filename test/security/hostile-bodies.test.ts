@@ -11,7 +11,7 @@ import fc from 'fast-check'
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AskingRun } from './asking-run.ts'
-import { routesOf, type Description, type DescribedRoute } from './described.ts'
+import { descriptionOf, mustFind, routesOf, type DescribedRoute } from './described.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 const run = parseRunId('ana.trip')
@@ -26,16 +26,9 @@ beforeAll(async () => {
   world = await startSecurityWorld()
   begun = await world.begin('acme', run)
   token = await world.token()
-  const response = await fetch(`${world.edge.process.url}/v1/openapi.json`)
-  routes = routesOf((await response.json()) as Description)
+  routes = routesOf(await descriptionOf(world.edge.process.url))
 })
 afterAll(() => world.close())
-
-function mustFind(id: string): DescribedRoute {
-  const route = routes.find((one) => one.id === id)
-  if (route === undefined) throw new Error(`there is no route ${id}`)
-  return route
-}
 
 const stored = async (): Promise<string> => (await world.ask(`${path}/entries?from=0`, token)).text
 
@@ -96,7 +89,7 @@ describe('a body', () => {
         ])
       }
     }
-    const push = mustFind('pushEntries')
+    const push = mustFind(routes, 'pushEntries')
     const deflated = { 'content-type': deflatedLines }
     expect(await send(push, bombs['deflate-raw'], deflated)).toBe('too_large')
     expect(await send(push, bombs.gzip, deflated)).toBe('request_refused')

@@ -3,7 +3,7 @@ import { edgeOwner, parseRunId } from '@waystone/core'
 import { SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { askingRun, type AskingRun } from './asking-run.ts'
-import { routesOf, type Description, type DescribedRoute } from './described.ts'
+import { descriptionOf, mustFind, routesOf, type DescribedRoute } from './described.ts'
 import { startSecurityWorld, type Answer, type SecurityWorld } from './security-world.ts'
 
 const run = parseRunId('ana.trip')
@@ -14,8 +14,7 @@ beforeAll(async () => {
   world = await startSecurityWorld()
   begun = await world.begin('acme', run)
   await world.begin('globex', parseRunId('bob.trip'))
-  const response = await fetch(`${world.edge.process.url}/v1/openapi.json`)
-  routes = routesOf((await response.json()) as Description)
+  routes = routesOf(await descriptionOf(world.edge.process.url))
 })
 afterAll(() => world.close())
 
@@ -228,7 +227,7 @@ describe('what a body says', () => {
   it('makes nobody another device: not to push, not to claim, not to read the inbox, not to share blobs', async () => {
     const before = await everything()
     const mallory = await world.token({ subject: 'mallory' })
-    const push = await ask({ ...mustFind('pushEntries') }, mallory)
+    const push = await ask(mustFind(routes, 'pushEntries'), mallory)
     expect(push.code).toBe('forbidden')
     expect((await world.ask(`/v1/runs/${run}/inbox`, mallory)).code).toBe('forbidden')
     const page = await world.ask(`/v1/runs/${run}/entries?from=0`, mallory)
@@ -312,9 +311,3 @@ it('a page of another origin is told nothing, one on the list is', async () => {
   expect(await from('https://evil.example.com')).toBe(null)
   expect(await from('https://app.example.com')).toBe('https://app.example.com')
 })
-
-function mustFind(id: string): DescribedRoute {
-  const route = routes.find((one) => one.id === id)
-  if (route === undefined) throw new Error(`there is no route ${id}`)
-  return route
-}

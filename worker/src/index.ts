@@ -10,7 +10,7 @@ import { writerAtEdge } from './writer.ts'
 export { Ledger } from './ledger.ts'
 
 /** What the edge does is measured where a dataset is bound for it. */
-const watchOf = ({ ANALYTICS }: Env): Watch => (ANALYTICS ? analyticsEvents(ANALYTICS) : () => undefined)
+const watchOf = ({ ANALYTICS }: Env): Watch | undefined => ANALYTICS && analyticsEvents(ANALYTICS)
 
 /** A run at the edge: its log, and the demo's agent with what this place provides. */
 export const RunObject = runObject<Env>({

@@ -35,9 +35,14 @@ export function parseOwnerId(value: unknown): OwnerId {
   )
 }
 
+/** True for a digest. */
+export function isDigest(value: unknown): value is Digest {
+  return typeof value === 'string' && digestPattern.test(value)
+}
+
 /** Checks a digest. Throws `input_refused`. */
 export function parseDigest(value: unknown): Digest {
-  if (typeof value === 'string' && digestPattern.test(value)) return value as Digest
+  if (isDigest(value)) return value
   throw new WaystoneError(
     'input_refused',
     `a digest is 64 lowercase hex digits; found ${JSON.stringify(value)}`,

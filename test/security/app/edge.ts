@@ -27,7 +27,7 @@ const report: Report = (failure) => {
   if (!isWaystoneError(failure.error) || failure.error.code === 'bug') console.error(failure)
 }
 
-const watch = (env: Env): Watch => (env.WATCH ? logEvents(console.log) : () => undefined)
+const watch = (env: Env): Watch | undefined => (env.WATCH ? logEvents(console.log) : undefined)
 
 /** The edge of the security tests: as one would deploy it, with signed tokens. It has no agents. */
 export const RunObject = runObject<Env>({

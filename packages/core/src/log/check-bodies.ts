@@ -1,4 +1,5 @@
 import { WaystoneError } from '../errors.ts'
+import { isDigest } from '../ids.ts'
 import type { Bodies, EntryKind } from './bodies.ts'
 import type { Entry } from './entry.ts'
 
@@ -10,7 +11,7 @@ const text: Check = (value) => typeof value === 'string'
 const whole: Check = (value) => Number.isSafeInteger(value)
 const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0
 const flag: Check = (value) => typeof value === 'boolean'
-const digest: Check = (value) => typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)
+const digest: Check = isDigest
 /** JSON, whatever it is: what is in it is checked where it is decoded. */
 const json: Check = (value) => value !== undefined
 const one =

@@ -18,42 +18,61 @@ const nothingLive: Live = { phase: 'idle', calls: [] }
 export class CatalogOutbox {
   readonly #sql: SqlStorage
   readonly #times: DueTimes
+  /** As it is stored: an append that changes nothing of it reads nothing. */
+  #last: Last | undefined
 
   constructor({ sql }: DurableObjectStorage, times: DueTimes) {
     this.#sql = sql
     this.#times = times
     sql.exec(schema)
+    this.#last = this.#stored()
   }
 
   /** Call it with the fold that an append has made, before anything else is awaited. */
   async changed(fold: Fold): Promise<void> {
-    const row = this.#row()
-    const before = row && (JSON.parse(row.entry) as CatalogEntry)
     const now = Date.now()
-    const isSame = JSON.stringify(entryOf(fold, before?.updated ?? now)) === row?.entry
-    if (isSame && row?.told === 1) return
-    if (isSame) return this.#times.set(catalogName, now)
+    const last = this.#last
+    if (last !== undefined && JSON.stringify(entryOf(fold, last.updated)) === last.text) {
+      // What waits to be told keeps its time, which is later after each failure.
+      if (!last.told && this.#times.get(catalogName) === undefined) await this.#times.set(catalogName, now)
+      return
+    }
+    const text = JSON.stringify(entryOf(fold, now))
+    // Grows whatever becomes of the log, and when the object is brought back to an earlier moment.
+    const version = Math.max(now, (last?.version ?? 0) + 1)
     this.#sql.exec(
       'INSERT OR REPLACE INTO waystone_catalog_outbox (one, entry, version, told) VALUES (1, ?, ?, 0)',
-      JSON.stringify(entryOf(fold, now)),
-      // Grows whatever becomes of the log, and when the object is brought back to an earlier moment.
-      Math.max(now, (row?.version ?? 0) + 1),
+      text,
+      version,
     )
+    this.#last = { text, updated: now, version, told: false }
     await this.#times.set(catalogName, now)
   }
 
   /** Tells the catalog what it has not been told. Rejects when it cannot be reached. */
   async tell(catalog: CatalogCalls): Promise<void> {
-    const row = this.#row()
-    if (row === undefined || row.told === 1) return
-    await catalog.put(JSON.parse(row.entry) as CatalogEntry, row.version)
-    this.#sql.exec('UPDATE waystone_catalog_outbox SET told = 1 WHERE version = ?', row.version)
+    const last = this.#last
+    if (last === undefined || last.told) return
+    await catalog.put(JSON.parse(last.text) as CatalogEntry, last.version)
+    this.#sql.exec('UPDATE waystone_catalog_outbox SET told = 1 WHERE version = ?', last.version)
+    if (this.#last === last) this.#last = { ...last, told: true }
   }
 
-  #row(): { entry: string; version: number; told: number } | undefined {
+  #stored(): Last | undefined {
     const query = 'SELECT entry, version, told FROM waystone_catalog_outbox'
-    return this.#sql.exec<{ entry: string; version: number; told: number }>(query).toArray()[0]
+    const [row] = this.#sql.exec<{ entry: string; version: number; told: number }>(query).toArray()
+    if (row === undefined) return undefined
+    const { updated } = JSON.parse(row.entry) as CatalogEntry
+    return { text: row.entry, updated, version: row.version, told: row.told === 1 }
   }
+}
+
+/** What the catalog was to be told last. */
+interface Last {
+  readonly text: string
+  readonly updated: number
+  readonly version: number
+  readonly told: boolean
 }
 
 /** `updated` is by the edge's clock: what devices say of time is in the log. */

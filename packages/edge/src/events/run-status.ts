@@ -57,7 +57,8 @@ export function endOf({ status, result, reason }: Fold): RunEndEvent {
   }
 }
 
-function asksOf(fold: Fold): RunStatusEvent['asks'] {
+/** The questions that wait for an answer. */
+export function asksOf(fold: Fold): RunStatusEvent['asks'] {
   return openAsks(fold).map(({ digest, body: { path, question, due } }) => ({
     ask: digest,
     path,

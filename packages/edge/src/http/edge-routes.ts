@@ -30,7 +30,7 @@ export interface EdgeRoutesOptions<Env> {
   /** Hears of requests that failed by a defect. */
   readonly report?: Report
   /** Hears of requests that were refused, and of entries that devices have read. */
-  readonly watch?: (env: Env) => Watch
+  readonly watch?: (env: Env) => Watch | undefined
 }
 
 /**

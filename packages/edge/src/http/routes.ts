@@ -39,7 +39,7 @@ const from = { in: 'query', schema: 'Count', what: 'The first entry wanted.' } a
 const device = { in: 'header', schema: 'RunId', required: true, what: 'The device that asks.' } as const
 const blob = { media: 'application/octet-stream', what: 'The bytes of a blob.' } as const
 /** A push may have a page of lines and one more, whatever their size. */
-export const pushBytesMax = limits.pageBytesMax + limits.entryBytesMax + 1_000
+const pushBytesMax = limits.pageBytesMax + limits.entryBytesMax + 1_000
 
 /**
  * Every route that a client can reach: from this table they are served, guarded, described as OpenAPI, and tested. What is

@@ -10,6 +10,10 @@ const count = { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER } 
 const head = { type: 'string', pattern: '^\\d{1,15}:[0-9a-f]{64}$' } as const
 const anyHead = { type: 'string', pattern: '^(none|\\d{1,15}:[0-9a-f]{64})$' } as const
 
+const place = { enum: ['browser', 'page', 'edge'] } as const
+const use = { enum: ['read', 'answer'] } as const
+const link = { id: text, use, by: text, time: count, until: count } as const
+
 /** An object of these fields, all required but those that are named. Others are passed over. */
 function object(properties: Readonly<Record<string, unknown>>, optional: readonly string[] = []): JsonSchema {
   return {
@@ -49,7 +53,7 @@ export const schemas = {
   Flag: { enum: ['true', 'false'] },
   PageSize: { type: 'integer', minimum: 1, maximum: limits.listRunsMax },
   Cursor: { type: 'string', maxLength: 200 },
-  Place: { enum: ['browser', 'page', 'edge'] },
+  Place: place,
   Status: { enum: ['running', 'waiting', 'paused', 'moving', 'done', 'failed', 'cancelled'] },
   Hashes: object({ hashes: { type: 'array', items: digest } }),
   Shared: object({ from: id, hashes: { type: 'array', items: digest } }),
@@ -69,7 +73,7 @@ export const schemas = {
       base: head,
       epoch: count,
       owner: id,
-      place: { enum: ['browser', 'page', 'edge'] },
+      place,
       reason: { enum: ['moved', 'expired', 'forced'] },
       proof: object({ head, version: count, rules: count }),
     },
@@ -115,24 +119,14 @@ export const schemas = {
   }),
   LinkWanted: object(
     {
-      use: { enum: ['read', 'answer'] },
+      use,
       ms: { ...count, minimum: 1_000, description: 'How long it is valid; default and most 30 days.' },
     },
     ['ms'],
   ),
-  Link: object({ id: text, use: { enum: ['read', 'answer'] }, by: text, time: count, until: count }, [
-    'by',
-    'until',
-  ]),
+  Link: object(link, ['by', 'until']),
   LinkMade: object(
-    {
-      id: text,
-      use: { enum: ['read', 'answer'] },
-      by: text,
-      time: count,
-      until: count,
-      token: { type: 'string', description: 'Told this once: the run keeps a digest of it.' },
-    },
+    { ...link, token: { type: 'string', description: 'Told this once: the run keeps a digest of it.' } },
     ['by', 'until'],
   ),
   Links: object({ links: { type: 'array', items: { $ref: '#/components/schemas/Link' } } }),

@@ -4,6 +4,7 @@ import { Hono } from 'hono'
 import { demand, type Asking } from '../access/asking.ts'
 import { linkToken } from '../access/link.ts'
 import { readJson } from '../http/body.ts'
+import { routes } from '../http/routes.ts'
 import type { LinkInfo, LinkUse, SqlLinks } from '../store/sql-links.ts'
 import { edgeClock } from './edge-clock.ts'
 import type { RunChanges } from './run-changes.ts'
@@ -30,7 +31,7 @@ export function linkRoutes({ log, links, sockets, changes }: LinkRoutesPorts, as
   const { run } = log
   app.get('/', (context) => context.json({ links: links.list(edgeClock.now()) }))
   app.post('/', async (context) => {
-    const { use, ms } = wantedOf(await readJson(context.req.raw, 1_000))
+    const { use, ms } = wantedOf(await readJson(context.req.raw, routes.makeLink.body.bytesMax))
     log.mustFold()
     demand(asking, run, ...operationsOf[use])
     const time = edgeClock.now()

@@ -20,7 +20,7 @@ export interface RunObjectOptions<Env> {
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner: `logEvents`, `analyticsEvents`, or one's own. */
-  readonly watch?: (env: Env) => Watch
+  readonly watch?: (env: Env) => Watch | undefined
 }
 
 /**
@@ -40,13 +40,14 @@ export function runObject<Env>(
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env)
       const catalog = options.catalog?.(env)
+      const watch = options.watch?.(env)
       this.#host = createRunHost(ctx, {
         agents: () => options.agents(env),
         blobs: options.blobs(env),
         ...(catalog ? { catalog: (tenant) => catalog.get(catalog.idFromName(tenant)) } : {}),
         report,
         ...(options.quota ? { quota: options.quota(env) } : {}),
-        ...(options.watch ? { watch: options.watch(env) } : {}),
+        ...(watch ? { watch } : {}),
       })
     }
 

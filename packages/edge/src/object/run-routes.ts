@@ -5,15 +5,12 @@ import {
   inflate,
   isWaystoneError,
   joinLines,
-  limits,
-  openAsks,
   parseClaim,
   parseHead,
   parseInboxItem,
   parseOwnerId,
   splitLines,
   WaystoneError,
-  type Fold,
   type InboxItem,
   type OwnerId,
   type RunId,
@@ -22,9 +19,10 @@ import type { Operation } from '@waystone/access'
 import { Hono, type Context } from 'hono'
 import { demand, forbidden, type Asking } from '../access/asking.ts'
 import { eventResponse } from '../events/event-response.ts'
+import { asksOf } from '../events/run-status.ts'
 import { readBody, readJson } from '../http/body.ts'
 import { errorResponse } from '../http/errors.ts'
-import { pushBytesMax } from '../http/routes.ts'
+import { routes } from '../http/routes.ts'
 import type { Report } from '../report.ts'
 import { blobRoutes } from './blob-routes.ts'
 import { edgeClock } from './edge-clock.ts'
@@ -109,18 +107,21 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
   })
   app.post('/claim', async (context) => {
     const device = actingAs(context)
-    const lines = await keeper.claim(parseClaim(await readJson(context.req.raw, 10_000)), device)
+    const lines = await keeper.claim(
+      parseClaim(await readJson(context.req.raw, routes.claim.body.bytesMax)),
+      device,
+    )
     bind(device)
     return new Response(joinLines(lines), { headers: { 'content-type': 'application/x-ndjson' } })
   })
   app.post('/hold', async (context) => {
-    const body = await readJson(context.req.raw, 1_000)
+    const body = await readJson(context.req.raw, routes.hold.body.bytesMax)
     const ms = typeof body === 'object' && body !== null && 'ms' in body ? Number(body.ms) : 0
     return context.json({ head: headText(await keeper.hold(Number.isFinite(ms) ? Math.max(0, ms) : 0)) })
   })
   app.get('/blockers', async (context) => context.json({ blockers: await authority.blockers() }))
   app.post('/inbox', async (context) => {
-    const item = parseInboxItem(await readJson(context.req.raw, limits.inboxItemBytesMax + 1_000))
+    const item = parseInboxItem(await readJson(context.req.raw, routes.send.body.bytesMax))
     demand(asking, log.run, operationOf(item))
     // To decide about an effect is not to answer a question.
     if (asking.link !== undefined && item.type !== 'answer') throw forbidden(log.run, ['send'])
@@ -167,10 +168,11 @@ function deviceOf(context: Context): OwnerId {
 
 /** The lines of a push, which may be deflated: no more is inflated than a push may have. */
 async function pushedBytes(request: Request): Promise<Uint8Array> {
-  const bytes = await readBody(request, pushBytesMax)
+  const { bytesMax } = routes.pushEntries.body
+  const bytes = await readBody(request, bytesMax)
   if (request.headers.get('content-type') !== deflatedLines) return bytes
   try {
-    return await inflate(bytes, pushBytesMax)
+    return await inflate(bytes, bytesMax)
   } catch (cause) {
     if (isWaystoneError(cause, 'too_large')) throw cause
     throw new WaystoneError('request_refused', 'the body of this request is not deflated, as it says', {
@@ -193,16 +195,6 @@ function operationOf({ type }: InboxItem): Operation {
     case 'retry':
       return 'append'
   }
-}
-
-/** The questions that wait, for people who see nothing else of the run. */
-function asksOf(fold: Fold): readonly object[] {
-  return openAsks(fold).map(({ digest, body: { path, question, due } }) => ({
-    ask: digest,
-    path,
-    question,
-    due,
-  }))
 }
 
 function notTheirs(run: RunId, device: OwnerId): WaystoneError {
