@@ -179,12 +179,12 @@ describe('the edge, asked by whoever', () => {
     )
     expect((await push('needs-blob', lineOf(sealed))).json()).toMatchObject({
       code: 'blob_missing',
-      hashes: [sealed.blob?.hash],
+      hashes: [sealed.blobs[0]?.hash],
     })
     expect((await ask('/v1/runs/needs-blob/entries?from=0')).text).toBe('')
-    await ask(`/v1/runs/needs-blob/blobs/${String(sealed.blob?.hash)}`, {
+    await ask(`/v1/runs/needs-blob/blobs/${String(sealed.blobs[0]?.hash)}`, {
       method: 'PUT',
-      body: sealed.blob?.bytes as BodyInit,
+      body: sealed.blobs[0]?.bytes as BodyInit,
     })
     expect((await push('needs-blob', lineOf(sealed))).json()).toMatchObject({ ok: true })
   })

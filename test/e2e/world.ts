@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EdgeProcess } from '../harness/edge-process.ts'
@@ -18,9 +18,13 @@ export interface Device {
   readonly network: LossyProxy
   /**
    * Opens a tab with the page, and waits until it is there. `before` is done in the empty tab; `as` is another token than
-   * the one that may do everything.
+   * the one that may do everything; with `encryption` its runs are encrypted, with the key of one person.
    */
-  open(before?: (tab: ChromiumPage, origin: string) => Promise<void>, as?: string): Promise<ChromiumPage>
+  open(
+    before?: (tab: ChromiumPage, origin: string) => Promise<void>,
+    as?: string,
+    encryption?: 'end-to-end' | 'lent',
+  ): Promise<ChromiumPage>
   /** Ends the browser, lets something happen to its profile, and starts it again with a tab of the page. */
   relaunch(between: (profileDir: string) => Promise<void>): Promise<ChromiumPage>
   close(): Promise<void>
@@ -30,6 +34,8 @@ export interface Device {
 export interface World {
   readonly effects: EffectServer
   edge(): EdgeProcess
+  /** All bytes that the edge has stored. */
+  stored(): Promise<Uint8Array>
   /** What lets a request of the test itself in. */
   readonly headers: Readonly<Record<string, string>>
   /** SIGKILL to the whole tree of the edge, and the same edge again. */
@@ -43,7 +49,7 @@ export interface World {
 export async function startWorld(options: { readonly edge?: boolean } = {}): Promise<World> {
   const effects = await startEffectServer()
   const page = await servePage()
-  const vars = { TOKEN: token, ORIGINS: page.url }
+  const vars = { TOKEN: token, ORIGINS: page.url, LENDING: 'a lending secret of the tests, long enough' }
   const edge =
     options.edge === false ? undefined : await startLastingEdge({ config: join(app, 'wrangler.toml'), vars })
   const devices: Device[] = []
@@ -61,21 +67,32 @@ export async function startWorld(options: { readonly edge?: boolean } = {}): Pro
     async startEdge() {
       await edge?.start()
     },
+    async stored() {
+      if (edge === undefined) return new Uint8Array(0)
+      const found = await readdir(edge.persistTo, { recursive: true, withFileTypes: true })
+      const files = found
+        .filter((one) => one.isFile())
+        .map(({ parentPath, name }) => readFile(join(parentPath, name)))
+      return Buffer.concat(await Promise.all(files))
+    },
     async device() {
       const profileDir = await mkdtemp(join(tmpdir(), 'waystone-profile-'))
       let engine = await launchEngine('chromium', { profileDir })
       const network = await startLossyProxy(() => edge?.process.url ?? 'http://127.0.0.1:9')
-      const query = (as: string): string =>
-        edge === undefined ? '' : `?${String(new URLSearchParams({ edge: network.url, token: as }))}`
+      const query = (as: string, encryption?: string): string => {
+        if (edge === undefined) return ''
+        const how = encryption === undefined ? {} : { encryption }
+        return `?${String(new URLSearchParams({ edge: network.url, token: as, ...how }))}`
+      }
       const device: Device = {
         get engine() {
           return engine
         },
         network,
-        async open(before, as = token) {
+        async open(before, as = token, encryption) {
           const tab = await engine.newPage()
           await before?.(tab, page.url)
-          await tab.goto(`${page.url}/${query(as)}`)
+          await tab.goto(`${page.url}/${query(as, encryption)}`)
           await tab.waitFor('window.rig !== undefined')
           return tab
         },

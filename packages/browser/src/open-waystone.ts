@@ -10,6 +10,7 @@ import {
   WaystoneError,
   type AnyAgent,
   type Duration,
+  type Encryption,
   type InputOf,
   type ResultOf,
   type RunSummary,
@@ -37,6 +38,11 @@ export interface WaystoneOptions {
   readonly worker?: () => Worker
   /** Leave it out and everything stays in this browser. */
   readonly edge?: EdgeOptions
+  /**
+   * Encrypts the runs that start here, and opens those that are: `encryptionOf` of `@waystone/encryption`. A worker needs it
+   * too: pass it to `serveAgents`.
+   */
+  readonly encryption?: Encryption | Promise<Encryption>
   /**
    * When entries go to the edge: `every` so many, or after an `interval`, whichever comes first. Default: each at once.
    * Questions, starts of `once`, pauses, milestones and ends are never held back.
@@ -138,6 +144,7 @@ export function openWaystone(options: WaystoneOptions): Promise<Waystone> {
 }
 
 async function open(name: string, options: WaystoneOptions, forget: () => void): Promise<Waystone> {
+  const encryption = await options.encryption
   const watch = new StorageWatch()
   const host = await hostOf(name, options, (state) => watch.set(state))
   const { api } = host
@@ -147,7 +154,7 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
   const { device } = await api.info()
   const stopLifecycle = watchLifecycle({ freeze: () => void api.freeze(), thaw: () => void api.thaw() })
   const handle = <A extends AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>> =>
-    RunHandle.open<StateOf<A>, ResultOf<A>>(parseRunId(run), api, browserRandom)
+    RunHandle.open<StateOf<A>, ResultOf<A>>(parseRunId(run), api, browserRandom, encryption?.cipher)
 
   return {
     device,
@@ -215,7 +222,7 @@ function policyOf({ every, interval }: NonNullable<WaystoneOptions['sync']>): Sy
 }
 
 async function hostOf(name: string, options: WaystoneOptions, onStorage: StorageListener): Promise<Opened> {
-  const { agents, worker, edge, sync, development = false } = options
+  const { agents, worker, edge, sync, encryption, development = false } = options
   if ((agents === undefined) === (worker === undefined)) {
     throw new WaystoneError(
       'input_refused',
@@ -227,6 +234,7 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
     development,
     ...(edge ? { edgeUrl: absolute(edge).url } : {}),
     ...(sync ? { syncPolicy: policyOf(sync) } : {}),
+    ...(encryption ? { isEncrypted: true } : {}),
   }
   if (worker) {
     const runtime = await workerRuntime(worker, config, onStorage, edge?.token)
@@ -244,6 +252,7 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
     onStorage,
     agents: agents ?? [],
     place: 'page',
+    encryption: await encryption,
     ...(edge?.token ? { token: edge.token } : {}),
   })
   const noWorker = (): Promise<never> =>

@@ -293,6 +293,26 @@ export interface paths {
     readonly patch?: never
     readonly trace?: never
   }
+  readonly '/v1/lending-key': {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    /**
+     * The public key (P-256, uncompressed, base64) that the keys of an encrypted run are sealed for when it is moved here; null when this edge borrows none.
+     * @description Needs `claim`.
+     */
+    readonly get: operations['lendingKey']
+    readonly put?: never
+    readonly post?: never
+    readonly delete?: never
+    readonly options?: never
+    readonly head?: never
+    readonly patch?: never
+    readonly trace?: never
+  }
   readonly '/v1/runs': {
     readonly parameters: {
       readonly query?: never
@@ -389,6 +409,9 @@ export interface components {
     readonly Hashes: {
       readonly hashes: readonly string[]
     }
+    readonly LendingKey: {
+      readonly key: string | null
+    }
     readonly Shared: {
       readonly from: string
       readonly hashes: readonly string[]
@@ -426,6 +449,8 @@ export interface components {
         readonly version: number
         readonly rules: number
       }
+      /** @description The keys of an encrypted run, sealed for the lending key of this edge. */
+      readonly lent?: string
     }
     readonly Hold: {
       readonly ms?: number
@@ -2147,6 +2172,89 @@ export interface operations {
           readonly [name: string]: unknown
         }
         content?: never
+      }
+      /** @description `request_refused`, `input_refused` */
+      readonly 400: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `unauthorized` */
+      readonly 401: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `forbidden` */
+      readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `too_large` */
+      readonly 413: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `limit_exceeded` */
+      readonly 429: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `bug` */
+      readonly 500: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
+  readonly lendingKey: {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    readonly requestBody?: never
+    readonly responses: {
+      /** @description The public key (P-256, uncompressed, base64) that the keys of an encrypted run are sealed for when it is moved here; null when this edge borrows none. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['LendingKey']
+        }
       }
       /** @description `request_refused`, `input_refused` */
       readonly 400: {

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'head_moved'
   | 'blob_missing'
   | 'checkpoint_gone'
+  | 'key_missing'
   | 'limit_exceeded'
   // runs
   | 'run_unknown'

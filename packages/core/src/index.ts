@@ -26,13 +26,14 @@ export { limits } from './limits.ts'
 export type { OpaqueValue } from './state/classes.ts'
 export { cloneValue, decodeValue, encodeValue, type Value } from './state/codec.ts'
 export { applyDelta, diff, parseDelta, type Delta } from './state/delta.ts'
-export { digestBytes, fromUtf8, utf8 } from './state/digest.ts'
+export { digestBytes, fromBase64, fromUtf8, toBase64, utf8 } from './state/digest.ts'
 export { createDraft, type Draft } from './state/draft.ts'
 export { sameValue } from './state/equal.ts'
 export { registerClass, type ClassRegistration } from './state/register-class.ts'
 
 export { checkBlobSize, type Blobs, type RemoteBlobs } from './ports/blobs.ts'
 export type { Channel } from './ports/channel.ts'
+export type { Borrowed, Cipher, Encryption, Lending, LentKeys } from './ports/cipher.ts'
 export type { Clock, Random } from './ports/clock.ts'
 export {
   inboxFull,
@@ -75,6 +76,8 @@ export { foldEntry, isEnded, summaryOf, type Fold, type Pause, type TurnRecord }
 export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
 export { type Damage } from './log/damage.ts'
 export { type Retention } from './log/retention.ts'
+export { shownFold } from './log/public-body.ts'
+export { keyMissing } from './log/sealed-body.ts'
 export { RunLog, type Appending, type LogPorts } from './log/run-log.ts'
 export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 

@@ -1,4 +1,6 @@
 import { serveAgents } from '@waystone/browser'
 import { agents, pageOnly } from './agents.ts'
+import { encryptionFor } from './encryption-for.ts'
 
-serveAgents({ agents: [...agents, pageOnly] })
+const encryption = encryptionFor(new URLSearchParams(location.search))
+serveAgents({ agents: [...agents, pageOnly], ...(encryption ? { encryption } : {}) })

@@ -11,18 +11,21 @@ interface Env {
   readonly BLOBS: R2Bucket
   readonly TOKEN: string
   readonly ORIGINS: string
+  readonly LENDING: string
 }
 
 /** The edge of the end-to-end tests: the agents of the test, open to the page of the test. */
 export const RunObject = runObject<Env>({
   agents: () => [...agents, ...edgeAgents],
   blobs: (env) => env.BLOBS,
+  lendingSecret: (env) => env.LENDING,
   report: console.error,
 })
 
 const shared = {
   blobs: (env: Env) => env.BLOBS,
   auth: (env: Env) => sharedSecret(env.TOKEN),
+  lendingSecret: (env: Env) => env.LENDING,
   report: console.error,
   origins: (env: Env) => env.ORIGINS.split(','),
 }

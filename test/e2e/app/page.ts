@@ -1,6 +1,7 @@
-import { openWaystone, type Waystone } from '@waystone/browser'
+import { openWaystone, type Waystone, type WaystoneOptions } from '@waystone/browser'
 import { toWire, type AnyAgent, type MoveTarget, type RunHandle, type RunView } from '@waystone/core'
 import { agents, pageOnly } from './agents.ts'
+import { encryptionFor } from './encryption-for.ts'
 
 /** What tests call in the page, by expressions. */
 class Rig {
@@ -16,9 +17,11 @@ class Rig {
     // A frame without an origin of its own can start no worker.
     const host = query.has('inPage')
       ? { agents }
-      : { worker: () => new Worker('/agent.worker.js', { type: 'module' }) }
+      : { worker: () => new Worker(`/agent.worker.js${location.search}`, { type: 'module' }) }
+    const encryption = encryptionFor(query)
     this.#way = openWaystone({
       ...host,
+      ...(encryption ? { encryption } : {}),
       ...(edge === null ? {} : { edge: { url: edge, token: () => query.get('token') ?? '' } }),
     })
     this.#way
@@ -29,6 +32,14 @@ class Rig {
         }),
       )
       .catch(() => undefined)
+  }
+
+  /** What encrypts in a page that was not told to. */
+  readonly encryption = encryptionFor(new URLSearchParams('encryption=end-to-end'))
+
+  /** Opens another Waystone beside this one's. */
+  openOther(options: WaystoneOptions): Promise<Waystone> {
+    return openWaystone(options)
   }
 
   /** Whether Waystone could be opened. */

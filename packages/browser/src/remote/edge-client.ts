@@ -2,6 +2,7 @@ import {
   claimJson,
   deflate,
   deflatedLines,
+  fromBase64,
   headers,
   headText,
   joinLines,
@@ -74,6 +75,10 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
         'blockers',
       )
       return Array.isArray(blockers) ? blockers.map(String) : []
+    },
+    async lendingKey() {
+      const key = field(await json(await ask('/v1/lending-key')), 'key')
+      return typeof key === 'string' ? fromBase64(key) : undefined
     },
     async send(run, item) {
       await ask(`/v1/runs/${run}/inbox`, post(item))

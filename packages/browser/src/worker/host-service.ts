@@ -1,4 +1,4 @@
-import type { AnyAgent, RuntimeApi, SyncPolicy } from '@waystone/core'
+import type { AnyAgent, Encryption, RuntimeApi, SyncPolicy } from '@waystone/core'
 import type { StorageListener } from '../store/storage-state.ts'
 
 /** What a page tells a host when it opens one. Can be cloned. */
@@ -7,6 +7,8 @@ export interface HostConfig {
   readonly edgeUrl?: string
   readonly syncPolicy?: SyncPolicy
   readonly development?: boolean
+  /** The page encrypts: a worker that does not would start runs in the open. */
+  readonly isEncrypted?: boolean
 }
 
 /** Where a host keeps its runs. Can be cloned. */
@@ -28,6 +30,7 @@ export interface HostOptions extends HostConfig {
   readonly agents: readonly AnyAgent[]
   readonly place: 'browser' | 'page'
   readonly token?: () => string | Promise<string>
+  readonly encryption?: Encryption | undefined
   /** Hears how the storage is, at once and whenever that changes. */
   readonly onStorage: StorageListener
 }

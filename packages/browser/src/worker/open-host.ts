@@ -25,6 +25,7 @@ export async function openHost(options: HostOptions): Promise<HostStorage & { re
     streams,
     agents,
     development: options.development ?? false,
+    encryption: options.encryption,
     ...(options.syncPolicy ? { syncPolicy: options.syncPolicy } : {}),
     clock: browserClock(),
     random: browserRandom,

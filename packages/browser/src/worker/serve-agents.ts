@@ -1,8 +1,15 @@
-import { WaystoneError, type AnyAgent, type RuntimeApi } from '@waystone/core'
+import { WaystoneError, type AnyAgent, type Encryption, type RuntimeApi } from '@waystone/core'
 import { expose, proxy } from 'comlink'
 import { installErrorTransfer } from './error-transfer.ts'
 import type { HostService } from './host-service.ts'
 import { openHost } from './open-host.ts'
+
+/** What a worker hosts. */
+export interface ServeOptions {
+  readonly agents: readonly AnyAgent[]
+  /** What its runs are encrypted with: the same as the page's. */
+  readonly encryption?: Encryption | Promise<Encryption>
+}
 
 /**
  * Hosts agents in this dedicated worker, for the page that started it with `openWaystone({ worker })`. The worker file
@@ -12,15 +19,17 @@ import { openHost } from './open-host.ts'
  * // agent.worker.ts
  * serveAgents({ agents: [researcher.provide({ llm })] })
  */
-export function serveAgents({ agents }: { readonly agents: readonly AnyAgent[] }): void {
+export function serveAgents({ agents, encryption }: ServeOptions): void {
   installErrorTransfer()
   let api: RuntimeApi | undefined
   const service: HostService = {
     async open(config, onStorage, token) {
       if (api)
         throw new WaystoneError('input_refused', 'this worker was opened already: one page, one worker')
+      if (config.isEncrypted === true && encryption === undefined) throw notEncrypted()
       const { runtime, storage, made } = await openHost({
         ...config,
+        encryption: await encryption,
         agents,
         place: 'browser',
         onStorage: (state) => void onStorage(state),
@@ -35,4 +44,11 @@ export function serveAgents({ agents }: { readonly agents: readonly AnyAgent[] }
     },
   }
   expose(service)
+}
+
+function notEncrypted(): WaystoneError {
+  return new WaystoneError(
+    'input_refused',
+    'the page opened Waystone with `encryption`, and its worker has none: pass the same to `serveAgents`',
+  )
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Digest, RunId } from '../ids.ts'
 import { digestBytes } from '../state/digest.ts'
 import { isWaystoneError } from '../errors.ts'
+import { openedBlob } from '../log/log-reader.ts'
 import { RunLog } from '../log/run-log.ts'
 import { handleOf, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { defineAgent, done, next } from './agent.ts'
@@ -22,7 +23,9 @@ function countingBlobs() {
     },
     async getBlob(hash) {
       counts.got += 1
-      return kept.get(hash)?.slice()
+      return openedBlob({ run: 'run' as RunId, key: undefined }, hash, {
+        blobs: { get: async () => kept.get(hash)?.slice() },
+      })
     },
   }
   return { blobs, kept, counts }

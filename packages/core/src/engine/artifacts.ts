@@ -1,13 +1,13 @@
-import { WaystoneError } from '../errors.ts'
+import { isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
-import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
+import { fromUtf8, utf8 } from '../state/digest.ts'
 
 /** Bytes by their hash, to be fetched when they are needed: plain data that a state may hold. */
 export interface Artifact {
   readonly name: string
   readonly type: string
-  /** SHA-256 of its bytes, or of the list of its parts. */
+  /** SHA-256 of its bytes, or of the list of its parts; in an encrypted run of what these were sealed into. */
   readonly hash: string
   readonly bytes: number
   /** Set when it is stored in parts of so many bytes, the last one having the rest. */
@@ -43,7 +43,9 @@ export interface ByteRange {
 
 /** How blobs of the run are stored and fetched. */
 export interface ArtifactBlobs {
+  /** Stores bytes under a hash: theirs, or in an encrypted run that of the bytes that they are sealed into. */
   putBlob(bytes: Uint8Array): Promise<Digest>
+  /** The bytes as they were put; undefined when they are not in reach. Rejects with `log_damaged` for other bytes. */
   getBlob(hash: Digest): Promise<Uint8Array | undefined>
 }
 
@@ -178,7 +180,7 @@ async function fetched(
   artifact: Artifact,
   hash: string | undefined,
 ): Promise<Uint8Array> {
-  const bytes = hash === undefined ? undefined : await blobs.getBlob(hash as Digest)
+  const bytes = hash === undefined ? undefined : await checked(blobs, artifact, hash as Digest)
   if (bytes === undefined) {
     throw new WaystoneError(
       'blob_missing',
@@ -186,8 +188,20 @@ async function fetched(
       { details: { hashes: [hash], artifact: artifact.name }, actions: ['retry', 'reload'] },
     )
   }
-  if (digestBytes(bytes) !== hash) throw damaged(artifact, hash as string)
   return bytes
+}
+
+/** The error of a blob with other bytes says which artifact that is. */
+async function checked(
+  blobs: Pick<ArtifactBlobs, 'getBlob'>,
+  artifact: Artifact,
+  hash: Digest,
+): Promise<Uint8Array | undefined> {
+  try {
+    return await blobs.getBlob(hash)
+  } catch (error) {
+    throw isWaystoneError(error, 'log_damaged') ? damaged(artifact, hash) : error
+  }
 }
 
 function typeOf(content: ArtifactContent): string {

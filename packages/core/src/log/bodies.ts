@@ -144,6 +144,8 @@ export interface Bodies {
     Written & {
       readonly from: { readonly run: RunId; readonly seq: number; readonly digest: Digest }
       readonly artifacts?: readonly ArtifactNote[]
+      /** The keys that what it has of its source may be sealed with. */
+      readonly sealedWith?: readonly string[]
     }
   /** This host opened the log for writing: the term is one higher from here on. */
   open: {
@@ -155,6 +157,8 @@ export interface Bodies {
     readonly reason: 'moved' | 'expired' | 'forced'
     readonly place: Place
     readonly from: OwnerId
+    /** Of an encrypted run: the newest key that was given to the edge with it, and until when, in ms since 1970. */
+    readonly lent?: { readonly key: string; readonly until: number }
   } & Written
   /** Before the first record of a turn. */
   turn: { readonly turn: number; readonly rules: number; readonly version: number; readonly config: Digest }
@@ -305,5 +309,13 @@ export type EntryKind = keyof Bodies
 
 /** An entry to be written, before it has a place in the log. */
 export type EntryDraft = {
-  [K in EntryKind]: { readonly kind: K; readonly body: Bodies[K]; readonly blobs?: readonly Digest[] }
+  [K in EntryKind]: {
+    readonly kind: K
+    readonly body: Bodies[K]
+    readonly blobs?: readonly Digest[]
+    /** What stands in the open when the entry is sealed; absent: what `publicBody` says. */
+    readonly shown?: Bodies[K]
+    /** Of a first entry: the key of the run that it goes on with. */
+    readonly key?: string
+  }
 }[EntryKind]

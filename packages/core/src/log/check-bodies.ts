@@ -88,10 +88,13 @@ const forms: Readonly<Record<EntryKind, Check>> = {
   start: shape({ ...identity, ...written, state: json }),
   fork: shape(
     { ...identity, ...checkpoint, ...written, from: shape({ run: text, ...head }) },
-    { artifacts: list(artifact) },
+    { artifacts: list(artifact), sealedWith: list(text) },
   ),
   open: shape({ reason: one('opened', 'stolen', 'move_abandoned'), place, ...written }),
-  claim: shape({ reason: one('moved', 'expired', 'forced'), place, from: text, ...written }),
+  claim: shape(
+    { reason: one('moved', 'expired', 'forced'), place, from: text, ...written },
+    { lent: shape({ key: text, until: count }) },
+  ),
   turn: shape({ turn: count, rules: count, version: count, config: digest }),
   step: shape(
     { path: text, attempts: count, ms: whole, outcome },

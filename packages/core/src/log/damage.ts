@@ -1,8 +1,11 @@
 import { isWaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
+import type { Json } from '../json.ts'
+import type { Cipher } from '../ports/cipher.ts'
 import type { Head } from '../ports/log-store.ts'
 import { firstOfTail, type SetAside } from '../ports/tails.ts'
 import { parseLine, type ParsedEntry } from './entry.ts'
+import { openBody } from './sealed-body.ts'
 
 /** What was found damaged when a log was opened, and set aside. */
 export interface Damage {
@@ -18,11 +21,11 @@ export interface Damage {
 export const damagedReason = 'damaged: '
 
 /** The damage that a tail was set aside for, when it begins at this entry. */
-export function damageOfTails(tails: readonly SetAside[], seq: number): Damage | undefined {
+export function damageOfTails(tails: readonly SetAside[], seq: number, cipher?: Cipher): Damage | undefined {
   const tail = tails.findLast(
     ({ name, reason }) => firstOfTail(name) === seq && reason.startsWith(damagedReason),
   )
-  return tail && { seq, reason: tail.reason, effects: effectsStarted(tail.lines) }
+  return tail && { seq, reason: tail.reason, effects: effectsStarted(tail.lines, cipher) }
 }
 
 /** True for what says that something stored is not as it was written, or not there. */
@@ -77,13 +80,25 @@ function names(line: Uint8Array, digest: Digest | null): boolean {
 }
 
 /** The effects that lines start, as far as they can be read. */
-export function effectsStarted(lines: readonly Uint8Array[]): Damage['effects'] {
+export function effectsStarted(lines: readonly Uint8Array[], cipher?: Cipher): Damage['effects'] {
   return lines.flatMap((line) => {
     const entry = parseReadable(line)
-    if (entry?.kind !== 'once.start' || entry.body === undefined) return []
-    const { path, key } = entry.body as { readonly path?: unknown; readonly key?: unknown }
+    const body = entry?.kind === 'once.start' ? readableBody(entry, cipher) : undefined
+    if (body === undefined) return []
+    const { path, key } = body as { readonly path?: unknown; readonly key?: unknown }
     return [{ path: String(path), key: String(key) }]
   })
+}
+
+/** A body that stands in its line; undefined for one that is elsewhere or cannot be opened. */
+function readableBody(entry: ParsedEntry, cipher: Cipher | undefined): Json | undefined {
+  if (entry.key === undefined) return entry.body
+  try {
+    return openBody(cipher, entry)
+  } catch (error) {
+    if (isWaystoneError(error, 'log_damaged') || isWaystoneError(error, 'key_missing')) return undefined
+    throw error
+  }
 }
 
 /** The header of a line, undefined when it cannot be read. Throws `format_newer` for a format of a later Waystone. */

@@ -2,9 +2,12 @@ import { WaystoneError } from '../errors.ts'
 import { parseDigest, parseOwnerId, parseRunId, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Head } from '../ports/log-store.ts'
-import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
+import type { Cipher } from '../ports/cipher.ts'
+import { digestBytes, fromUtf8, toBase64, utf8 } from '../state/digest.ts'
 import type { Json } from '../json.ts'
 import type { Bodies, EntryDraft, EntryKind } from './bodies.ts'
+import { publicBody } from './public-body.ts'
+import { sealBody } from './sealed-body.ts'
 
 /** The number of the stored format. Golden files hold every one readable. */
 export const entryFormat = 1
@@ -27,6 +30,12 @@ export interface StoredEntry {
   /** Set instead of `body` when the body is a blob. */
   readonly bodyBlob?: Digest
   readonly body?: Json
+  /** Of a sealed entry, the id of its key: `body` is what stands in the open of it. */
+  readonly key?: string
+  /** The sealed body, in base64. */
+  readonly enc?: string
+  /** Set instead of `enc` when the sealed body is a blob. */
+  readonly encBlob?: Digest
 }
 
 /** An entry whose body is at hand. */
@@ -55,15 +64,24 @@ export interface Position {
   readonly time: number
 }
 
-/** A sealed entry: its bytes, and the blob that holds its body when that is large. */
+/** An entry as it is to be stored: its bytes, and the blobs that hold what is too large for them. */
 export interface Sealed {
   readonly entry: Entry
   readonly line: Uint8Array
-  readonly blob?: { readonly hash: Digest; readonly bytes: Uint8Array }
+  readonly blobs: readonly { readonly hash: Digest; readonly bytes: Uint8Array }[]
 }
 
-/** Writes an entry for a place in the log and hashes it. A body over the limit becomes a blob. */
-export function sealEntry(draft: EntryDraft, at: Position, due?: number): Sealed {
+/** What bodies are sealed with. */
+export interface Sealing {
+  readonly cipher: Cipher
+  readonly key: string
+}
+
+/**
+ * Writes an entry for a place in the log and hashes it. A body over the limit becomes a blob. With `sealing` the body is
+ * sealed, and what may be known without its key stands beside it.
+ */
+export function sealEntry(draft: EntryDraft, at: Position, due?: number, sealing?: Sealing): Sealed {
   const header = {
     format: entryFormat,
     run: at.run,
@@ -77,40 +95,65 @@ export function sealEntry(draft: EntryDraft, at: Position, due?: number): Sealed
     ...(due === undefined ? {} : { due }),
   } as const
   const blobs = draft.blobs ?? []
-  const whole = utf8(JSON.stringify({ ...header, ...(blobs.length ? { blobs } : {}), body: draft.body }))
-  if (whole.byteLength <= limits.entryBytesMax) {
-    const digest = digestBytes(whole) as Digest
-    return {
-      entry: {
-        ...header,
-        ...(blobs.length ? { blobs } : {}),
-        body: draft.body,
-        digest,
-        size: whole.byteLength,
-      } as Entry,
-      line: whole,
+  if (sealing === undefined)
+    return smallest(draft, header, [
+      { blobs, body: draft.body },
+      { blobs, large: draft.body },
+    ])
+  const { cipher, key } = sealing
+  const sealed = sealBody(cipher, key, header, draft.body)
+  const open = { key, body: draft.shown ?? publicBody(draft.kind, draft.body as never) }
+  return smallest(draft, header, [
+    { ...open, blobs, enc: toBase64(sealed) },
+    { ...open, blobs, sealed },
+    { key, blobs, large: open.body, sealed },
+  ])
+}
+
+/** A way to write an entry: what stands in its line, and what in blobs. */
+interface Form {
+  readonly blobs: readonly Digest[]
+  readonly key?: string
+  readonly body?: unknown
+  readonly enc?: string
+  /** A body for a blob. */
+  readonly large?: unknown
+  /** A sealed body for a blob. */
+  readonly sealed?: Uint8Array
+}
+
+/** The first form whose line is no longer than lines may be. */
+function smallest(draft: EntryDraft, header: object, forms: readonly Form[]): Sealed {
+  for (const { key, blobs: named, body, enc, large, sealed } of forms) {
+    const own: { readonly hash: Digest; readonly bytes: Uint8Array }[] = []
+    const blobOf = (bytes: Uint8Array): Digest => {
+      const hash = digestBytes(bytes) as Digest
+      own.push({ hash, bytes })
+      return hash
     }
+    const bodyBlob = large === undefined ? undefined : blobOf(utf8(JSON.stringify(large)))
+    const encBlob = sealed && blobOf(sealed)
+    const blobs = [...named, ...own.map(({ hash }) => hash)]
+    // The order of the fields is part of the format: golden files hold lines byte for byte.
+    const stored = {
+      ...header,
+      ...(key === undefined ? {} : { key }),
+      ...(blobs.length === 0 ? {} : { blobs }),
+      ...(bodyBlob === undefined ? { body } : { bodyBlob }),
+      ...(enc === undefined ? {} : { enc }),
+      ...(encBlob === undefined ? {} : { encBlob }),
+    }
+    const line = utf8(JSON.stringify(stored))
+    if (line.byteLength > limits.entryBytesMax) continue
+    const { enc: _, ...entry } = stored
+    const size = own.reduce((sum, { bytes }) => sum + bytes.byteLength, line.byteLength)
+    const digest = digestBytes(line) as Digest
+    return { entry: { ...entry, body: draft.body, digest, size } as unknown as Entry, line, blobs: own }
   }
-  const bytes = utf8(JSON.stringify(draft.body))
-  const hash = digestBytes(bytes) as Digest
-  const stored = { ...header, blobs: [...blobs, hash], bodyBlob: hash }
-  const line = utf8(JSON.stringify(stored))
-  if (line.byteLength > limits.entryBytesMax) {
-    throw new WaystoneError(
-      'limit_exceeded',
-      `an entry names ${String(blobs.length)} blobs, which is too many for one entry`,
-    )
-  }
-  return {
-    entry: {
-      ...stored,
-      body: draft.body,
-      digest: digestBytes(line) as Digest,
-      size: line.byteLength + bytes.byteLength,
-    } as Entry,
-    line,
-    blob: { hash, bytes },
-  }
+  throw new WaystoneError(
+    'limit_exceeded',
+    `an entry names ${String(draft.blobs?.length ?? 0)} blobs, which is too many for one entry`,
+  )
 }
 
 /** Reads the header of a stored line. Throws `entry_refused`, or `format_newer` for a format of a later Waystone. */
@@ -175,12 +218,22 @@ function checkHeader(entry: Partial<Record<keyof StoredEntry, unknown>>): void {
     parseOwnerId(entry.owner)
     if (entry.prev !== null) parseDigest(entry.prev)
     if (entry.bodyBlob !== undefined) parseDigest(entry.bodyBlob)
+    if (entry.encBlob !== undefined) parseDigest(entry.encBlob)
     if (entry.blobs !== undefined) (entry.blobs as unknown[]).map(parseDigest)
   } catch (cause) {
     throw refused(cause instanceof Error ? cause.message : 'its ids are malformed', cause)
   }
   if (typeof entry.kind !== 'string') throw refused('it has no kind')
   if ((entry.body === undefined) === (entry.bodyBlob === undefined)) throw refused('it has no body, or two')
+  checkSealing(entry)
+}
+
+function checkSealing({ key, enc, encBlob }: Partial<Record<keyof StoredEntry, unknown>>): void {
+  if (key === undefined && enc === undefined && encBlob === undefined) return
+  if (typeof key !== 'string' || key === '' || key.length > limits.nameCharsMax)
+    throw refused(`expected "key" to be the id of a key, found ${JSON.stringify(key)}`)
+  if ((enc === undefined) === (encBlob === undefined) || (enc !== undefined && typeof enc !== 'string'))
+    throw refused('it has no sealed body, or two')
 }
 
 function refused(why: string, cause?: unknown): WaystoneError {

@@ -19,6 +19,7 @@ import type {
 } from './bodies.ts'
 import { resolveResults } from './delta-refs.ts'
 import type { Entry } from './entry.ts'
+import { openKinds } from './public-body.ts'
 import { withChanges, type KeyIndex } from './key-index.ts'
 
 /** An entry of the open turn, as replay needs it. */
@@ -95,6 +96,10 @@ export interface Fold {
   readonly blobs: readonly BlobNote[]
   /** The keyed records of a session: their values are in the entries. */
   readonly keys: KeyIndex
+  /** The keys that this run is sealed with, the one of the newest entry last; none for a run that is not encrypted. */
+  readonly sealedWith: readonly string[]
+  /** The key that was given to the edge when it was moved there last. */
+  readonly lent: string | undefined
 }
 
 /** Entries and their bytes. */
@@ -135,6 +140,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
     term: entry.term,
     owner: entry.owner,
     updated: entry.time,
+    sealedWith: withKey(fold.sealedWith, entry),
     blobs: withBlobs(fold.blobs, entry),
     since: { entries: fold.since.entries + 1, bytes: fold.since.bytes + entry.size },
   }
@@ -143,8 +149,10 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
     case 'fork':
       throw damaged(fold.run, `entry ${String(entry.seq)} starts a run that has started`)
     case 'open':
-    case 'claim':
-      return { ...next, place: entry.body.place, sdk: entry.body.sdk, writerSince: entry.time }
+    case 'claim': {
+      const lent = entry.kind === 'claim' ? (entry.body.lent?.key ?? fold.lent) : fold.lent
+      return { ...next, place: entry.body.place, sdk: entry.body.sdk, writerSince: entry.time, lent }
+    }
     case 'snapshot':
       return {
         ...next,
@@ -267,6 +275,11 @@ export function foldEntries(
   return entries.reduce((at, entry) => foldEntry(at, entry, state), fold)
 }
 
+function withKey(known: readonly string[], { key }: Entry): readonly string[] {
+  if (key === undefined || key === known.at(-1)) return known
+  return [...known.filter((one) => one !== key), key]
+}
+
 function firstFold(entry: Entry): Fold {
   if ((entry.kind !== 'start' && entry.kind !== 'fork') || entry.seq !== 0) {
     throw damaged(
@@ -302,6 +315,8 @@ function firstFold(entry: Entry): Fold {
     labels: [],
     blobs: withBlobs([], entry),
     keys: [],
+    sealedWith: withKey(entry.kind === 'fork' ? (entry.body.sealedWith ?? []) : [], entry),
+    lent: undefined,
   }
 }
 
@@ -345,9 +360,13 @@ function afterPut({ run, keys }: Fold, { seq, body }: Extract<Entry, { kind: 'pu
   throw damaged(run, `entry ${String(seq)} puts a value like one that is not there`)
 }
 
-function withBlobs(notes: readonly BlobNote[], { kind, seq, blobs, bodyBlob }: Entry): readonly BlobNote[] {
+function withBlobs(
+  notes: readonly BlobNote[],
+  { kind, seq, blobs, bodyBlob, encBlob }: Entry,
+): readonly BlobNote[] {
   if (blobs === undefined || kind === 'snapshot') return notes
-  const artifact = (kind === 'step' || kind === 'fork') && blobs.some((hash) => hash !== bodyBlob)
+  const artifact =
+    (kind === 'step' || kind === 'fork') && blobs.some((hash) => hash !== bodyBlob && hash !== encBlob)
   return [...notes, { seq, hashes: blobs, ...(artifact ? { artifact } : {}) }]
 }
 
@@ -460,6 +479,8 @@ function checkFollows(fold: Fold, entry: Entry): void {
   }
   if (entry.term !== fold.term + (opens ? 1 : 0))
     throw damaged(fold.run, `entry ${String(entry.seq)} changes the term without opening`)
+  if (fold.sealedWith.length > 0 && entry.key === undefined && !openKinds.has(entry.kind))
+    throw damaged(fold.run, `entry ${String(entry.seq)} is not sealed, as all of this run is`)
   if (isEnded(fold) && !claims && !opens && entry.kind !== 'snapshot')
     throw damaged(fold.run, `entry ${String(entry.seq)} follows the end of the run`)
 }

@@ -70,14 +70,16 @@ if (process.env['GOLDEN'] === 'write') {
 }
 
 /** A fold as data, but for what no snapshot tells: its values in encoded form. */
-function plain({ state, result, consumed, ...fold }: Fold): unknown {
+function plain({ state, result, consumed, sealedWith, ...fold }: Fold): unknown {
   const values = {
     writerSince: undefined,
     state: encodeValue(state),
     result: encodeValue(result),
     consumed: [...consumed],
   }
-  return JSON.parse(JSON.stringify({ ...fold, ...values })) as unknown
+  // Logs from before there were encrypted ones.
+  const keys = sealedWith.length === 0 ? {} : { sealedWith }
+  return JSON.parse(JSON.stringify({ ...fold, ...values, ...keys })) as unknown
 }
 
 async function storedOf({ run, storage, log }: GoldenLog): Promise<Golden> {

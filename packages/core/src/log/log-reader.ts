@@ -3,21 +3,31 @@ import { isDamage, soundLines } from './damage.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { Blobs } from '../ports/blobs.ts'
+import type { Cipher } from '../ports/cipher.ts'
 import type { Head, LogStore } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import { digestBytes, fromUtf8 } from '../state/digest.ts'
 import type { Bodies, EntryKind } from './bodies.ts'
 import { checkBodies } from './check-bodies.ts'
-import { parseLine, verifyChain, type Entry, type ParsedEntry } from './entry.ts'
+import { parseLine, verifyChain, type Entry, type ParsedEntry, type StoredEntry } from './entry.ts'
 import { foldEntries, foldEntry, type Fold } from './fold.ts'
-import { readBlob, unpack } from './pack.ts'
+import { otherBytes, readBlob, unpack } from './pack.ts'
+import { keyMissing, openBody } from './sealed-body.ts'
 import { foldOfSnapshot } from './snapshot.ts'
 
+/** What bodies are read from. */
+export interface BodySource {
+  readonly blobs: Pick<Blobs, 'get'>
+  /** Opens what is sealed. */
+  readonly cipher?: Cipher | undefined
+  /** What this host has no key for is read as far as it stands in the open, as the edge does. */
+  readonly blind?: boolean | undefined
+}
+
 /** What a log is read from. */
-export interface ReaderPorts {
+export interface ReaderPorts extends BodySource {
   readonly store: Pick<LogStore, 'read' | 'head'>
   readonly snapshots: Pick<Snapshots, 'list' | 'get'>
-  readonly blobs: Pick<Blobs, 'get'>
 }
 
 /** An entry that is a snapshot. */
@@ -74,7 +84,7 @@ export class LogReader {
 
   /** Entries with their bodies, which may stand in blobs. Rejects with `blob_missing`, `log_damaged`. */
   resolve(stored: readonly ParsedEntry[]): Promise<readonly Entry[]> {
-    return resolveAll(stored, this.#ports.blobs)
+    return resolveAll(stored, this.#ports)
   }
 
   /**
@@ -110,7 +120,7 @@ export class LogReader {
       const [stored] = await this.page(entry.seq, 1)
       if (stored === undefined || digestBytes(stored) !== entry.digest) continue
       try {
-        return await this.#foldWhileSound(await foldSnapshot(entry, this.#ports.blobs), head)
+        return await this.#foldWhileSound(await foldSnapshot(entry, this.#ports), head)
       } catch (error) {
         if (!isDamage(error)) throw error
       }
@@ -155,7 +165,7 @@ export class LogReader {
     const line = await this.#ports.snapshots.get(this.run, at)
     if (line === undefined) return undefined
     try {
-      const entry = await resolveEntry(parseLine(line), this.#ports.blobs)
+      const entry = await resolveEntry(parseLine(line), this.#ports)
       const isOne = entry.kind === 'snapshot' && entry.run === this.run && entry.body.at.seq === at
       return isOne ? entry : undefined
     } catch (error) {
@@ -170,7 +180,7 @@ export class LogReader {
       const stored = await this.line(entry.seq)
       if (stored === undefined || parseLine(stored).digest !== entry.digest) return undefined
     }
-    const fold = await this.#foldRange(await foldSnapshot(entry, this.#ports.blobs), to)
+    const fold = await this.#foldRange(await foldSnapshot(entry, this.#ports), to)
     const isInLog = fold?.snapshots.some((note) => note.entry.digest === entry.digest)
     return to < entry.seq || isInLog ? fold : undefined
   }
@@ -204,7 +214,7 @@ export class LogReader {
 export async function foldBegun(
   run: RunId,
   lines: readonly Uint8Array[],
-  blobs: Pick<Blobs, 'get'>,
+  source: BodySource,
 ): Promise<{
   readonly base: Head | undefined
   readonly entries: readonly Entry[]
@@ -212,18 +222,18 @@ export async function foldBegun(
 }> {
   const { seq, prev } = parseLine(lines[0] as Uint8Array)
   const base: Head | undefined = prev === null ? undefined : { seq: seq - 1, digest: prev }
-  const entries = await resolveAll(verifyChain(run, base, lines), blobs)
+  const entries = await resolveAll(verifyChain(run, base, lines), source)
   checkBodies(entries)
   const snapshot = entries.find(
     (entry): entry is SnapshotEntry => entry.kind === 'snapshot' && entry.body.at.digest === base?.digest,
   )
   if (base && snapshot === undefined) return { base, entries, fold: undefined }
-  return { base, entries, fold: foldEntries(snapshot && (await foldSnapshot(snapshot, blobs)), entries) }
+  return { base, entries, fold: foldEntries(snapshot && (await foldSnapshot(snapshot, source)), entries) }
 }
 
 /** What a snapshot says that the entries up to its own tell. Rejects with `blob_missing`, `log_damaged`. */
-export async function foldSnapshot(entry: SnapshotEntry, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
-  const packed = await unpack(entry.body.fold, entry.run, blobs)
+export async function foldSnapshot(entry: SnapshotEntry, source: BodySource): Promise<Fold> {
+  const packed = await unpack(entry.body.fold, entry.run, source.blobs, opening(entry, source))
   try {
     return foldOfSnapshot(entry, packed)
   } catch (cause) {
@@ -235,15 +245,55 @@ export async function foldSnapshot(entry: SnapshotEntry, blobs: Pick<Blobs, 'get
   }
 }
 
-/** Fetches what an entry's body needs from blobs, and checks it. Rejects with `blob_missing`, `log_damaged`. */
-export async function resolveEntry(stored: ParsedEntry, blobs: Pick<Blobs, 'get'>): Promise<Entry> {
+/**
+ * Fetches what an entry's body needs from blobs, opens it if it is sealed, and checks it. Rejects with `blob_missing`,
+ * `log_damaged`, `key_missing`.
+ */
+export async function resolveEntry(stored: ParsedEntry, source: BodySource): Promise<Entry> {
   const { run, bodyBlob, seq } = stored
-  const bytes = bodyBlob && (await readBlob(bodyBlob, run, blobs))
+  const { enc: _, ...rest } = stored
+  if (mayOpen(stored, source)) {
+    const sealed = stored.encBlob && (await readBlob(stored.encBlob, run, source.blobs))
+    const body = openBody(source.cipher, stored, sealed)
+    return whole(rest, body, stored.size + (sealed?.byteLength ?? 0), source)
+  }
+  const bytes = bodyBlob && (await readBlob(bodyBlob, run, source.blobs))
   const body = bytes ? bodyIn(bytes, run, seq) : (stored.body as Json)
+  return whole(rest, body, stored.size + (bytes?.byteLength ?? 0), source)
+}
+
+async function whole(stored: ParsedEntry, body: Json, size: number, source: BodySource): Promise<Entry> {
   const isPacked = packedKinds.has(stored.kind) && stored.blobs !== undefined
-  const whole = isPacked ? await unpackState(body, run, blobs) : body
-  const size = stored.size + (bytes?.byteLength ?? 0)
-  return { ...stored, body: whole as unknown as Bodies[EntryKind], size } as unknown as Entry
+  const all = isPacked ? await unpackState(body, stored, source) : body
+  return { ...stored, body: all as unknown as Bodies[EntryKind], size } as unknown as Entry
+}
+
+/** True for a sealed entry, but where it is read in the open since there is no key for it. */
+function mayOpen({ key }: Pick<StoredEntry, 'key'>, { cipher, blind }: BodySource): boolean {
+  return key !== undefined && (cipher?.has(key) === true || blind !== true)
+}
+
+/** How the blobs that an entry names are opened. */
+function opening(
+  entry: Pick<StoredEntry, 'key' | 'run'>,
+  source: BodySource,
+): (bytes: Uint8Array) => Uint8Array {
+  const { cipher } = source
+  if (!mayOpen(entry, source)) return (bytes) => bytes
+  if (cipher === undefined) throw keyMissing(entry.run, entry.key as string)
+  return (bytes) => cipher.openBlob(bytes)
+}
+
+/** A blob of an encrypted run, as it was before it was sealed, of any other as it is. Undefined when it is not in reach. */
+export async function openedBlob(
+  { run, key }: { readonly run: RunId; readonly key: string | undefined },
+  hash: Digest,
+  source: BodySource,
+): Promise<Uint8Array | undefined> {
+  const bytes = await source.blobs.get(run, hash)
+  if (bytes === undefined) return undefined
+  if (digestBytes(bytes) !== hash) throw otherBytes(hash, run)
+  return opening(key === undefined ? { run } : { run, key }, source)(bytes)
 }
 
 function bodyIn(bytes: Uint8Array, run: RunId, seq: number): Json {
@@ -258,18 +308,18 @@ function bodyIn(bytes: Uint8Array, run: RunId, seq: number): Json {
 }
 
 /** `resolveEntry` of several. */
-export function resolveAll(
-  stored: readonly ParsedEntry[],
-  blobs: Pick<Blobs, 'get'>,
-): Promise<readonly Entry[]> {
-  return Promise.all(stored.map((entry) => resolveEntry(entry, blobs)))
+export function resolveAll(stored: readonly ParsedEntry[], source: BodySource): Promise<readonly Entry[]> {
+  return Promise.all(stored.map((entry) => resolveEntry(entry, source)))
 }
 
 /** Only what may be packed: in the rest may be anything that looks like it. */
-async function unpackState(body: Json, run: RunId, blobs: Pick<Blobs, 'get'>): Promise<Json> {
+async function unpackState(body: Json, stored: ParsedEntry, source: BodySource): Promise<Json> {
   const { state, keys } = body as { readonly state?: Json; readonly keys?: Json }
   const packed = { ...(state === undefined ? {} : { state }), ...(keys === undefined ? {} : { keys }) }
-  return { ...(body as object), ...((await unpack(packed, run, blobs)) as object) }
+  return {
+    ...(body as object),
+    ...((await unpack(packed, stored.run, source.blobs, opening(stored, source))) as object),
+  }
 }
 
 /** True for what makes a snapshot useless here and now. */

@@ -40,6 +40,11 @@ export type PackCache = WeakMap<
   { readonly size: number; readonly text: string; readonly chunks: readonly Digest[] }
 >
 
+/** Makes of the bytes of a chunk those that are stored and that its hash is of. The same for the same bytes. */
+export type Seal = (bytes: Uint8Array) => Uint8Array
+
+const unsealed: Seal = (bytes) => bytes
+
 /** A part of a document: a value that is not encoded yet, or JSON. */
 export type Part = { readonly value: Value } | { readonly json: Json }
 
@@ -51,14 +56,15 @@ export function* pack(
   document: Readonly<Record<string, Part>>,
   size: number = chunkChars,
   cache: PackCache = new WeakMap(),
+  seal: Seal = unsealed,
 ): Generator<Chunk, Json> {
+  const how = { size, cache, seal }
   const fields: [string, string][] = []
   for (const [name, part] of Object.entries(document)) {
-    const packing =
-      'json' in part ? packWhole(escaped(part.json), size) : packLevel(part.value, 0, { size, cache })
+    const packing = 'json' in part ? packWhole(escaped(part.json), how) : packLevel(part.value, 0, how)
     fields.push([name, yield* packing])
   }
-  return JSON.parse(yield* joinFields(fields, size)) as Json
+  return JSON.parse(yield* joinFields(fields, how)) as Json
 }
 
 /** JSON of others may have what looks like a tag of ours: an error, a message that came from outside. */
@@ -124,9 +130,14 @@ export function chunksIn(json: Json): readonly Digest[] {
 
 /**
  * The JSON that was packed. Fetches the chunks it needs, several at once, and checks their hashes. Rejects with
- * `blob_missing` naming those that are not there, `log_damaged` for one that has other bytes.
+ * `blob_missing` naming those that are not there, `log_damaged` for one that has other bytes. `open`: the inverse of `seal`.
  */
-export async function unpack(json: Json, run: RunId, blobs: Pick<Blobs, 'get'>): Promise<Json> {
+export async function unpack(
+  json: Json,
+  run: RunId,
+  blobs: Pick<Blobs, 'get'>,
+  open: Seal = unsealed,
+): Promise<Json> {
   const chunks = new Map<Digest, Json>()
   for (let wanted = chunksIn(json); wanted.length > 0;) {
     const fresh = [...new Set(wanted)].filter((hash) => !chunks.has(hash))
@@ -135,7 +146,7 @@ export async function unpack(json: Json, run: RunId, blobs: Pick<Blobs, 'get'>):
       const hashes = fresh.slice(at, at + fetchedAtOnce)
       const found = await Promise.all(hashes.map((hash) => readBlob(hash, run, blobs)))
       for (const [index, bytes] of found.entries()) {
-        const chunk = JSON.parse(fromUtf8(bytes)) as Json
+        const chunk = JSON.parse(fromUtf8(open(bytes))) as Json
         chunks.set(hashes[index] as Digest, chunk)
         inner.push(...chunksIn(chunk))
       }
@@ -157,26 +168,27 @@ export async function readBlob(hash: Digest, run: RunId, blobs: Pick<Blobs, 'get
       actions: ['reload'],
     })
   }
-  if (digestBytes(bytes) !== hash) {
-    throw new WaystoneError(
-      'log_damaged',
-      `blob ${hash} of run ${run} does not have the bytes its name says`,
-      {
-        run,
-        details: { hashes: [hash] },
-      },
-    )
-  }
+  if (digestBytes(bytes) !== hash) throw otherBytes(hash, run)
   return bytes
+}
+
+/** The error for a blob that does not have the bytes its name says. */
+export function otherBytes(hash: Digest, run: RunId): WaystoneError {
+  return new WaystoneError(
+    'log_damaged',
+    `blob ${hash} of run ${run} does not have the bytes its name says`,
+    { run, details: { hashes: [hash] } },
+  )
 }
 
 interface How {
   readonly size: number
   readonly cache: PackCache
+  readonly seal: Seal
 }
 
 function* packLevel(value: Value, level: number, how: How): Packing {
-  if (!isObject(value) || level >= walkedLevels) return yield* packWhole(encodeAt(value, level), how.size)
+  if (!isObject(value) || level >= walkedLevels) return yield* packWhole(encodeAt(value, level), how)
   const known = how.cache.get(value)
   if (known?.size === how.size) {
     for (const hash of known.chunks) yield { hash }
@@ -196,23 +208,22 @@ function* packLevel(value: Value, level: number, how: How): Packing {
 }
 
 function* packContainer(value: object & Value, level: number, how: How): Packing {
-  const { size } = how
   const packItem = (item: Value): Packing => packLevel(item, level + 1, how)
   switch (kindOf(value)) {
     case 'array': {
       const items = value as readonly Value[]
       // `findIndex` visits holes, too.
       if (items.findIndex((item, index) => item === undefined && !(index in items)) >= 0) break
-      return yield* packItems(items, packItem, size)
+      return yield* packItems(items, packItem, how)
     }
     case 'set':
-      return tagged('set', yield* packItems(value as ReadonlySet<Value>, packItem, size))
+      return tagged('set', yield* packItems(value as ReadonlySet<Value>, packItem, how))
     case 'map': {
       const packPair = function* ([key, held]: readonly [Value, Value]): Packing {
         const first = yield* packItem(key)
         return `[${first},${yield* packItem(held)}]`
       }
-      return tagged('map', yield* packItems(value as ReadonlyMap<Value, Value>, packPair, size))
+      return tagged('map', yield* packItems(value as ReadonlyMap<Value, Value>, packPair, how))
     }
     case 'object': {
       const fields: [string, string][] = []
@@ -220,46 +231,48 @@ function* packContainer(value: object & Value, level: number, how: How): Packing
         // Names of `$` signs get the one more that the codec gives them.
         fields.push([/^\$+$/.test(key) ? `$${key}` : key, yield* packItem(held)])
       }
-      return yield* joinFields(fields, size)
+      return yield* joinFields(fields, how)
     }
     default:
   }
-  return yield* packWhole(encodeAt(value, level), size)
+  return yield* packWhole(encodeAt(value, level), how)
 }
 
-function* packWhole(json: Json, size: number): Packing {
+function* packWhole(json: Json, how: How): Packing {
+  const { size } = how
   // Weighed before it is written: what is nested deeply would be written once for each level.
   const text = weigh(json, size / 2) <= size / 2 ? JSON.stringify(json) : undefined
   if (text !== undefined && text.length <= size / 2) return text
   if (!(typeof json === 'string' || isObject(json))) return JSON.stringify(json)
-  if (typeof json === 'string') return yield* packText(json, size)
-  if (isList(json)) return yield* packItems(json as readonly Json[], (item) => packWhole(item, size), size)
+  if (typeof json === 'string') return yield* packText(json, how)
+  if (isList(json)) return yield* packItems(json as readonly Json[], (item) => packWhole(item, how), how)
   const fields: [string, string][] = []
   // Left out as JSON does: a record that a fork has carried along says of no owner that it is his.
   for (const [key, value] of Object.entries(json))
-    if (value !== undefined) fields.push([key, yield* packWhole(value as Json, size)])
-  return yield* joinFields(fields, size)
+    if (value !== undefined) fields.push([key, yield* packWhole(value as Json, how)])
+  return yield* joinFields(fields, how)
 }
 
-function* packItems<T>(items: Iterable<T>, packItem: (item: T) => Packing, size: number): Packing {
-  const groups = new Groups(size)
+function* packItems<T>(items: Iterable<T>, packItem: (item: T) => Packing, how: How): Packing {
+  const groups = new Groups(how.size)
   for (const item of items) {
     const text = yield* packItem(item)
     const full = groups.add(text)
-    if (full) yield chunkOf(`[${full}]`, groups.hashes)
+    if (full) yield chunkOf(`[${full}]`, groups.hashes, how)
   }
   if (groups.hashes.length === 0 && groups.isSmall) return `[${groups.rest}]`
-  return yield* last('items', '[', ']', groups)
+  return yield* last('items', '[', ']', groups, how)
 }
 
-function* joinFields(fields: readonly [string, string][], size: number): Packing {
+function* joinFields(fields: readonly [string, string][], how: How): Packing {
+  const { size } = how
   let total = fields.reduce((sum, [key, text]) => sum + key.length + text.length + 4, 0)
   const cut = new Map<string, string>()
   // What is large by itself first: then a small change elsewhere does not touch it.
   for (const [key, text] of fields) {
     if (total <= size / 2 || text.length < size / 8) continue
     const hashes: Digest[] = []
-    yield chunkOf(text, hashes)
+    yield chunkOf(text, hashes, how)
     const ref = `{"$":"chunk","v":"${String(hashes[0])}"}`
     cut.set(key, ref)
     total += ref.length - text.length
@@ -269,23 +282,23 @@ function* joinFields(fields: readonly [string, string][], size: number): Packing
   const groups = new Groups(size)
   for (const text of texts) {
     const full = groups.add(text)
-    if (full) yield chunkOf(`{${full}}`, groups.hashes)
+    if (full) yield chunkOf(`{${full}}`, groups.hashes, how)
   }
-  return yield* last('fields', '{', '}', groups)
+  return yield* last('fields', '{', '}', groups, how)
 }
 
-function* packText(text: string, size: number): Packing {
+function* packText(text: string, how: How): Packing {
   const hashes: Digest[] = []
   for (let from = 0; from < text.length;) {
-    const to = textCut(text, from, size)
-    yield chunkOf(JSON.stringify(text.slice(from, to)), hashes)
+    const to = textCut(text, from, how.size)
+    yield chunkOf(JSON.stringify(text.slice(from, to)), hashes, how)
     from = to
   }
   return tagged('text', JSON.stringify(hashes))
 }
 
-function* last(tag: 'items' | 'fields', open: string, close: string, groups: Groups): Packing {
-  if (groups.rest !== '') yield chunkOf(open + groups.rest + close, groups.hashes)
+function* last(tag: 'items' | 'fields', open: string, close: string, groups: Groups, how: How): Packing {
+  if (groups.rest !== '') yield chunkOf(open + groups.rest + close, groups.hashes, how)
   return tagged(tag, JSON.stringify(groups.hashes))
 }
 
@@ -352,8 +365,8 @@ function scattered(unit: number): number {
   return hash ^ (hash >>> 16)
 }
 
-function chunkOf(text: string, hashes: Digest[]): Chunk {
-  const bytes = utf8(text)
+function chunkOf(text: string, hashes: Digest[], { seal }: How): Chunk {
+  const bytes = seal(utf8(text))
   const hash = digestBytes(bytes) as Digest
   hashes.push(hash)
   return { hash, bytes }

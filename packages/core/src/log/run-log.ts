@@ -3,24 +3,29 @@ import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { InOrder } from '../in-order.ts'
 import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
+import type { Cipher } from '../ports/cipher.ts'
 import type { Append, Compaction, Head, LogStore } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import { digestBytes } from '../state/digest.ts'
 import type { Value } from '../state/codec.ts'
-import type { EntryDraft } from './bodies.ts'
+import type { EntryDraft, EntryKind } from './bodies.ts'
 import { damagedReason, effectsStarted, isDamage, type Damage } from './damage.ts'
-import { parseLine, sealEntry, verifyChain, type Entry, type Sealed } from './entry.ts'
+import { parseLine, sealEntry, verifyChain, type Entry, type Sealed, type Sealing } from './entry.ts'
 import { foldEntries, isEnded, summaryOf, type Fold } from './fold.ts'
 import { checkBodies } from './check-bodies.ts'
-import { foldBegun, LogReader, packedKinds } from './log-reader.ts'
-import { pack, packForEntry, type Part } from './pack.ts'
+import { foldBegun, LogReader, openedBlob, packedKinds, type BodySource } from './log-reader.ts'
+import { pack, packForEntry, type Part, type Seal } from './pack.ts'
+import { openKinds } from './public-body.ts'
+import { keyMissing } from './sealed-body.ts'
 
 /** What a log is kept in. */
-export interface LogPorts {
+export interface LogPorts extends Pick<BodySource, 'blind'> {
   readonly store: LogStore
   readonly snapshots: Snapshots
   readonly blobs: Blobs
   readonly now: () => number
+  /** With it runs that begin here are encrypted, and those that are can be read. */
+  readonly cipher?: Cipher | undefined
 }
 
 /** Entries with the lines that hold them. */
@@ -272,7 +277,7 @@ export class RunLog {
   }
 
   async #begin(lines: readonly Uint8Array[], append: Pick<Append, 'setAside'>): Promise<readonly Entry[]> {
-    const { base, entries, fold } = await foldBegun(this.run, lines, this.#ports.blobs)
+    const { base, entries, fold } = await foldBegun(this.run, lines, this.#ports)
     if (fold === undefined) {
       throw new WaystoneError(
         'log_damaged',
@@ -406,10 +411,34 @@ export class RunLog {
 
   /** Stores a blob that an entry is going to name: until then it is not removed. */
   async putBlob(bytes: Uint8Array): Promise<Digest> {
-    const hash = digestBytes(bytes) as Digest
+    const stored = this.seal(bytes)
+    const hash = digestBytes(stored) as Digest
     this.#putting.add(hash)
-    await this.#ports.blobs.put(this.run, hash, bytes)
+    await this.#ports.blobs.put(this.run, hash, stored)
     return hash
+  }
+
+  /** A blob as it was put. Undefined when it is not in reach; rejects with `log_damaged`, `key_missing`. */
+  getBlob(hash: Digest): Promise<Uint8Array | undefined> {
+    return openedBlob({ run: this.run, key: this.#fold?.sealedWith.at(-1) }, hash, this.#ports)
+  }
+
+  /** The bytes of a blob as they are to be stored: sealed if the run is. */
+  seal(bytes: Uint8Array): Uint8Array {
+    const { fold } = this
+    const sealing = fold && this.#sealing(fold, 'step', fold.sealedWith.at(-1))
+    return sealing ? sealing.cipher.sealBlob(sealing.key, bytes) : bytes
+  }
+
+  /** Reads what is stored once more: this host can read more of it now, or less. */
+  readAgain(): Promise<void> {
+    return this.#inOrder.run(async () => void (this.#fold = await this.reader.foldTo(Infinity)))
+  }
+
+  /** False for an encrypted run to whose newest key this host has none. */
+  get isReadable(): boolean {
+    const key = this.#fold?.sealedWith.at(-1)
+    return key === undefined || this.#ports.cipher?.has(key) === true
   }
 
   /** True when what is stored ends where this log does, but for what is being appended. */
@@ -438,7 +467,7 @@ export class RunLog {
     )
       lines.push(...page)
     const reason = `${damagedReason}${error instanceof Error ? error.message : String(error)}`
-    this.#damage = { seq, reason, effects: effectsStarted(lines) }
+    this.#damage = { seq, reason, effects: effectsStarted(lines, this.#ports.cipher) }
     if (fold === undefined) return
     const appended = await this.#ports.store.append(this.run, {
       base: fold.head,
@@ -505,6 +534,7 @@ export class RunLog {
       : { seq: -1, prev: null }
     let epoch = fold?.epoch ?? 0
     let term = fold?.term ?? 1
+    let key = fold?.sealedWith.at(-1)
     for (const draft of drafts) {
       if (draft.kind === 'claim') epoch += 1
       if (draft.kind === 'open') term += 1
@@ -517,8 +547,10 @@ export class RunLog {
         owner,
         time: Math.max(0, Math.floor(this.#ports.now())),
       }
-      const next = sealEntry(await this.#packed(draft), at, dueOf(draft))
-      if (next.blob) await this.#ports.blobs.put(this.run, next.blob.hash, next.blob.bytes)
+      const sealing = this.#sealing(fold, draft.kind, key ?? draft.key)
+      const next = sealEntry(await this.#packed(draft, sealing), at, dueOf(draft), sealing)
+      for (const { hash, bytes } of next.blobs) await this.#ports.blobs.put(this.run, hash, bytes)
+      key = sealing?.key ?? key
       sealed.push({ ...next, entry: { ...next.entry, body: draft.body } as Entry })
       seq = next.entry.seq
       prev = next.entry.digest
@@ -526,8 +558,18 @@ export class RunLog {
     return sealed
   }
 
+  /** What the next entry is sealed with, after one that was with `last`; undefined when it is not. Throws `key_missing`. */
+  #sealing(fold: Fold | undefined, kind: EntryKind, last: string | undefined): Sealing | undefined {
+    const { cipher } = this.#ports
+    const isSealed = last !== undefined || (fold === undefined && kind === 'start' && cipher !== undefined)
+    if (!isSealed || openKinds.has(kind)) return undefined
+    if (cipher === undefined) throw keyMissing(this.run, last as string)
+    const key = cipher.keyFor(this.run, last, last !== undefined && last === fold?.lent)
+    return { cipher, key }
+  }
+
   /** A draft whose state is large has it in chunks, so that what is there already is not stored again. */
-  async #packed(draft: EntryDraft): Promise<EntryDraft> {
+  async #packed(draft: EntryDraft, sealing: Sealing | undefined): Promise<EntryDraft> {
     if (!packedKinds.has(draft.kind) || !('state' in draft.body) || draft.body.state === undefined)
       return draft
     const { state } = draft.body
@@ -535,7 +577,7 @@ export class RunLog {
     if (JSON.stringify([state, keys]).length <= packedCharsMin) return draft
     const parts: Record<string, Part> = { state: { json: state } }
     if (keys) parts['keys'] = { value: keys }
-    const packing = packForEntry((chars) => pack(parts, chars))
+    const packing = packForEntry((chars) => pack(parts, chars, undefined, sealerOf(sealing)))
     for (let next = packing.next(); ; next = packing.next()) {
       if (next.done) {
         const { json, chunks } = next.value
@@ -577,6 +619,10 @@ function whole(base: Fold | undefined, fold: Fold | undefined): Fold | undefined
 
 function entriesOf(sealed: readonly Sealed[]): readonly Entry[] {
   return sealed.map(({ entry }) => entry)
+}
+
+function sealerOf(sealing: Sealing | undefined): Seal | undefined {
+  return sealing && ((bytes) => sealing.cipher.sealBlob(sealing.key, bytes))
 }
 
 /** What may be added to a run that has ended. */

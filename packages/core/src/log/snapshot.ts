@@ -1,12 +1,13 @@
 import { WaystoneError } from '../errors.ts'
 import type { Json } from '../json.ts'
-import { decodeValue } from '../state/codec.ts'
+import { decodeValue, encodeValue } from '../state/codec.ts'
 import { isObject } from '../state/value.ts'
-import type { EntryDraft, SnapshotNote } from './bodies.ts'
+import type { Bodies, EntryDraft, SnapshotNote } from './bodies.ts'
 import type { Entry } from './entry.ts'
 import type { Fold } from './fold.ts'
 import { oldestIn, type KeyIndex } from './key-index.ts'
-import { pack, packForEntry, type Chunk, type PackCache, type Part } from './pack.ts'
+import { pack, packForEntry, type Chunk, type PackCache, type Part, type Seal } from './pack.ts'
+import { publicBody, publicFold } from './public-body.ts'
 
 /** Beside the state: what a fold keeps that is plain data already. */
 const plain = [
@@ -31,6 +32,7 @@ const plain = [
   'effects',
   'artifacts',
   'labels',
+  'lent',
 ] as const satisfies readonly (keyof Fold)[]
 
 /** How a snapshot is made. */
@@ -46,6 +48,8 @@ export interface SnapshotOptions {
   readonly label?: string
   /** Makes what did not change since the last one cheap. */
   readonly cache: PackCache
+  /** Seals chunks. */
+  readonly seal?: Seal
 }
 
 /**
@@ -56,18 +60,28 @@ export function* snapshotOf(
   fold: Fold,
   options: SnapshotOptions,
 ): Generator<Chunk, Extract<EntryDraft, { kind: 'snapshot' }>> {
-  const { kept, label, cache } = options
+  const { kept, label, cache, seal } = options
   const document = packFold(fold, options)
-  const packed = yield* packForEntry((chars) => pack(document, chars, cache), fold.snapshots.at(-1)?.chars)
+  const packed = yield* packForEntry(
+    (chars) => pack(document, chars, cache, seal),
+    fold.snapshots.at(-1)?.chars,
+  )
   const { json, chunks, chars, bytes } = packed
   const { head: at, turn, updated: time } = fold
   const named = label === undefined ? {} : { label }
   const needs = fold.keys.length === 0 ? {} : { oldest: oldestIn(fold.keys) }
-  return {
-    kind: 'snapshot',
-    body: { at, turn, time, chars, bytes, fold: json, kept, ...named, ...needs },
-    blobs: chunks,
-  }
+  const body = { at, turn, time, chars, bytes, fold: json, kept, ...named, ...needs }
+  const shown = fold.sealedWith.length === 0 ? {} : { shown: shownOf(fold, body, options) }
+  return { kind: 'snapshot', body, blobs: chunks, ...shown }
+}
+
+/** A snapshot of what those see of the run who have no key: whole in its entry. */
+function shownOf(fold: Fold, body: Bodies['snapshot'], options: SnapshotOptions): Bodies['snapshot'] {
+  const parts = Object.entries(packFold(publicFold(fold), options))
+  const open = parts.map(
+    ([name, part]) => [name, 'json' in part ? part.json : encodeValue(part.value)] as const,
+  )
+  return { ...publicBody('snapshot', body), fold: Object.fromEntries(open) }
 }
 
 function packFold(fold: Fold, { oldest, gone, held }: SnapshotOptions): Readonly<Record<string, Part>> {
@@ -81,6 +95,7 @@ function packFold(fold: Fold, { oldest, gone, held }: SnapshotOptions): Readonly
   document['blobs'] = json(fold.blobs.filter(({ seq }) => seq >= gone || held.has(seq)))
   document['consumed'] = json([...fold.consumed])
   if (fold.result !== undefined) document['result'] = { value: fold.result }
+  if (fold.sealedWith.length > 0) document['sealedWith'] = json(fold.sealedWith)
   if (fold.keys.length > 0) document['keys'] = { value: fold.keys }
   document['state'] = { value: fold.state }
   return document
@@ -112,6 +127,7 @@ export function foldOfSnapshot(entry: Extract<Entry, { kind: 'snapshot' }>, docu
     onces: (found.onces ?? []) as unknown as Fold['onces'],
     blobs: (found.blobs ?? []) as unknown as Fold['blobs'],
     keys: (found.keys ?? []) as unknown as KeyIndex,
+    sealedWith: (found.sealedWith ?? []) as unknown as Fold['sealedWith'],
     since: { entries: 0, bytes: 0 },
     snapshots: entry.body.kept.filter(({ at }) => at.seq <= entry.body.at.seq),
   }

@@ -158,7 +158,7 @@ export class Snapshotter {
 
   /** Stores the chunks in short transactions, with a task between them. Undefined when this was closed. */
   async #pack(fold: Fold, options: SnapshotOptions): Promise<EntryDraft | undefined> {
-    const packing = snapshotOf(fold, options)
+    const packing = snapshotOf(fold, { ...options, seal: (bytes) => this.#log.seal(bytes) })
     for (;;) {
       const batch: Chunk[] = []
       let next = packing.next()

@@ -28,6 +28,8 @@ export interface Claim {
   readonly reason: 'moved' | 'expired' | 'forced'
   /** What the claimer replayed without effects: the head it proved and the code it did it with. */
   readonly proof?: { readonly head: Head; readonly version: number; readonly rules: number }
+  /** Of an encrypted run that is to go on at the edge: its keys, sealed for the edge. */
+  readonly lent?: string
 }
 
 /** The edge, seen from a device. Every method rejects with `unreachable` when no answer came: then nothing is known. */
@@ -46,6 +48,8 @@ export interface Remote {
   hold(run: RunId, ms: number): Promise<Head>
   /** Why the run cannot go on at the edge, in words; empty when it can. */
   blockers(run: RunId): Promise<readonly string[]>
+  /** The public key that keys are lent to; undefined for an edge that borrows none. */
+  lendingKey?(): Promise<Uint8Array | undefined>
   /** Puts an item into the run's inbox. */
   send(run: RunId, item: InboxItem): Promise<void>
   /**

@@ -142,7 +142,7 @@ describe('after a fault', () => {
     damage(device, (line) => parseLine(line).kind === 'commit', 120)
     const runtime = await testDevice([payer], { storage: device, edge }).open()
     const handle = await handleOf(runtime, run)
-    await handle.until(({ sync, head }) => sync.synced?.digest === head.digest)
+    await handle.until(({ status, sync, head }) => status === 'paused' && sync.synced?.digest === head.digest)
     const { lines } = await edge.remote.pull(run, 0, 'phone' as never)
     const here = await device.store.read(run, 0)
     expect(lines).toEqual(here)

@@ -1,10 +1,12 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, newId, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
+import type { Bodies } from '../log/bodies.ts'
 import { parseLine, verifyChain } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Blobs } from '../ports/blobs.ts'
+import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Append, Head } from '../ports/log-store.ts'
@@ -12,7 +14,7 @@ import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
 import { sdkVersion } from '../version.ts'
 import { acceptItem } from './accept-item.ts'
 import { consumedBy } from './inbox-entries.ts'
-import { blockersOf } from './blockers.ts'
+import { blockersOf, lacksOf } from './blockers.ts'
 
 /** What the authority of a run needs of the object it lives in. */
 export interface AuthorityPorts {
@@ -20,6 +22,8 @@ export interface AuthorityPorts {
   readonly random: Random
   readonly blobs: Blobs
   readonly inbox: Inbox
+  /** Keys of encrypted runs that devices lend; absent: this edge borrows none. */
+  readonly lentKeys?: LentKeys | undefined
   agent(name: string): AnyAgent | undefined
   /** Stops a host here, if there is one; resolves when it will append nothing any more. */
   stopHost(): Promise<void>
@@ -99,15 +103,52 @@ export class Authority {
     this.#checkHead(fold, claim)
     if (isEnded(fold)) throw refused(fold, `it is ${fold.status}`)
     if (fold.owner === claim.owner) throw refused(fold, `${claim.owner} owns it already`)
-    if (claim.owner === edgeOwner) await this.#proveHere(fold)
-    else await this.#checkDevice(fold, claim)
+    if (claim.owner === edgeOwner) await this.#takeHere(fold, claim)
+    else {
+      await this.#checkDevice(fold, claim)
+      await this.#append(fold, claim)
+      if (fold.sealedWith.length > 0) await this.#forgetKeys()
+    }
+    return this.#log.lines(fold.head.seq + 1)
+  }
+
+  /** For an encrypted run with the keys that the claim lends: whatever fails, they are forgotten. */
+  async #takeHere(fold: Fold, claim: Claim): Promise<void> {
+    const { lentKeys } = this.#ports
+    const isSealed = fold.sealedWith.length > 0
+    try {
+      const borrowed =
+        isSealed && claim.lent !== undefined ? await lentKeys?.take(fold.run, claim.lent) : undefined
+      if (borrowed) await this.#log.readAgain()
+      await this.#proveHere(this.#log.mustFold())
+      // Kept before it is recorded: a host that dies in between owns nothing, and does not look for it.
+      borrowed?.keep()
+      const key = fold.sealedWith.at(-1)
+      await this.#append(
+        fold,
+        claim,
+        borrowed && key !== undefined ? { key, until: borrowed.until } : undefined,
+      )
+    } catch (error) {
+      if (isSealed) await this.#forgetKeys()
+      throw error
+    }
+  }
+
+  async #append(fold: Fold, claim: Claim, lent?: NonNullable<Bodies['claim']['lent']>): Promise<void> {
     const nonce = newId(this.#ports.random)
-    const body = { reason: claim.reason, place: claim.place, from: fold.owner, nonce, sdk: sdkVersion }
+    const { reason, place } = claim
+    const body = { reason, place, from: fold.owner, ...(lent ? { lent } : {}), nonce, sdk: sdkVersion }
     await this.#log.append(claim.owner, (now) => {
       this.#checkHead(now ?? fold, claim)
       return [{ kind: 'claim', body }]
     })
-    return this.#log.lines(fold.head.seq + 1)
+  }
+
+  /** From here on what is sealed is closed again. */
+  async #forgetKeys(): Promise<void> {
+    this.#ports.lentKeys?.drop()
+    await this.#log.readAgain()
   }
 
   /**
@@ -140,14 +181,20 @@ export class Authority {
   }
 
   /** Why the run cannot go on at the edge; empty when it can. */
-  blockers(): Promise<readonly string[]> {
-    const { clock } = this.#ports
+  async blockers(): Promise<readonly string[]> {
+    const { clock, lentKeys } = this.#ports
+    const fold = this.#log.mustFold()
     const agent = (name: string): AnyAgent | undefined => this.#ports.agent(name)
-    return blockersOf(this.#log.mustFold(), { clock, place: 'edge', agent })
+    const target = { clock, place: 'edge', agent } as const
+    if (this.#log.isReadable) return blockersOf(fold, target)
+    // What is in it is seen when it is moved, with its keys.
+    return lentKeys ? lacksOf(fold, target) : ['it is encrypted, and this edge borrows no keys']
   }
 
   async #proveHere(fold: Fold): Promise<void> {
     const blockers = await this.blockers()
+    if (blockers.length === 0 && !this.#log.isReadable)
+      throw refused(fold, 'it is encrypted, and the edge was not lent its keys')
     if (blockers.length > 0) throw refused(fold, blockers.join('; '))
   }
 

@@ -24,18 +24,24 @@ export async function blockersOf(
   { clock, place, agent: find }: Target,
 ): Promise<readonly string[]> {
   const agent = find(fold.identity.agent)
-  if (agent === undefined) return [agentUnknown(fold).message]
-  const blockers: string[] = []
-  const lacks = Object.entries(agent.needs).flatMap(([name, { at }]) =>
-    (at === undefined || at === place) && agent.provided[name] === undefined ? [name] : [],
-  )
-  if (lacks.length > 0) blockers.push(`${place} does not provide ${lacks.join(', ')}`)
+  const blockers = [...lacksOf(fold, { place, agent: find })]
+  if (agent === undefined) return blockers
   if (place === 'edge') blockers.push(...tooLarge(fold))
   // A run on its way back leaves its open turn: that need not be replayed.
   if (fold.unwind) return blockers
   const proof = await prove(agent, openTurn(fold, configDigest(agent)), { clock, place })
   if (proof.type === 'diverged') blockers.push(divergence(fold, proof).message)
   return blockers
+}
+
+/** `blockersOf` as far as nothing of the run has to be read for it. */
+export function lacksOf(fold: Fold, { place, agent: find }: Omit<Target, 'clock'>): readonly string[] {
+  const agent = find(fold.identity.agent)
+  if (agent === undefined) return [agentUnknown(fold).message]
+  const lacks = Object.entries(agent.needs).flatMap(([name, { at }]) =>
+    (at === undefined || at === place) && agent.provided[name] === undefined ? [name] : [],
+  )
+  return lacks.length === 0 ? [] : [`${place} does not provide ${lacks.join(', ')}`]
 }
 
 function tooLarge(fold: Fold): readonly string[] {

@@ -2,6 +2,7 @@ import { toWire, WaystoneError } from '../errors.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import { damageOfTails } from '../log/damage.ts'
 import type { RunLog } from '../log/run-log.ts'
+import type { Cipher } from '../ports/cipher.ts'
 import type { Tails } from '../ports/tails.ts'
 
 /**
@@ -9,10 +10,14 @@ import type { Tails } from '../ports/tails.ts'
  * asked about each effect that they had started when it is reached again. Undefined when nothing is missing, or what was
  * has come back from elsewhere. A host that died between setting aside and this entry is known by the tail.
  */
-export async function damagePause(log: RunLog, tails: Tails): Promise<EntryDraft | undefined> {
+export async function damagePause(
+  log: RunLog,
+  tails: Tails,
+  cipher?: Cipher,
+): Promise<EntryDraft | undefined> {
   const { run, turn, head } = log.mustFold()
   const seq = head.seq + 1
-  const damage = log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(run), seq)
+  const damage = log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(run), seq, cipher)
   if (damage === undefined) return undefined
   const { reason, effects } = damage
   const done =

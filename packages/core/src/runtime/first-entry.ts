@@ -73,6 +73,7 @@ export function forkEntry(
     sdk: sdkVersion,
     from: { run: fold.run, ...fold.head },
     artifacts: fold.artifacts,
+    ...(fold.sealedWith.length === 0 ? {} : { sealedWith: fold.sealedWith }),
     ...checkpointOf(fold, now, changes.state),
   }
 }

@@ -3,8 +3,7 @@ import { parseDigest, parseRunId, type Digest } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import type { Fold } from '../log/fold.ts'
-import { foldBegun } from '../log/log-reader.ts'
-import type { Blobs } from '../ports/blobs.ts'
+import { foldBegun, type BodySource } from '../log/log-reader.ts'
 import { decodeValue } from '../state/codec.ts'
 import { diff } from '../state/delta.ts'
 import { utf8 } from '../state/digest.ts'
@@ -34,9 +33,9 @@ export function parseExport(texts: readonly string[]): ParsedExport {
  * Verifies an export and folds it. Rejects with `log_damaged`, `entry_refused`, `blob_missing`, `checkpoint_gone` for one
  * that begins in the middle without the snapshot it rests on.
  */
-export async function foldImported(from: ParsedExport, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
+export async function foldImported(from: ParsedExport, source: BodySource): Promise<Fold> {
   try {
-    return await folded(from, blobs)
+    return await folded(from, source)
   } catch (cause) {
     if (cause instanceof WaystoneError) throw cause
     // A chain that somebody else made, of bodies that no Waystone writes.
@@ -47,9 +46,9 @@ export async function foldImported(from: ParsedExport, blobs: Pick<Blobs, 'get'>
   }
 }
 
-async function folded({ run, lines }: ParsedExport, blobs: Pick<Blobs, 'get'>): Promise<Fold> {
+async function folded({ run, lines }: ParsedExport, source: BodySource): Promise<Fold> {
   if (lines.length === 0) throw refused(2, 'an entry', 'the end')
-  const { base, fold } = await foldBegun(run, lines, blobs)
+  const { base, fold } = await foldBegun(run, lines, source)
   if (fold) return fold
   throw new WaystoneError(
     'checkpoint_gone',
@@ -66,7 +65,7 @@ export function importedEntries(
   fold: Fold,
   body: Bodies['fork'],
   edited: Json | undefined,
-  { by, blobs }: { readonly by: string; readonly blobs: readonly Digest[] },
+  { by, blobs, ...key }: { readonly by: string; readonly blobs: readonly Digest[]; readonly key?: string },
 ): readonly EntryDraft[] {
   const delta = edited === undefined ? [] : diff(fold.state, decodeValue(edited))
   const pause: EntryDraft = {
@@ -80,10 +79,10 @@ export function importedEntries(
       actions: ['retry', 'fork', 'cancel'],
     },
   }
-  if (delta.length === 0) return [{ kind: 'fork', body, blobs }, pause]
+  if (delta.length === 0) return [{ kind: 'fork', body, blobs, ...key }, pause]
   // What the open turn had recorded was made from the state as it was: the turn begins anew.
   const anew = { ...body, ...checkpointOf(fold, fold, body.state) }
-  return [{ kind: 'fork', body: anew, blobs }, { kind: 'edit', body: { by, delta } }, pause]
+  return [{ kind: 'fork', body: anew, blobs, ...key }, { kind: 'edit', body: { by, delta } }, pause]
 }
 
 interface Line {

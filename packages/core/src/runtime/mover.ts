@@ -31,6 +31,7 @@ export async function moveToEdge({
 }: Move & { readonly host: RunHost }): Promise<void> {
   const { run, log } = node
   const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
+  const lent = await lend(node, edge)
   await host.hold(drainMs)
   try {
     await node.tellStreams(streams)
@@ -50,6 +51,7 @@ export async function moveToEdge({
     owner: edgeOwner,
     place: 'edge',
     reason: 'moved',
+    ...(lent === undefined ? {} : { lent }),
   }
   try {
     await log.adopt(await askForClaim(edge, run, claim))
@@ -98,6 +100,24 @@ export async function moveHere({
     if (log.mustFold().owner !== ports.me) throw isUnanswered(error) ? error : refusal(run, error)
   }
   node.ownerChanged()
+}
+
+/** Why an encrypted run does not go on at the edge. */
+export const endToEnd = 'it is end-to-end encrypted: the edge cannot read it'
+
+/** The keys of an encrypted run, sealed for the edge; undefined for any other. Rejects with `move_refused`. */
+async function lend({ run, log, ports }: RunNode, edge: Edge): Promise<string | undefined> {
+  const { sealedWith } = log.mustFold()
+  if (sealedWith.length === 0) return undefined
+  const { encryption, clock } = ports
+  if (encryption?.lend === undefined) throw refusal(run, new Error(endToEnd))
+  try {
+    const to = await edge.remote.lendingKey?.()
+    if (to === undefined) throw new Error('it is encrypted, and this edge borrows no keys')
+    return await encryption.lend(to, { run, keys: sealedWith, now: clock.now() })
+  } catch (error) {
+    throw refusal(run, error)
+  }
 }
 
 /** The edge has said no before it wrote anything. */

@@ -3,7 +3,15 @@ import { newId, type Digest, type RunId } from '../ids.ts'
 import { partsOf, readArtifact, type Artifact, type ByteRange } from '../engine/artifacts.ts'
 import { parseLine, verifyChain, type Entry } from '../log/entry.ts'
 import { foldEntries, isEnded, type Fold } from '../log/fold.ts'
-import { foldSnapshot, isPassedOver, resolveAll, resolveEntry } from '../log/log-reader.ts'
+import {
+  foldSnapshot,
+  isPassedOver,
+  openedBlob,
+  resolveAll,
+  resolveEntry,
+  type BodySource,
+} from '../log/log-reader.ts'
+import type { Cipher } from '../ports/cipher.ts'
 import type { Random } from '../ports/clock.ts'
 import type { Decision, InboxContent } from '../ports/inbox.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -42,6 +50,7 @@ export class RunHandle<State = unknown, Result = unknown> {
   readonly id: RunId
   readonly #api: RuntimeApi
   readonly #random: Random
+  readonly #cipher: Cipher | undefined
   // Of any view, so that a handle of one state fits where one of any is asked for.
   readonly #listeners = new Set<(view: never) => void>()
   #fold: Fold | undefined
@@ -59,19 +68,21 @@ export class RunHandle<State = unknown, Result = unknown> {
   /** How to end those who wait in `until`. */
   readonly #waiting = new Set<() => void>()
 
-  private constructor(run: RunId, api: RuntimeApi, random: Random) {
+  private constructor(run: RunId, api: RuntimeApi, random: Random, cipher: Cipher | undefined) {
     this.id = run
     this.#api = api
     this.#random = random
+    this.#cipher = cipher
   }
 
-  /** Opens a run to show and steer it. One that is only at the edge is brought here. */
+  /** Opens a run to show and steer it. One that is only at the edge is brought here. `cipher` opens encrypted ones. */
   static async open<State, Result>(
     run: RunId,
     api: RuntimeApi,
     random: Random,
+    cipher?: Cipher,
   ): Promise<RunHandle<State, Result>> {
-    const handle = new RunHandle<State, Result>(run, api, random)
+    const handle = new RunHandle<State, Result>(run, api, random, cipher)
     handle.#watcher = await api.watch(run, (event) => handle.#inOrder(() => handle.#take(event)))
     await handle.#inOrder(() => handle.#catchUp())
     return handle
@@ -370,7 +381,12 @@ export class RunHandle<State = unknown, Result = unknown> {
     }
   }
 
-  readonly #getBlob = (hash: Digest): Promise<Uint8Array | undefined> => this.#api.blob(this.id, hash)
+  readonly #getBlob = (hash: Digest): Promise<Uint8Array | undefined> =>
+    openedBlob({ run: this.id, key: this.#fold?.sealedWith.at(-1) }, hash, this.#source)
+
+  get #source(): BodySource {
+    return { blobs: this.#blobs, cipher: this.#cipher }
+  }
 
   get #blobs(): Pick<Blobs, 'get'> {
     return { get: (run, hash) => this.#api.blob(run, hash) }
@@ -383,8 +399,8 @@ export class RunHandle<State = unknown, Result = unknown> {
       if (line === undefined) return undefined
       const stored = parseLine(line)
       try {
-        const entry = await resolveEntry(stored, this.#blobs)
-        return entry.kind === 'snapshot' ? await foldSnapshot(entry, this.#blobs) : undefined
+        const entry = await resolveEntry(stored, this.#source)
+        return entry.kind === 'snapshot' ? await foldSnapshot(entry, this.#source) : undefined
       } catch (error) {
         if (!isPassedOver(error)) throw error
         next = (stored.body as { readonly at?: { readonly seq: number } } | undefined)?.at?.seq
@@ -400,7 +416,7 @@ export class RunHandle<State = unknown, Result = unknown> {
       const page = await this.#api.lines(this.id, next)
       const stored = page.map(parseLine).filter(({ seq }) => seq < before)
       if (stored.length === 0) break
-      entries.push(...(await resolveAll(stored, this.#blobs)))
+      entries.push(...(await resolveAll(stored, this.#source)))
     }
     // What was let go in between leaves nothing to show before the entries that are here.
     if (entries.length === 0 || entries.at(-1)?.seq !== before - 1) return false
@@ -429,7 +445,7 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   async #add(lines: readonly Uint8Array[]): Promise<void> {
     const stored = verifyChain(this.id, this.#fold?.head, lines)
-    const entries = await resolveAll(stored, this.#blobs)
+    const entries = await resolveAll(stored, this.#source)
     this.#fold = foldEntries(this.#fold, entries)
     this.#entries = [...this.#entries, ...entries]
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'rewind')) this.#streams = {}

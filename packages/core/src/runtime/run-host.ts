@@ -258,11 +258,11 @@ export class RunHost {
       this.#log.append(this.#ports.me, () => drafts, state === undefined ? {} : { state })
     try {
       if (fold.unwind) {
-        const { clock, place, blobs } = this.#ports
+        const { clock, place } = this.#ports
         await unwind(this.#log, agent, {
           clock,
           place,
-          getBlob: (hash) => blobs.get(fold.run, hash),
+          getBlob: (hash) => this.#log.getBlob(hash),
           signal: this.#stop.signal,
           isHeld: () => this.#held !== undefined,
           append,
@@ -368,7 +368,7 @@ export class RunHost {
   }
 
   #attemptPorts(): AttemptPorts {
-    const { clock, place, me, streams, blobs } = this.#ports
+    const { clock, place, me, streams } = this.#ports
     const { run } = this.#log
     return {
       clock,
@@ -396,7 +396,7 @@ export class RunHost {
       },
       awake: () => this.#awake(),
       putBlob: (bytes) => this.#log.putBlob(bytes),
-      getBlob: (hash) => blobs.get(run, hash),
+      getBlob: (hash) => this.#log.getBlob(hash),
       changed: () => {
         this.#tellLive()
         this.#signal()

@@ -5,8 +5,10 @@ import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
+import { publicEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
+import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { InboxItem } from '../ports/inbox.ts'
 import type { Head, LogStore } from '../ports/log-store.ts'
@@ -56,6 +58,8 @@ export interface KeeperPorts {
   /** The streams of the open turn that have text. */
   readonly streamNames: () => readonly string[]
   readonly agents: () => readonly AnyAgent[]
+  /** Keys of encrypted runs that devices lend; absent: none are borrowed. */
+  readonly lentKeys?: LentKeys | undefined
   /** There is something new to read: at once, or as often as text is stored. */
   readonly changed: (when: 'now' | 'soon') => void
   /** Hears of what failed without anybody waiting for it. */
@@ -88,6 +92,7 @@ export class RunKeeper {
       random: ports.random,
       blobs: ports.storage.blobs,
       inbox: ports.storage.inbox,
+      lentKeys: ports.lentKeys,
       agent: (name) => this.#agent(name),
       stopHost: () => this.#stopHost(),
       ownerAlive: (fold) => this.#silentMs(fold) < fold.identity.leaseMs,
@@ -99,6 +104,8 @@ export class RunKeeper {
       snapshots: ports.storage.snapshots,
       clock: ports.clock,
       mayAppend: () => this.#host?.host.mayAppend ?? false,
+      // Who cannot read what checkpoints need cannot say what is not needed any more.
+      mayLetGo: () => log.isReadable,
       retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention),
       synced: () => Infinity,
       failed: (error) => ports.failed('snapshot', error),
@@ -118,7 +125,14 @@ export class RunKeeper {
   /** Opens what this object has of a run, which may be nothing. */
   static async open(run: RunId, ports: KeeperPorts): Promise<RunKeeper> {
     const { store, snapshots, blobs } = ports.storage
-    const log = await RunLog.open(run, { store, snapshots, blobs, now: () => ports.clock.now() })
+    const now = (): number => ports.clock.now()
+    const { lentKeys } = ports
+    const cipher = lentKeys?.cipher
+    const log = await RunLog.open(run, { store, snapshots, blobs, now, cipher, blind: true })
+    if (lentKeys && log.fold?.owner === edgeOwner && log.fold.sealedWith.length > 0) {
+      await lentKeys.recall(run)
+      if (log.isReadable) await log.readAgain()
+    }
     return new RunKeeper(log, ports)
   }
 
@@ -131,8 +145,9 @@ export class RunKeeper {
   async greeting(from: number): Promise<readonly WatchEvent[]> {
     const lines = from > (this.log.fold?.head.seq ?? -1) ? [] : await this.log.lines(from)
     const { storage, streamNames } = this.#ports
+    const isSealed = (this.log.fold?.sealedWith.length ?? 0) > 0
     const texts = await Promise.all(
-      streamNames().map(async (stream) => ({
+      (isSealed ? [] : streamNames()).map(async (stream) => ({
         stream,
         ...(await storage.streams.read(this.log.run, stream, 0)),
       })),
@@ -231,9 +246,11 @@ export class RunKeeper {
 
   async #runAgent(until: number): Promise<void> {
     const { due, stalls } = this.#ports
+    // Its keys were lent for a time that is over: it stands still until a device takes it back.
+    if (!this.log.isReadable) return due.delete()
     await due.set(this.#ports.clock.now() + watchdogMs)
     if (await this.#standsStill()) return
-    const pause = await damagePause(this.log, this.#ports.storage.tails)
+    const pause = await damagePause(this.log, this.#ports.storage.tails, this.#ports.lentKeys?.cipher)
     if (pause) await this.log.append(edgeOwner, () => [pause])
     this.#sent.clear()
     const host = this.#newHost()
@@ -278,7 +295,9 @@ export class RunKeeper {
       confirm: () => Promise.resolve(),
       tell: (event) => {
         if (event.type === 'live') this.#live = event.live
-        followers.tell(event)
+        // Who looks on has a token, and not the key.
+        const told = this.log.mustFold().sealedWith.length > 0 ? publicEvent(event) : event
+        if (told) followers.tell(told)
         this.#ports.changed('soon')
       },
     })

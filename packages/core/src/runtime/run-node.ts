@@ -8,10 +8,12 @@ import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
+import { publicEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Channel } from '../ports/channel.ts'
+import type { Encryption } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Locks } from '../ports/locks.ts'
 import type { Place } from '../ports/log-store.ts'
@@ -42,6 +44,8 @@ export interface RuntimePorts extends RunStorage {
   readonly channel: Channel
   /** Absent: everything stays on this device. */
   readonly edge?: Edge
+  /** With it the runs that start here are encrypted, and those that are can be read. */
+  readonly encryption?: Encryption | undefined
   readonly agents: readonly AnyAgent[]
   readonly breakers?: Breakers
   readonly children?: Children
@@ -158,7 +162,7 @@ export class RunNode {
     ports: RuntimePorts,
     options: { readonly fresh?: boolean } = {},
   ): Promise<RunNode> {
-    const opening = logPorts(ports, ports.clock, ports.edge)
+    const opening = logPorts(ports, ports.clock, ports.edge, ports.encryption?.cipher)
     const log = await RunLog.open(run, opening)
     if (log.damage && log.fold === undefined && ports.edge === undefined) {
       throw new WaystoneError(
@@ -228,7 +232,7 @@ export class RunNode {
   async tellStreams(streams: readonly string[]): Promise<void> {
     for (const stream of streams) {
       const { text } = await this.ports.streams.read(this.run, stream, 0)
-      if (text !== '') this.#follow?.tell({ type: 'stream', stream, at: 0, text })
+      if (text !== '') this.#tellEdge({ type: 'stream', stream, at: 0, text })
     }
   }
 
@@ -425,7 +429,7 @@ export class RunNode {
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
     const { place, random, me } = this.ports
     const body = { reason: 'opened', place, nonce: newId(random), sdk: sdkVersion } as const
-    const pause = await damagePause(this.log, this.ports.tails)
+    const pause = await damagePause(this.log, this.ports.tails, this.ports.encryption?.cipher)
     await this.log.append(me, () => [{ kind: 'open', body }, ...(pause ? [pause] : [])])
   }
 
@@ -545,7 +549,13 @@ export class RunNode {
   #tell(event: WatchEvent): void {
     this.#heard(event)
     this.#post({ type: 'event', run: this.run, event })
-    this.#follow?.tell(event)
+    this.#tellEdge(event)
+  }
+
+  /** Of an encrypted run the edge hears that something goes on, and not what. */
+  #tellEdge(event: WatchEvent): void {
+    const told = (this.log.fold?.sealedWith.length ?? 0) > 0 ? publicEvent(event) : event
+    if (told) this.#follow?.tell(told)
   }
 
   #heard(event: WatchEvent): void {

@@ -6,6 +6,7 @@ import { Breakers } from '../engine/breakers.ts'
 import type { ChildEnd, Children } from '../engine/run-child.ts'
 import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { RunLog } from '../log/run-log.ts'
+import { keyOfFork } from '../log/sealed-body.ts'
 import { sessionAgent } from '../log/session-agent.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { RunSummary } from '../ports/log-store.ts'
@@ -20,6 +21,7 @@ import { blobsNamed, foldImported, importedEntries, parseExport } from './import
 import { forkEntry, startEntry, type Writer } from './first-entry.ts'
 import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
+import { endToEnd } from './mover.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
@@ -81,6 +83,7 @@ export class Runtime implements RuntimeApi {
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, look))) return this.#opened(run)
     const policy = { whenGone: options.whenGone ?? ('offer' as const), leaseMs: options.leaseMs ?? 30_000 }
+    if (this.#ports.encryption && policy.whenGone === 'edge') throw notByItself(run)
     const log = await this.#openLog(run)
     const body = startEntry(agent, decodeValue(input), this.#writer(), policy)
     return this.#begin(log, [{ kind: 'start', body }])
@@ -188,8 +191,9 @@ export class Runtime implements RuntimeApi {
   async blockers(run: RunId, to: MoveTarget): Promise<readonly string[]> {
     const node = await this.#node(run)
     if (to === 'here') return node.blockersHere(node.log.mustFold())
-    const { edge } = this.#ports
+    const { edge, encryption } = this.#ports
     if (edge === undefined) return ['this Waystone was opened without an edge']
+    if (node.log.mustFold().sealedWith.length > 0 && encryption?.lend === undefined) return [endToEnd]
     return edge.remote.blockers(run)
   }
 
@@ -216,11 +220,14 @@ export class Runtime implements RuntimeApi {
 
   async importRun(id: RunId, lines: readonly string[]): Promise<RunId> {
     this.#checkOpen()
-    const { blobs, me, agents } = this.#ports
+    const { blobs, me, agents, encryption } = this.#ports
     const run = parseRunId(id)
     const from = parseExport(lines)
     // They were put for the new run.
-    const fold = await foldImported(from, { get: (_, hash) => blobs.get(run, hash) })
+    const fold = await foldImported(from, {
+      blobs: { get: (_, hash) => blobs.get(run, hash) },
+      cipher: encryption?.cipher,
+    })
     const log = await this.#openLog(run)
     // Called again, it is the one that was made before.
     if (log.fold?.from?.digest === fold.head.digest) return this.#opened(run)
@@ -230,7 +237,11 @@ export class Runtime implements RuntimeApi {
     const named = artifactsIn(fold, body)
     const [missing] = await blobs.missing(run, named)
     if (missing !== undefined) throw blobMissing(run, missing)
-    const drafts = importedEntries(fold, body, from.state, { by: me, blobs: named })
+    const drafts = importedEntries(fold, body, from.state, {
+      by: me,
+      blobs: named,
+      ...keyOfFork(fold, encryption?.cipher),
+    })
     await this.#begin(log, drafts)
     const kept = new Set(log.mustFold().blobs.flatMap((note) => note.hashes))
     await blobs.remove(
@@ -307,7 +318,8 @@ export class Runtime implements RuntimeApi {
   /** `known` is the fold that knows which blobs are artifacts. */
   async #beginFork(source: RunNode, run: RunId, known: Fold, body: Bodies['fork']): Promise<RunId> {
     const blobs = await this.#shareArtifacts(source, run, artifactsIn(known, body))
-    return this.#begin(await this.#openLog(run), [{ kind: 'fork', body, blobs }])
+    const key = keyOfFork(known, this.#ports.encryption?.cipher)
+    return this.#begin(await this.#openLog(run), [{ kind: 'fork', body, blobs, ...key }])
   }
 
   /** Writes the first entries of a log. When another host was first, the run is its, and this one follows. */
@@ -334,8 +346,8 @@ export class Runtime implements RuntimeApi {
   }
 
   #openLog(run: RunId): Promise<RunLog> {
-    const { clock, edge } = this.#ports
-    return RunLog.open(run, logPorts(this.#ports, clock, edge))
+    const { clock, edge, encryption } = this.#ports
+    return RunLog.open(run, logPorts(this.#ports, clock, edge, encryption?.cipher))
   }
 
   #node(run: RunId, options: { readonly fresh?: boolean } = {}): Promise<RunNode> {
@@ -478,6 +490,14 @@ function endOf(fold: Fold): ChildEnd | undefined {
 
 function agentMissing(name: string): WaystoneError {
   return new WaystoneError('agent_unknown', `agent "${name}" is not registered here: pass it in \`agents\``)
+}
+
+function notByItself(run: RunId): WaystoneError {
+  return new WaystoneError(
+    'input_refused',
+    `run ${run} is to be encrypted: the edge cannot take it over by itself, as \`whenGone: 'edge'\` asks for. Move it there instead, which lends the edge its keys`,
+    { run },
+  )
 }
 
 function runExists(run: RunId): WaystoneError {

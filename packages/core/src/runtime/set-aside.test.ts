@@ -78,7 +78,7 @@ describe('a device whose entries are set aside', () => {
   })
 
   it('keeps the artifacts that were made in what was set aside', async () => {
-    const { back, again } = await apart({
+    const { back, taken, again } = await apart({
       turns: 1_000,
       both: 2,
       here: 3,
@@ -86,7 +86,7 @@ describe('a device whose entries are set aside', () => {
       tidies: false,
       writes: true,
     })
-    await again.until(({ head }) => head.seq > 0)
+    await again.until(({ head }) => head.seq === taken.view()?.head.seq)
     const [aside] = await again.setAside()
     const kept = await handleOf(back, await again.keepAside(aside?.name ?? '', { id: 'kept' }))
     const artifacts = kept.view()?.artifacts ?? []
@@ -96,7 +96,8 @@ describe('a device whose entries are set aside', () => {
   })
 
   it('may keep them as a run of its own, and drop them', async () => {
-    const { back, again } = await apart({ turns: 1_000, both: 3, here: 4, there: 2, tidies: false })
+    const { back, taken, again } = await apart({ turns: 1_000, both: 3, here: 4, there: 2, tidies: false })
+    await again.until(({ head }) => head.seq === taken.view()?.head.seq)
     const [tail] = await again.setAside()
     const name = tail?.name ?? ''
     const kept = await handleOf(back, await again.keepAside(name, { id: 'kept' }))

@@ -3,6 +3,7 @@ import { parseOwnerId, parseRunId, type OwnerId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Retention } from '../log/retention.ts'
 import type { Channel } from '../ports/channel.ts'
+import type { Cipher } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Locks } from '../ports/locks.ts'
 import type { Place } from '../ports/log-store.ts'
@@ -23,6 +24,8 @@ export interface SessionOptions<State> {
   readonly random: Random
   /** Keeps the session elsewhere, too, and decides who of several devices writes it. Absent: all stays here. */
   readonly edge?: Edge
+  /** With it a session that is new is encrypted, and one that is can be read. */
+  readonly cipher?: Cipher
   /** Where this device is, for those who look at the log. Default `browser`. */
   readonly place?: Place
   /** Of the shape of the state, a whole number from 1 on. Default 1. */
@@ -61,6 +64,7 @@ export interface SessionSetup {
   readonly clock: Clock
   readonly random: Random
   readonly edge: Edge | undefined
+  readonly cipher: Cipher | undefined
   readonly place: Place
   readonly version: number
   readonly migrate: Readonly<Record<number, (state: never) => unknown>>
@@ -84,6 +88,7 @@ export function sessionSetup<State>(options: SessionOptions<State>): SessionSetu
     clock,
     random,
     edge: options.edge,
+    cipher: options.cipher,
     place: options.place ?? 'browser',
     version,
     migrate: options.migrate ?? {},

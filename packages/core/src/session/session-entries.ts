@@ -1,6 +1,7 @@
 import { newId, type Digest, type RunId } from '../ids.ts'
 import type { Bodies, EntryDraft, RunIdentity } from '../log/bodies.ts'
 import type { Fold } from '../log/fold.ts'
+import { keyOfFork } from '../log/sealed-body.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Delta } from '../state/delta.ts'
 import { sdkVersion } from '../version.ts'
@@ -14,7 +15,8 @@ export function startDraft(setup: SessionSetup): EntryDraft {
 }
 
 /** The first entry of a fork of a session, which has none of its records yet. */
-export function forkDraft(setup: SessionSetup, { run, head, identity, state, turn }: Fold): EntryDraft {
+export function forkDraft(setup: SessionSetup, fold: Fold): EntryDraft {
+  const { run, head, identity, state, turn } = fold
   const body: Bodies['fork'] = {
     ...identityOf(setup),
     ...written(setup),
@@ -23,8 +25,9 @@ export function forkDraft(setup: SessionSetup, { run, head, identity, state, tur
     ...checkpoint,
     state: encodeValue(state),
     turn,
+    ...(fold.sealedWith.length === 0 ? {} : { sealedWith: fold.sealedWith }),
   }
-  return { kind: 'fork', body }
+  return { kind: 'fork', body, ...keyOfFork(fold, setup.cipher) }
 }
 
 /** What changed in the state. */

@@ -1,4 +1,5 @@
 import type { LogPorts } from '../log/run-log.ts'
+import type { Cipher } from '../ports/cipher.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import { layeredBlobs } from './layered-blobs.ts'
@@ -9,6 +10,8 @@ export function logPorts(
   { store, snapshots, blobs }: RunStorage,
   clock: Clock,
   edge: Edge | undefined,
+  cipher: Cipher | undefined,
 ): LogPorts {
-  return { store, snapshots, blobs: edge ? layeredBlobs(blobs, edge.blobs) : blobs, now: () => clock.now() }
+  const all = edge ? layeredBlobs(blobs, edge.blobs) : blobs
+  return { store, snapshots, blobs: all, now: () => clock.now(), cipher }
 }

@@ -122,7 +122,13 @@ export class Syncer {
    * something else in its place, and then pushes the rest. Rejects with `unreachable` when there is no answer.
    */
   reconcile(): Promise<void> {
-    this.#reconciling ??= this.#compare().finally(() => (this.#reconciling = undefined))
+    this.#reconciling ??= this.#compare()
+      .catch((error: unknown) => {
+        // Somebody may wait for a run that this device cannot read.
+        if (isWaystoneError(error, 'key_missing')) this.#setError(toWire(error))
+        throw error
+      })
+      .finally(() => (this.#reconciling = undefined))
     return this.#reconciling
   }
 

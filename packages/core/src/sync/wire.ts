@@ -135,6 +135,7 @@ export function parseClaim(value: unknown): Claim {
     place: parsePlace(claim['place']),
     reason,
     ...(proof ? { proof } : {}),
+    ...(claim['lent'] === undefined ? {} : { lent: textOf(claim['lent'], 'lent keys') }),
   }
 }
 
@@ -233,6 +234,11 @@ function object(value: unknown, what: string): Record<string, unknown> {
 function json(value: unknown): Json {
   if (value === undefined) throw refused('a value', value)
   return value as Json
+}
+
+function textOf(value: unknown, what: string): string {
+  if (typeof value === 'string') return value
+  throw refused(what, value)
 }
 
 function wholeNumber(value: unknown, what: string): number {

@@ -116,6 +116,8 @@ export class RunEvents {
   /** An entry with its body, which may be a blob. */
   async #resolved(line: Uint8Array): Promise<Entry> {
     const stored = parseLine(line)
+    // Of what is sealed only what stands in the open is told.
+    if (stored.key !== undefined) return { ...stored, body: stored.body ?? {} } as unknown as Entry
     if (stored.bodyBlob === undefined) return stored as unknown as Entry
     const [entry] = await this.#source.keeper.log.entries(stored.seq, stored.seq)
     assert(entry !== undefined, `entry ${String(stored.seq)} was there, and is gone`)
@@ -127,7 +129,7 @@ export class RunEvents {
     const { keeper, streams } = this.#source
     const { log } = keeper
     const fold = log.mustFold()
-    if (fold.head.seq !== this.#cursor.seq) return
+    if (fold.head.seq !== this.#cursor.seq || fold.sealedWith.length > 0) return
     const recorded = recordedIn(fold)
     const begun = this.#cursor.streams
     for (const stream of new Set([...begun.keys(), ...streams.names()])) {

@@ -1,4 +1,12 @@
-import { encodeValue, openAsks, statusOf, type Fold, type Live, type RunStatus } from '@waystone/core'
+import {
+  encodeValue,
+  openAsks,
+  shownFold,
+  statusOf,
+  type Fold,
+  type Live,
+  type RunStatus,
+} from '@waystone/core'
 
 /** What a plain client is told of a run as a whole: the data of a `view` event. */
 export interface RunStatusEvent {
@@ -31,7 +39,8 @@ export interface RunEndEvent {
 }
 
 /** A run as a whole, for a plain client. */
-export function statusEvent(fold: Fold, live: Live): RunStatusEvent {
+export function statusEvent(whole: Fold, live: Live): RunStatusEvent {
+  const fold = shownFold(whole)
   const { run, identity, turn, head, owner, pause, due } = fold
   return {
     run,
@@ -49,7 +58,8 @@ export function statusEvent(fold: Fold, live: Live): RunStatusEvent {
 }
 
 /** How a run ended. */
-export function endOf({ status, result, reason }: Fold): RunEndEvent {
+export function endOf(fold: Fold): RunEndEvent {
+  const { status, result, reason } = shownFold(fold)
   return {
     status,
     ...(status === 'done' && { result: encodeValue(result) }),
@@ -59,7 +69,7 @@ export function endOf({ status, result, reason }: Fold): RunEndEvent {
 
 /** The questions that wait for an answer. */
 export function asksOf(fold: Fold): RunStatusEvent['asks'] {
-  return openAsks(fold).map(({ digest, body: { path, question, due } }) => ({
+  return openAsks(shownFold(fold)).map(({ digest, body: { path, question, due } }) => ({
     ask: digest,
     path,
     question,

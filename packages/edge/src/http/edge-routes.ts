@@ -1,9 +1,11 @@
 import type { Grant } from '@waystone/access'
-import { headers, sdkVersion, WaystoneError } from '@waystone/core'
+import { headers, sdkVersion, toBase64, WaystoneError } from '@waystone/core'
+import { publicKeyOf } from '@waystone/encryption'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { withAsking } from '../access/asking.ts'
 import type { Auth } from '../access/auth.ts'
+import { lendingPair } from '../access/lending.ts'
 import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { errorResponse } from './errors.ts'
@@ -23,6 +25,8 @@ export interface EdgeRoutesOptions<Env> {
   readonly catalog?: (env: Env) => CatalogNamespace
   /** Who is let in: `signedTokens`, `sharedSecret`, or a function of the application's own. */
   readonly auth: (env: Env) => Auth
+  /** With it encrypted runs can go on at this edge: devices lend it their keys, sealed for what this secret makes. */
+  readonly lendingSecret?: (env: Env) => string | undefined
   /** Origins whose pages may ask, besides the worker's own. */
   readonly origins?: (env: Env) => readonly string[]
   /** How often may be asked: bindings of Cloudflare's rate limiter, asked with the tenant's or the run's name. */
@@ -70,6 +74,7 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       try {
         const { grant, run } = await guard.admit(env, request, route, context.req.param('run'))
         watched.about(grant.tenant, run)
+        if (name === 'lendingKey') return watched.answered(await lendingKey(options.lendingSecret?.(env)))
         if (run === undefined)
           return watched.answered(await askCatalog(options.catalog?.(env), request, grant))
         const ask = guard.asking(env, grant)
@@ -97,6 +102,12 @@ function askCatalog(
   for (const pattern of runs) url.searchParams.append('run', pattern)
   const stub = catalog.get(catalog.idFromName(asking.tenant))
   return stub.fetch(withAsking(new Request(url, request), asking))
+}
+
+/** The key that keys are lent to; null where none are borrowed. */
+async function lendingKey(secret: string | undefined): Promise<Response> {
+  const key = secret === undefined ? null : toBase64(await publicKeyOf(await lendingPair(secret)))
+  return Response.json({ key })
 }
 
 function noRoute(): WaystoneError {

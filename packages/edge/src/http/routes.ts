@@ -92,7 +92,7 @@ export const routes = {
     needs: ['claim'],
     what: 'Changes the owner, at exactly the head and epoch that the claim names. Gives the entries from there on.',
     parameters: { [headers.device]: device },
-    body: { schema: 'Claim', bytesMax: 10_000 },
+    body: { schema: 'Claim', bytesMax: 100_000 },
     gives: { media: 'application/x-ndjson', what: lines },
     errors: ['run_unknown', 'head_moved', 'move_refused'],
   },
@@ -223,6 +223,14 @@ export const routes = {
     path: '/links/{link}',
     needs: ['share'],
     what: 'Takes a link back, at once: who follows by it is cut off.',
+  },
+  lendingKey: {
+    of: 'tenant',
+    method: 'get',
+    path: '/lending-key',
+    needs: ['claim'],
+    what: 'The public key (P-256, uncompressed, base64) that the keys of an encrypted run are sealed for when it is moved here; null when this edge borrows none.',
+    gives: { schema: 'LendingKey' },
   },
   listRuns: {
     of: 'tenant',

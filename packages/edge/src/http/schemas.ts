@@ -56,6 +56,7 @@ export const schemas = {
   Place: place,
   Status: { enum: ['running', 'waiting', 'paused', 'moving', 'done', 'failed', 'cancelled'] },
   Hashes: object({ hashes: { type: 'array', items: digest } }),
+  LendingKey: object({ key: { type: ['string', 'null'] } }),
   Shared: object({ from: id, hashes: { type: 'array', items: digest } }),
   Pushed: {
     oneOf: [
@@ -76,8 +77,12 @@ export const schemas = {
       place,
       reason: { enum: ['moved', 'expired', 'forced'] },
       proof: object({ head, version: count, rules: count }),
+      lent: {
+        type: 'string',
+        description: 'The keys of an encrypted run, sealed for the lending key of this edge.',
+      },
     },
-    ['proof'],
+    ['proof', 'lent'],
   ),
   Hold: object({ ms: { type: 'integer', minimum: 0, maximum: 15_000 } }, ['ms']),
   Held: object({ head }),

@@ -28,6 +28,8 @@ export interface RunHostOptions {
   readonly catalog?: (tenant: string) => CatalogCalls
   /** How much a run may keep here. */
   readonly quota?: Quota
+  /** With it encrypted runs can go on here: their devices lend this object their keys, for a time. At least 32 random characters. */
+  readonly lendingSecret?: string | undefined
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner. */
@@ -244,6 +246,7 @@ class ObjectHost {
       agents: this.#options.agents,
       catalog: this.#options.catalog !== undefined,
       tenant,
+      lendingSecret: this.#options.lendingSecret,
       watch: this.#options.watch && safely(this.#options.watch),
       report: this.#report,
     })

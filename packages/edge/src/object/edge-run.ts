@@ -9,6 +9,7 @@ import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
 import { sqlLinks, type SqlLinks } from '../store/sql-links.ts'
 import { sqlStalls } from '../store/sql-stalls.ts'
 import { edgeClock } from './edge-clock.ts'
+import { lentKeys } from './lent-keys.ts'
 import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
 import { RunStreams } from './run-streams.ts'
@@ -30,6 +31,8 @@ export interface EdgeRunPorts {
   readonly catalog: boolean
   readonly tenant: string
   readonly watch: Watch | undefined
+  /** With it keys of encrypted runs are borrowed. */
+  readonly lendingSecret: string | undefined
 }
 
 /** One run in its object: who keeps it, and what its routes read beside the log. */
@@ -47,7 +50,7 @@ export interface EdgeRun {
 
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
-  const { durable, times, storage, sockets, agents, report, catalog, tenant, watch } = ports
+  const { durable, times, storage, sockets, agents, report, catalog, tenant, watch, lendingSecret } = ports
   const began = Date.now()
   const counted = counting(storage.store.read)
   const changes = new RunChanges()
@@ -66,6 +69,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     followers: sockets,
     streamNames: () => streams.names(),
     agents,
+    lentKeys: lendingSecret === undefined ? undefined : lentKeys(durable, lendingSecret),
     changed: (when) => changes[when](),
     failed: (where, error) => report({ where, run, error }),
   })

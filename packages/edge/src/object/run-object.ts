@@ -17,6 +17,8 @@ export interface RunObjectOptions<Env> {
   readonly catalog?: (env: Env) => CatalogNamespace
   /** How much a run may keep here. */
   readonly quota?: (env: Env) => Quota
+  /** With it encrypted runs can go on here; the same as that of `edgeRoutes`. */
+  readonly lendingSecret?: (env: Env) => string | undefined
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner: `logEvents`, `analyticsEvents`, or one's own. */
@@ -48,6 +50,7 @@ export function runObject<Env>(
         report,
         ...(options.quota ? { quota: options.quota(env) } : {}),
         ...(watch ? { watch } : {}),
+        lendingSecret: options.lendingSecret?.(env),
       })
     }
 

@@ -1,0 +1,62 @@
+import { WaystoneError } from '../errors.ts'
+import type { RunId } from '../ids.ts'
+import type { Json } from '../json.ts'
+import type { Cipher } from '../ports/cipher.ts'
+import { fromBase64, fromUtf8, utf8 } from '../state/digest.ts'
+import type { StoredEntry } from './entry.ts'
+import type { Fold } from './fold.ts'
+
+/** What of an entry says where it stands. */
+type Place = Pick<
+  StoredEntry,
+  'format' | 'run' | 'seq' | 'prev' | 'epoch' | 'term' | 'owner' | 'time' | 'kind' | 'due'
+>
+
+/** Seals the body of an entry for its place in the log: moved elsewhere it cannot be opened. */
+export function sealBody(cipher: Cipher, key: string, place: Place, body: unknown): Uint8Array {
+  return cipher.seal(key, placeBytes(key, place), utf8(JSON.stringify(body)))
+}
+
+/** The body of a sealed entry; `sealed` are the bytes of its blob, if it has one. Throws `key_missing`, `log_damaged`. */
+export function openBody(cipher: Cipher | undefined, entry: StoredEntry, sealed?: Uint8Array): Json {
+  const { key, enc, run, seq } = entry
+  if (key === undefined || (sealed === undefined && enc === undefined)) {
+    throw new WaystoneError(
+      'log_damaged',
+      `entry ${String(seq)} of run ${run} is to be sealed, and holds nothing that is`,
+      { run },
+    )
+  }
+  if (cipher?.has(key) !== true) throw keyMissing(run, key)
+  const plain = cipher.open(key, placeBytes(key, entry), sealed ?? fromBase64(enc as string))
+  return JSON.parse(fromUtf8(plain)) as Json
+}
+
+/** The key that a fork of a run goes on with, for the draft of its first entry: one that nobody was lent. */
+export function keyOfFork(
+  fold: Pick<Fold, 'sealedWith' | 'lent' | 'run'>,
+  cipher: Cipher | undefined,
+): { readonly key?: string } {
+  const { sealedWith, lent, run } = fold
+  const key = sealedWith.at(-1)
+  if (key === undefined) return {}
+  if (cipher === undefined) throw keyMissing(run, key)
+  return { key: cipher.keyFor(run, key, key === lent) }
+}
+
+/** The error for a key that this host does not have. */
+export function keyMissing(run: RunId, key: string): WaystoneError {
+  return new WaystoneError(
+    'key_missing',
+    `run ${run} is encrypted with key ${key}, which this place does not have: open it on a device that is let in, or let this one in`,
+    { run, details: { key } },
+  )
+}
+
+/** The additional data of a body: a list of JSON, in this order. */
+function placeBytes(
+  key: string,
+  { format, run, seq, prev, epoch, term, owner, time, kind, due }: Place,
+): Uint8Array {
+  return utf8(JSON.stringify([format, run, seq, prev, epoch, term, owner, time, kind, due ?? null, key]))
+}

@@ -1,0 +1,62 @@
+import type { RunId } from '../ids.ts'
+
+/**
+ * Seals what entries and blobs hold, with keys that this host has. Synchronous, since no transaction outlives an awaited
+ * cipher; whoever makes one has brought its keys into memory before. A key is named by an id that stands in the open in
+ * every entry; forks go on with the keys of their source.
+ */
+export interface Cipher {
+  /**
+   * The id of the key for the next entry of a run, after one sealed with `last`; undefined for its first. `lent`: that
+   * key was given to somebody for a time which is over. Throws `key_missing`.
+   */
+  keyFor(run: RunId, last: string | undefined, lent: boolean): string
+  /** True when this host can open what was sealed with a key. */
+  has(key: string): boolean
+  /** Seals bytes; `place` is authenticated with them and not stored. Newly made bytes. Throws `key_missing`. */
+  seal(key: string, place: Uint8Array, plain: Uint8Array): Uint8Array
+  /** What was sealed for this place. Newly made bytes. Throws `key_missing`, or `log_damaged` for anything else. */
+  open(key: string, place: Uint8Array, sealed: Uint8Array): Uint8Array
+  /** Seals a blob so that equal bytes under one key become equal bytes again, and says in them which key it was. */
+  sealBlob(key: string, plain: Uint8Array): Uint8Array
+  /** Throws `key_missing`, or `log_damaged` for bytes that are no sealed blob. */
+  openBlob(sealed: Uint8Array): Uint8Array
+}
+
+/** What a host encrypts its runs with. */
+export interface Encryption {
+  readonly cipher: Cipher
+  /**
+   * Seals the keys of a run for an edge, so that it can go on there for a time: what a claim carries. `to` is the public key
+   * of the edge, `now` is in ms since 1970. Absent: runs are end-to-end encrypted, and never go on at the edge.
+   */
+  readonly lend?: (to: Uint8Array, lending: Lending) => Promise<string>
+}
+
+/** What is lent. */
+export interface Lending {
+  readonly run: RunId
+  /** The ids of the keys that the run is sealed with. */
+  readonly keys: readonly string[]
+  readonly now: number
+}
+
+/** The keys that devices have lent to an edge, those of one run. */
+export interface LentKeys {
+  /** Opens what is lent now. */
+  readonly cipher: Cipher
+  /** Takes what a claim carries, for good once `keep` was called. Rejects with `move_refused`. */
+  take(run: RunId, lent: string): Promise<Borrowed>
+  /** Takes up again what was kept before. Nothing when there is nothing, or its time is over. */
+  recall(run: RunId): Promise<void>
+  /** Forgets it. */
+  drop(): void
+}
+
+/** Keys that were taken and may be used from now on. */
+export interface Borrowed {
+  /** In ms since 1970. */
+  readonly until: number
+  /** From here on it is found again after a restart. */
+  keep(): void
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from '@noble/ciphers/utils.js'
+import { keyMissing, type Cipher, type RunId } from '@waystone/core'
+import { keyIdText, parseKeyId } from './key-id.ts'
+import { keyOfBlob, RunKey, runKey } from './run-keys.ts'
+
+/** A key of a person, from which those of all runs are derived. Whoever has it reads everything. */
+export interface UserKey {
+  /** 1 to 40 characters of `0-9 a-z`; stands in the open in every entry. */
+  readonly id: string
+  /** 32 bytes, which stay the caller's and must not change. */
+  readonly key: Uint8Array
+}
+
+/** A cipher that can hand out the keys of one run, to lend them. */
+export interface UserCipher extends Cipher {
+  /** The run keys of these ids, 32 bytes each. Throws `key_missing`. */
+  runKeys(run: RunId, ids: readonly string[]): Readonly<Record<string, Uint8Array>>
+}
+
+/**
+ * Seals with keys derived from those of a person, the last of which is for what is new; opens with all of them. Runs that
+ * begin get keys of their own, and a run whose key was lent gets its next one. Random nonces come from the platform; tests
+ * give their own `random`.
+ */
+export function userCipher(
+  keys: readonly UserKey[],
+  random: (bytes: number) => Uint8Array = randomBytes,
+): UserCipher {
+  const newest = keys.at(-1)
+  const byId = new Map(keys.map(({ id, key }) => [id, key]))
+  const secret = (id: string): Uint8Array | undefined => {
+    const parsed = parseKeyId(id)
+    const user = byId.get(parsed.user)
+    return user && runKey(user, parsed)
+  }
+  return {
+    ...cipherOf(secret, random, (id) => byId.has(parseKeyId(id).user)),
+    keyFor(run, last, lent) {
+      if (newest === undefined) throw keyMissing(run, last ?? 'of a user')
+      if (last === undefined) return keyIdText({ user: newest.id, family: run, generation: 0 })
+      const { user, family, generation } = parseKeyId(last)
+      if (user !== newest.id) return keyIdText({ user: newest.id, family, generation: 0 })
+      return lent ? keyIdText({ user, family, generation: generation + 1 }) : last
+    },
+    runKeys: (run, ids) =>
+      Object.fromEntries(
+        ids.map((id) => {
+          const key = secret(id)
+          if (key === undefined) throw keyMissing(run, id)
+          return [id, key]
+        }),
+      ),
+  }
+}
+
+/**
+ * Seals with the newest of these run keys and opens with all: for somebody whom they were lent. `keys` may change; it is
+ * looked at each time.
+ */
+export function lentCipher(
+  keys: ReadonlyMap<string, Uint8Array>,
+  random: (bytes: number) => Uint8Array = randomBytes,
+): Cipher {
+  return {
+    ...cipherOf(
+      (id) => keys.get(id),
+      random,
+      (id) => keys.has(id),
+    ),
+    keyFor(run, last) {
+      if (last === undefined || !keys.has(last)) throw keyMissing(run, last ?? 'of a user')
+      return last
+    },
+  }
+}
+
+/** Most runs have few keys; beyond this many they are derived anew. */
+const knownMax = 1_000
+
+function cipherOf(
+  secret: (id: string) => Uint8Array | undefined,
+  random: (bytes: number) => Uint8Array,
+  has: (id: string) => boolean,
+): Omit<Cipher, 'keyFor'> {
+  const known = new Map<string, RunKey>()
+  const keyOf = (id: string): RunKey => {
+    const before = has(id) ? known.get(id) : undefined
+    if (before) return before
+    const bytes = secret(id)
+    if (bytes === undefined) throw keyMissing(parseKeyId(id).family, id)
+    if (known.size >= knownMax) known.clear()
+    const key = new RunKey(id, bytes, random)
+    known.set(id, key)
+    return key
+  }
+  return {
+    has,
+    seal: (id, place, plain) => keyOf(id).seal(place, plain),
+    open: (id, place, sealed) => keyOf(id).open(place, sealed),
+    sealBlob: (id, plain) => keyOf(id).sealBlob(plain),
+    openBlob: (sealed) => keyOf(keyOfBlob(sealed)).openBlob(sealed),
+  }
+}

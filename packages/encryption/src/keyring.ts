@@ -1,0 +1,178 @@
+import { fromBase64, newId, toBase64, WaystoneError, digestBytes } from '@waystone/core'
+import { randomBytes } from '@noble/ciphers/utils.js'
+import type { UserKey } from './cipher.ts'
+import { keyBytes } from './run-keys.ts'
+import { openSealed, publicKeyOf, sealFor } from './sealed-box.ts'
+
+/** The number of the form of keyrings. */
+export const keyringFormat = 1
+
+/** A device that may read what a person's runs hold. */
+export interface KeyringDevice {
+  readonly id: string
+  /** The public half of its pair, in base64. */
+  readonly publicKey: string
+}
+
+/**
+ * The keys of a person, each wrapped for each of their devices: it can be kept anywhere, and only these devices can read
+ * it. JSON. Who keeps it can withhold it or give an old one, which `openKeyring` notices by its version.
+ */
+export interface Keyring {
+  readonly format: typeof keyringFormat
+  /** One higher with every change. */
+  readonly version: number
+  readonly devices: readonly KeyringDevice[]
+  /** Oldest first; `sealed` by the id of a device, in base64. */
+  readonly keys: readonly { readonly id: string; readonly sealed: Readonly<Record<string, string>> }[]
+}
+
+/** This device: its id and its pair of keys. */
+export interface OwnDevice {
+  readonly id: string
+  readonly pair: CryptoKeyPair
+}
+
+/** A new keyring with one key and one device. */
+export async function newKeyring(device: OwnDevice): Promise<Keyring> {
+  const devices = [{ id: device.id, publicKey: toBase64(await publicKeyOf(device.pair)) }]
+  const keys = [await wrapped(newUserKey(), devices)]
+  return { format: keyringFormat, version: 1, devices, keys }
+}
+
+/**
+ * The keys in a keyring, oldest first. Rejects with `key_missing` when this device was not let in, `log_damaged` when it is
+ * not what was written, or older than `version`, which this device has seen.
+ */
+export async function openKeyring(
+  keyring: Keyring,
+  device: OwnDevice,
+  version = 0,
+): Promise<readonly UserKey[]> {
+  checkKeyring(keyring)
+  if (keyring.version < version) {
+    throw new WaystoneError(
+      'log_damaged',
+      `expected version ${String(version)} of the keyring or a later one, found ${String(keyring.version)}: whoever keeps it has gone back to an old one`,
+      { details: { expected: version, found: keyring.version }, actions: ['reload'] },
+    )
+  }
+  return Promise.all(
+    keyring.keys.map(async ({ id, sealed }) => {
+      const mine = sealed[device.id]
+      if (mine === undefined) throw notLetIn(device.id)
+      return { id, key: await openSealed(device.pair, useOf(id, device.id), fromBase64(mine)) }
+    }),
+  )
+}
+
+/**
+ * The keyring with one more device, or the same when it has it. Compare the `fingerprint` of its key on both screens before:
+ * who keeps keyrings could have put in a key of their own. Rejects as `openKeyring`.
+ */
+export async function letIn(keyring: Keyring, device: OwnDevice, other: KeyringDevice): Promise<Keyring> {
+  const keys = await openKeyring(keyring, device)
+  const known = keyring.devices.find(({ id }) => id === other.id)
+  if (known?.publicKey === other.publicKey) return keyring
+  if (known) throw refused(`device ${other.id} has another key in this keyring: shut it out first`)
+  return rewrapped(keyring, keys, [...keyring.devices, other])
+}
+
+/**
+ * The keyring without a device, and with a new key: what is written from now on that device cannot read. What it has read
+ * it may keep. Rejects as `openKeyring`, and with `input_refused` for this device itself or one that is not there.
+ */
+export async function shutOut(keyring: Keyring, device: OwnDevice, other: string): Promise<Keyring> {
+  if (other === device.id) throw refused(`device ${other} cannot shut itself out: do it from another one`)
+  if (!keyring.devices.some(({ id }) => id === other)) throw refused(`no device ${other} is in this keyring`)
+  const keys = [...(await openKeyring(keyring, device)), newUserKey()]
+  return rewrapped(
+    keyring,
+    keys,
+    keyring.devices.filter(({ id }) => id !== other),
+  )
+}
+
+/** The keyring with a new key for what is written from now on. Rejects as `openKeyring`. */
+export async function rotate(keyring: Keyring, device: OwnDevice): Promise<Keyring> {
+  return rewrapped(keyring, [...(await openKeyring(keyring, device)), newUserKey()], keyring.devices)
+}
+
+/** A public key as people compare it on two screens: 60 bits of its SHA-256 in groups of four letters and digits. */
+export function fingerprint(publicKey: string): string {
+  const digest = fromHex(digestBytes(fromBase64(publicKey)))
+  return (
+    newId(() => digest)
+      .slice(0, 12)
+      .match(/.{4}/g) ?? []
+  ).join('-')
+}
+
+async function rewrapped(
+  keyring: Keyring,
+  keys: readonly UserKey[],
+  devices: readonly KeyringDevice[],
+): Promise<Keyring> {
+  return {
+    format: keyringFormat,
+    version: keyring.version + 1,
+    devices,
+    keys: await Promise.all(keys.map((key) => wrapped(key, devices))),
+  }
+}
+
+async function wrapped(
+  { id, key }: UserKey,
+  devices: readonly KeyringDevice[],
+): Promise<Keyring['keys'][number]> {
+  const sealed = await Promise.all(
+    devices.map(async (device): Promise<[string, string]> => {
+      const bytes = await sealFor(fromBase64(device.publicKey), useOf(id, device.id), key)
+      return [device.id, toBase64(bytes)]
+    }),
+  )
+  return { id, sealed: Object.fromEntries(sealed) }
+}
+
+function newUserKey(): UserKey {
+  return { id: newId(randomBytes).slice(0, 10), key: randomBytes(keyBytes) }
+}
+
+function useOf(key: string, device: string): string {
+  return `waystone user key 1 ${key} for ${device}`
+}
+
+function checkKeyring(keyring: Keyring): void {
+  const { format, version, devices, keys } = keyring as Partial<Keyring>
+  if (typeof format === 'number' && format > keyringFormat) {
+    throw new WaystoneError(
+      'format_newer',
+      `this keyring has format ${String(format)}, this Waystone reads up to ${String(keyringFormat)}: update Waystone here`,
+      { actions: ['reload'] },
+    )
+  }
+  const isWhole =
+    format === keyringFormat &&
+    Number.isSafeInteger(version) &&
+    Array.isArray(devices) &&
+    Array.isArray(keys) &&
+    keys.length > 0
+  if (!isWhole)
+    throw new WaystoneError('log_damaged', 'this is no keyring: expected { format, version, devices, keys }')
+}
+
+function notLetIn(device: string): WaystoneError {
+  return new WaystoneError(
+    'key_missing',
+    `device ${device} is not let in by this keyring, or was shut out: let it in on a device that is`,
+    { details: { device } },
+  )
+}
+
+function refused(message: string): WaystoneError {
+  return new WaystoneError('input_refused', message)
+}
+
+function fromHex(hex: string): Uint8Array {
+  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}

@@ -1,0 +1,247 @@
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
+import {
+  Authority,
+  defineAgent,
+  done,
+  edgeOwner,
+  next,
+  parseLine,
+  parseRunId,
+  RunHandle,
+  RunLog,
+  Runtime,
+  type AnyAgent,
+  type Clock,
+  type Edge,
+  type Encryption,
+  type OwnerId,
+  type RunStorage,
+  type RuntimePorts,
+} from '@waystone/core'
+import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
+import { describe, expect, it } from 'vitest'
+import { encryptionOf } from './lending.ts'
+
+const clock: Clock = {
+  now: () => Date.now(),
+  task: () => setImmediate(),
+  wait: (ms, signal) =>
+    sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined) as Promise<void>,
+}
+const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))
+
+/** Words that must not be found anywhere. */
+const secrets = ['Zanzibar', 'Kilimanjaro', 'Serengeti', 'Ngorongoro', 'Tanganyika']
+
+const diary = defineAgent({
+  name: 'diary',
+  version: 1,
+  initial: (input: { title: string }) => ({ ...input, pages: [] as string[] }),
+  async turn(ctx, state) {
+    const turn = ctx.turn
+    const page = await ctx.step('Kilimanjaro', () =>
+      `Serengeti ${String(turn)} `.repeat(turn === 1 ? 8_000 : 1),
+    )
+    if (turn === 0) await ctx.artifact('Ngorongoro', new Uint8Array(3_000).fill(7), { type: 'x/y' })
+    if (turn === 2) {
+      const answer = await ctx.ask('Tanganyika', { question: 'to the lake?' })
+      state.pages.push(JSON.stringify(answer))
+    }
+    state.pages.push(page)
+    return turn === 3 ? done({ pages: state.pages.length }) : next()
+  },
+})
+
+function device(options: {
+  readonly encryption?: Encryption
+  readonly storage?: RunStorage
+  readonly name?: string
+  readonly edge?: Edge
+  readonly agents?: readonly AnyAgent[]
+}) {
+  const storage = options.storage ?? memoryStorage()
+  const ports: RuntimePorts = {
+    ...storage,
+    store: { ...storage.store, close: () => Promise.resolve() },
+    me: (options.name ?? 'laptop') as OwnerId,
+    place: 'browser',
+    clock,
+    random,
+    locks: memoryLocks(),
+    channel: memoryChannels()(),
+    agents: options.agents ?? [diary],
+    encryption: options.encryption,
+    ...(options.edge ? { edge: options.edge } : {}),
+  }
+  return { storage, open: () => Runtime.open(ports) }
+}
+
+const userKey = { id: 'u1', key: new Uint8Array(32).fill(9) }
+const encryption = encryptionOf([userKey])
+const run = parseRunId('secret')
+
+async function waiting(options: { readonly edge?: Edge } = {}) {
+  const laptop = device({ encryption, ...options })
+  const runtime = await laptop.open()
+  await runtime.start('diary', { title: 'Zanzibar' }, { id: run })
+  const handle = await RunHandle.open(run, runtime, random, encryption.cipher)
+  const view = await handle.until(({ status, turn }) => turn === 2 && status === 'waiting')
+  return { ...laptop, runtime, handle, view }
+}
+
+/** All bytes that a storage has of the run, as text. */
+async function textOf(storage: RunStorage): Promise<string> {
+  const texts: string[] = []
+  for (let from = 0; ;) {
+    const page = await storage.store.read(run, from)
+    if (page.length === 0) break
+    for (const line of page) {
+      texts.push(new TextDecoder().decode(line))
+      for (const hash of parseLine(line).blobs ?? []) {
+        const blob = await storage.blobs.get(run, hash)
+        if (blob) texts.push(new TextDecoder().decode(blob))
+      }
+    }
+    from += page.length
+  }
+  return texts.join('\n')
+}
+
+describe('an encrypted run', () => {
+  it('goes on as any other, and nothing that was said in it is stored', async () => {
+    const { handle, view, storage, runtime } = await waiting()
+    await handle.answer(view.asks[0]?.ask as string, { yes: 'Serengeti' })
+    expect(await handle.result()).toEqual({ pages: 5 })
+    const text = await textOf(storage)
+    for (const secret of secrets) expect(text).not.toContain(secret)
+    const artifact = handle.view()?.artifacts[0]
+    expect(await handle.artifact(artifact as never)).toEqual(new Uint8Array(3_000).fill(7))
+    await runtime.close()
+  })
+
+  it('goes on where it was after a crash, and cannot be opened without its key', async () => {
+    const { storage, runtime, view } = await waiting()
+    await runtime.close()
+    const stranger = await device({ storage }).open()
+    await expect(RunHandle.open(run, stranger, random)).rejects.toMatchObject({ code: 'key_missing', run })
+    await stranger.close()
+    const again = await device({ storage, encryption }).open()
+    const handle = await RunHandle.open(run, again, random, encryption.cipher)
+    expect((await handle.until(({ status }) => status === 'waiting')).state).toEqual(view.state)
+    await handle.answer(view.asks[0]?.ask as string, 'no')
+    expect(await handle.result()).toEqual({ pages: 5 })
+    await again.close()
+  })
+
+  it('is refused where an entry was moved, changed, or put in without a seal', async () => {
+    const { storage, runtime } = await waiting()
+    await runtime.close()
+    const lines = await storage.store.read(run, 0)
+    const cipher = encryption.cipher
+    const other = { ...memoryStorage(), blobs: storage.blobs }
+    const log = await RunLog.open(run, { ...other, now: clock.now, cipher })
+    const step = lines.findIndex((line) => parseLine(line).kind === 'step')
+    const { enc } = parseLine(lines[step] as Uint8Array)
+    const moved = (from: Uint8Array): Uint8Array =>
+      new TextEncoder().encode(JSON.stringify({ ...JSON.parse(new TextDecoder().decode(from)), enc }))
+    const upTo = (end: number, last: Uint8Array): Uint8Array[] => [...lines.slice(0, end), last]
+    await expect(log.adopt(upTo(step - 1, moved(lines[step - 1] as Uint8Array)))).rejects.toMatchObject({
+      code: 'log_damaged',
+    })
+    const stripped = { ...JSON.parse(new TextDecoder().decode(lines[step])), enc: undefined, key: undefined }
+    await expect(
+      log.adopt(upTo(step, new TextEncoder().encode(JSON.stringify(stripped)))),
+    ).rejects.toMatchObject({ code: 'log_damaged' })
+    const unsealed = { ...JSON.parse(new TextDecoder().decode(lines[step])), enc: 'AAAA' }
+    await expect(
+      log.adopt(upTo(step, new TextEncoder().encode(JSON.stringify(unsealed)))),
+    ).rejects.toMatchObject({ code: 'log_damaged' })
+    expect(await other.store.head(run)).toBeUndefined()
+    expect(await log.adopt(lines)).toHaveLength(lines.length)
+  })
+
+  it('forks, with the artifacts of its source and a snapshot of its own', async () => {
+    const { handle, runtime, storage } = await waiting()
+    const seq = handle.view()?.head.seq as number
+    const fork = await RunHandle.open(await handle.fork({ seq }), runtime, random, encryption.cipher)
+    const view = await fork.until(({ status }) => status === 'waiting')
+    expect(view.state).toEqual(handle.view()?.state)
+    expect(await fork.artifact(view.artifacts[0] as never)).toEqual(new Uint8Array(3_000).fill(7))
+    const [first] = await storage.store.read(fork.id, 0)
+    expect(parseLine(first as Uint8Array).key).toBe('u1.secret.0')
+    await runtime.close()
+  })
+})
+
+describe('an edge without a key', () => {
+  /** What the edge does with one run, blind. */
+  async function blindEdge() {
+    const storage = memoryStorage()
+    const log = await RunLog.open(run, { ...storage, now: clock.now, blind: true })
+    const authority = new Authority(log, {
+      clock,
+      random,
+      blobs: storage.blobs,
+      inbox: storage.inbox,
+      agent: () => diary,
+      stopHost: () => Promise.resolve(),
+      ownerAlive: () => true,
+    })
+    const edge: Edge = {
+      blobs: storage.blobs,
+      remote: {
+        push: (_, append) => authority.push(append),
+        pull: (_, from, as) => authority.pull(from, as),
+        claim: (_, claim) => authority.claim(claim),
+        hold: async () => log.mustFold().head,
+        blockers: () => authority.blockers(),
+        send: (_, item) => authority.send(item),
+        follow(_, { onEvent, onState }) {
+          void Promise.resolve().then(() => onState(true))
+          const stop = log.listen(({ entries, lines }) =>
+            onEvent({ type: 'lines', from: entries[0]?.seq ?? 0, lines }),
+          )
+          return { tell: () => undefined, close: stop }
+        },
+      },
+    }
+    return { storage, log, authority, edge }
+  }
+
+  it('keeps the run in order: status, questions, answers, owner', async () => {
+    const { edge, log, storage } = await blindEdge()
+    const { handle, runtime, view } = await waiting({ edge })
+    await handle.synced()
+    expect(log.mustFold()).toMatchObject({ status: 'running', turn: 2, state: null, owner: 'laptop' })
+    for (const secret of secrets) {
+      expect(JSON.stringify([log.fold, await log.entries(0, 99)])).not.toContain(secret)
+      expect(await textOf(storage)).not.toContain(secret)
+    }
+    await runtime.close()
+    // Another device of the same person takes over, with the key and nothing else.
+    const phone = await device({ encryption, edge, name: 'phone' }).open()
+    const there = await RunHandle.open(run, phone, random, encryption.cipher)
+    await there.until(({ head }) => head.seq === log.mustFold().head.seq)
+    await phone.move(run, 'here', { force: true })
+    expect((await there.until(({ status }) => status === 'waiting')).state).toEqual(view.state)
+    await there.answer(view.asks[0]?.ask as string, 'yes')
+    expect(await there.result()).toEqual({ pages: 5 })
+    await there.synced()
+    expect(log.mustFold()).toMatchObject({ status: 'done', owner: 'phone' })
+    await phone.close()
+  })
+
+  it('says that it cannot run it, and a device that lends no keys does not ask it to', async () => {
+    const { edge, authority, log } = await blindEdge()
+    const { handle, runtime } = await waiting({ edge })
+    await handle.synced()
+    expect(await handle.blockers('edge')).toEqual(['it is end-to-end encrypted: the edge cannot read it'])
+    await expect(handle.move('edge')).rejects.toMatchObject({ code: 'move_refused' })
+    const { head, epoch } = log.mustFold()
+    await expect(
+      authority.claim({ base: head, epoch, owner: edgeOwner, place: 'edge', reason: 'moved' }),
+    ).rejects.toMatchObject({ code: 'move_refused', message: expect.stringContaining('encrypted') })
+    expect(log.mustFold().owner).toBe('laptop')
+    await runtime.close()
+  })
+})

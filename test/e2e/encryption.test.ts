@@ -1,0 +1,121 @@
+import { parseLine } from '@waystone/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { entriesOf, ofKind, resultOf, until, type Tried } from './run-facts.ts'
+import { startWorld, type World } from './world.ts'
+
+/** What the test's agents say: it may be nowhere at the edge. */
+const secrets = [
+  'Which colour?',
+  'colour',
+  'ultramarine',
+  'asker-pay',
+  'round-0-quick',
+  'quick/get',
+  'xxxxxxxxxxxx',
+]
+
+describe('an encrypted run', () => {
+  let world: World
+  beforeAll(async () => {
+    world = await startWorld()
+  })
+  afterAll(() => world.close())
+
+  async function expectNothingSaid(): Promise<void> {
+    const stored = Buffer.from(await world.stored())
+    expect(stored.byteLength).toBeGreaterThan(10_000)
+    expect(secrets.filter((secret) => stored.includes(secret))).toEqual([])
+  }
+
+  it('end-to-end: another device of its person goes on with it, the edge can neither read nor run it', async () => {
+    const { effects } = world
+    const laptop = await world.device()
+    const tab = await laptop.open(undefined, undefined, 'end-to-end')
+    await tab.evaluate(`rig.start('asker', { server: '${effects.url}' }, { id: 'sealed' })`)
+    await until(tab, 'sealed', `view.asks.length === 1 && view.sync.synced?.seq === view.head.seq`)
+    expect(await tab.evaluate(`rig.blockers('sealed', 'edge')`)).toEqual([
+      'it is end-to-end encrypted: the edge cannot read it',
+    ])
+    expect(await tab.evaluate<Tried>(`rig.move('sealed', 'edge')`)).toMatchObject({ code: 'move_refused' })
+    const asks = await fetch(`${world.edge().url}/v1/runs/sealed/asks`, { headers: world.headers })
+    expect(await asks.json()).toMatchObject({ asks: [{ path: '', question: null }] })
+    const blockers = await fetch(`${world.edge().url}/v1/runs/sealed/blockers`, { headers: world.headers })
+    expect(await blockers.json()).toEqual({ blockers: [] })
+    await laptop.engine.kill()
+
+    const phone = await world.device()
+    const stranger = await phone.open()
+    await stranger.evaluate(`rig.run('sealed').then((run) => { window.sealed = run })`)
+    await stranger.waitFor(`window.sealed.sync.error?.code === 'key_missing'`)
+    expect(await stranger.evaluate(`window.sealed.view()`)).toBeUndefined()
+    await stranger.close()
+    const there = await phone.open(undefined, undefined, 'end-to-end')
+    await until(there, 'sealed', `view.asks.length === 1`)
+    expect(await there.evaluate<Tried>(`rig.move('sealed', 'here', { force: true })`)).toEqual({ ok: true })
+    await until(there, 'sealed', `view.status === 'waiting'`)
+    expect(await there.evaluate<Tried>(`rig.answer('sealed', 'ultramarine')`)).toEqual({ ok: true })
+    expect(await resultOf(there, 'sealed')).toEqual(expect.any(String))
+    await until(there, 'sealed', `view.sync.synced?.seq === view.head.seq`)
+    const started = effects.effects().filter(({ path }) => path === '/effect/asker-pay')
+    expect(started).toHaveLength(1)
+    await expectNothingSaid()
+    await phone.close()
+  })
+
+  it('lent: goes on at the edge for a time, through its crash, and comes back with a key that the edge never had', async () => {
+    const { effects } = world
+    const device = await world.device()
+    const tab = await device.open(undefined, undefined, 'lent')
+    const first = effects.hold('/effect/round-0-slow')
+    await tab.evaluate(
+      `rig.start('branches', { server: '${effects.url}', rounds: 2, bytes: 200000 }, { id: 'lent' })`,
+    )
+    await first.arrived
+    await until(tab, 'lent', `view.head.seq === 2`)
+    expect(await tab.evaluate<Tried>(`rig.move('lent', 'edge', { drainMs: 50 })`)).toEqual({ ok: true })
+    await until(tab, 'lent', `view.owner === 'edge'`)
+
+    await world.killEdge()
+    const second = effects.hold('/effect/round-1-slow')
+    first.release()
+    await world.startEdge()
+    await second.arrived
+    await until(tab, 'lent', `view.turn === 1 && view.state.sizes[0] === 200000`)
+    expect(await tab.evaluate<Tried>(`rig.move('lent', 'here', { drainMs: 50 })`)).toEqual({ ok: true })
+    await until(tab, 'lent', `view.place === 'browser'`)
+    second.release()
+    expect(await resultOf(tab, 'lent')).toBe(2)
+    await until(tab, 'lent', `view.sync.synced?.seq === view.head.seq`)
+
+    const claims = ofKind(await entriesOf(tab, 'lent'), 'claim')
+    expect(claims.map(({ body }) => (body as { lent?: { key: string } }).lent?.key)).toEqual([
+      'person.lent.0',
+      undefined,
+    ])
+    const pulled = await fetch(`${world.edge().url}/v1/runs/lent/entries?from=0`, { headers: world.headers })
+    const entries = (await pulled.text())
+      .trim()
+      .split('\n')
+      .map((line) => parseLine(Buffer.from(line)))
+    const back = claims[1]?.seq as number
+    const keys = (which: (seq: number) => boolean): readonly unknown[] => [
+      ...new Set(entries.filter(({ seq, key }) => which(seq) && key !== undefined).map(({ key }) => key)),
+    ]
+    expect(keys((seq) => seq < back)).toEqual(['person.lent.0'])
+    expect(keys((seq) => seq > back)).toEqual(['person.lent.1'])
+    expect(entries.some(({ owner, enc }) => owner === 'edge' && enc !== undefined)).toBe(true)
+    await expectNothingSaid()
+    await device.close()
+  })
+
+  it('is not begun in the open by a worker that was given no keys', async () => {
+    const device = await world.device()
+    const tab = await device.open()
+    const opened = `(() => {
+      const plain = () => new Worker('/agent.worker.js', { type: 'module' })
+      return rig.tried(() => rig.openOther({ name: 'other', worker: plain, encryption: rig.encryption }))
+    })()`
+    expect(await tab.evaluate<Tried>(opened)).toMatchObject({ ok: false, code: 'input_refused' })
+    await device.close()
+  })
+})
