@@ -13,6 +13,8 @@ export interface Env {
   readonly WAYSTONE_KEYS?: string
   /** Without keys: the one secret that lets in. Without either the edge refuses everything. */
   readonly WAYSTONE_TOKEN?: string
+  /** With it encrypted runs can go on at this edge: at least 32 random characters. */
+  readonly WAYSTONE_LENDING_SECRET?: string
   /** Another ledger than the one in this worker, with the same routes. */
   readonly LEDGER_URL?: string
   /** A language model for drafts, at any endpoint that speaks the OpenAI protocol. */

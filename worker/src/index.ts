@@ -23,6 +23,7 @@ export const RunObject = runObject<Env>({
   ],
   blobs: (env) => env.BLOBS,
   catalog: (env) => env.CATALOG,
+  lendingSecret: ({ WAYSTONE_LENDING_SECRET }) => WAYSTONE_LENDING_SECRET,
   watch: watchOf,
 })
 
@@ -35,6 +36,7 @@ const runs = edgeRoutes<Env>({
   auth: authOf,
   watch: watchOf,
   catalog: (env) => env.CATALOG,
+  lendingSecret: ({ WAYSTONE_LENDING_SECRET }) => WAYSTONE_LENDING_SECRET,
 })
 
 export default {

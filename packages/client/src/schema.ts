@@ -101,6 +101,26 @@ export interface paths {
     readonly patch?: never
     readonly trace?: never
   }
+  readonly '/v1/runs/{run}/lending-key': {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    /**
+     * The public key (P-256, uncompressed, base64) that the keys of the run are sealed for when it is encrypted and moved here; null when this edge borrows none.
+     * @description Needs `claim`.
+     */
+    readonly get: operations['lendingKey']
+    readonly put?: never
+    readonly post?: never
+    readonly delete?: never
+    readonly options?: never
+    readonly head?: never
+    readonly patch?: never
+    readonly trace?: never
+  }
   readonly '/v1/runs/{run}/inbox': {
     readonly parameters: {
       readonly query?: never
@@ -293,7 +313,7 @@ export interface paths {
     readonly patch?: never
     readonly trace?: never
   }
-  readonly '/v1/lending-key': {
+  readonly '/v1/keyring': {
     readonly parameters: {
       readonly query?: never
       readonly header?: never
@@ -301,11 +321,15 @@ export interface paths {
       readonly cookie?: never
     }
     /**
-     * The public key (P-256, uncompressed, base64) that the keys of an encrypted run are sealed for when it is moved here; null when this edge borrows none.
-     * @description Needs `claim`.
+     * The keyring of whoever the token is for, or of the tenant: keys of encrypted runs, each wrapped for each of their devices. Null when there is none.
+     * @description Needs `read`.
      */
-    readonly get: operations['lendingKey']
-    readonly put?: never
+    readonly get: operations['keyring']
+    /**
+     * Keeps a keyring, whose version is one higher than that of the one before.
+     * @description Needs `append`.
+     */
+    readonly put: operations['putKeyring']
     readonly post?: never
     readonly delete?: never
     readonly options?: never
@@ -409,6 +433,12 @@ export interface components {
     readonly Hashes: {
       readonly hashes: readonly string[]
     }
+    readonly Keyring: {
+      /** @description As `@waystone/encryption` writes it. */
+      readonly keyring: {
+        readonly version: number
+      } | null
+    }
     readonly LendingKey: {
       readonly key: string | null
     }
@@ -470,6 +500,10 @@ export interface components {
           readonly time: number
           readonly name: string
           readonly value: unknown
+          readonly sealed?: {
+            readonly key: string
+            readonly box: string
+          }
         }
       | {
           /** @constant */
@@ -479,6 +513,10 @@ export interface components {
           readonly time: number
           readonly ask: string
           readonly value: unknown
+          readonly sealed?: {
+            readonly key: string
+            readonly box: string
+          }
         }
       | {
           /** @constant */
@@ -486,6 +524,10 @@ export interface components {
           readonly id: string
           readonly by: string
           readonly time: number
+          readonly sealed?: {
+            readonly key: string
+            readonly box: string
+          }
         }
       | {
           /** @constant */
@@ -493,6 +535,10 @@ export interface components {
           readonly id: string
           readonly by: string
           readonly time: number
+          readonly sealed?: {
+            readonly key: string
+            readonly box: string
+          }
         }
       | {
           /** @constant */
@@ -502,6 +548,10 @@ export interface components {
           readonly time: number
           readonly reason?: string
           readonly undo?: boolean
+          readonly sealed?: {
+            readonly key: string
+            readonly box: string
+          }
         }
       | {
           /** @constant */
@@ -512,6 +562,10 @@ export interface components {
           readonly seq: number
           readonly undo?: boolean
           readonly state?: unknown
+          readonly sealed?: {
+            readonly key: string
+            readonly box: string
+          }
         }
       | {
           /** @constant */
@@ -535,6 +589,10 @@ export interface components {
                 readonly type: 'failed'
                 readonly message?: string
               }
+          readonly sealed?: {
+            readonly key: string
+            readonly box: string
+          }
         }
     readonly Inbox: {
       readonly items: readonly components['schemas']['InboxItem'][]
@@ -549,6 +607,11 @@ export interface components {
         /** @description When it is too late, in ms since 1970. */
         readonly due?: number
       }[]
+      /** @description Of an encrypted run: what an answer is sealed for. */
+      readonly inbox?: {
+        readonly key: string
+        readonly publicKey: string
+      }
     }
     readonly LinkWanted: {
       /** @enum {unknown} */
@@ -1084,6 +1147,91 @@ export interface operations {
       }
       /** @description `run_unknown` */
       readonly 404: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `too_large` */
+      readonly 413: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `limit_exceeded` */
+      readonly 429: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `bug` */
+      readonly 500: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
+  readonly lendingKey: {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path: {
+        readonly run: components['schemas']['RunId']
+      }
+      readonly cookie?: never
+    }
+    readonly requestBody?: never
+    readonly responses: {
+      /** @description The public key (P-256, uncompressed, base64) that the keys of the run are sealed for when it is encrypted and moved here; null when this edge borrows none. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['LendingKey']
+        }
+      }
+      /** @description `request_refused`, `input_refused` */
+      readonly 400: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `unauthorized` */
+      readonly 401: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `forbidden` */
+      readonly 403: {
         headers: {
           readonly [name: string]: unknown
         }
@@ -2238,7 +2386,7 @@ export interface operations {
       }
     }
   }
-  readonly lendingKey: {
+  readonly keyring: {
     readonly parameters: {
       readonly query?: never
       readonly header?: never
@@ -2247,13 +2395,13 @@ export interface operations {
     }
     readonly requestBody?: never
     readonly responses: {
-      /** @description The public key (P-256, uncompressed, base64) that the keys of an encrypted run are sealed for when it is moved here; null when this edge borrows none. */
+      /** @description The keyring of whoever the token is for, or of the tenant: keys of encrypted runs, each wrapped for each of their devices. Null when there is none. */
       readonly 200: {
         headers: {
           readonly [name: string]: unknown
         }
         content: {
-          readonly 'application/json': components['schemas']['LendingKey']
+          readonly 'application/json': components['schemas']['Keyring']
         }
       }
       /** @description `request_refused`, `input_refused` */
@@ -2276,6 +2424,100 @@ export interface operations {
       }
       /** @description `forbidden` */
       readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `too_large` */
+      readonly 413: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `limit_exceeded` */
+      readonly 429: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `bug` */
+      readonly 500: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
+  readonly putKeyring: {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    readonly requestBody: {
+      readonly content: {
+        readonly 'application/json': components['schemas']['Keyring']
+      }
+    }
+    readonly responses: {
+      /** @description Done. */
+      readonly 204: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content?: never
+      }
+      /** @description `request_refused`, `input_refused` */
+      readonly 400: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `unauthorized` */
+      readonly 401: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `forbidden` */
+      readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `head_moved` */
+      readonly 409: {
         headers: {
           readonly [name: string]: unknown
         }

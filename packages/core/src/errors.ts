@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'blob_missing'
   | 'checkpoint_gone'
   | 'key_missing'
+  | 'rolled_back'
   | 'limit_exceeded'
   // runs
   | 'run_unknown'

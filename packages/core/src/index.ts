@@ -33,7 +33,7 @@ export { registerClass, type ClassRegistration } from './state/register-class.ts
 
 export { checkBlobSize, type Blobs, type RemoteBlobs } from './ports/blobs.ts'
 export type { Channel } from './ports/channel.ts'
-export type { Borrowed, Cipher, Encryption, Lending, LentKeys } from './ports/cipher.ts'
+export type { Borrowed, Cipher, Encryption, InboxKey, Lending, LentKeys } from './ports/cipher.ts'
 export type { Clock, Random } from './ports/clock.ts'
 export {
   inboxFull,
@@ -165,5 +165,6 @@ export {
 } from './runtime/run-keeper.ts'
 export { Runtime } from './runtime/runtime.ts'
 export type { Edge } from './sync/syncer.ts'
+export { sealContent } from './runtime/sealed-items.ts'
 export { openAsks } from './runtime/inbox-entries.ts'
 export { statusOf, type OpenAsk, type RunView } from './runtime/view.ts'

@@ -1,7 +1,8 @@
 import { randomBytes } from '@noble/ciphers/utils.js'
-import { keyMissing, type Cipher, type RunId } from '@waystone/core'
+import { fromBase64, keyMissing, toBase64, type Cipher, type RunId } from '@waystone/core'
 import { keyIdText, parseKeyId } from './key-id.ts'
 import { keyOfBlob, RunKey, runKey } from './run-keys.ts'
+import { openSealed, publicKeyOf, sealFor } from './sealed-box.ts'
 
 /** A key of a person, from which those of all runs are derived. Whoever has it reads everything. */
 export interface UserKey {
@@ -19,23 +20,25 @@ export interface UserCipher extends Cipher {
 
 /**
  * Seals with keys derived from those of a person, the last of which is for what is new; opens with all of them. Runs that
- * begin get keys of their own, and a run whose key was lent gets its next one. Random nonces come from the platform; tests
+ * begin get keys of their own, and a run whose key was lent gets its next one. `keys` is looked at each time. Random nonces come from the platform; tests
  * give their own `random`.
  */
 export function userCipher(
   keys: readonly UserKey[],
   random: (bytes: number) => Uint8Array = randomBytes,
 ): UserCipher {
-  const newest = keys.at(-1)
-  const byId = new Map(keys.map(({ id, key }) => [id, key]))
   const secret = (id: string): Uint8Array | undefined => {
     const parsed = parseKeyId(id)
-    const user = byId.get(parsed.user)
-    return user && runKey(user, parsed)
+    const user = keys.find(({ id: name }) => name === parsed.user)
+    return user && runKey(user.key, parsed)
   }
   return {
-    ...cipherOf(secret, random, (id) => byId.has(parseKeyId(id).user)),
+    ...cipherOf(secret, random, (id) => {
+      const { user } = parseKeyId(id)
+      return keys.some((key) => key.id === user)
+    }),
     keyFor(run, last, lent) {
+      const newest = keys.at(-1)
       if (newest === undefined) throw keyMissing(run, last ?? 'of a user')
       if (last === undefined) return keyIdText({ user: newest.id, family: run, generation: 0 })
       const { user, family, generation } = parseKeyId(last)
@@ -98,6 +101,9 @@ function cipherOf(
     seal: (id, place, plain) => keyOf(id).seal(place, plain),
     open: (id, place, sealed) => keyOf(id).open(place, sealed),
     sealBlob: (id, plain) => keyOf(id).sealBlob(plain),
+    inboxKey: async (id) => toBase64(await publicKeyOf(await keyOf(id).inbox)),
+    sealItem: (publicKey, use, plain) => sealFor(fromBase64(publicKey), use, plain),
+    openItem: async (id, use, sealed) => openSealed(await keyOf(id).inbox, use, sealed),
     openBlob: (sealed) => keyOf(keyOfBlob(sealed)).openBlob(sealed),
   }
 }

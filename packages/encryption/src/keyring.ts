@@ -23,6 +23,8 @@ export interface Keyring {
   /** One higher with every change. */
   readonly version: number
   readonly devices: readonly KeyringDevice[]
+  /** Devices that want to be let in. Anybody who can write here can put one in. */
+  readonly waiting: readonly KeyringDevice[]
   /** Oldest first; `sealed` by the id of a device, in base64. */
   readonly keys: readonly { readonly id: string; readonly sealed: Readonly<Record<string, string>> }[]
 }
@@ -37,7 +39,7 @@ export interface OwnDevice {
 export async function newKeyring(device: OwnDevice): Promise<Keyring> {
   const devices = [{ id: device.id, publicKey: toBase64(await publicKeyOf(device.pair)) }]
   const keys = [await wrapped(newUserKey(), devices)]
-  return { format: keyringFormat, version: 1, devices, keys }
+  return { format: keyringFormat, version: 1, devices, waiting: [], keys }
 }
 
 /**
@@ -65,6 +67,19 @@ export async function openKeyring(
     }),
   )
 }
+
+/** The keyring with this device among those that want to be let in; the same when it is in, or waits already. */
+export async function askIn(keyring: Keyring, device: OwnDevice): Promise<Keyring> {
+  checkKeyring(keyring)
+  const publicKey = toBase64(await publicKeyOf(device.pair))
+  const isThere = [...keyring.devices, ...keyring.waiting].some((one) => one.publicKey === publicKey)
+  if (isThere) return keyring
+  const waiting = [...keyring.waiting.slice(1 - waitingMax), { id: device.id, publicKey }]
+  return { ...keyring, version: keyring.version + 1, waiting }
+}
+
+/** More devices do not wait at once: the first one has to ask again. */
+const waitingMax = 20
 
 /**
  * The keyring with one more device, or the same when it has it. Compare the `fingerprint` of its key on both screens before:
@@ -117,6 +132,7 @@ async function rewrapped(
     format: keyringFormat,
     version: keyring.version + 1,
     devices,
+    waiting: keyring.waiting.filter(({ id }) => !devices.some((device) => device.id === id)),
     keys: await Promise.all(keys.map((key) => wrapped(key, devices))),
   }
 }
@@ -143,7 +159,7 @@ function useOf(key: string, device: string): string {
 }
 
 function checkKeyring(keyring: Keyring): void {
-  const { format, version, devices, keys } = keyring as Partial<Keyring>
+  const { format, version, devices, waiting, keys } = keyring as Partial<Keyring>
   if (typeof format === 'number' && format > keyringFormat) {
     throw new WaystoneError(
       'format_newer',
@@ -155,6 +171,7 @@ function checkKeyring(keyring: Keyring): void {
     format === keyringFormat &&
     Number.isSafeInteger(version) &&
     Array.isArray(devices) &&
+    Array.isArray(waiting) &&
     Array.isArray(keys) &&
     keys.length > 0
   if (!isWhole)

@@ -4,7 +4,9 @@ import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
 import { fromUtf8, utf8, WaystoneError } from '@waystone/core'
+import { joined } from './joined.ts'
 import type { KeyId } from './key-id.ts'
+import { keyPairOf } from './sealed-box.ts'
 
 /** Bytes of every key here, for AES-256. */
 export const keyBytes = 32
@@ -21,6 +23,8 @@ interface Uses {
   readonly body: Uint8Array
   readonly blob: Uint8Array
   readonly blobNonce: Uint8Array
+  /** Of the pair that opens the inbox. */
+  readonly inbox: Uint8Array
 }
 
 /** The run key of an id: 32 bytes derived from the user key, from which it cannot be told. */
@@ -37,6 +41,7 @@ export class RunKey {
   readonly #id: string
   readonly #uses: Uses
   readonly #random: (bytes: number) => Uint8Array
+  #inbox: Promise<CryptoKeyPair> | undefined
 
   constructor(id: string, key: Uint8Array, random: (bytes: number) => Uint8Array = randomBytes) {
     this.#id = id
@@ -44,6 +49,7 @@ export class RunKey {
       body: derived(key, 'body'),
       blob: derived(key, 'blob'),
       blobNonce: derived(key, 'blob nonce'),
+      inbox: derived(key, 'inbox'),
     }
     this.#random = random
   }
@@ -73,6 +79,12 @@ export class RunKey {
     const head = blobHead(this.#id)
     const nonce = hmac(sha256, this.#uses.blobNonce, plain).subarray(0, nonceBytes)
     return joined(head, nonce, gcm(this.#uses.blob, nonce, head).encrypt(plain))
+  }
+
+  /** The pair of the inbox: what was sealed for its public half only those open who have this key. */
+  get inbox(): Promise<CryptoKeyPair> {
+    this.#inbox ??= keyPairOf(this.#uses.inbox)
+    return this.#inbox
   }
 
   /** Throws `log_damaged`. `sealed` begins with the head of this key. */
@@ -114,15 +126,4 @@ function opened(key: Uint8Array, place: Uint8Array, sealed: Uint8Array, found: s
 
 function damaged(found: string, cause?: unknown): WaystoneError {
   return new WaystoneError('log_damaged', `expected something sealed, found ${found}`, { cause })
-}
-
-/** Several bytes after each other. */
-export function joined(...parts: readonly Uint8Array[]): Uint8Array {
-  const out = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    out.set(part, at)
-    at += part.byteLength
-  }
-  return out
 }

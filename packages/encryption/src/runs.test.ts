@@ -12,15 +12,20 @@ import {
   Runtime,
   type AnyAgent,
   type Clock,
+  type Digest,
   type Edge,
   type Encryption,
+  type InboxItem,
+  type InboxKey,
   type OwnerId,
   type RunStorage,
   type RuntimePorts,
+  type WatchEvent,
 } from '@waystone/core'
 import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
 import { describe, expect, it } from 'vitest'
 import { encryptionOf } from './lending.ts'
+import { sealItem } from './seal-item.ts'
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -187,6 +192,11 @@ describe('an edge without a key', () => {
       stopHost: () => Promise.resolve(),
       ownerAlive: () => true,
     })
+    const followers = new Set<(event: WatchEvent) => void>()
+    const send = async (item: InboxItem): Promise<void> => {
+      await authority.send(item)
+      for (const tell of followers) tell({ type: 'inbox' })
+    }
     const edge: Edge = {
       blobs: storage.blobs,
       remote: {
@@ -195,17 +205,18 @@ describe('an edge without a key', () => {
         claim: (_, claim) => authority.claim(claim),
         hold: async () => log.mustFold().head,
         blockers: () => authority.blockers(),
-        send: (_, item) => authority.send(item),
+        send: (_, item) => send(item),
         follow(_, { onEvent, onState }) {
           void Promise.resolve().then(() => onState(true))
           const stop = log.listen(({ entries, lines }) =>
             onEvent({ type: 'lines', from: entries[0]?.seq ?? 0, lines }),
           )
+          followers.add(onEvent)
           return { tell: () => undefined, close: stop }
         },
       },
     }
-    return { storage, log, authority, edge }
+    return { storage, log, authority, edge, send }
   }
 
   it('keeps the run in order: status, questions, answers, owner', async () => {
@@ -229,6 +240,29 @@ describe('an edge without a key', () => {
     await there.synced()
     expect(log.mustFold()).toMatchObject({ status: 'done', owner: 'phone' })
     await phone.close()
+  })
+
+  it('takes answers and messages that it cannot read, from people who cannot read the run', async () => {
+    const { edge, send, storage, log } = await blindEdge()
+    const { handle, runtime, view } = await waiting({ edge })
+    await handle.synced()
+    const { inbox } = log.mustFold()
+    expect(inbox?.key).toBe('u1.secret.0')
+    const ask = view.asks[0]?.ask as Digest
+    const by = { id: 'an-answer', by: 'a guest', time: 0 }
+    const content = { type: 'answer', ask, value: 'Serengeti' } as const
+    // Sealed for another item, it is refused and the question stays open.
+    const other = await sealItem(inbox as InboxKey, { run, id: 'another' }, content)
+    await send({ ...other, ...by, id: 'replayed' })
+    const sealed = await sealItem(inbox as InboxKey, { run, id: by.id }, content)
+    expect(JSON.stringify(sealed)).not.toContain('Serengeti')
+    await handle.until(() => handle.entries().some(({ kind }) => kind === 'refuse'))
+    await send({ ...sealed, ...by })
+    expect(JSON.stringify(await storage.inbox.list(run))).not.toContain('Serengeti')
+    expect(await handle.result()).toEqual({ pages: 5 })
+    const answers = handle.entries().filter(({ kind }) => kind === 'answer')
+    expect(answers).toMatchObject([{ body: { answer: { value: 'Serengeti', by: 'a guest' } } }])
+    await runtime.close()
   })
 
   it('says that it cannot run it, and a device that lends no keys does not ask it to', async () => {

@@ -1,6 +1,6 @@
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core'
 import { utf8, WaystoneError } from '@waystone/core'
-import { joined } from './run-keys.ts'
+import { joined } from './joined.ts'
 
 /**
  * HPKE in base mode (RFC 9180) with DHKEM(P-256, HKDF-SHA256), HKDF-SHA256 and AES-256-GCM: anybody can seal for a public

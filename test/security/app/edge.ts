@@ -16,6 +16,8 @@ interface Env {
   readonly BLOBS: R2Bucket
   readonly KEYS: string
   readonly ORIGINS: string
+  /** With it keys are borrowed. */
+  readonly LENDING?: string
   /** How many entries and bytes a run may have. */
   readonly QUOTA?: string
   /** Prints what the edge does. */
@@ -36,6 +38,7 @@ export const RunObject = runObject<Env>({
   catalog: (env) => env.CATALOG,
   report,
   watch,
+  lendingSecret: ({ LENDING }) => LENDING,
   quota: ({ QUOTA }) => {
     const [entriesMax, bytesMax] = QUOTA?.split(',').map(Number) ?? []
     return entriesMax && bytesMax ? { entriesMax, bytesMax } : {}
@@ -50,6 +53,7 @@ export default edgeRoutes<Env>({
   catalog: (env) => env.CATALOG,
   auth: (env) => signedTokens(env.KEYS),
   origins: (env) => env.ORIGINS.split(','),
+  lendingSecret: ({ LENDING }) => LENDING,
   report,
   watch,
 })

@@ -76,8 +76,8 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
       )
       return Array.isArray(blockers) ? blockers.map(String) : []
     },
-    async lendingKey() {
-      const key = field(await json(await ask('/v1/lending-key')), 'key')
+    async lendingKey(run) {
+      const key = field(await json(await ask(`/v1/runs/${run}/lending-key`)), 'key')
       return typeof key === 'string' ? fromBase64(key) : undefined
     },
     async send(run, item) {

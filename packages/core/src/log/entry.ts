@@ -32,6 +32,8 @@ export interface StoredEntry {
   readonly body?: Json
   /** Of a sealed entry, the id of its key: `body` is what stands in the open of it. */
   readonly key?: string
+  /** Of the first entry that is sealed with a key: the public key, in base64, of those who write to its inbox. */
+  readonly inbox?: string
   /** The sealed body, in base64. */
   readonly enc?: string
   /** Set instead of `enc` when the sealed body is a blob. */
@@ -75,6 +77,8 @@ export interface Sealed {
 export interface Sealing {
   readonly cipher: Cipher
   readonly key: string
+  /** The public key of its inbox, for the first entry that is sealed with it. */
+  readonly inbox?: string
 }
 
 /**
@@ -100,13 +104,14 @@ export function sealEntry(draft: EntryDraft, at: Position, due?: number, sealing
       { blobs, body: draft.body },
       { blobs, large: draft.body },
     ])
-  const { cipher, key } = sealing
-  const sealed = sealBody(cipher, key, header, draft.body)
-  const open = { key, body: draft.shown ?? publicBody(draft.kind, draft.body as never) }
+  const { cipher, key, inbox } = sealing
+  const named = inbox === undefined ? { key } : { key, inbox }
+  const sealed = sealBody(cipher, key, { ...header, ...named }, draft.body)
+  const open = { ...named, body: draft.shown ?? publicBody(draft.kind, draft.body as never) }
   return smallest(draft, header, [
     { ...open, blobs, enc: toBase64(sealed) },
     { ...open, blobs, sealed },
-    { key, blobs, large: open.body, sealed },
+    { ...named, blobs, large: open.body, sealed },
   ])
 }
 
@@ -114,6 +119,7 @@ export function sealEntry(draft: EntryDraft, at: Position, due?: number, sealing
 interface Form {
   readonly blobs: readonly Digest[]
   readonly key?: string
+  readonly inbox?: string
   readonly body?: unknown
   readonly enc?: string
   /** A body for a blob. */
@@ -124,7 +130,7 @@ interface Form {
 
 /** The first form whose line is no longer than lines may be. */
 function smallest(draft: EntryDraft, header: object, forms: readonly Form[]): Sealed {
-  for (const { key, blobs: named, body, enc, large, sealed } of forms) {
+  for (const { key, inbox, blobs: named, body, enc, large, sealed } of forms) {
     const own: { readonly hash: Digest; readonly bytes: Uint8Array }[] = []
     const blobOf = (bytes: Uint8Array): Digest => {
       const hash = digestBytes(bytes) as Digest
@@ -138,6 +144,7 @@ function smallest(draft: EntryDraft, header: object, forms: readonly Form[]): Se
     const stored = {
       ...header,
       ...(key === undefined ? {} : { key }),
+      ...(inbox === undefined ? {} : { inbox }),
       ...(blobs.length === 0 ? {} : { blobs }),
       ...(bodyBlob === undefined ? { body } : { bodyBlob }),
       ...(enc === undefined ? {} : { enc }),
@@ -228,8 +235,10 @@ function checkHeader(entry: Partial<Record<keyof StoredEntry, unknown>>): void {
   checkSealing(entry)
 }
 
-function checkSealing({ key, enc, encBlob }: Partial<Record<keyof StoredEntry, unknown>>): void {
-  if (key === undefined && enc === undefined && encBlob === undefined) return
+function checkSealing({ key, inbox, enc, encBlob }: Partial<Record<keyof StoredEntry, unknown>>): void {
+  if ([key, inbox, enc, encBlob].every((field) => field === undefined)) return
+  if (inbox !== undefined && (typeof inbox !== 'string' || inbox.length > limits.nameCharsMax))
+    throw refused(`expected "inbox" to be a public key, found ${JSON.stringify(inbox)}`)
   if (typeof key !== 'string' || key === '' || key.length > limits.nameCharsMax)
     throw refused(`expected "key" to be the id of a key, found ${JSON.stringify(key)}`)
   if ((enc === undefined) === (encBlob === undefined) || (enc !== undefined && typeof enc !== 'string'))

@@ -1,5 +1,6 @@
 import { assert, WaystoneError, type Action, type WireError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
+import type { InboxKey } from '../ports/cipher.ts'
 import type { Head, Place, RunStatus, RunSummary } from '../ports/log-store.ts'
 import { decodeValue, type Value } from '../state/codec.ts'
 import { applyDelta, parseDelta } from '../state/delta.ts'
@@ -98,6 +99,8 @@ export interface Fold {
   readonly keys: KeyIndex
   /** The keys that this run is sealed with, the one of the newest entry last; none for a run that is not encrypted. */
   readonly sealedWith: readonly string[]
+  /** For those who write to the inbox of an encrypted run. */
+  readonly inbox: InboxKey | undefined
   /** The key that was given to the edge when it was moved there last. */
   readonly lent: string | undefined
 }
@@ -141,6 +144,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
     owner: entry.owner,
     updated: entry.time,
     sealedWith: withKey(fold.sealedWith, entry),
+    inbox: inboxOf(entry) ?? fold.inbox,
     blobs: withBlobs(fold.blobs, entry),
     since: { entries: fold.since.entries + 1, bytes: fold.since.bytes + entry.size },
   }
@@ -275,6 +279,10 @@ export function foldEntries(
   return entries.reduce((at, entry) => foldEntry(at, entry, state), fold)
 }
 
+function inboxOf({ key, inbox }: Entry): InboxKey | undefined {
+  return key === undefined || inbox === undefined ? undefined : { key, publicKey: inbox }
+}
+
 function withKey(known: readonly string[], { key }: Entry): readonly string[] {
   if (key === undefined || key === known.at(-1)) return known
   return [...known.filter((one) => one !== key), key]
@@ -317,6 +325,7 @@ function firstFold(entry: Entry): Fold {
     keys: [],
     sealedWith: withKey(entry.kind === 'fork' ? (entry.body.sealedWith ?? []) : [], entry),
     lent: undefined,
+    inbox: inboxOf(entry),
   }
 }
 

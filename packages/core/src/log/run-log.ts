@@ -547,7 +547,8 @@ export class RunLog {
         owner,
         time: Math.max(0, Math.floor(this.#ports.now())),
       }
-      const sealing = this.#sealing(fold, draft.kind, key ?? draft.key)
+      const same = this.#sealing(fold, draft.kind, key ?? draft.key)
+      const sealing = same && (same.key === key ? same : await withInbox(same))
       const next = sealEntry(await this.#packed(draft, sealing), at, dueOf(draft), sealing)
       for (const { hash, bytes } of next.blobs) await this.#ports.blobs.put(this.run, hash, bytes)
       key = sealing?.key ?? key
@@ -619,6 +620,10 @@ function whole(base: Fold | undefined, fold: Fold | undefined): Fold | undefined
 
 function entriesOf(sealed: readonly Sealed[]): readonly Entry[] {
   return sealed.map(({ entry }) => entry)
+}
+
+async function withInbox({ cipher, key }: Sealing): Promise<Sealing> {
+  return { cipher, key, inbox: await cipher.inboxKey(key) }
 }
 
 function sealerOf(sealing: Sealing | undefined): Seal | undefined {

@@ -9,7 +9,7 @@ import type { Fold } from './fold.ts'
 /** What of an entry says where it stands. */
 type Place = Pick<
   StoredEntry,
-  'format' | 'run' | 'seq' | 'prev' | 'epoch' | 'term' | 'owner' | 'time' | 'kind' | 'due'
+  'format' | 'run' | 'seq' | 'prev' | 'epoch' | 'term' | 'owner' | 'time' | 'kind' | 'due' | 'inbox'
 >
 
 /** Seals the body of an entry for its place in the log: moved elsewhere it cannot be opened. */
@@ -54,9 +54,9 @@ export function keyMissing(run: RunId, key: string): WaystoneError {
 }
 
 /** The additional data of a body: a list of JSON, in this order. */
-function placeBytes(
-  key: string,
-  { format, run, seq, prev, epoch, term, owner, time, kind, due }: Place,
-): Uint8Array {
-  return utf8(JSON.stringify([format, run, seq, prev, epoch, term, owner, time, kind, due ?? null, key]))
+function placeBytes(key: string, place: Place): Uint8Array {
+  const { format, run, seq, prev, epoch, term, owner, time, kind, due, inbox } = place
+  return utf8(
+    JSON.stringify([format, run, seq, prev, epoch, term, owner, time, kind, due ?? null, key, inbox ?? null]),
+  )
 }

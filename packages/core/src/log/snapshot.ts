@@ -33,6 +33,7 @@ const plain = [
   'artifacts',
   'labels',
   'lent',
+  'inbox',
 ] as const satisfies readonly (keyof Fold)[]
 
 /** How a snapshot is made. */

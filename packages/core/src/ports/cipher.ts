@@ -21,6 +21,20 @@ export interface Cipher {
   sealBlob(key: string, plain: Uint8Array): Uint8Array
   /** Throws `key_missing`, or `log_damaged` for bytes that are no sealed blob. */
   openBlob(sealed: Uint8Array): Uint8Array
+  /** The public key, in base64, for which anybody can seal what only those can open who have a key. Rejects with `key_missing`. */
+  inboxKey(key: string): Promise<string>
+  /** Seals bytes for a public key, in base64, and for one use. */
+  sealItem(publicKey: string, use: string, plain: Uint8Array): Promise<Uint8Array>
+  /** Opens what was sealed for the public key of a key. Rejects with `key_missing`, `log_damaged`. */
+  openItem(key: string, use: string, sealed: Uint8Array): Promise<Uint8Array>
+}
+
+/** What one needs to write to an encrypted run without being able to read it. */
+export interface InboxKey {
+  /** The id of the key that opens it. */
+  readonly key: string
+  /** In base64. */
+  readonly publicKey: string
 }
 
 /** What a host encrypts its runs with. */

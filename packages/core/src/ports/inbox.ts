@@ -4,7 +4,12 @@ import type { Json } from '../json.ts'
 import { limits } from '../limits.ts'
 
 /** What can be put into the inbox of a run. */
-export type InboxContent =
+export type InboxContent = Plain & {
+  /** Of an encrypted run: the whole content, sealed in base64. What stands beside it tells nothing. */
+  readonly sealed?: { readonly key: string; readonly box: string }
+}
+
+type Plain =
   | { readonly type: 'message'; readonly name: string; readonly value: Json }
   /** Names the digest of the `ask` entry it answers; an answer to any other is not recorded. */
   | { readonly type: 'answer'; readonly ask: Digest; readonly value: Json }

@@ -49,7 +49,7 @@ export interface Remote {
   /** Why the run cannot go on at the edge, in words; empty when it can. */
   blockers(run: RunId): Promise<readonly string[]>
   /** The public key that keys are lent to; undefined for an edge that borrows none. */
-  lendingKey?(): Promise<Uint8Array | undefined>
+  lendingKey?(run: RunId): Promise<Uint8Array | undefined>
   /** Puts an item into the run's inbox. */
   send(run: RunId, item: InboxItem): Promise<void>
   /**

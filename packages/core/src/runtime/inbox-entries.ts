@@ -43,6 +43,7 @@ export function refusalOf(item: InboxItem, fold: Fold): readonly Refusal[] {
 /** The entry that carries out a control item, or refuses it; undefined for items that wait for the turn to take them. */
 export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefined {
   const { id, by } = item
+  if (item.sealed) return refusalOf(item, fold)[0]
   switch (item.type) {
     case 'cancel': {
       const { reason } = item
@@ -75,6 +76,7 @@ export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefine
 }
 
 function whyRefused(item: InboxItem, fold: Fold): string | undefined {
+  if (item.sealed) return 'it was not sealed for this run'
   switch (item.type) {
     case 'answer': {
       const state = askState(fold, item.ask)

@@ -112,7 +112,7 @@ async function lend({ run, log, ports }: RunNode, edge: Edge): Promise<string | 
   const { encryption, clock } = ports
   if (encryption?.lend === undefined) throw refusal(run, new Error(endToEnd))
   try {
-    const to = await edge.remote.lendingKey?.()
+    const to = await edge.remote.lendingKey?.(run)
     if (to === undefined) throw new Error('it is encrypted, and this edge borrows no keys')
     return await encryption.lend(to, { run, keys: sealedWith, now: clock.now() })
   } catch (error) {

@@ -13,6 +13,7 @@ import { Breakers } from '../engine/breakers.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
+import type { Cipher } from '../ports/cipher.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Place } from '../ports/log-store.ts'
@@ -35,6 +36,7 @@ import { Waker } from '../waker.ts'
 import { throttled } from './throttled.ts'
 import { unwind } from './unwinder.ts'
 import { consumedBy, controlEntry, refusalOf } from './inbox-entries.ts'
+import { openItem } from './sealed-items.ts'
 
 /** What a host gives the run it hosts. */
 export interface HostPorts {
@@ -44,6 +46,8 @@ export interface HostPorts {
   readonly blobs: Blobs
   readonly inbox: Inbox
   readonly streams: Streams
+  /** Opens sealed items of the inbox. */
+  readonly cipher?: Cipher | undefined
   agent(name: string): AnyAgent | undefined
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
   /** Resolves when the inbox here holds all that the edge has; absent where it is the edge's own. */
@@ -97,6 +101,7 @@ export class RunHost {
   readonly #unlisten: () => void
   #attempt: Attempt | undefined
   #items: readonly InboxItem[] = []
+  readonly #openItems = new Map<string, Promise<InboxItem>>()
   #refreshing: Promise<void> = Promise.resolve()
   readonly #waker = new Waker()
   #woken = false
@@ -384,7 +389,8 @@ export class RunHost {
       },
       children: this.#ports.children,
       breakers: this.#breakers,
-      inbox: () => this.#items,
+      // What could not be opened is refused by the loop.
+      inbox: () => this.#items.filter(({ sealed }) => sealed === undefined),
       readStream: (stream) => streams.read(run, stream, 0),
       writeStream: async (stream, chunk) => {
         await streams.append(run, stream, chunk)
@@ -477,6 +483,7 @@ export class RunHost {
     const used = entries.flatMap(consumedBy)
     if (used.length === 0) return
     this.#items = this.#items.filter(({ id }) => !used.includes(id))
+    for (const id of used) this.#openItems.delete(id)
     this.#ports.consumed(used, entries.at(-1)?.seq ?? 0)
   }
 
@@ -494,10 +501,22 @@ export class RunHost {
     const items = await this.#ports.inbox.list(this.#log.run)
     const stale = items.filter(({ id }) => consumed.has(id)).map(({ id }) => id)
     if (stale.length > 0) this.#ports.consumed(stale, this.#log.mustFold().head.seq)
-    this.#items = items.filter(({ id }) => !consumed.has(id) && !(this.#log.fold?.consumed.has(id) ?? false))
+    const waiting = items.filter(({ id }) => !consumed.has(id))
+    const opened = await Promise.all(waiting.map((item) => this.#readable(item)))
+    this.#items = opened.filter(({ id }) => this.#log.fold?.consumed.has(id) !== true)
     await this.#controlAttempt()
     this.#attempt?.poke()
     this.#signal()
+  }
+
+  /** Opened once: sealed items wait as long as others do. */
+  #readable(item: InboxItem): Promise<InboxItem> | InboxItem {
+    if (item.sealed === undefined) return item
+    const before = this.#openItems.get(item.id)
+    const opening = before ?? openItem(this.#ports.cipher, this.#log.run, item)
+    this.#openItems.set(item.id, opening)
+    opening.catch(() => this.#openItems.delete(item.id))
+    return opening
   }
 
   /** Control items while a turn runs: they act on the attempt, or end it so that the loop acts. */

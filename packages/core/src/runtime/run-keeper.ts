@@ -290,6 +290,7 @@ export class RunKeeper {
       blobs,
       inbox,
       streams,
+      cipher: this.#ports.lentKeys?.cipher,
       agent: (name) => this.#agent(name),
       consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
       confirm: () => Promise.resolve(),

@@ -392,6 +392,7 @@ export class RunNode {
       this.host = new RunHost(this.log, {
         ...this.ports,
         blobs: this.blobs,
+        cipher: this.ports.encryption?.cipher,
         agent: (name) => this.agent(name),
         consumed: (ids, seq) => this.#courier.consumed(ids, seq),
         confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),

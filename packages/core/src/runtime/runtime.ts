@@ -22,6 +22,7 @@ import { forkEntry, startEntry, type Writer } from './first-entry.ts'
 import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { endToEnd } from './mover.ts'
+import { sealContent } from './sealed-items.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
@@ -152,9 +153,11 @@ export class Runtime implements RuntimeApi {
     const { me, clock, random, edge } = this.#ports
     const node = await this.#node(run)
     const fold = node.log.mustFold()
+    const id = options.id ?? newId(random)
+    const cipher = fold.inbox && this.#ports.encryption?.cipher
     const item: InboxItem = {
-      ...content,
-      id: options.id ?? newId(random),
+      ...(cipher && fold.inbox ? await sealContent(cipher, fold.inbox, { run, id }, content) : content),
+      id,
       by: options.by ?? me,
       time: clock.now(),
     }

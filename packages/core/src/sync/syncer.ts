@@ -47,6 +47,14 @@ export interface SyncerPorts {
 /** A push that was not taken, whatever the edge has. */
 const refused: SyncEvent = { type: 'pushed', pushed: { ok: false, code: 'head_moved', head: undefined } }
 
+/** What the edge had for certain when it was asked. */
+interface Known {
+  /** The last entry that it has acknowledged. */
+  readonly acked: Head | undefined
+  /** It has written the claim of this epoch itself. */
+  readonly epoch: number
+}
+
 /** Why entries were set aside. */
 const others = 'the edge had other entries here'
 const letGo = 'the edge has let go of what comes after'
@@ -60,6 +68,8 @@ export class Syncer {
   #model: SyncModel | undefined
   #online = false
   #error: WireError | undefined
+  /** The edge has less than it had. */
+  #rolledBack: WireError | undefined
   #retryNow: AbortController | undefined
   #reconciling: Promise<void> | undefined
   /** What is stored here is not what was written: nothing of it may go to the edge. */
@@ -71,11 +81,8 @@ export class Syncer {
   }
 
   get state(): SyncState {
-    return {
-      online: this.#online,
-      synced: this.#model?.acked,
-      ...(this.#error ? { error: this.#error } : {}),
-    }
+    const error = this.#rolledBack ?? this.#error
+    return { online: this.#online, synced: this.#model?.acked, ...(error ? { error } : {}) }
   }
 
   /** False until the logs were compared for the first time, and while they are known to differ. */
@@ -143,9 +150,14 @@ export class Syncer {
     for (;;) {
       const local = this.#log.fold?.head
       const next = local && local.seq + 1
+      // An answer may be late: it is held against what was known when it was asked for.
+      const known = { acked: this.#model?.acked, epoch: this.#log.fold?.epoch ?? 0 }
       const pulled = await this.#ask(() => remote.pull(run, next, this.#ports.me))
       for (const item of pulled.inbox) await this.#ports.inbox.put(run, item)
-      if (pulled.head === undefined) break
+      if (pulled.head === undefined) {
+        this.#checkKept(known, undefined, undefined)
+        break
+      }
       if (local === undefined || pulled.head.seq > local.seq) {
         const first = pulled.lines[0]
         if (first === undefined)
@@ -160,13 +172,17 @@ export class Syncer {
           await this.#log.adopt(pulled.lines)
           this.#ports.brought?.()
         } else if (parseLine(first).seq > local.seq + 1) await this.#beginAnew(pulled.lines)
-        else await this.#setAside(local, pulled.head)
+        else await this.#setAside(local, pulled.head, known)
         continue
       }
       const mine = await this.#log.reader.line(pulled.head.seq)
-      if (mine && headOfLine(mine).digest === pulled.head.digest) return this.#reconciled(pulled.head)
+      if (mine && headOfLine(mine).digest === pulled.head.digest) {
+        this.#checkKept(known, parseLine(mine), pulled.head)
+        // What it had once it gets again.
+        return this.#reconciled(pulled.head)
+      }
       await this.#ports.stopWriting()
-      await this.#setAside(local, pulled.head)
+      await this.#setAside(local, pulled.head, known)
     }
     this.#reconciled(undefined)
   }
@@ -207,7 +223,7 @@ export class Syncer {
    * Finds the last entry both have, sets aside what is here after it, and takes what the edge has. Each may have let go of
    * other entries: where none is left that both have, all that is here is set aside.
    */
-  async #setAside(local: Head, remote: Head): Promise<void> {
+  async #setAside(local: Head, remote: Head, known: Known): Promise<void> {
     const { run } = this.#log
     const shorter = Math.min(local.seq, remote.seq)
     for (let back = 64; ; back *= 8) {
@@ -222,8 +238,11 @@ export class Syncer {
         return seq >= begins && digest !== mine.get(seq)?.digest
       })
       const common = differs < 0 ? undefined : mine.get(headOfLine(theirs[differs] as Uint8Array).seq - 1)
-      if (common && parseLine(theirs[differs] as Uint8Array).prev === common.digest)
+      if (common && parseLine(theirs[differs] as Uint8Array).prev === common.digest) {
+        const line = await this.#log.reader.line(common.seq)
+        if (line) this.#checkKept(known, parseLine(line), remote)
         return this.#log.replaceTail(common, theirs.slice(differs), others)
+      }
       if (theirs[0] && parseLine(theirs[0]).seq > from) return this.#beginAnew(theirs)
       if (begins > from) {
         const { lines } = await this.#ask(() => this.#ports.edge.remote.pull(run, undefined, this.#ports.me))
@@ -238,6 +257,31 @@ export class Syncer {
         )
       }
     }
+  }
+
+  /**
+   * Tells when the edge has lost what it had for certain: what it has acknowledged here, or a claim, which it wrote itself.
+   * `common` is the last entry that both have, `found` the edge's last.
+   */
+  #checkKept(
+    { acked, epoch }: Known,
+    common: (Head & { readonly epoch: number }) | undefined,
+    found: Head | undefined,
+  ): void {
+    const { run } = this.#log
+    const isKept = (acked?.seq ?? -1) <= (common?.seq ?? -1) && epoch <= (common?.epoch ?? 0)
+    if (isKept || this.#rolledBack) return
+    const error = new WaystoneError(
+      'rolled_back',
+      `the edge has gone back on run ${run}: expected what it had once, found entry ${String(found?.seq ?? 'none')} as its last and entry ${String(common?.seq ?? 'none')} as the last in common. Whoever runs it has restored an old state, or hides what is newer`,
+      {
+        run,
+        details: { common: common && { seq: common.seq, digest: common.digest }, found },
+        actions: ['fork'],
+      },
+    )
+    this.#rolledBack = toWire(error)
+    this.#ports.changed(this.state)
   }
 
   async #remoteLines(from: number, to: number): Promise<readonly Uint8Array[]> {

@@ -83,7 +83,12 @@ export function parseInboxItem(value: unknown): InboxItem {
   const id = shortText(item['id'], 'an id')
   const by = shortText(item['by'], 'a sender in "by"')
   const time = wholeNumber(item['time'], 'a time')
-  const head = { id, by, time }
+  const head = {
+    id,
+    by,
+    time,
+    ...(item['sealed'] === undefined ? {} : { sealed: parseSealed(item['sealed']) }),
+  }
   switch (item['type']) {
     case 'message':
       return { ...head, type: 'message', name: shortText(item['name'], 'a name'), value: json(item['value']) }
@@ -234,6 +239,11 @@ function object(value: unknown, what: string): Record<string, unknown> {
 function json(value: unknown): Json {
   if (value === undefined) throw refused('a value', value)
   return value as Json
+}
+
+function parseSealed(value: unknown): NonNullable<InboxItem['sealed']> {
+  const sealed = object(value, 'a sealed item')
+  return { key: shortText(sealed['key'], 'the id of a key'), box: textOf(sealed['box'], 'a sealed content') }
 }
 
 function textOf(value: unknown, what: string): string {

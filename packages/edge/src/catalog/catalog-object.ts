@@ -5,8 +5,10 @@ import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { objectName } from '../store/tenant-names.ts'
 import type { CatalogCalls, CatalogEntry, CatalogQuery } from './catalog-entry.ts'
+import { keyringResponse } from './keyring-response.ts'
 import { metricsText } from './metrics-text.ts'
 import { sqlCatalog, type SqlCatalog } from './sql-catalog.ts'
+import { sqlKeyrings, type SqlKeyrings } from './sql-keyrings.ts'
 
 /** What an object of a catalog needs. */
 export interface CatalogObjectOptions<Env> {
@@ -33,10 +35,12 @@ export function catalogObject<Env>(
   const report = options.report ?? reportNothing
   return class CatalogObject extends DurableObject<Env> implements CatalogCalls {
     readonly #catalog: SqlCatalog
+    readonly #keyrings: SqlKeyrings
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env)
       this.#catalog = sqlCatalog(ctx.storage)
+      this.#keyrings = sqlKeyrings(ctx.storage)
     }
 
     async put(entry: CatalogEntry, version: number): Promise<void> {
@@ -52,6 +56,7 @@ export function catalogObject<Env>(
         const url = new URL(request.url)
         const asking = askingOf(request)
         if (url.pathname === '/v1/metrics') return metricsText(this.#catalog.counts())
+        if (url.pathname === '/v1/keyring') return await keyringResponse(request, asking, this.#keyrings)
         if (request.method === 'DELETE') return await this.#deleteAll(asking)
         return Response.json(this.#catalog.page(queryOf(url.searchParams)))
       } catch (error) {
@@ -79,6 +84,7 @@ export function catalogObject<Env>(
     async #deleteSome(): Promise<void> {
       const tenant = await this.ctx.storage.get<string>('deleting')
       if (tenant === undefined) return
+      this.#keyrings.clear()
       const failures: unknown[] = []
       for (let after: string | undefined = ''; after !== undefined;) {
         const cursor = after === '' ? {} : { after }

@@ -28,7 +28,11 @@ function item(
   fields: Readonly<Record<string, unknown>>,
   optional?: readonly string[],
 ): JsonSchema {
-  return object({ type: { const: type }, id: text, by: text, time: count, ...fields }, optional)
+  const sealed = object({ key: text, box: { type: 'string' } })
+  return object({ type: { const: type }, id: text, by: text, time: count, ...fields, sealed }, [
+    ...(optional ?? []),
+    'sealed',
+  ])
 }
 
 /** What the bodies and answers of the routes have in common. */
@@ -56,6 +60,13 @@ export const schemas = {
   Place: place,
   Status: { enum: ['running', 'waiting', 'paused', 'moving', 'done', 'failed', 'cancelled'] },
   Hashes: object({ hashes: { type: 'array', items: digest } }),
+  Keyring: object({
+    keyring: {
+      ...object({ version: { ...count, minimum: 1 } }),
+      type: ['object', 'null'],
+      description: 'As `@waystone/encryption` writes it.',
+    },
+  }),
   LendingKey: object({ key: { type: ['string', 'null'] } }),
   Shared: object({ from: id, hashes: { type: 'array', items: digest } }),
   Pushed: {
@@ -108,20 +119,27 @@ export const schemas = {
     ],
   },
   Inbox: object({ items: { type: 'array', items: { $ref: '#/components/schemas/InboxItem' } } }),
-  Asks: object({
-    asks: {
-      type: 'array',
-      items: object(
-        {
-          ask: { ...digest, description: 'What an answer names.' },
-          path: { type: 'string' },
-          question: { description: 'As the run wrote it.' },
-          due: { ...count, description: 'When it is too late, in ms since 1970.' },
-        },
-        ['due'],
-      ),
+  Asks: object(
+    {
+      asks: {
+        type: 'array',
+        items: object(
+          {
+            ask: { ...digest, description: 'What an answer names.' },
+            path: { type: 'string' },
+            question: { description: 'As the run wrote it.' },
+            due: { ...count, description: 'When it is too late, in ms since 1970.' },
+          },
+          ['due'],
+        ),
+      },
+      inbox: {
+        ...object({ key: text, publicKey: text }),
+        description: 'Of an encrypted run: what an answer is sealed for.',
+      },
     },
-  }),
+    ['inbox'],
+  ),
   LinkWanted: object(
     {
       use,

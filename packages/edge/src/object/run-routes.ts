@@ -141,7 +141,10 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     checkAsking()
     return sockets.accept({ device, mayWrite, asking }, greeting)
   })
-  app.get('/asks', (context) => context.json({ asks: asksOf(log.mustFold()) }))
+  app.get('/asks', (context) => {
+    const fold = log.mustFold()
+    return context.json({ asks: asksOf(fold), ...(fold.inbox ? { inbox: fold.inbox } : {}) })
+  })
   app.route('/links', linkRoutes({ log, links: edgeRun.links, sockets, changes: edgeRun.changes }, asking))
   app.route(
     '/blobs',

@@ -1,0 +1,65 @@
+import type { RunId } from '../ids.ts'
+import type { Cipher, InboxKey } from '../ports/cipher.ts'
+import type { InboxContent, InboxItem } from '../ports/inbox.ts'
+import { WaystoneError } from '../errors.ts'
+import { keyMissing } from '../log/sealed-body.ts'
+import { fromBase64, fromUtf8, toBase64, utf8 } from '../state/digest.ts'
+import { parseInboxItem } from '../sync/wire.ts'
+
+/** What may be seen of an item on its way, with the whole of it sealed for the owner of the run. */
+export async function sealContent(
+  cipher: Pick<Cipher, 'sealItem'>,
+  { key, publicKey }: InboxKey,
+  { run, id }: { readonly run: RunId; readonly id: string },
+  content: InboxContent,
+): Promise<InboxContent> {
+  const shown = publicContent(content)
+  if (shown === content) return content
+  const box = await cipher.sealItem(publicKey, itemUse(run, id), utf8(JSON.stringify(content)))
+  return { ...shown, sealed: { key, box: toBase64(box) } }
+}
+
+/**
+ * An item as its sender meant it; as it is when it was not sealed for this run, which nobody can open ever. Rejects with
+ * `key_missing`.
+ */
+export async function openItem(cipher: Cipher | undefined, run: RunId, item: InboxItem): Promise<InboxItem> {
+  const { sealed, id, time, by } = item
+  if (sealed === undefined) return item
+  if (cipher?.has(sealed.key) !== true) throw keyMissing(run, sealed.key)
+  try {
+    const plain = await cipher.openItem(sealed.key, itemUse(run, id), fromBase64(sealed.box))
+    return parseInboxItem({ ...(JSON.parse(fromUtf8(plain)) as object), id, time, by })
+  } catch (error) {
+    if (error instanceof WaystoneError || error instanceof SyntaxError) return item
+    throw error
+  }
+}
+
+/** What an item is sealed for: no other run, and no other item. */
+function itemUse(run: RunId, id: string): string {
+  return `waystone inbox 1 ${run} ${id}`
+}
+
+/** The same content when nothing of it is secret. */
+function publicContent(content: InboxContent): InboxContent {
+  switch (content.type) {
+    case 'message':
+      return { type: 'message', name: 'sealed', value: null }
+    case 'answer':
+      return { type: 'answer', ask: content.ask, value: null }
+    case 'cancel':
+      return { type: 'cancel', reason: '', ...(content.undo ? { undo: true } : {}) }
+    case 'rewind': {
+      const { type, seq, undo, state } = content
+      return state === undefined ? content : { type, seq, ...(undo ? { undo } : {}) }
+    }
+    case 'decide':
+      return content.decision.type === 'again'
+        ? content
+        : { type: 'decide', start: content.start, decision: { type: 'failed', message: '' } }
+    case 'interrupt':
+    case 'retry':
+      return content
+  }
+}

@@ -1,0 +1,111 @@
+import { WaystoneError } from '@waystone/core'
+import { describe, expect, it } from 'vitest'
+import { DeviceKeys, type KeyringStore, type OwnKeys, type StoredDevice } from './device-keys.ts'
+import type { Keyring } from './keyring.ts'
+
+function memoryOwnKeys(): OwnKeys {
+  let stored: StoredDevice | undefined
+  return {
+    load: async () => stored,
+    add: async (device) => (stored ??= device),
+    async saw(keyring) {
+      if (stored && (stored.keyring?.version ?? 0) < keyring.version) stored = { ...stored, keyring }
+    },
+  }
+}
+
+/** A place that keeps keyrings, as an edge does: `version` counts on. */
+function memoryStore() {
+  const kept: { keyring?: Keyring | undefined; isThere: boolean; saves: number } = { isThere: true, saves: 0 }
+  const store: KeyringStore = {
+    async load() {
+      if (!kept.isThere) throw new WaystoneError('unreachable', 'no network')
+      return structuredClone(kept.keyring)
+    },
+    async save(keyring) {
+      kept.saves += 1
+      if (kept.keyring && keyring.version !== kept.keyring.version + 1)
+        throw new WaystoneError('head_moved', 'another device was faster')
+      kept.keyring = structuredClone(keyring)
+    },
+  }
+  return { kept, store }
+}
+
+const run = 'tides' as never
+
+describe('the keys of a device', () => {
+  it('are there at once on the first one, and on others when they were let in', async () => {
+    const { store } = memoryStore()
+    const laptop = await DeviceKeys.open(memoryOwnKeys(), store)
+    expect(laptop.isLetIn).toBe(true)
+    const own = memoryOwnKeys()
+    const phone = await DeviceKeys.open(own, store)
+    expect(phone.isLetIn).toBe(false)
+    expect(() => phone.encryption()).toThrow(phone.device.fingerprint)
+    await laptop.reload()
+    expect(laptop.waiting).toEqual([phone.device])
+    await expect(laptop.letIn('nobody')).rejects.toMatchObject({ code: 'input_refused' })
+    await laptop.letIn(phone.device.id)
+    await phone.reload()
+    const { cipher } = laptop.encryption()
+    const key = cipher.keyFor(run, undefined, false)
+    expect(phone.encryption().cipher.has(key)).toBe(true)
+    expect((await DeviceKeys.open(own, store)).isLetIn).toBe(true)
+    expect(laptop.devices.map(({ id }) => id)).toEqual([laptop.device.id, phone.device.id])
+    expect(laptop.waiting).toEqual([])
+  })
+
+  it('go on with a new key when another device is shut out, also where they are in use', async () => {
+    const { store } = memoryStore()
+    const [laptop, phone] = [
+      await DeviceKeys.open(memoryOwnKeys(), store),
+      await DeviceKeys.open(memoryOwnKeys(), store),
+    ]
+    await laptop.reload()
+    await laptop.letIn(phone.device.id)
+    await phone.reload()
+    const mine = laptop.encryption().cipher
+    const theirs = phone.encryption().cipher
+    const before = mine.keyFor(run, undefined, false)
+    await laptop.shutOut(phone.device.id)
+    const after = mine.keyFor(run, before, false)
+    expect([mine.has(before), mine.has(after), theirs.has(before), theirs.has(after)]).toEqual([
+      true,
+      true,
+      true,
+      false,
+    ])
+    await phone.reload()
+    expect(phone.isLetIn).toBe(false)
+  })
+
+  it('are changed by two devices at once, one after the other', async () => {
+    const { kept, store } = memoryStore()
+    const laptop = await DeviceKeys.open(memoryOwnKeys(), store)
+    const others = await Promise.all([1, 2, 3].map(() => DeviceKeys.open(memoryOwnKeys(), store)))
+    await laptop.reload()
+    expect(laptop.waiting).toHaveLength(3)
+    await Promise.all(others.map(({ device }) => laptop.letIn(device.id)))
+    expect(laptop.devices).toHaveLength(4)
+    expect(kept.keyring?.version).toBe(7)
+  })
+
+  it('are there without a network, are kept again where they were lost, and not believed when they are old', async () => {
+    const { kept, store } = memoryStore()
+    const own = memoryOwnKeys()
+    const laptop = await DeviceKeys.open(own, store)
+    const old = kept.keyring
+    await laptop.rotate()
+    const newest = kept.keyring
+    kept.isThere = false
+    expect((await DeviceKeys.open(own, store)).isLetIn).toBe(true)
+    await expect(DeviceKeys.open(memoryOwnKeys(), store)).rejects.toMatchObject({ code: 'unreachable' })
+    kept.isThere = true
+    kept.keyring = undefined
+    await DeviceKeys.open(own, store)
+    expect(kept.keyring).toEqual(newest)
+    kept.keyring = old
+    await expect(DeviceKeys.open(own, store)).rejects.toMatchObject({ code: 'log_damaged' })
+  })
+})

@@ -1,0 +1,186 @@
+import { isWaystoneError, newId, WaystoneError, type Encryption } from '@waystone/core'
+import { randomBytes } from '@noble/ciphers/utils.js'
+import type { UserKey } from './cipher.ts'
+import {
+  askIn,
+  fingerprint,
+  letIn,
+  newKeyring,
+  openKeyring,
+  rotate,
+  shutOut,
+  type Keyring,
+  type KeyringDevice,
+  type OwnDevice,
+} from './keyring.ts'
+import { encryptionOf, type EncryptionOptions } from './lending.ts'
+import { newKeyPair } from './sealed-box.ts'
+
+/** Where the keyring of a person is kept: `edgeKeyring`, or a place of the application's own. */
+export interface KeyringStore {
+  /** Undefined when there is none yet. */
+  load(): Promise<Keyring | undefined>
+  /** Keeps a keyring whose version is one higher than what is there. Rejects with `head_moved` when it is not. */
+  save(keyring: Keyring): Promise<void>
+}
+
+/** What a device keeps for itself. */
+export interface OwnKeys {
+  load(): Promise<StoredDevice | undefined>
+  /** Keeps it, unless there is one by now, which is given instead. */
+  add(device: StoredDevice): Promise<StoredDevice>
+  /** Remembers the newest keyring that was seen: what is encrypted here can be read without a network. */
+  saw(keyring: Keyring): Promise<void>
+}
+
+/** A device with the newest keyring that it has seen. */
+export interface StoredDevice extends OwnDevice {
+  readonly keyring?: Keyring
+}
+
+/** A device as it is shown to people who let it in. */
+export interface ShownDevice {
+  readonly id: string
+  /** Three groups of four letters and digits, to be compared on two screens. */
+  readonly fingerprint: string
+}
+
+/** The keys of this device, and what its person's keyring gives it. */
+export class DeviceKeys {
+  readonly #own: OwnKeys
+  readonly #store: KeyringStore
+  readonly #device: StoredDevice
+  readonly #keys: UserKey[] = []
+  #keyring: Keyring
+
+  private constructor(own: OwnKeys, store: KeyringStore, device: StoredDevice, keyring: Keyring) {
+    this.#own = own
+    this.#store = store
+    this.#device = device
+    this.#keyring = keyring
+  }
+
+  /**
+   * Opens the keyring of a person on this device: the first device makes it, another one asks to be let in. Without a
+   * network a device that was let in goes on with what it has seen. Rejects as the
+   * two stores do, and with `log_damaged` for a keyring that is older than one that was seen here.
+   */
+  static async open(own: OwnKeys, store: KeyringStore): Promise<DeviceKeys> {
+    const device = (await own.load()) ?? (await own.add({ id: newId(randomBytes), pair: await newKeyPair() }))
+    for (;;) {
+      const known = await loaded(store, device.keyring)
+      try {
+        // One that was lost there is kept there again.
+        const keyring = known ?? device.keyring ?? (await newKeyring(device))
+        if (known === undefined) await store.save(keyring)
+        const keys = new DeviceKeys(own, store, device, keyring)
+        await keys.#read(keyring)
+        if (!keys.isLetIn) await keys.#change((now) => askIn(now, device))
+        return keys
+      } catch (error) {
+        // Another device was the first one.
+        if (known !== undefined || !isWaystoneError(error, 'head_moved')) throw error
+      }
+    }
+  }
+
+  /** This device, to be shown where another one lets it in. */
+  get device(): ShownDevice {
+    const mine = [...this.#keyring.devices, ...this.#keyring.waiting].find(({ id }) => id === this.#device.id)
+    return { id: this.#device.id, fingerprint: mine ? fingerprint(mine.publicKey) : '' }
+  }
+
+  /** False until another device has let this one in, and after one has shut it out: call `reload` to see. */
+  get isLetIn(): boolean {
+    return this.#keys.length > 0
+  }
+
+  /** The devices that may read. */
+  get devices(): readonly ShownDevice[] {
+    return this.#keyring.devices.map(shown)
+  }
+
+  /** The devices that want to be let in. */
+  get waiting(): readonly ShownDevice[] {
+    return this.#keyring.waiting.map(shown)
+  }
+
+  /**
+   * What to open Waystone with. Keys that come later are used as soon as they were read here. Throws `key_missing` when this
+   * device is not let in.
+   */
+  encryption(options: EncryptionOptions = {}): Encryption {
+    if (this.isLetIn) return encryptionOf(this.#keys, options)
+    throw new WaystoneError(
+      'key_missing',
+      `device ${this.#device.id} is not let in: let it in on a device that is, comparing ${this.device.fingerprint}`,
+      { details: { device: this.#device.id } },
+    )
+  }
+
+  /** Reads the keyring again. Rejects as `open`. */
+  async reload(): Promise<void> {
+    const keyring = await loaded(this.#store, this.#keyring)
+    if (keyring) await this.#read(keyring)
+  }
+
+  /** Lets a waiting device in, whose fingerprint was compared. Rejects with `input_refused`, `key_missing`. */
+  async letIn(id: string): Promise<void> {
+    await this.#change((keyring) => letIn(keyring, this.#device, waitingOf(keyring, id)))
+  }
+
+  /** Shuts a device out: what is written from now on it cannot read. Rejects with `input_refused`, `key_missing`. */
+  async shutOut(id: string): Promise<void> {
+    await this.#change((keyring) => shutOut(keyring, this.#device, id))
+  }
+
+  /** Goes on with a new key. Rejects with `key_missing`. */
+  async rotate(): Promise<void> {
+    await this.#change((keyring) => rotate(keyring, this.#device))
+  }
+
+  /** Changes what is kept, made anew when another device was faster. */
+  async #change(make: (keyring: Keyring) => Promise<Keyring>): Promise<void> {
+    for (;;) {
+      const next = await make(this.#keyring)
+      try {
+        if (next !== this.#keyring) await this.#store.save(next)
+        return await this.#read(next)
+      } catch (error) {
+        if (!isWaystoneError(error, 'head_moved')) throw error
+        await this.reload()
+      }
+    }
+  }
+
+  async #read(keyring: Keyring): Promise<void> {
+    const seen = (await this.#own.load())?.keyring?.version
+    const keys = await openKeyring(keyring, this.#device, seen).catch((error: unknown) => {
+      if (isWaystoneError(error, 'key_missing')) return []
+      throw error
+    })
+    await this.#own.saw(keyring)
+    this.#keyring = keyring
+    this.#keys.splice(0, Infinity, ...keys)
+  }
+}
+
+/** What is kept elsewhere, or while nobody can be reached what was seen last. */
+async function loaded(store: KeyringStore, seen: Keyring | undefined): Promise<Keyring | undefined> {
+  try {
+    return await store.load()
+  } catch (error) {
+    if (seen && isWaystoneError(error, 'unreachable')) return seen
+    throw error
+  }
+}
+
+function shown({ id, publicKey }: KeyringDevice): ShownDevice {
+  return { id, fingerprint: fingerprint(publicKey) }
+}
+
+function waitingOf({ waiting }: Keyring, id: string): KeyringDevice {
+  const device = waiting.find((one) => one.id === id)
+  if (device) return device
+  throw new WaystoneError('input_refused', `no device ${id} waits to be let in`)
+}

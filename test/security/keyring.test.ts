@@ -1,0 +1,47 @@
+import { toBase64 } from '@waystone/core'
+import { newKeyPair, publicKeyOf, newKeyring, rotate } from '@waystone/encryption'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
+
+let world: SecurityWorld
+beforeAll(async () => {
+  world = await startSecurityWorld({ LENDING: 'a lending secret of the tests, long enough' })
+})
+afterAll(() => world.close())
+
+it('the edge keeps a keyring for each person, in the order of its versions', async () => {
+  const [ana, bob] = [await world.token(), await world.token({ subject: 'bob' })]
+  const elsewhere = await world.token({ tenant: 'globex' })
+  const device = { id: 'laptop', pair: await newKeyPair() }
+  const first = await newKeyring(device)
+  const second = await rotate(first, device)
+  const put = (keyring: unknown, token: string) =>
+    world.ask('/v1/keyring', token, { method: 'PUT', body: JSON.stringify({ keyring }) })
+  const get = async (token: string): Promise<unknown> => {
+    const { text } = await world.ask('/v1/keyring', token)
+    return (JSON.parse(text) as { keyring: unknown }).keyring
+  }
+  expect(await get(ana)).toBeNull()
+  expect((await put(first, ana)).status).toBe(204)
+  expect(await get(ana)).toEqual(first)
+  expect([await get(bob), await get(elsewhere)]).toEqual([null, null])
+  expect((await put(first, ana)).code).toBe('head_moved')
+  expect((await put({ ...second, version: 9 }, ana)).code).toBe('head_moved')
+  expect((await put(second, ana)).status).toBe(204)
+  for (const none of [null, {}, { version: 0 }, { version: 'x' }, [], 'x'])
+    expect((await put(none, ana)).code).toBe('request_refused')
+  expect((await put({ version: 3, filler: 'x'.repeat(300_000) }, ana)).code).toBe('too_large')
+  expect(await get(ana)).toEqual(second)
+  const some = await world.token({ runs: ['ana.*'] })
+  expect((await world.ask('/v1/keyring', some)).code).toBe('forbidden')
+})
+
+it('the key that is lent to is the same for all, and a point of P-256', async () => {
+  const answers = await Promise.all([
+    world.ask('/v1/runs/ana.one/lending-key', await world.token()),
+    world.ask('/v1/runs/another/lending-key', await world.token({ tenant: 'globex' })),
+  ])
+  const [one, other] = answers.map(({ text }) => (JSON.parse(text) as { key: string }).key)
+  expect(one).toBe(other)
+  expect(one).toHaveLength(toBase64(await publicKeyOf(await newKeyPair())).length)
+})
