@@ -321,7 +321,7 @@ export interface paths {
       readonly cookie?: never
     }
     /**
-     * The keyring of whoever the token is for, or of the tenant: keys of encrypted runs, each wrapped for each of their devices. Null when there is none.
+     * The keyring of whoever the token is for, or of the tenant: keys of encrypted runs, each wrapped for each of their devices. Null when there is none. The token has to be for all runs, or for all that are named after its subject.
      * @description Needs `read`.
      */
     readonly get: operations['keyring']
@@ -2395,7 +2395,7 @@ export interface operations {
     }
     readonly requestBody?: never
     readonly responses: {
-      /** @description The keyring of whoever the token is for, or of the tenant: keys of encrypted runs, each wrapped for each of their devices. Null when there is none. */
+      /** @description The keyring of whoever the token is for, or of the tenant: keys of encrypted runs, each wrapped for each of their devices. Null when there is none. The token has to be for all runs, or for all that are named after its subject. */
       readonly 200: {
         headers: {
           readonly [name: string]: unknown

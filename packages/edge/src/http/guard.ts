@@ -45,7 +45,7 @@ export class Guard<Env extends object> {
       run === undefined
         ? route.needs.some((one) => grant.operations.includes(one))
         : allows(grant, run, route.needs)
-    if (!isAllowed || (route.allRuns && !grant.runs.includes('*'))) throw forbidden(run, route.needs)
+    if (!isAllowed || !isWide(grant, route)) throw forbidden(run, route.needs)
     await this.#checkRates(env, grant.tenant, run)
     if (route.body !== undefined) checkLength(request, route.body.bytesMax)
     return { grant, run }
@@ -101,6 +101,12 @@ export class Guard<Env extends object> {
     const namespace = this.#options.runs(env)
     return namespace.get(namespace.idFromName(objectName(tenant, run)))
   }
+}
+
+/** True for a token that is for as many runs as a route asks for. */
+function isWide({ runs, subject }: Grant, { allRuns, allOwnRuns }: Route): boolean {
+  if (runs.includes('*') || !(allRuns ?? allOwnRuns)) return true
+  return allOwnRuns === true && subject !== undefined && runs.includes(`${subject}.*`)
 }
 
 function linkOf(bearer: string): Link | undefined {

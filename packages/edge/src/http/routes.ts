@@ -24,6 +24,8 @@ export interface Route {
   readonly needs: readonly Operation[]
   /** The token has to be for all runs of its tenant. */
   readonly allRuns?: true
+  /** The token has to be for all runs of its tenant, or for all that are named after its subject: `SUBJECT.*`. */
+  readonly allOwnRuns?: true
   readonly what: string
   readonly parameters?: Readonly<Record<string, Parameter>>
   /** `bytesMax`: a larger body is refused before it is read. */
@@ -237,8 +239,8 @@ export const routes = {
     method: 'get',
     path: '/keyring',
     needs: ['read'],
-    allRuns: true,
-    what: 'The keyring of whoever the token is for, or of the tenant: keys of encrypted runs, each wrapped for each of their devices. Null when there is none.',
+    allOwnRuns: true,
+    what: 'The keyring of whoever the token is for, or of the tenant: keys of encrypted runs, each wrapped for each of their devices. Null when there is none. The token has to be for all runs, or for all that are named after its subject.',
     gives: { schema: 'Keyring' },
   },
   putKeyring: {
@@ -246,7 +248,7 @@ export const routes = {
     method: 'put',
     path: '/keyring',
     needs: ['append'],
-    allRuns: true,
+    allOwnRuns: true,
     what: 'Keeps a keyring, whose version is one higher than that of the one before.',
     body: { schema: 'Keyring', bytesMax: 200_000 },
     errors: ['head_moved'],
