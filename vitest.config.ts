@@ -11,7 +11,11 @@ const sources = {
 // Without this one core of two would stand idle.
 const cores = availableParallelism()
 
-const simulated = ['test/faults/**/*.test.ts', 'test/sim/**/*.test.ts']
+// One thread each, beside nothing that has to be in time.
+const faulty = ['test/faults/**/*.test.ts']
+const simulated = ['test/sim/**/*.test.ts']
+// Cases of which none has to be in time, mostly waiting for disks.
+const cases = ['conformance', 'langgraph', 'rules'].map((folder) => `test/${folder}/**/*.test.ts`)
 // What mostly waits, for a real edge of its own: these wait together.
 const patient = [
   ...['edge-events', 'own-object', 'edge-killed'].map((name) => `test/e2e/${name}.test.ts`),
@@ -43,12 +47,22 @@ export default defineConfig({
         test: {
           name: 'faults',
           environment: 'node',
-          // No browser and no server: these use all cores, beside nothing that has to be in time.
+          include: faulty,
+          testTimeout: 120_000,
+          maxWorkers: cores,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        ...sources,
+        test: {
+          name: 'sim',
+          environment: 'node',
           include: simulated,
           testTimeout: 120_000,
-          // The simulation takes all cores by itself.
+          // It takes all cores by itself.
           maxWorkers: 1,
-          sequence: { groupOrder: 1 },
+          sequence: { groupOrder: 2 },
         },
       },
       {
@@ -60,7 +74,19 @@ export default defineConfig({
           maxWorkers: 3,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 2 },
+          sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        ...sources,
+        test: {
+          name: 'cases',
+          environment: 'node',
+          include: cases,
+          maxWorkers: cores,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 4 },
         },
       },
       {
@@ -69,12 +95,12 @@ export default defineConfig({
           name: 'e2e',
           environment: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...simulated, ...patient],
+          exclude: [...configDefaults.exclude, ...faulty, ...simulated, ...patient, ...cases],
           // Whole browsers and servers start in these, on machines with two cores: one file at a time.
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 5 },
         },
       },
     ],
