@@ -149,7 +149,7 @@ export type { RunExport } from './log/export-run.ts'
 export { blobsNamed } from './runtime/import-run.ts'
 export { Authority, type AuthorityPorts } from './runtime/authority.ts'
 export { RunHandle, type Deciding, type ForkOptions, type SendOptions } from './runtime/run-handle.ts'
-export { damagePause } from './runtime/damage-pause.ts'
+export { damagePause, unresolvedDamage } from './runtime/damage-pause.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
 export type { RuntimePorts } from './runtime/run-node.ts'
 export {

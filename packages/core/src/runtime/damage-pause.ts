@@ -1,8 +1,17 @@
 import { toWire, WaystoneError } from '../errors.ts'
 import type { EntryDraft } from '../log/bodies.ts'
-import { damageOfTails } from '../log/damage.ts'
+import { damageOfTails, type Damage } from '../log/damage.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Tails } from '../ports/tails.ts'
+
+/**
+ * The damage after which nothing has been added to a log: its newest entries were set aside, or all of them cannot be read, and
+ * neither have they come back from elsewhere nor has anybody decided to go on without them.
+ */
+export async function unresolvedDamage(log: RunLog, tails: Tails): Promise<Damage | undefined> {
+  const seq = (log.fold?.head.seq ?? -1) + 1
+  return log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(log.run), seq)
+}
 
 /**
  * The entry of a run that lost its newest entries to damage: a person looks at what they did before it goes on, and is
@@ -10,11 +19,10 @@ import type { Tails } from '../ports/tails.ts'
  * has come back from elsewhere. A host that died between setting aside and this entry is known by the tail.
  */
 export async function damagePause(log: RunLog, tails: Tails): Promise<EntryDraft | undefined> {
-  const { run, turn, head } = log.mustFold()
-  const seq = head.seq + 1
-  const damage = log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(run), seq)
+  const damage = await unresolvedDamage(log, tails)
   if (damage === undefined) return undefined
-  const { reason, effects } = damage
+  const { run, turn, head } = log.mustFold()
+  const { seq, reason, effects } = damage
   const done =
     effects.length === 0
       ? ''

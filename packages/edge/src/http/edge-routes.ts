@@ -1,15 +1,16 @@
 import type { Grant } from '@waystone/access'
-import { headers, sdkVersion, WaystoneError } from '@waystone/core'
+import { headers, limits, sdkVersion, WaystoneError } from '@waystone/core'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { withAsking } from '../access/asking.ts'
 import type { Auth } from '../access/auth.ts'
-import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
+import type { CatalogCalls, CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { errorResponse } from './errors.ts'
 import { Guard } from './guard.ts'
 import { openApi } from './openapi.ts'
-import { pathOf, routeList } from './routes.ts'
+import { limitIn, textIn } from './query.ts'
+import { pathOf, routeList, type RouteName } from './routes.ts'
 import { runHandlers } from './run-handlers.ts'
 import { watchRequest } from '../watch/watch-request.ts'
 import type { Watch } from '../watch/edge-event.ts'
@@ -70,8 +71,7 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       try {
         const { grant, run } = await guard.admit(env, request, route, context.req.param('run'))
         watched.about(grant.tenant, run)
-        if (run === undefined)
-          return watched.answered(await askCatalog(options.catalog?.(env), request, grant))
+        if (run === undefined) return watched.answered(await ofTenant(name, env, request, grant))
         const ask = guard.asking(env, grant)
         const hash = context.req.param('hash')
         const asked = { request, run, hash, grant, ask, bucket: options.blobs(env) }
@@ -86,17 +86,18 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
 
 /** What is asked of all runs of a tenant, or of those that a token is for: which these are is the token's to say. */
 function askCatalog(
-  catalog: CatalogNamespace | undefined,
+  catalog: DurableObjectStub,
   request: Request,
   { runs, ...asking }: Grant,
 ): Promise<Response> {
-  if (catalog === undefined)
-    throw new WaystoneError('request_refused', 'this edge has no catalog: bind one and pass it as `catalog`')
   const url = new URL(request.url)
   url.searchParams.delete('run')
   for (const pattern of runs) url.searchParams.append('run', pattern)
-  const stub = catalog.get(catalog.idFromName(asking.tenant))
-  return stub.fetch(withAsking(new Request(url, request), asking))
+  return catalog.fetch(withAsking(new Request(url, request), asking))
+}
+
+function noCatalog(): WaystoneError {
+  return new WaystoneError('request_refused', 'this edge has no catalog: bind one and pass it as `catalog`')
 }
 
 function noRoute(): WaystoneError {

@@ -229,7 +229,7 @@ export const routes = {
     method: 'get',
     path: '/runs',
     needs: ['read'],
-    what: 'The runs of the tenant that the token is for: those that changed last come first, or by id when the token is for some runs only. Told of changes of status, not of every entry.',
+    what: 'The runs of the tenant that the token is for: those that changed last come first, or by id when the token is for some runs only. Told of changes of status, not of every entry. A page may have fewer runs than `limit`, or none, and a `next`.',
     parameters: {
       status: { in: 'query', schema: 'Status', what: 'Runs of this status.' },
       agent: { in: 'query', schema: 'Name', what: 'Runs of this agent.' },
@@ -238,7 +238,7 @@ export const routes = {
       valid: {
         in: 'query',
         schema: 'Flag',
-        what: '`false`: runs that are paused over something that was damaged.',
+        what: '`false`: runs whose newest entries were found damaged, and have not come back.',
       },
       from: { in: 'query', schema: 'Count', what: 'Changed from then on, in ms since 1970.' },
       to: { in: 'query', schema: 'Count', what: 'Changed before then, in ms since 1970.' },

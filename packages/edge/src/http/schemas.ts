@@ -139,7 +139,8 @@ export const schemas = {
     labels: { type: 'array', items: { type: 'string' } },
     valid: {
       type: 'boolean',
-      description: 'False while it is paused over something that was damaged and set aside.',
+      description:
+        'False from when its newest entries are found damaged, until they come back from a device or somebody decides to go on without them.',
     },
     started: { ...count, description: 'By the clock of who began it, in ms since 1970.' },
     updated: { ...count, description: 'When anything here changed, in ms since 1970.' },

@@ -114,6 +114,7 @@ class ObjectHost {
   constructor(ctx: DurableObjectState, options: RunHostOptions) {
     this.#ctx = ctx
     this.#options = options
+  readonly #telling = new Set<Promise<void>>()
     this.#report = options.report ?? reportNothing
     this.#sockets = new RunSockets(ctx)
     this.times = sqlDueTimes(ctx.storage)
@@ -129,12 +130,11 @@ class ObjectHost {
       if (pathname === `/v1/runs/${run}/links/open`) return await this.#openLink(request, asking)
       if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) return await this.#delete(name)
       const edgeRun = await this.#open(name)
-      const used = (): void => this.#named.set(name)
-      const checkAsking = (): void => {
-        if (this.#named.isDeleted()) throw deleted(run)
-        const { until = Infinity, link } = asking
-        const isTakenBack = link !== undefined && !edgeRun.links.has(link, Date.now())
-        if (until <= Date.now() || isTakenBack) throw notLetIn()
+      const used = (): void => {
+        this.#named.set(name)
+        void edgeRun.outbox
+          ?.blobsCame()
+          .catch((error: unknown) => this.#report({ where: 'catalog', run, error }))
       }
       checkAsking()
       const checkRoom = (wanted?: number): void => {
@@ -310,3 +310,5 @@ function deleted(run: RunId): WaystoneError {
 function isOurs(request: Request): boolean {
   return new URL(request.url).pathname.startsWith('/v1/runs/')
 }
+    // What is under way to others gets there before they are told to forget.
+    await Promise.allSettled(this.#telling)

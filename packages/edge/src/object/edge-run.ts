@@ -1,4 +1,4 @@
-import { RunKeeper, type AnyAgent, type Fold, type RunId } from '@waystone/core'
+import { RunKeeper, unresolvedDamage, type AnyAgent, type Fold, type RunId } from '@waystone/core'
 import { counting, watchRun } from '../watch/watch-run.ts'
 import type { Watch } from '../watch/edge-event.ts'
 import { CatalogOutbox } from '../catalog/catalog-outbox.ts'
@@ -60,7 +60,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
   const keeper = await RunKeeper.open(run, {
     clock: edgeClock,
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
-    storage: { ...storage, streams, store: { ...storage.store, read: counted.read } },
+    storage: { ...storage, streams, store: { ...storage.store, read: counted.read, compact } },
     due: dueTime(times, runName),
     stalls: sqlStalls(durable),
     followers: sockets,
@@ -80,7 +80,11 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
   const changed = (fold: Fold): void =>
     void outbox?.changed(fold).catch((error: unknown) => report({ where: 'catalog', run, error }))
   // A run from before there was a catalog is told of when it is opened.
-  if (keeper.log.fold) changed(keeper.log.fold)
+  if (keeper.log.fold ?? missing !== undefined) changed(keeper.log.fold)
+  keeper.log.onReplaced(() => {
+    changed(keeper.log.fold)
+    void textChanged()
+  })
   keeper.log.listen(({ entries }, fold) => {
     changed(fold)
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
@@ -88,3 +92,4 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
   })
   return { keeper, streams, changes, storage, devices: sqlDevices(durable), links: sqlLinks(durable), outbox }
 }
+    void textChanged()
