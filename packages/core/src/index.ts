@@ -76,6 +76,12 @@ export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
 export { type Damage } from './log/damage.ts'
 export { type Retention } from './log/retention.ts'
 export { RunLog, type Appending, type LogPorts } from './log/run-log.ts'
+export {
+  storedCheckpoints,
+  type CheckpointQuery,
+  type StoredCheckpoint,
+  type StoredCheckpoints,
+} from './log/stored-checkpoints.ts'
 export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
 export type { SyncPolicy } from './sync/step.ts'

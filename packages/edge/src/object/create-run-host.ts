@@ -18,6 +18,7 @@ import { runRoutes } from './run-routes.ts'
 import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
 import { workDue } from './work-due.ts'
 
+import { storedPaths, storedRoutes } from './stored-routes.ts'
 /** What the run of an object needs. */
 export interface RunHostOptions {
   /** The agents that run at the edge, with what this place provides. Asked whenever one is needed. */
@@ -113,8 +114,8 @@ class ObjectHost {
 
   constructor(ctx: DurableObjectState, options: RunHostOptions) {
     this.#ctx = ctx
-    this.#options = options
   readonly #telling = new Set<Promise<void>>()
+    this.#options = options
     this.#report = options.report ?? reportNothing
     this.#sockets = new RunSockets(ctx)
     this.times = sqlDueTimes(ctx.storage)
@@ -133,6 +134,8 @@ class ObjectHost {
       const used = (): void => {
         this.#named.set(name)
         void edgeRun.outbox
+      const checkAsking = (): void => this.#checkAsking(run, asking)
+      if (storedPaths.has(pathname.split('/')[4])) return await this.#readStored(request, name, checkAsking)
           ?.blobsCame()
           .catch((error: unknown) => this.#report({ where: 'catalog', run, error }))
       }
@@ -227,6 +230,23 @@ class ObjectHost {
     const mine = this.#named.get()
     if (mine === undefined || isSame(mine, name)) return
     throw new WaystoneError(
+  /** Throws when who asks is not let in any more, or the run was deleted. */
+  #checkAsking(run: RunId, { until = Infinity, link }: Asking): void {
+    if (this.#named.isDeleted()) throw deleted(run)
+    const isTakenBack = link !== undefined && !sqlLinks(this.#ctx.storage).has(link, Date.now())
+    if (until <= Date.now() || isTakenBack) throw notLetIn()
+  }
+
+  /** Nothing is opened, nor written, to read what is stored. */
+  async #readStored(request: Request, name: RunName, checkAsking: () => void): Promise<Response> {
+    const { run, tenant } = name
+    this.#checkName(name)
+    checkAsking()
+    if (this.#named.get() === undefined) throw unknown(run)
+    const storage = objectStorage(this.#ctx.storage, this.#options.blobs, tenant)
+    return await storedRoutes({ run, storage, checkAsking, report: this.#report }).fetch(request)
+  }
+
       'request_refused',
       `this object has run ${mine.run}, and one run is all it can have`,
       { run: name.run },
@@ -304,11 +324,15 @@ function deleted(run: RunId): WaystoneError {
       run,
       actions: ['fork'],
     },
+    // What is under way to others gets there before they are told to forget.
+    await Promise.allSettled(this.#telling)
   )
 }
 
 function isOurs(request: Request): boolean {
   return new URL(request.url).pathname.startsWith('/v1/runs/')
 }
-    // What is under way to others gets there before they are told to forget.
-    await Promise.allSettled(this.#telling)
+function unknown(run: RunId): WaystoneError {
+  return new WaystoneError('run_unknown', `there is no run ${run} here`, { run })
+}
+
