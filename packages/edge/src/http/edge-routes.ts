@@ -6,6 +6,7 @@ import { withAsking } from '../access/asking.ts'
 import type { Auth } from '../access/auth.ts'
 import type { CatalogCalls, CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { reportNothing, type Report } from '../report.ts'
+import { searchTenant, type SearchOptions } from '../search/tenant-search.ts'
 import { errorResponse } from './errors.ts'
 import { Guard } from './guard.ts'
 import { openApi } from './openapi.ts'
@@ -23,6 +24,8 @@ export interface EdgeRoutesOptions<Env> {
   /** The namespace of the class that `catalogObject` made; without one there are no lists of runs. */
   readonly catalog?: (env: Env) => CatalogNamespace
   /** Who is let in: `signedTokens`, `sharedSecret`, or a function of the application's own. */
+  /** Where the text of runs may be searched, and whose. The same as for `runObject`; by default nobody's. */
+  readonly search?: SearchOptions<Env>
   readonly auth: (env: Env) => Auth
   /** Origins whose pages may ask, besides the worker's own. */
   readonly origins?: (env: Env) => readonly string[]

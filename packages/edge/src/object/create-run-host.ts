@@ -5,6 +5,8 @@ import type { CatalogCalls } from '../catalog/catalog-entry.ts'
 import { catalogName } from '../catalog/catalog-outbox.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
+import { isIndexed, searchName } from '../search/search-outbox.ts'
+import type { RunSearch } from '../search/tenant-search.ts'
 import { objectStorage } from '../store/object-storage.ts'
 import { clearBlobs } from '../store/r2-blobs.ts'
 import { isOwnName, sqlDueTimes, type DueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
@@ -16,9 +18,9 @@ import { openLink } from './link-routes.ts'
 import { checkQuota, type Quota } from './quota.ts'
 import { runRoutes } from './run-routes.ts'
 import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
+import { storedPaths, storedRoutes } from './stored-routes.ts'
 import { workDue } from './work-due.ts'
 
-import { storedPaths, storedRoutes } from './stored-routes.ts'
 /** What the run of an object needs. */
 export interface RunHostOptions {
   /** The agents that run at the edge, with what this place provides. Asked whenever one is needed. */
@@ -27,6 +29,8 @@ export interface RunHostOptions {
   readonly blobs: R2Bucket
   /** The catalog of a tenant, when there is one: it is told when the status of the run changes. */
   readonly catalog?: (tenant: string) => CatalogCalls
+  /** Where the text of runs goes that may be searched. */
+  readonly search?: RunSearch
   /** How much a run may keep here. */
   readonly quota?: Quota
   /** Hears of what failed without anybody waiting for it. */
@@ -110,11 +114,11 @@ class ObjectHost {
   readonly #report: Report
   readonly #sockets: RunSockets
   readonly #named: SqlRunName
+  readonly #telling = new Set<Promise<void>>()
   #opened: { readonly name: RunName; readonly edgeRun: Promise<EdgeRun> } | undefined
 
   constructor(ctx: DurableObjectState, options: RunHostOptions) {
     this.#ctx = ctx
-  readonly #telling = new Set<Promise<void>>()
     this.#options = options
     this.#report = options.report ?? reportNothing
     this.#sockets = new RunSockets(ctx)
@@ -130,12 +134,12 @@ class ObjectHost {
       const name = { run, tenant: asking.tenant }
       if (pathname === `/v1/runs/${run}/links/open`) return await this.#openLink(request, asking)
       if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) return await this.#delete(name)
+      const checkAsking = (): void => this.#checkAsking(run, asking)
+      if (storedPaths.has(pathname.split('/')[4])) return await this.#readStored(request, name, checkAsking)
       const edgeRun = await this.#open(name)
       const used = (): void => {
         this.#named.set(name)
         void edgeRun.outbox
-      const checkAsking = (): void => this.#checkAsking(run, asking)
-      if (storedPaths.has(pathname.split('/')[4])) return await this.#readStored(request, name, checkAsking)
           ?.blobsCame()
           .catch((error: unknown) => this.#report({ where: 'catalog', run, error }))
       }
@@ -188,7 +192,7 @@ class ObjectHost {
     try {
       if (name === runName) return await this.#workRun(until)
       if (name === streamsName) (await this.#known())?.streams.forget()
-      else if (name === catalogName) await this.#tellCatalog()
+      else if (name === catalogName || name === searchName) await this.#tell(name)
       else if (name === deletionName) await this.#finishDeletion()
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
@@ -226,10 +230,6 @@ class ObjectHost {
     return opened.edgeRun
   }
 
-  #checkName(name: RunName): void {
-    const mine = this.#named.get()
-    if (mine === undefined || isSame(mine, name)) return
-    throw new WaystoneError(
   /** Throws when who asks is not let in any more, or the run was deleted. */
   #checkAsking(run: RunId, { until = Infinity, link }: Asking): void {
     if (this.#named.isDeleted()) throw deleted(run)
@@ -247,6 +247,10 @@ class ObjectHost {
     return await storedRoutes({ run, storage, checkAsking, report: this.#report }).fetch(request)
   }
 
+  #checkName(name: RunName): void {
+    const mine = this.#named.get()
+    if (mine === undefined || isSame(mine, name)) return
+    throw new WaystoneError(
       'request_refused',
       `this object has run ${mine.run}, and one run is all it can have`,
       { run: name.run },
@@ -263,6 +267,7 @@ class ObjectHost {
       sockets: this.#sockets,
       agents: this.#options.agents,
       catalog: this.#options.catalog !== undefined,
+      search: this.#options.search?.isOn(tenant),
       tenant,
       watch: this.#options.watch && safely(this.#options.watch),
       report: this.#report,
@@ -289,10 +294,24 @@ class ObjectHost {
     return new Response(null, { status: 204 })
   }
 
-  async #tellCatalog(): Promise<void> {
+  /** Tells others of the run. */
+  async #tell(what: typeof catalogName | typeof searchName): Promise<void> {
     const name = this.#named.get()
     const known = await this.#known()
-    if (name && this.#options.catalog) await known?.outbox?.tell(this.#options.catalog(name.tenant))
+    if (name === undefined || known === undefined) return
+    const { catalog, search } = this.#options
+    const { run, tenant } = name
+    const telling =
+      what === catalogName
+        ? catalog && known.outbox?.tell(run, catalog(tenant))
+        : search && known.searchOutbox?.tell(search.indexOf(tenant, run), () => this.#named.isDeleted())
+    if (telling === undefined) return
+    this.#telling.add(telling)
+    try {
+      await telling
+    } finally {
+      this.#telling.delete(telling)
+    }
   }
 
   /** May be done again, and is when the object dies meanwhile. */
@@ -305,15 +324,22 @@ class ObjectHost {
     const edgeRun = await opened?.edgeRun
     edgeRun?.changes.now()
     await edgeRun?.keeper.close()
+    // What is under way to others gets there before they are told to forget.
+    await Promise.allSettled(this.#telling)
     await clearBlobs(this.#options.blobs, name.tenant, name.run)
+    if (isIndexed(this.#ctx.storage)) await this.#options.search?.indexOf(name.tenant, name.run).remove()
     await this.#options.catalog?.(name.tenant).remove(name.run)
     this.#named.clearAllElse()
-    for (const own of [runName, streamsName, catalogName]) await this.times.delete(own)
+    for (const own of [runName, streamsName, catalogName, searchName]) await this.times.delete(own)
   }
 }
 
 function isSame(one: RunName, other: RunName): boolean {
   return one.run === other.run && one.tenant === other.tenant
+}
+
+function unknown(run: RunId): WaystoneError {
+  return new WaystoneError('run_unknown', `there is no run ${run} here`, { run })
 }
 
 function deleted(run: RunId): WaystoneError {
@@ -324,15 +350,9 @@ function deleted(run: RunId): WaystoneError {
       run,
       actions: ['fork'],
     },
-    // What is under way to others gets there before they are told to forget.
-    await Promise.allSettled(this.#telling)
   )
 }
 
 function isOurs(request: Request): boolean {
   return new URL(request.url).pathname.startsWith('/v1/runs/')
 }
-function unknown(run: RunId): WaystoneError {
-  return new WaystoneError('run_unknown', `there is no run ${run} here`, { run })
-}
-

@@ -3,6 +3,7 @@ import { counting, watchRun } from '../watch/watch-run.ts'
 import type { Watch } from '../watch/edge-event.ts'
 import { CatalogOutbox } from '../catalog/catalog-outbox.ts'
 import type { Report } from '../report.ts'
+import { SearchOutbox } from '../search/search-outbox.ts'
 import { dueTime, type DueTimes } from '../store/sql-due-times.ts'
 import type { ObjectStorage } from '../store/object-storage.ts'
 import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
@@ -28,6 +29,8 @@ export interface EdgeRunPorts {
   readonly report: Report
   /** True when a catalog is to be told of the run. */
   readonly catalog: boolean
+  /** Whether the text of the run may be searched; undefined when nothing can be. */
+  readonly search: boolean | undefined
   readonly tenant: string
   readonly watch: Watch | undefined
 }
@@ -43,15 +46,25 @@ export interface EdgeRun {
   readonly links: SqlLinks
   /** There is one where the application has a catalog. */
   readonly outbox: CatalogOutbox | undefined
+  /** There is one where the application has shards for search. */
+  readonly searchOutbox: SearchOutbox | undefined
 }
 
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
-  const { durable, times, storage, sockets, agents, report, catalog, tenant, watch } = ports
+  const { durable, times, storage, sockets, agents, report, catalog, search, tenant, watch } = ports
   const began = Date.now()
   const counted = counting(storage.store.read)
   const changes = new RunChanges()
-  const opened: { keeper?: RunKeeper } = {}
+  const opened: { keeper?: RunKeeper; searchOutbox?: SearchOutbox | undefined } = {}
+  const textChanged = async (): Promise<void> => {
+    await opened.searchOutbox?.changed().catch((error: unknown) => report({ where: 'search', run, error }))
+  }
+  const compact: typeof storage.store.compact = async (...compaction) => {
+    await textChanged()
+    await storage.store.compact(...compaction)
+    await textChanged()
+  }
   const streams = new RunStreams({
     store: storage.streams,
     fold: () => opened.keeper?.log.fold,
@@ -77,8 +90,14 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
       watch({ type: 'restore', by: 'edge', tenant, run, ms: Date.now() - began, bytes, entries })
   }
   const outbox = catalog ? new CatalogOutbox(durable, times) : undefined
-  const changed = (fold: Fold): void =>
-    void outbox?.changed(fold).catch((error: unknown) => report({ where: 'catalog', run, error }))
+  const searchOutbox = search === undefined ? undefined : new SearchOutbox(durable, times, keeper.log, search)
+  opened.searchOutbox = searchOutbox
+  await searchOutbox?.opened()
+  const missing = (await unresolvedDamage(keeper.log, storage.tails))?.seq
+  const changed = (fold: Fold | undefined): void => {
+    const told = fold ? outbox?.changed(fold, keeper.log.damage?.seq ?? missing) : outbox?.unreadable()
+    void told?.catch((error: unknown) => report({ where: 'catalog', run, error }))
+  }
   // A run from before there was a catalog is told of when it is opened.
   if (keeper.log.fold ?? missing !== undefined) changed(keeper.log.fold)
   keeper.log.onReplaced(() => {
@@ -87,9 +106,10 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
   })
   keeper.log.listen(({ entries }, fold) => {
     changed(fold)
+    void textChanged()
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
       void streams.settle().catch((error: unknown) => report({ where: 'run', run, error }))
   })
-  return { keeper, streams, changes, storage, devices: sqlDevices(durable), links: sqlLinks(durable), outbox }
+  const [devices, links] = [sqlDevices(durable), sqlLinks(durable)]
+  return { keeper, streams, changes, storage, devices, links, outbox, searchOutbox }
 }
-    void textChanged()
