@@ -8,6 +8,7 @@ import type { CatalogCalls, CatalogNamespace } from '../catalog/catalog-entry.ts
 import { reportNothing, type Report } from '../report.ts'
 import { searchTenant, type SearchOptions } from '../search/tenant-search.ts'
 import { errorResponse } from './errors.ts'
+import { exportTenant } from './export-tenant.ts'
 import { Guard } from './guard.ts'
 import { openApi } from './openapi.ts'
 import { limitIn, textIn } from './query.ts'
@@ -23,9 +24,9 @@ export interface EdgeRoutesOptions<Env> {
   readonly blobs: (env: Env) => R2Bucket
   /** The namespace of the class that `catalogObject` made; without one there are no lists of runs. */
   readonly catalog?: (env: Env) => CatalogNamespace
-  /** Who is let in: `signedTokens`, `sharedSecret`, or a function of the application's own. */
   /** Where the text of runs may be searched, and whose. The same as for `runObject`; by default nobody's. */
   readonly search?: SearchOptions<Env>
+  /** Who is let in: `signedTokens`, `sharedSecret`, or a function of the application's own. */
   readonly auth: (env: Env) => Auth
   /** Origins whose pages may ask, besides the worker's own. */
   readonly origins?: (env: Env) => readonly string[]
@@ -85,6 +86,23 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     })
   }
   return app
+
+  async function ofTenant(name: RouteName, env: Env, request: Request, grant: Grant): Promise<Response> {
+    const query = new URL(request.url).searchParams
+    const paged = { limit: limitIn(query, limits.listRunsMax), after: textIn(query, 'after') }
+    const catalog = options.catalog?.(env)
+    const { tenant, runs } = grant
+    if (name === 'search') {
+      const asked = { words: query.get('q') ?? '', runs, ...paged }
+      return Response.json(await searchTenant(options.search, env, tenant, asked))
+    }
+    if (catalog === undefined) throw noCatalog()
+    const stub = catalog.get(catalog.idFromName(tenant))
+    if (name !== 'exportRuns') return askCatalog(stub, request, grant)
+    // The types of calls between objects know what is a promise there, and nothing of brands.
+    const calls = stub as unknown as CatalogCalls
+    return exportTenant({ grant, catalog: calls, ask: guard.asking(env, grant), ...paged })
+  }
 }
 
 /** What is asked of all runs of a tenant, or of those that a token is for: which these are is the token's to say. */
