@@ -1,4 +1,4 @@
-import { parseRunId } from '@waystone/core'
+import { parseRunId, type EntryDraft } from '@waystone/core'
 import { createHash, randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -123,6 +123,7 @@ describe('the list of runs', () => {
   it('forgets a run that is deleted, and all of them when the tenant is', async () => {
     await world.ask('/v1/runs/ana.2', token, { method: 'DELETE' })
     await listed(['ana.1', 'bob.1'])
+    expect((await world.ask('/v1/metrics', token)).text).toContain('waystone_runs{status="waiting"} 2')
     const some = await world.token({ runs: ['ana.*'] })
     expect((await world.ask('/v1/runs', some, { method: 'DELETE' })).code).toBe('forbidden')
     expect((await world.ask('/v1/runs', token, { method: 'DELETE' })).status).toBe(202)
@@ -152,20 +153,42 @@ it('deletes with a tenant the runs, too, of which only blobs have arrived', asyn
   await poll(areDeleted, { timeoutMs: 60_000, message: () => 'the blobs are still there' })
 })
 
+/** The databases of a class of objects, while no edge has them open. */
+async function databases(of: string, work: (database: DatabaseSync) => void): Promise<void> {
+  const folder = join(world.edge.persistTo, `v3/do/waystone-security-${of}`)
+  for (const file of (await readdir(folder)).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name))) {
+    const database = new DatabaseSync(join(folder, file))
+    work(database)
+    database.close()
+  }
+}
+
+it('takes over the labels as an earlier catalog has stored them', async () => {
+  const run = parseRunId('labelled.1')
+  const label: EntryDraft = { kind: 'label', body: { path: '0/first', label: 'first draft' } }
+  await world.push('acme', run, [firstEntry(run), label])
+  await listed([run], '?label=first%20draft')
+  await world.edge.process.kill()
+  await databases('Catalog', (database) =>
+    database.exec(`DROP TABLE waystone_catalog_labels;
+      CREATE TABLE waystone_labels (label TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (label, run)) WITHOUT ROWID;`),
+  )
+  await world.edge.start()
+  await listed([run], '?label=first%20draft')
+  await world.ask(`/v1/runs/${run}`, token, { method: 'DELETE' })
+  await listed([], '?label=first%20draft')
+})
+
 describe('a run that is damaged at the edge', () => {
   /** Changes what is stored of a run while nobody has it open: the last row of its log. */
   const damage = async (run: string): Promise<void> => {
     await world.edge.process.kill()
-    const folder = join(world.edge.persistTo, 'v3/do/waystone-security-RunObject')
-    for (const file of (await readdir(folder)).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name))) {
-      const database = new DatabaseSync(join(folder, file))
+    await databases('RunObject', (database) => {
       const isThere = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'waystone_run'").get()
       if (isThere && database.prepare('SELECT 1 FROM waystone_run WHERE id = ?').get(run))
-        database.exec(
-          `UPDATE waystone_log SET lines = CAST(replace(CAST(lines AS TEXT), '"format"', '"tamrof"') AS BLOB) WHERE seq = (SELECT max(seq) FROM waystone_log)`,
-        )
-      database.close()
-    }
+        database.exec(`UPDATE waystone_log SET lines = CAST(replace(CAST(lines AS TEXT), '"format"', '"tamrof"') AS BLOB)
+          WHERE seq = (SELECT max(seq) FROM waystone_log)`)
+    })
     await world.edge.start()
     // Who opens it finds it.
     await world.ask(`/v1/runs/${run}/asks`, token)

@@ -108,7 +108,9 @@ describe('the export of a tenant', () => {
   it('is refused for a page that is none, and says when it broke off', async () => {
     for (const wrong of ['?limit=0', '?after=no%20run'])
       expect((await world.ask(`/v1/export${wrong}`, await world.token())).status).toBe(400)
-    const cut = new Response('{"kind":"export","run":"a"}\n{"format":1}\n').body ?? expect.fail('no body')
+    const cut =
+      new Response('{"kind":"export","run":"a"}\n{"kind":"end","format":1,"seq":1}\n').body ??
+      expect.fail('no body')
     const parts: ExportPart[] = []
     const reading = (async () => {
       for await (const part of readExports(cut)) parts.push(part)

@@ -4,7 +4,7 @@ import { fromWire, WaystoneError } from '@waystone/core'
 export type ExportPart =
   /** A line of the export of one run, without its line end: to be kept in a file of that run. */
   | { readonly type: 'line'; readonly run: string; readonly line: string }
-  /** A run that could not be exported. */
+  /** A run that could not be exported, or not to its end: what came of it before is not all. */
   | { readonly type: 'failed'; readonly run: string; readonly error: WaystoneError }
   /** All has come; `next` is there when there are more runs: the `after` of the next call. */
   | { readonly type: 'end'; readonly runs: number; readonly next?: string }
@@ -21,6 +21,7 @@ export type ExportPart =
 export async function* readExports(stream: ReadableStream<Uint8Array>): AsyncGenerator<ExportPart, void> {
   let run = ''
   for await (const line of linesOf(stream)) {
+    if (line === '') continue
     const about = headOf(line)
     if (about.kind === 'export') run = about.run
     if (about.kind === 'end') {
@@ -40,10 +41,11 @@ type Line =
   | { readonly kind: 'end'; readonly runs: number; readonly next?: string }
   | { readonly kind: 'entry' }
 
-/** What a line is: those of entries begin with the number of their format, those of an export with their kind. */
+/** What a line is. Entries come from devices, of any kind: what makes them entries is that they have a place in a log. */
 function headOf(line: string): Line {
   if (!line.startsWith('{"kind":')) return { kind: 'entry' }
-  return JSON.parse(line) as Line
+  const about = JSON.parse(line) as Line & { readonly seq?: unknown }
+  return about.seq === undefined ? about : { kind: 'entry' }
 }
 
 async function* linesOf(stream: ReadableStream<Uint8Array>): AsyncGenerator<string, void> {

@@ -66,12 +66,29 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
       )
   }
 
+  /** Counting reads every run, so it is done once for as long as the object is awake. */
+  let counts: Map<string, number> | undefined
+  const counted = (): ReadonlyMap<string, number> => {
+    const query = 'SELECT status, count(*) AS runs FROM waystone_catalog GROUP BY status ORDER BY status'
+    counts ??= new Map(
+      sql
+        .exec<{ status: string; runs: number }>(query)
+        .toArray()
+        .map(({ status, runs }) => [status, runs]),
+    )
+    return counts
+  }
+  const count = (from: string | undefined, to: string | undefined): void => {
+    if (from !== undefined) counts?.set(from, (counts.get(from) ?? 0) - 1)
+    if (to !== undefined) counts?.set(to, (counts.get(to) ?? 0) + 1)
+  }
+
   return {
     put(entry, version) {
       const { run, agent, status, place, owner, labels, valid, started, updated } = entry
+      const known = find(run)
+      if (known !== undefined && known.version > version) return
       storage.transactionSync(() => {
-        const known = find(run)
-        if (known !== undefined && known.version > version) return
         sql.exec(
           `INSERT INTO waystone_catalog (run, version, agent, status, place, owner, labels, valid, started, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             ON CONFLICT (run) DO UPDATE SET version = excluded.version, agent = excluded.agent, status = excluded.status, place = excluded.place,
@@ -97,18 +114,20 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
             run,
           )
       })
+      count(known?.status, status)
     },
     begun(run) {
       if (find(run) === undefined)
         sql.exec('INSERT OR IGNORE INTO waystone_catalog_begun (run) VALUES (?)', run)
     },
     remove(run) {
+      const known = find(run)
       storage.transactionSync(() => {
-        const known = find(run)
         if (known) unlabel(known)
         sql.exec('DELETE FROM waystone_catalog WHERE run = ?', run)
         sql.exec('DELETE FROM waystone_catalog_begun WHERE run = ?', run)
       })
+      count(known?.status, undefined)
     },
     page: (query) => pageIn(sql, query),
     all(count, after) {
@@ -117,11 +136,6 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
       const rows = sql.exec<{ run: string }>(query, after ?? '', after ?? '', count).toArray()
       return rows.map(({ run }) => parseRunId(run))
     },
-    counts: () =>
-      sql
-        .exec<{ status: string; runs: number }>(
-          'SELECT status, count(*) AS runs FROM waystone_catalog GROUP BY status ORDER BY status',
-        )
-        .toArray(),
+    counts: () => [...counted()].map(([status, runs]) => ({ status, runs })).filter(({ runs }) => runs > 0),
   }
 }

@@ -1,5 +1,13 @@
 import type { Grant } from '@waystone/access'
-import { fromWire, isWaystoneError, parseRunId, toWire, utf8, type RunId } from '@waystone/core'
+import {
+  fromWire,
+  isWaystoneError,
+  parseRunId,
+  toWire,
+  utf8,
+  WaystoneError,
+  type RunId,
+} from '@waystone/core'
 import type { CatalogCalls } from '../catalog/catalog-entry.ts'
 import { byteStream } from './byte-stream.ts'
 import type { AskRun } from './guard.ts'
@@ -31,8 +39,14 @@ export async function exportTenant({ grant, catalog, ask, limit, after }: Tenant
       const url = `https://edge/v1/runs/${run}/export`
       const response = await ask(run, new Request(url))
       if (response.ok) {
-        for await (const part of response.body ?? []) yield part
-        exported += 1
+        try {
+          for await (const part of response.body ?? []) yield part
+          exported += 1
+        } catch {
+          // A line may have been cut off.
+          yield utf8('\n')
+          yield lineOf({ kind: 'failed', run, error: toWire(brokenOff(run)) })
+        }
         continue
       }
       const error: unknown = fromWire(await response.json())
@@ -45,6 +59,14 @@ export async function exportTenant({ grant, catalog, ask, limit, after }: Tenant
     yield lineOf({ kind: 'end', runs: exported, ...last })
   }
   return new Response(byteStream(parts()), { headers: exportHeaders })
+}
+
+function brokenOff(run: RunId): WaystoneError {
+  return new WaystoneError(
+    'log_damaged',
+    `the export of run ${run} broke off: what is stored of it is damaged, or it was let go while it was read`,
+    { run, actions: ['retry'] },
+  )
 }
 
 function lineOf(value: object): Uint8Array {

@@ -40,12 +40,21 @@ async function snapshotsOf(run: RunId, { snapshots }: ObjectStorage): Promise<Lo
   const found: LoggedRun['snapshots'][number][] = []
   for (const seq of await snapshots.list(run)) {
     const line = await snapshots.get(run, seq)
-    const entry = line && parseLine(line)
+    const entry = line && readable(line)
     // Of one whose body is apart nothing begins.
     const at = (entry?.body as { readonly at?: Head } | null | undefined)?.at
     if (entry && at) found.push({ at, entry: { seq: entry.seq, digest: entry.digest } })
   }
   return found
+}
+
+/** One that is damaged is no place to begin at. */
+function readable(line: Uint8Array): ReturnType<typeof parseLine> | undefined {
+  try {
+    return parseLine(line)
+  } catch {
+    return undefined
+  }
 }
 
 /** Who asks is looked at again before each part. */
