@@ -35,7 +35,8 @@ async function generated() {
   const bytes = named('Uint8Array', named('ArrayBuffer'))
   // Bytes and streams are strings in a description.
   const typeAt = (path) => {
-    if (path.endsWith('/text~1event-stream')) return named('ReadableStream', bytes)
+    if (/(text~1event-stream|application~1vnd.waystone.export)$/.test(path))
+      return named('ReadableStream', bytes)
     if (path.endsWith('/application~1octet-stream'))
       return path.includes('/requestBody/') ? named('Uint8Array') : bytes
     return undefined

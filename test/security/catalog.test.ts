@@ -1,6 +1,11 @@
-import { parseRunId } from '@waystone/core'
+import { parseRunId, type EntryDraft } from '@waystone/core'
+import { createHash, randomBytes } from 'node:crypto'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
+import { firstEntry, note } from './asking-run.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 interface Listed {
@@ -92,6 +97,22 @@ describe('the list of runs', () => {
     await listed(['ana.2'], '', await world.token({ runs: [...many, 'ana.2'] }))
     await listed(['ana.1'], '', await world.token({ tenant: 'globex' }))
     await listed([], '', await world.token({ tenant: 'nobody' }))
+    // Filters and pages are the same for whoever sees some runs only.
+    const some = await world.token({ runs: ['ana.*', 'ana.1', 'bob.1', 'aaa*'] })
+    for (const filter of ['status=waiting', 'agent=asker', 'place=browser', 'valid=true', 'from=1'])
+      await listed(names, `?${filter}`, some)
+    for (const filter of ['status=done', 'label=x', 'valid=false', 'to=1'])
+      await listed([], `?${filter}`, some)
+    const seen: string[] = []
+    for (let after: string | undefined = ''; after !== undefined;) {
+      const page = await list(
+        `?limit=1&status=waiting${after === '' ? '' : `&after=${encodeURIComponent(after)}`}`,
+        some,
+      )
+      seen.push(...page.runs.map(({ run }) => run))
+      after = page.next
+    }
+    expect(seen).toEqual(names)
   })
 
   it('counts them, for who may see all of them', async () => {
@@ -102,6 +123,7 @@ describe('the list of runs', () => {
   it('forgets a run that is deleted, and all of them when the tenant is', async () => {
     await world.ask('/v1/runs/ana.2', token, { method: 'DELETE' })
     await listed(['ana.1', 'bob.1'])
+    expect((await world.ask('/v1/metrics', token)).text).toContain('waystone_runs{status="waiting"} 2')
     const some = await world.token({ runs: ['ana.*'] })
     expect((await world.ask('/v1/runs', some, { method: 'DELETE' })).code).toBe('forbidden')
     expect((await world.ask('/v1/runs', token, { method: 'DELETE' })).status).toBe(202)
@@ -112,9 +134,92 @@ describe('the list of runs', () => {
   })
 })
 
+it('deletes with a tenant the runs, too, of which only blobs have arrived', async () => {
+  const theirs = await world.token({ tenant: 'initech' })
+  const blobs = [100, 70_000].map((size) => randomBytes(size))
+  const pathOf = (bytes: Uint8Array): string => {
+    const hash = createHash('sha256').update(bytes).digest('hex')
+    return `/v1/runs/blobs.${String(bytes.byteLength)}/blobs/${hash}`
+  }
+  for (const body of blobs)
+    expect((await world.ask(pathOf(body), theirs, { method: 'PUT', body })).status).toBe(204)
+  expect((await list('', theirs)).runs).toEqual([])
+  // The catalog is told of them by an alarm.
+  const areDeleted = async (): Promise<true | undefined> => {
+    expect((await world.ask('/v1/runs', theirs, { method: 'DELETE' })).status).toBe(202)
+    const codes = await Promise.all(blobs.map(async (bytes) => (await world.ask(pathOf(bytes), theirs)).code))
+    return codes.every((code) => code === 'run_deleted') ? true : undefined
+  }
+  await poll(areDeleted, { timeoutMs: 60_000, message: () => 'the blobs are still there' })
+})
+
+/** The databases of a class of objects, while no edge has them open. */
+async function databases(of: string, work: (database: DatabaseSync) => void): Promise<void> {
+  const folder = join(world.edge.persistTo, `v3/do/waystone-security-${of}`)
+  for (const file of (await readdir(folder)).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name))) {
+    const database = new DatabaseSync(join(folder, file))
+    work(database)
+    database.close()
+  }
+}
+
+it('takes over the labels as an earlier catalog has stored them', async () => {
+  const run = parseRunId('labelled.1')
+  const label: EntryDraft = { kind: 'label', body: { path: '0/first', label: 'first draft' } }
+  await world.push('acme', run, [firstEntry(run), label])
+  await listed([run], '?label=first%20draft')
+  await world.edge.process.kill()
+  await databases('Catalog', (database) =>
+    database.exec(`DROP TABLE waystone_catalog_labels;
+      CREATE TABLE waystone_labels (label TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (label, run)) WITHOUT ROWID;`),
+  )
+  await world.edge.start()
+  await listed([run], '?label=first%20draft')
+  await world.ask(`/v1/runs/${run}`, token, { method: 'DELETE' })
+  await listed([], '?label=first%20draft')
+})
+
+describe('a run that is damaged at the edge', () => {
+  /** Changes what is stored of a run while nobody has it open: the last row of its log. */
+  const damage = async (run: string): Promise<void> => {
+    await world.edge.process.kill()
+    await databases('RunObject', (database) => {
+      const isThere = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'waystone_run'").get()
+      if (isThere && database.prepare('SELECT 1 FROM waystone_run WHERE id = ?').get(run))
+        database.exec(`UPDATE waystone_log SET lines = CAST(replace(CAST(lines AS TEXT), '"format"', '"tamrof"') AS BLOB)
+          WHERE seq = (SELECT max(seq) FROM waystone_log)`)
+    })
+    await world.edge.start()
+    // Who opens it finds it.
+    await world.ask(`/v1/runs/${run}/asks`, token)
+  }
+
+  it('is not valid until what is missing has come back', async () => {
+    const run = parseRunId('damaged.1')
+    const first = firstEntry(run, { text: 'first' })
+    const head = await world.push('acme', run, [first])
+    const notes = [note(0, 'one'), note(1, 'two')]
+    await world.push('acme', run, notes, head)
+    await listed([run], '?valid=true&agent=asker&status=running')
+    await damage(run)
+    await listed([run], '?valid=false')
+    await world.push('acme', run, notes, head)
+    await listed([run], '?valid=true&status=running')
+    await listed([], '?valid=false')
+  })
+
+  it('is not valid either, and still listed, when nothing of it can be read', async () => {
+    const run = parseRunId('damaged.2')
+    await world.push('acme', run, [firstEntry(run, { text: 'a note' })])
+    await listed([run, 'damaged.1'], '?valid=true&status=running')
+    await damage(run)
+    await listed([run], '?valid=false')
+  })
+})
+
 it('is equal to the runs, whenever the edge is killed', async () => {
   const names = Array.from({ length: 24 }, (_, index) => `killed.${String(index)}`)
-  const at = '?agent=asker'
+  const at = '?agent=asker&status=waiting'
   let kills = 0
   for (const [index, name] of names.entries()) {
     const began = world.begin('acme', parseRunId(name)).catch(() => undefined)

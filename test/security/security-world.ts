@@ -1,8 +1,8 @@
 import { mintToken, newAccessKey, operations, type AccessKey, type Grant } from '@waystone/access'
-import { parseOwnerId, type RunId } from '@waystone/core'
+import { parseOwnerId, type EntryDraft, type Head, type RunId } from '@waystone/core'
 import { join } from 'node:path'
 import { startLastingEdge, type LastingEdge } from '../harness/lasting-edge.ts'
-import { askingRun, type AskingRun } from './asking-run.ts'
+import { askingRun, chainOf, type AskingRun } from './asking-run.ts'
 
 /** An edge with signed tokens, and what a test sends it. */
 export interface SecurityWorld {
@@ -14,6 +14,8 @@ export interface SecurityWorld {
   ask(path: string, token: string | undefined, init?: RequestInit): Promise<Answer>
   /** Pushes a run that asks a question, and a blob of it, as `ana` of this tenant. */
   begin(tenant: string, run: RunId): Promise<AskingRun>
+  /** Pushes entries as `ana` of a tenant: the first of a run, or those after `base`. Gives the head. */
+  push(tenant: string, run: RunId, drafts: readonly EntryDraft[], base?: Head): Promise<Head>
   close(): Promise<void>
 }
 
@@ -62,6 +64,15 @@ export async function startSecurityWorld(
       if (put.status !== 204 || push.code !== undefined)
         throw new Error(`run ${run} was not taken: ${put.text} ${push.text}`)
       return asking
+    },
+    async push(tenant, run, drafts, base) {
+      const { text, head } = chainOf(run, laptop, drafts, base)
+      const headers = { 'waystone-base': base === undefined ? 'none' : `${String(base.seq)}:${base.digest}` }
+      const init = { method: 'POST', body: text, headers }
+      const pushed = await world.ask(`/v1/runs/${run}/entries`, await world.token({ tenant }), init)
+      if (pushed.status !== 200 || pushed.code !== undefined)
+        throw new Error(`entries of ${run} were not taken: ${pushed.text}`)
+      return head
     },
     close: () => edge.close(),
   }

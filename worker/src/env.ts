@@ -1,10 +1,11 @@
-import type { CatalogNamespace } from '@waystone/edge'
+import type { CatalogNamespace, SearchNamespace } from '@waystone/edge'
 
 /** What wrangler.toml, `.dev.vars` and `wrangler secret put` give the worker. */
 export interface Env {
   readonly ASSETS: Fetcher
   readonly RUNS: DurableObjectNamespace
   readonly CATALOG: CatalogNamespace
+  readonly SEARCH: SearchNamespace
   readonly LEDGER: DurableObjectNamespace
   readonly BLOBS: R2Bucket
   /** Takes what the edge does as data points, when it is bound. */
@@ -15,6 +16,8 @@ export interface Env {
   readonly WAYSTONE_TOKEN?: string
   /** With it encrypted runs can go on at this edge: at least 32 random characters. */
   readonly WAYSTONE_LENDING_SECRET?: string
+  /** The tenants whose runs may be searched, with commas between them. */
+  readonly WAYSTONE_SEARCH?: string
   /** Another ledger than the one in this worker, with the same routes. */
   readonly LEDGER_URL?: string
   /** A language model for drafts, at any endpoint that speaks the OpenAI protocol. */

@@ -1,5 +1,13 @@
 import { askTheDocs } from '@waystone/demo/agent'
-import { analyticsEvents, catalogObject, edgeRoutes, runObject, type Watch } from '@waystone/edge'
+import {
+  analyticsEvents,
+  catalogObject,
+  edgeRoutes,
+  runObject,
+  searchObject,
+  type SearchOptions,
+  type Watch,
+} from '@waystone/edge'
 import { authOf } from './auth.ts'
 import { demoRoutes } from './demo-routes.ts'
 import type { Env } from './env.ts'
@@ -11,6 +19,12 @@ export { Ledger } from './ledger.ts'
 
 /** What the edge does is measured where a dataset is bound for it. */
 const watchOf = ({ ANALYTICS }: Env): Watch | undefined => ANALYTICS && analyticsEvents(ANALYTICS)
+
+/** What runs say is kept by its words for those tenants only that are named for it. */
+const search: SearchOptions<Env> = {
+  shards: (env) => env.SEARCH,
+  tenants: (tenant, { WAYSTONE_SEARCH = '' }) => WAYSTONE_SEARCH.split(',').includes(tenant),
+}
 
 /** A run at the edge: its log, and the demo's agent with what this place provides. */
 export const RunObject = runObject<Env>({
@@ -24,11 +38,15 @@ export const RunObject = runObject<Env>({
   blobs: (env) => env.BLOBS,
   catalog: (env) => env.CATALOG,
   lendingSecret: ({ WAYSTONE_LENDING_SECRET }) => WAYSTONE_LENDING_SECRET,
+  search,
   watch: watchOf,
 })
 
 /** The runs of a tenant, in a list. */
 export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS })
+
+/** What the runs of a tenant say, by its words. */
+export const Search = searchObject<Env>()
 
 const runs = edgeRoutes<Env>({
   runs: (env) => env.RUNS,
@@ -37,6 +55,7 @@ const runs = edgeRoutes<Env>({
   watch: watchOf,
   catalog: (env) => env.CATALOG,
   lendingSecret: ({ WAYSTONE_LENDING_SECRET }) => WAYSTONE_LENDING_SECRET,
+  search,
 })
 
 export default {

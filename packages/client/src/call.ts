@@ -52,8 +52,8 @@ export type CallOptions<Operation extends Described, Sent extends string> = Part
   }
 
 /**
- * What a call gives: of JSON what it says, of lines and text a string, of bytes a `Uint8Array`, of events a stream of their
- * bytes. Nothing when the route gives nothing.
+ * What a call gives: of JSON what it says, of lines and text a string, of bytes a `Uint8Array`, of events and exports a
+ * stream of their bytes. Nothing when the route gives nothing.
  */
 export type Given<Operation extends Described> = Operation['responses'] extends {
   readonly 200: { readonly content: infer Content }

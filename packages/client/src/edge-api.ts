@@ -103,6 +103,7 @@ async function contentOf(response: Response, url: string, signal?: AbortSignal):
       case 'application/octet-stream':
         return new Uint8Array(await response.arrayBuffer())
       case 'text/event-stream':
+      case 'application/vnd.waystone.export':
         return response.body
     }
   } catch (cause) {

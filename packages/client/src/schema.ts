@@ -205,6 +205,46 @@ export interface paths {
     readonly patch?: never
     readonly trace?: never
   }
+  readonly '/v1/runs/{run}/checkpoints': {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    /**
+     * The checkpoints of the run, newest first: what its entries say of themselves, without its state. A page looks at a bounded part of the log: it may have fewer than `limit`, or none, and a `next`.
+     * @description Needs `read`.
+     */
+    readonly get: operations['checkpoints']
+    readonly put?: never
+    readonly post?: never
+    readonly delete?: never
+    readonly options?: never
+    readonly head?: never
+    readonly patch?: never
+    readonly trace?: never
+  }
+  readonly '/v1/runs/{run}/export': {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    /**
+     * The run as a file to keep or to import: lines of JSON, a header that names its blobs, then the entries as they are stored. Blobs are read one by one.
+     * @description Needs `read`.
+     */
+    readonly get: operations['exportRun']
+    readonly put?: never
+    readonly post?: never
+    readonly delete?: never
+    readonly options?: never
+    readonly head?: never
+    readonly patch?: never
+    readonly trace?: never
+  }
   readonly '/v1/runs/{run}/blobs/missing': {
     readonly parameters: {
       readonly query?: never
@@ -345,7 +385,7 @@ export interface paths {
       readonly cookie?: never
     }
     /**
-     * The runs of the tenant that the token is for: those that changed last come first, or by id when the token is for some runs only. Told of changes of status, not of every entry.
+     * The runs of the tenant that the token is for: those that changed last come first, or by id when the token is for some runs only. Told of changes of status, not of every entry. A page may have fewer runs than `limit`, or none, and a `next`.
      * @description Needs `read`.
      */
     readonly get: operations['listRuns']
@@ -356,6 +396,46 @@ export interface paths {
      * @description Needs `delete`.
      */
     readonly delete: operations['deleteTenant']
+    readonly options?: never
+    readonly head?: never
+    readonly patch?: never
+    readonly trace?: never
+  }
+  readonly '/v1/search': {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    /**
+     * Entries of the runs that the token is for, by words in what they say: what the edge had last comes first. All words have to be in one entry; those in quotes one after the other; `*` at the end of a word stands for any end. A few seconds behind the runs. For tenants for whom search is switched on. A page may have fewer than `limit`, or none, and a `next`.
+     * @description Needs `read`.
+     */
+    readonly get: operations['search']
+    readonly put?: never
+    readonly post?: never
+    readonly delete?: never
+    readonly options?: never
+    readonly head?: never
+    readonly patch?: never
+    readonly trace?: never
+  }
+  readonly '/v1/export': {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    /**
+     * The runs that the token is for, by their ids, each as by its own route. A line of kind `failed` stands for a run that could not be read, and one of kind `end` is the last: it has a `next` when there are more. Without it the answer broke off.
+     * @description Needs `read`.
+     */
+    readonly get: operations['exportRuns']
+    readonly put?: never
+    readonly post?: never
+    readonly delete?: never
     readonly options?: never
     readonly head?: never
     readonly patch?: never
@@ -647,7 +727,7 @@ export interface components {
       readonly place: components['schemas']['Place']
       readonly owner: string
       readonly labels: readonly string[]
-      /** @description False while it is paused over something that was damaged and set aside. */
+      /** @description False from when its newest entries are found damaged, until they come back from a device or somebody decides to go on without them. */
       readonly valid: boolean
       /** @description By the clock of who began it, in ms since 1970. */
       readonly started: number
@@ -657,6 +737,53 @@ export interface components {
     readonly RunPage: {
       readonly runs: readonly components['schemas']['Run'][]
       /** @description There when there is more: the `after` of the next page. */
+      readonly next?: string
+    }
+    /** @enum {unknown} */
+    readonly Trigger:
+      'start' | 'fork' | 'commit' | 'put' | 'rewind' | 'migrate' | 'edit' | 'label' | 'snapshot'
+    readonly Checkpoint: {
+      readonly seq: number
+      readonly digest: string
+      /** @description By the clock of its owner, in ms since 1970. */
+      readonly time: number
+      /** @description The kind of its entry. */
+      readonly trigger: string
+      readonly label?: string
+      /** @description The turn that begins or goes on there, where its entry says so. */
+      readonly turn?: number
+      /** @description True where its entry says that no turn is open. */
+      readonly whole: boolean
+      /** @description True when one can go back there: it is stored as it was written, and the log is kept up to it. */
+      readonly valid: boolean
+      /** @description Who wrote it; not there where only a snapshot of it is left. */
+      readonly owner?: string
+      readonly epoch?: number
+      readonly term?: number
+    }
+    readonly CheckpointPage: {
+      readonly checkpoints: readonly components['schemas']['Checkpoint'][]
+      /** @description There when there may be more: the `after` of the next page. */
+      readonly next?: string
+    }
+    readonly Snippet: readonly {
+      readonly text: string
+      /** @description True for what was asked for. */
+      readonly match: boolean
+    }[]
+    readonly SearchHit: {
+      readonly run: string
+      /** @description The entry. */
+      readonly seq: number
+      /** @description Of the entry. */
+      readonly kind: string
+      /** @description By the clock of its owner, in ms since 1970. */
+      readonly time: number
+      readonly snippet: components['schemas']['Snippet']
+    }
+    readonly SearchPage: {
+      readonly hits: readonly components['schemas']['SearchHit'][]
+      /** @description There when there may be more: the `after` of the next page. */
       readonly next?: string
     }
     readonly Health: {
@@ -1749,6 +1876,209 @@ export interface operations {
       }
     }
   }
+  readonly checkpoints: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description Those of this name. */
+        readonly label?: components['schemas']['Name']
+        /** @description Those that entries of this kind made. */
+        readonly trigger?: components['schemas']['Trigger']
+        /** @description `true`: those that one can go back to. `false`: those that are damaged, or lack what was before them. */
+        readonly valid?: components['schemas']['Flag']
+        /** @description Written from then on, in ms since 1970, by the clock of its owner. */
+        readonly from?: components['schemas']['Count']
+        /** @description Written before then, in ms since 1970. */
+        readonly to?: components['schemas']['Count']
+        /** @description Checkpoints on a page; default 50. */
+        readonly limit?: components['schemas']['PageSize']
+        /** @description The `next` of the page before. */
+        readonly after?: components['schemas']['Count']
+      }
+      readonly header?: never
+      readonly path: {
+        readonly run: components['schemas']['RunId']
+      }
+      readonly cookie?: never
+    }
+    readonly requestBody?: never
+    readonly responses: {
+      /** @description The checkpoints of the run, newest first: what its entries say of themselves, without its state. A page looks at a bounded part of the log: it may have fewer than `limit`, or none, and a `next`. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['CheckpointPage']
+        }
+      }
+      /** @description `request_refused`, `input_refused` */
+      readonly 400: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `unauthorized` */
+      readonly 401: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `forbidden` */
+      readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_unknown` */
+      readonly 404: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `too_large` */
+      readonly 413: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `limit_exceeded` */
+      readonly 429: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `bug` */
+      readonly 500: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
+  readonly exportRun: {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path: {
+        readonly run: components['schemas']['RunId']
+      }
+      readonly cookie?: never
+    }
+    readonly requestBody?: never
+    readonly responses: {
+      /** @description The run as a file to keep or to import: lines of JSON, a header that names its blobs, then the entries as they are stored. Blobs are read one by one. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/vnd.waystone.export': ReadableStream<Uint8Array<ArrayBuffer>>
+        }
+      }
+      /** @description `request_refused`, `input_refused` */
+      readonly 400: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `unauthorized` */
+      readonly 401: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `forbidden` */
+      readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_unknown` */
+      readonly 404: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `too_large` */
+      readonly 413: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `limit_exceeded` */
+      readonly 429: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `bug` */
+      readonly 500: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
   readonly missingBlobs: {
     readonly parameters: {
       readonly query?: never
@@ -2574,7 +2904,7 @@ export interface operations {
         readonly place?: components['schemas']['Place']
         /** @description Runs with a checkpoint of this name. */
         readonly label?: components['schemas']['Name']
-        /** @description `false`: runs that are paused over something that was damaged. */
+        /** @description `false`: runs whose newest entries were found damaged, and have not come back. */
         readonly valid?: components['schemas']['Flag']
         /** @description Changed from then on, in ms since 1970. */
         readonly from?: components['schemas']['Count']
@@ -2591,7 +2921,7 @@ export interface operations {
     }
     readonly requestBody?: never
     readonly responses: {
-      /** @description The runs of the tenant that the token is for: those that changed last come first, or by id when the token is for some runs only. Told of changes of status, not of every entry. */
+      /** @description The runs of the tenant that the token is for: those that changed last come first, or by id when the token is for some runs only. Told of changes of status, not of every entry. A page may have fewer runs than `limit`, or none, and a `next`. */
       readonly 200: {
         headers: {
           readonly [name: string]: unknown
@@ -2680,6 +3010,184 @@ export interface operations {
           readonly [name: string]: unknown
         }
         content?: never
+      }
+      /** @description `request_refused`, `input_refused` */
+      readonly 400: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `unauthorized` */
+      readonly 401: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `forbidden` */
+      readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `too_large` */
+      readonly 413: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `limit_exceeded` */
+      readonly 429: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `bug` */
+      readonly 500: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
+  readonly search: {
+    readonly parameters: {
+      readonly query: {
+        /** @description The words. */
+        readonly q: components['schemas']['Name']
+        /** @description Entries on a page; default 50. */
+        readonly limit?: components['schemas']['PageSize']
+        /** @description The `next` of the page before. */
+        readonly after?: components['schemas']['Cursor']
+      }
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    readonly requestBody?: never
+    readonly responses: {
+      /** @description Entries of the runs that the token is for, by words in what they say: what the edge had last comes first. All words have to be in one entry; those in quotes one after the other; `*` at the end of a word stands for any end. A few seconds behind the runs. For tenants for whom search is switched on. A page may have fewer than `limit`, or none, and a `next`. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['SearchPage']
+        }
+      }
+      /** @description `request_refused`, `input_refused` */
+      readonly 400: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `unauthorized` */
+      readonly 401: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `forbidden` */
+      readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `too_large` */
+      readonly 413: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `limit_exceeded` */
+      readonly 429: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `bug` */
+      readonly 500: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
+  readonly exportRuns: {
+    readonly parameters: {
+      readonly query?: {
+        /** @description Runs in one answer; default 50. */
+        readonly limit?: components['schemas']['PageSize']
+        /** @description The `next` of the answer before, or the last run that one has. */
+        readonly after?: components['schemas']['RunId']
+      }
+      readonly header?: never
+      readonly path?: never
+      readonly cookie?: never
+    }
+    readonly requestBody?: never
+    readonly responses: {
+      /** @description The runs that the token is for, by their ids, each as by its own route. A line of kind `failed` stands for a run that could not be read, and one of kind `end` is the last: it has a `next` when there are more. Without it the answer broke off. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/vnd.waystone.export': ReadableStream<Uint8Array<ArrayBuffer>>
+        }
       }
       /** @description `request_refused`, `input_refused` */
       readonly 400: {

@@ -79,6 +79,12 @@ export { type Retention } from './log/retention.ts'
 export { shownFold } from './log/public-body.ts'
 export { keyMissing } from './log/sealed-body.ts'
 export { RunLog, type Appending, type LogPorts } from './log/run-log.ts'
+export {
+  storedCheckpoints,
+  type CheckpointQuery,
+  type StoredCheckpoint,
+  type StoredCheckpoints,
+} from './log/stored-checkpoints.ts'
 export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
 export type { SyncPolicy } from './sync/step.ts'
@@ -148,11 +154,11 @@ export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
 export { sdkVersion } from './version.ts'
 export type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './runtime/api.ts'
 export type { Checkpoint } from './runtime/checkpoints.ts'
-export type { RunExport } from './log/export-run.ts'
+export { exportedPages, exportHeader, type LoggedRun, type RunExport } from './log/export-run.ts'
 export { blobsNamed } from './runtime/import-run.ts'
 export { Authority, type AuthorityPorts } from './runtime/authority.ts'
 export { RunHandle, type Deciding, type ForkOptions, type SendOptions } from './runtime/run-handle.ts'
-export { damagePause } from './runtime/damage-pause.ts'
+export { damagePause, unresolvedDamage } from './runtime/damage-pause.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
 export type { RuntimePorts } from './runtime/run-node.ts'
 export {

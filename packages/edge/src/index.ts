@@ -13,6 +13,16 @@ export { createRunHost, type HostedRun, type OwnWork, type RunHostOptions } from
 export type { Quota } from './object/quota.ts'
 export { runObject, type RunObjectOptions } from './object/run-object.ts'
 export type { Failure, Report } from './report.ts'
+export type {
+  IndexUpdated,
+  SearchCalls,
+  SearchHit,
+  SearchNamespace,
+  SearchPage,
+  SnippetPart,
+} from './search/search-entry.ts'
+export { searchObject } from './search/search-object.ts'
+export type { RunIndex, RunSearch, SearchOptions } from './search/tenant-search.ts'
 export { objectStorage, type ObjectStorage } from './store/object-storage.ts'
 export type { RowBlobs } from './store/row-blobs.ts'
 export type { DueTimes } from './store/sql-due-times.ts'

@@ -3,7 +3,16 @@ import type { RunId } from '@waystone/core'
 /** Something that failed at the edge without anybody waiting for it: the library itself logs nothing. */
 export interface Failure {
   readonly where:
-    'request' | 'alarm' | 'run' | 'take over' | 'frame' | 'events' | 'snapshot' | 'own work' | 'catalog'
+    | 'request'
+    | 'alarm'
+    | 'run'
+    | 'take over'
+    | 'frame'
+    | 'events'
+    | 'snapshot'
+    | 'own work'
+    | 'catalog'
+    | 'search'
   readonly run?: RunId
   /** The name of the application's own due time whose work failed. */
   readonly name?: string

@@ -18,6 +18,7 @@ import {
   type InboxItem,
   type InboxKey,
   type OwnerId,
+  type RunId,
   type RunStorage,
   type RuntimePorts,
   type WatchEvent,
@@ -175,6 +176,33 @@ describe('an encrypted run', () => {
     const [first] = await storage.store.read(fork.id, 0)
     expect(parseLine(first as Uint8Array).key).toBe('u1.secret.0')
     await runtime.close()
+  })
+})
+
+describe('the export of an encrypted run', () => {
+  it('is sealed, and becomes a run again where its key is', async () => {
+    const { handle, runtime } = await waiting()
+    const { lines, blobs } = handle.export()
+    const texts: string[] = []
+    for await (const line of lines()) texts.push(line)
+    for (const secret of secrets) expect(texts.join('')).not.toContain(secret)
+    const there = await device({ encryption, name: 'phone' }).open()
+    const stranger = await device({ name: 'stranger' }).open()
+    for await (const { hash, bytes } of blobs()) {
+      await there.putBlob('again' as RunId, hash, bytes)
+      await stranger.putBlob('again' as RunId, hash, bytes)
+    }
+    await expect(stranger.importRun('again' as RunId, texts)).rejects.toMatchObject({ code: 'key_missing' })
+    const again = await RunHandle.open(
+      await there.importRun('again' as RunId, texts),
+      there,
+      random,
+      encryption.cipher,
+    )
+    const view = await again.until(({ status }) => status === 'paused')
+    expect(view.state).toEqual(handle.view()?.state)
+    expect(await again.artifact(view.artifacts[0] as never)).toEqual(new Uint8Array(3_000).fill(7))
+    await Promise.all([runtime.close(), there.close(), stranger.close()])
   })
 })
 

@@ -1,11 +1,16 @@
-import { isWaystoneError } from '@waystone/core'
+import { defineAgent, done, isWaystoneError } from '@waystone/core'
 import {
   catalogObject,
   edgeRoutes,
   runObject,
+  searchObject,
   signedTokens,
   type CatalogNamespace,
   type Report,
+  type IndexUpdated,
+  type SearchCalls,
+  type SearchNamespace,
+  type SearchOptions,
   logEvents,
   type Watch,
 } from '@waystone/edge'
@@ -13,6 +18,7 @@ import {
 interface Env {
   readonly RUNS: DurableObjectNamespace
   readonly CATALOG: CatalogNamespace
+  readonly SEARCH: SearchNamespace
   readonly BLOBS: R2Bucket
   readonly KEYS: string
   readonly ORIGINS: string
@@ -20,6 +26,8 @@ interface Env {
   readonly LENDING?: string
   /** How many entries and bytes a run may have. */
   readonly QUOTA?: string
+  /** The tenants for whom search is switched on. */
+  readonly SEARCHED?: string
   /** Prints what the edge does. */
   readonly WATCH?: string
 }
@@ -31,11 +39,26 @@ const report: Report = (failure) => {
 
 const watch = (env: Env): Watch | undefined => (env.WATCH ? logEvents(console.log) : undefined)
 
-/** The edge of the security tests: as one would deploy it, with signed tokens. It has no agents. */
+const search: SearchOptions<Env> = {
+  shards: (env) => env.SEARCH,
+  tenants: (tenant, { SEARCHED = 'acme,globex' }) => SEARCHED.split(',').includes(tenant),
+}
+
+/** Of its runs as little is kept as may be. Nothing runs here. */
+const forgetful = defineAgent({
+  name: 'forgetful',
+  version: 1,
+  retention: { turns: 0, age: 0 },
+  initial: () => null,
+  turn: async () => done(null),
+})
+
+/** The edge of the security tests: as one would deploy it, with signed tokens. */
 export const RunObject = runObject<Env>({
-  agents: () => [],
+  agents: () => [forgetful],
   blobs: (env) => env.BLOBS,
   catalog: (env) => env.CATALOG,
+  search,
   report,
   watch,
   lendingSecret: ({ LENDING }) => LENDING,
@@ -47,6 +70,19 @@ export const RunObject = runObject<Env>({
 
 export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS, report })
 
+/** Loses its first answer about each run whose name says so: what it was told it has, and the run does not know. */
+export class Search extends searchObject<Env>() {
+  readonly #lost = new Set<string>()
+
+  override async put(...told: Parameters<SearchCalls['put']>): Promise<IndexUpdated> {
+    const answer = await super.put(...told)
+    const [, { run }] = told
+    if (!run.startsWith('lost.') || this.#lost.has(run)) return answer
+    this.#lost.add(run)
+    throw new Error(`the answer about ${run} is lost`)
+  }
+}
+
 export default edgeRoutes<Env>({
   runs: (env) => env.RUNS,
   blobs: (env) => env.BLOBS,
@@ -54,6 +90,7 @@ export default edgeRoutes<Env>({
   auth: (env) => signedTokens(env.KEYS),
   origins: (env) => env.ORIGINS.split(','),
   lendingSecret: ({ LENDING }) => LENDING,
+  search,
   report,
   watch,
 })

@@ -1,9 +1,22 @@
 import { toWire, WaystoneError } from '../errors.ts'
 import type { EntryDraft } from '../log/bodies.ts'
-import { damageOfTails } from '../log/damage.ts'
+import { damageOfTails, type Damage } from '../log/damage.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Cipher } from '../ports/cipher.ts'
 import type { Tails } from '../ports/tails.ts'
+
+/**
+ * The damage after which nothing has been added to a log: its newest entries were set aside, or all of them cannot be read, and
+ * neither have they come back from elsewhere nor has anybody decided to go on without them.
+ */
+export async function unresolvedDamage(
+  log: RunLog,
+  tails: Tails,
+  cipher?: Cipher,
+): Promise<Damage | undefined> {
+  const seq = (log.fold?.head.seq ?? -1) + 1
+  return log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(log.run), seq, cipher)
+}
 
 /**
  * The entry of a run that lost its newest entries to damage: a person looks at what they did before it goes on, and is
@@ -15,11 +28,10 @@ export async function damagePause(
   tails: Tails,
   cipher?: Cipher,
 ): Promise<EntryDraft | undefined> {
-  const { run, turn, head } = log.mustFold()
-  const seq = head.seq + 1
-  const damage = log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(run), seq, cipher)
+  const damage = await unresolvedDamage(log, tails, cipher)
   if (damage === undefined) return undefined
-  const { reason, effects } = damage
+  const { run, turn, head } = log.mustFold()
+  const { seq, reason, effects } = damage
   const done =
     effects.length === 0
       ? ''

@@ -20,7 +20,8 @@ export function parseExport(texts: readonly string[]): ParsedExport {
   if (first.kind !== 'export') throw refused(1, 'the header of an export', first.kind)
   if (first.format !== exportFormat) throw refused(1, `format ${String(exportFormat)}`, first.format)
   const last = rest.length === 0 ? undefined : parsed(rest.at(-1) as string, rest.length + 1)
-  const isState = last?.kind === 'state'
+  // An entry may be of any kind; it has a place in the log.
+  const isState = last?.kind === 'state' && last.seq === undefined
   const lines = isState ? rest.slice(0, -1) : rest
   return {
     run: parseRunId(first.run),
@@ -91,6 +92,7 @@ interface Line {
   readonly run?: unknown
   readonly state?: unknown
   readonly blobs?: unknown
+  readonly seq?: unknown
 }
 
 function parsed(text: string, line: number): Line {

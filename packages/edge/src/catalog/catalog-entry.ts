@@ -10,7 +10,10 @@ export interface CatalogEntry {
   readonly owner: OwnerId
   /** Names of checkpoints. */
   readonly labels: readonly string[]
-  /** False while it is paused over something that was damaged and set aside. */
+  /**
+   * True when its object, as it read it last, found the log whole. False from when its newest entries are found damaged, until they
+   * come back from a device or somebody decides to go on without them.
+   */
   readonly valid: boolean
   /** When it began, and when anything of this changed, in ms since 1970. */
   readonly started: number
@@ -29,22 +32,27 @@ export interface CatalogQuery {
   readonly to?: number | undefined
   /** Which runs may be seen: ids, or what ids begin with and `*`. */
   readonly runs: readonly string[]
+  /** In the order of their ids, as for who may see some runs only. */
+  readonly byId?: boolean
   /** Where the page before this one ended. */
   readonly after?: string | undefined
   readonly limit: number
 }
 
-/** One page. `next` is there when there is more. */
+/** One page. `next` is there when there may be more: a page ends, too, when enough runs were looked at. */
 export interface CatalogPage {
   readonly runs: readonly CatalogEntry[]
   readonly next?: string
 }
 
-/** What runs tell the catalog of their tenant. */
+/** What runs tell the catalog of their tenant, and the worker asks it. */
 export interface CatalogCalls {
   /** Replaces what is known of a run, unless something newer is: `version` grows with each change. */
   put(entry: CatalogEntry, version: number): Promise<void>
+  /** There are blobs of a run, and no entry yet: it is in no list, and is deleted with all others. */
+  begun(run: string): Promise<void>
   remove(run: string): Promise<void>
+  page(query: CatalogQuery): Promise<CatalogPage>
 }
 
 /** The namespace of the class that `catalogObject` made. */

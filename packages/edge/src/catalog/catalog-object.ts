@@ -1,10 +1,11 @@
 import { DurableObject } from 'cloudflare:workers'
-import { limits, parseRunId, WaystoneError, type RunId } from '@waystone/core'
+import { limits, parseRunId, type RunId } from '@waystone/core'
 import { askingOf, withAsking, type Asking } from '../access/asking.ts'
 import { errorResponse } from '../http/errors.ts'
+import { countIn, flagIn, limitIn, textIn } from '../http/query.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { objectName } from '../store/tenant-names.ts'
-import type { CatalogCalls, CatalogEntry, CatalogQuery } from './catalog-entry.ts'
+import type { CatalogCalls, CatalogEntry, CatalogPage, CatalogQuery } from './catalog-entry.ts'
 import { keyringResponse } from './keyring-response.ts'
 import { metricsText } from './metrics-text.ts'
 import { sqlCatalog, type SqlCatalog } from './sql-catalog.ts'
@@ -47,8 +48,16 @@ export function catalogObject<Env>(
       this.#catalog.put(entry, version)
     }
 
+    async begun(run: string): Promise<void> {
+      this.#catalog.begun(parseRunId(run))
+    }
+
     async remove(run: string): Promise<void> {
       this.#catalog.remove(parseRunId(run))
+    }
+
+    async page(query: CatalogQuery): Promise<CatalogPage> {
+      return this.#catalog.page(query)
     }
 
     override async fetch(request: Request): Promise<Response> {
@@ -86,18 +95,16 @@ export function catalogObject<Env>(
       if (tenant === undefined) return
       this.#keyrings.clear()
       const failures: unknown[] = []
-      for (let after: string | undefined = ''; after !== undefined;) {
-        const cursor = after === '' ? {} : { after }
-        const { runs, next } = this.#catalog.page({ runs: ['*'], limit: deletedAtOnce, ...cursor })
-        for (const { run } of runs)
+      for (let after: RunId | undefined, some = this.#catalog.all(deletedAtOnce); some.length > 0;) {
+        for (const run of some)
           await this.#deleteRun(tenant, run).catch((error: unknown) => failures.push(error))
-        after = next
+        after = some.at(-1)
+        some = this.#catalog.all(deletedAtOnce, after)
       }
       if (failures.length > 0)
         throw new AggregateError(failures, `${String(failures.length)} runs were not deleted`)
       // Some may have been told of meanwhile.
-      if (this.#catalog.page({ runs: ['*'], limit: 1 }).runs.length === 0)
-        await this.ctx.storage.delete('deleting')
+      if (this.#catalog.all(1).length === 0) await this.ctx.storage.delete('deleting')
       else await this.ctx.storage.setAlarm(Date.now())
     }
 
@@ -113,30 +120,16 @@ export function catalogObject<Env>(
 }
 
 function queryOf(given: URLSearchParams): CatalogQuery {
-  const text = (name: string): string | undefined => given.get(name) ?? undefined
-  const number = (name: string): number | undefined => {
-    const value = given.get(name)
-    if (value === null) return undefined
-    if (/^\d{1,15}$/.test(value)) return Number(value)
-    throw new WaystoneError(
-      'request_refused',
-      `expected \`${name}\` as a whole number, found ${value.slice(0, 40)}`,
-    )
-  }
-  const valid = given.get('valid')
-  const limit = number('limit') ?? 50
-  if (limit < 1 || limit > limits.listRunsMax)
-    throw new WaystoneError('request_refused', `expected \`limit\` from 1 to ${String(limits.listRunsMax)}`)
   return {
-    status: text('status'),
-    agent: text('agent'),
-    place: text('place'),
-    label: text('label'),
-    valid: valid === null ? undefined : valid === 'true',
-    from: number('from'),
-    to: number('to'),
-    after: text('after'),
-    limit,
+    status: textIn(given, 'status'),
+    agent: textIn(given, 'agent'),
+    place: textIn(given, 'place'),
+    label: textIn(given, 'label'),
+    valid: flagIn(given, 'valid'),
+    from: countIn(given, 'from'),
+    to: countIn(given, 'to'),
+    after: textIn(given, 'after'),
+    limit: limitIn(given, limits.listRunsMax),
     runs: given.getAll('run'),
   }
 }

@@ -1,9 +1,14 @@
-import { limits, statusOf, type Fold, type Live } from '@waystone/core'
+import { limits, statusOf, type Fold, type Live, type RunId } from '@waystone/core'
 import type { DueTimes } from '../store/sql-due-times.ts'
 import type { CatalogCalls, CatalogEntry } from './catalog-entry.ts'
 
 /** When the catalog is to be told of a run. */
 export const catalogName = 'waystone.catalog'
+
+/** A run of which only blobs have arrived is told of when no entry follows them for this long, in ms. */
+const blobsOnlyMs = 5_000
+/** What stands instead of an entry of the catalog then. */
+const blobsOnly = 'null'
 
 const schema = `
   CREATE TABLE IF NOT EXISTS waystone_catalog_outbox (one INTEGER PRIMARY KEY, entry TEXT NOT NULL, version INTEGER NOT NULL, told INTEGER NOT NULL);
@@ -28,42 +33,65 @@ export class CatalogOutbox {
     this.#last = this.#stored()
   }
 
-  /** Call it with the fold that an append has made, before anything else is awaited. */
-  async changed(fold: Fold): Promise<void> {
+  /**
+   * Call it with the fold that an append has made, before anything else is awaited. `missing` is the first entry that was
+   * found damaged and set aside last: while nothing follows there the run is not valid.
+   */
+  async changed(fold: Fold, missing?: number): Promise<void> {
+    const valid = fold.pause?.reason !== 'set aside' && missing !== fold.head.seq + 1
+    await this.#write((updated) => entryOf(fold, valid, updated))
+  }
+
+  /** Call it when nothing of the run can be read any more: what was known of it stays, and is not valid. */
+  async unreadable(): Promise<void> {
+    const known = this.#last && (JSON.parse(this.#last.text) as CatalogEntry | null)
+    if (known) await this.#write((updated) => ({ ...known, valid: false, updated }))
+  }
+
+  /** Call it before a blob is stored: a run of which only blobs have arrived is known to the catalog, too. */
+  async blobsCame(): Promise<void> {
+    if (this.#last === undefined) await this.#put(blobsOnly, Date.now() + blobsOnlyMs)
+  }
+
+  /** Tells the catalog what it has not been told of this run. Rejects when it cannot be reached. */
+  async tell(run: RunId, catalog: CatalogCalls): Promise<void> {
+    const last = this.#last
+    if (last === undefined || last.told) return
+    if (last.text === blobsOnly) await catalog.begun(run)
+    else await catalog.put(JSON.parse(last.text) as CatalogEntry, last.version)
+    this.#sql.exec('UPDATE waystone_catalog_outbox SET told = 1 WHERE version = ?', last.version)
+    if (this.#last === last) this.#last = { ...last, told: true }
+  }
+
+  async #write(entry: (updated: number) => CatalogEntry): Promise<void> {
     const now = Date.now()
     const last = this.#last
-    if (last !== undefined && JSON.stringify(entryOf(fold, last.updated)) === last.text) {
-      // What waits to be told keeps its time, which is later after each failure.
-      if (!last.told && this.#times.get(catalogName) === undefined) await this.#times.set(catalogName, now)
-      return
-    }
-    const text = JSON.stringify(entryOf(fold, now))
+    if (last === undefined || JSON.stringify(entry(last.updated)) !== last.text)
+      return this.#put(JSON.stringify(entry(now)), now)
+    // What waits to be told keeps its time, which is later after each failure.
+    if (!last.told && this.#times.get(catalogName) === undefined) await this.#times.set(catalogName, now)
+  }
+
+  /** A row and the alarm, with nothing awaited between them. */
+  async #put(text: string, due: number): Promise<void> {
+    const now = Date.now()
     // Grows whatever becomes of the log, and when the object is brought back to an earlier moment.
-    const version = Math.max(now, (last?.version ?? 0) + 1)
+    const version = Math.max(now, (this.#last?.version ?? 0) + 1)
     this.#sql.exec(
       'INSERT OR REPLACE INTO waystone_catalog_outbox (one, entry, version, told) VALUES (1, ?, ?, 0)',
       text,
       version,
     )
     this.#last = { text, updated: now, version, told: false }
-    await this.#times.set(catalogName, now)
-  }
-
-  /** Tells the catalog what it has not been told. Rejects when it cannot be reached. */
-  async tell(catalog: CatalogCalls): Promise<void> {
-    const last = this.#last
-    if (last === undefined || last.told) return
-    await catalog.put(JSON.parse(last.text) as CatalogEntry, last.version)
-    this.#sql.exec('UPDATE waystone_catalog_outbox SET told = 1 WHERE version = ?', last.version)
-    if (this.#last === last) this.#last = { ...last, told: true }
+    await this.#times.set(catalogName, due)
   }
 
   #stored(): Last | undefined {
     const query = 'SELECT entry, version, told FROM waystone_catalog_outbox'
     const [row] = this.#sql.exec<{ entry: string; version: number; told: number }>(query).toArray()
     if (row === undefined) return undefined
-    const { updated } = JSON.parse(row.entry) as CatalogEntry
-    return { text: row.entry, updated, version: row.version, told: row.told === 1 }
+    const entry = JSON.parse(row.entry) as CatalogEntry | null
+    return { text: row.entry, updated: entry?.updated ?? 0, version: row.version, told: row.told === 1 }
   }
 }
 
@@ -76,7 +104,7 @@ interface Last {
 }
 
 /** `updated` is by the edge's clock: what devices say of time is in the log. */
-function entryOf(fold: Fold, updated: number): CatalogEntry {
+function entryOf(fold: Fold, valid: boolean, updated: number): CatalogEntry {
   return {
     run: fold.run,
     agent: short(fold.identity.agent),
@@ -84,7 +112,7 @@ function entryOf(fold: Fold, updated: number): CatalogEntry {
     place: fold.place,
     owner: fold.owner,
     labels: [...new Set(fold.labels.slice(-limits.labelsMax).map(({ label }) => short(label)))],
-    valid: fold.pause?.reason !== 'set aside',
+    valid,
     started: fold.started,
     updated,
   }

@@ -1,24 +1,27 @@
-import {
-  parseRunId,
-  WaystoneError,
-  type OwnerId,
-  type Place,
-  type RunId,
-  type RunStatus,
-} from '@waystone/core'
+import { parseRunId, type RunId } from '@waystone/core'
+import { hasTable } from '../store/sql-run-name.ts'
+import { pageIn, type CatalogRow } from './catalog-pages.ts'
 import type { CatalogEntry, CatalogPage, CatalogQuery } from './catalog-entry.ts'
 
 /** The runs of one tenant. */
 export interface SqlCatalog {
   /** Replaces what is known of a run, unless something newer is: `version` grows with each change. */
   put(entry: CatalogEntry, version: number): void
+  /** A run of which there are blobs only, so far. */
+  begun(run: RunId): void
   remove(run: RunId): void
   /** A page: the newest first, or by their ids for who may see some runs only. Throws `request_refused`. */
   page(query: CatalogQuery): CatalogPage
+  /** The first so many runs that there is anything of, by their ids. */
+  all(count: number, after?: RunId): readonly RunId[]
   /** How many runs there are of each status. */
   counts(): readonly { readonly status: string; readonly runs: number }[]
 }
 
+/**
+ * Each index is one row more that is written, and one that is removed, at each change of status. Those that are here are for each
+ * column that a list is filtered by; two filters at once read the runs of one and look at the other.
+ */
 const schema = `
   CREATE TABLE IF NOT EXISTS waystone_catalog (
     run TEXT PRIMARY KEY, version INTEGER NOT NULL, agent TEXT NOT NULL, status TEXT NOT NULL, place TEXT NOT NULL, owner TEXT NOT NULL,
@@ -26,44 +29,70 @@ const schema = `
   CREATE INDEX IF NOT EXISTS waystone_catalog_time ON waystone_catalog (updated, run);
   CREATE INDEX IF NOT EXISTS waystone_catalog_status ON waystone_catalog (status, updated, run);
   CREATE INDEX IF NOT EXISTS waystone_catalog_agent ON waystone_catalog (agent, updated, run);
+  CREATE INDEX IF NOT EXISTS waystone_catalog_place ON waystone_catalog (place, updated, run);
   CREATE INDEX IF NOT EXISTS waystone_catalog_damaged ON waystone_catalog (updated, run) WHERE valid = 0;
-  CREATE TABLE IF NOT EXISTS waystone_labels (label TEXT NOT NULL, run TEXT NOT NULL, PRIMARY KEY (label, run)) WITHOUT ROWID;
-  CREATE INDEX IF NOT EXISTS waystone_labels_run ON waystone_labels (run);
+  CREATE TABLE IF NOT EXISTS waystone_catalog_labels (
+    label TEXT NOT NULL, updated INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY (label, updated, run)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS waystone_catalog_begun (run TEXT PRIMARY KEY) WITHOUT ROWID;
 `
 
-interface Row {
-  readonly [column: string]: string | number
-  readonly run: string
-  readonly agent: string
-  readonly status: string
-  readonly place: string
-  readonly owner: string
-  readonly labels: string
-  readonly valid: number
-  readonly started: number
-  readonly updated: number
-}
+/** Labels as they were kept before: not in the order of a list. */
+const olderLabels = 'waystone_labels'
+const upgrade = `
+  INSERT OR IGNORE INTO waystone_catalog_labels (label, updated, run) SELECT value, updated, run FROM waystone_catalog, json_each(labels);
+  DROP TABLE ${olderLabels};
+`
 
-/** A part of a condition, and the values for its question marks. */
-interface Condition {
-  readonly sql: string
-  readonly values: readonly (string | number)[]
-}
+/** What a catalog needs of its object. */
+export type CatalogStorage = Pick<DurableObjectStorage, 'sql' | 'transactionSync'>
 
-/** The tables of a catalog. Every page comes by an index, however many runs there are. */
+/** The tables of a catalog. Every page comes by an index and looks at a bounded number of runs, however many there are. */
 export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
   const { sql } = storage
   sql.exec(schema)
+  if (hasTable(sql, olderLabels)) storage.transactionSync(() => sql.exec(upgrade))
+
+  const find = (run: RunId): (CatalogRow & { readonly version: number }) | undefined => {
+    const query = 'SELECT * FROM waystone_catalog WHERE run = ?'
+    return sql.exec<CatalogRow & { version: number }>(query, run).toArray()[0]
+  }
+  const unlabel = ({ run, updated, labels }: CatalogRow): void => {
+    for (const label of JSON.parse(labels) as readonly string[])
+      sql.exec(
+        'DELETE FROM waystone_catalog_labels WHERE label = ? AND updated = ? AND run = ?',
+        label,
+        updated,
+        run,
+      )
+  }
+
+  /** Counting reads every run, so it is done once for as long as the object is awake. */
+  let counts: Map<string, number> | undefined
+  const counted = (): ReadonlyMap<string, number> => {
+    const query = 'SELECT status, count(*) AS runs FROM waystone_catalog GROUP BY status ORDER BY status'
+    counts ??= new Map(
+      sql
+        .exec<{ status: string; runs: number }>(query)
+        .toArray()
+        .map(({ status, runs }) => [status, runs]),
+    )
+    return counts
+  }
+  const count = (from: string | undefined, to: string | undefined): void => {
+    if (from !== undefined) counts?.set(from, (counts.get(from) ?? 0) - 1)
+    if (to !== undefined) counts?.set(to, (counts.get(to) ?? 0) + 1)
+  }
+
   return {
     put(entry, version) {
       const { run, agent, status, place, owner, labels, valid, started, updated } = entry
+      const known = find(run)
+      if (known !== undefined && known.version > version) return
       storage.transactionSync(() => {
-        const [known] = sql
-          .exec<{ version: number }>('SELECT version FROM waystone_catalog WHERE run = ?', run)
-          .toArray()
-        if (known !== undefined && known.version > version) return
         sql.exec(
-          'INSERT OR REPLACE INTO waystone_catalog (run, version, agent, status, place, owner, labels, valid, started, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+          `INSERT INTO waystone_catalog (run, version, agent, status, place, owner, labels, valid, started, updated) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT (run) DO UPDATE SET version = excluded.version, agent = excluded.agent, status = excluded.status, place = excluded.place,
+            owner = excluded.owner, labels = excluded.labels, valid = excluded.valid, started = excluded.started, updated = excluded.updated`,
           run,
           version,
           agent,
@@ -75,119 +104,38 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
           started,
           updated,
         )
-        relabel(run, labels)
+        if (known) unlabel(known)
+        else sql.exec('DELETE FROM waystone_catalog_begun WHERE run = ?', run)
+        for (const label of labels)
+          sql.exec(
+            'INSERT OR IGNORE INTO waystone_catalog_labels (label, updated, run) VALUES (?, ?, ?)',
+            label,
+            updated,
+            run,
+          )
       })
+      count(known?.status, status)
+    },
+    begun(run) {
+      if (find(run) === undefined)
+        sql.exec('INSERT OR IGNORE INTO waystone_catalog_begun (run) VALUES (?)', run)
     },
     remove(run) {
+      const known = find(run)
       storage.transactionSync(() => {
+        if (known) unlabel(known)
         sql.exec('DELETE FROM waystone_catalog WHERE run = ?', run)
-        relabel(run, [])
+        sql.exec('DELETE FROM waystone_catalog_begun WHERE run = ?', run)
       })
+      count(known?.status, undefined)
     },
-    page(query) {
-      const byTime = query.runs.includes('*')
-      const conditions = [...conditionsOf(query), afterOf(query, byTime)].filter((one) => one !== undefined)
-      const where = conditions.map((one) => `(${one.sql})`).join(' AND ') || 'TRUE'
-      const order = byTime ? 'updated DESC, run DESC' : 'run'
-      const rows = sql
-        .exec<Row>(
-          `SELECT * FROM waystone_catalog WHERE ${where} ORDER BY ${order} LIMIT ?`,
-          ...conditions.flatMap(({ values }) => values),
-          query.limit + 1,
-        )
-        .toArray()
-      const runs = rows.slice(0, query.limit).map(entryOf)
-      const last = runs.at(-1)
-      return { runs, ...(rows.length > runs.length && last ? { next: cursorOf(last, byTime) } : {}) }
+    page: (query) => pageIn(sql, query),
+    all(count, after) {
+      const query =
+        'SELECT run FROM waystone_catalog WHERE run > ? UNION SELECT run FROM waystone_catalog_begun WHERE run > ? ORDER BY run LIMIT ?'
+      const rows = sql.exec<{ run: string }>(query, after ?? '', after ?? '', count).toArray()
+      return rows.map(({ run }) => parseRunId(run))
     },
-    counts: () =>
-      sql
-        .exec<{ status: string; runs: number }>(
-          'SELECT status, count(*) AS runs FROM waystone_catalog GROUP BY status ORDER BY status',
-        )
-        .toArray(),
-  }
-
-  function relabel(run: RunId, labels: readonly string[]): void {
-    const query = 'SELECT label FROM waystone_labels WHERE run = ?'
-    const known = new Set(
-      sql
-        .exec<{ label: string }>(query, run)
-        .toArray()
-        .map(({ label }) => label),
-    )
-    for (const label of labels)
-      if (!known.has(label))
-        sql.exec('INSERT OR IGNORE INTO waystone_labels (label, run) VALUES (?, ?)', label, run)
-    for (const label of known)
-      if (!labels.includes(label))
-        sql.exec('DELETE FROM waystone_labels WHERE label = ? AND run = ?', label, run)
-  }
-}
-
-/** What a catalog needs of its object. */
-export type CatalogStorage = Pick<DurableObjectStorage, 'sql' | 'transactionSync'>
-
-function conditionsOf(query: CatalogQuery): readonly Condition[] {
-  const { status, agent, place, label, valid, from, to, runs } = query
-  return [
-    is('status', status),
-    is('agent', agent),
-    is('place', place),
-    is('valid', valid === undefined ? undefined : valid ? 1 : 0),
-    label === undefined
-      ? undefined
-      : { sql: 'run IN (SELECT run FROM waystone_labels WHERE label = ?)', values: [label] },
-    from === undefined ? undefined : { sql: 'updated >= ?', values: [from] },
-    to === undefined ? undefined : { sql: 'updated < ?', values: [to] },
-    runs.includes('*') ? undefined : matching(runs),
-  ].filter((one) => one !== undefined)
-}
-
-function is(column: string, value: string | number | undefined): Condition | undefined {
-  return value === undefined ? undefined : { sql: `${column} = ?`, values: [value] }
-}
-
-/** The runs of these patterns, as ranges of ids. */
-function matching(patterns: readonly string[]): Condition {
-  const ranges = patterns.map((pattern) => {
-    const start = pattern.endsWith('*') ? pattern.slice(0, -1) : pattern
-    // What follows `~`, the greatest character of an id, is in none; an id alone is followed by the least there is.
-    return [start, `${start}${pattern.endsWith('*') ? '\u007f' : '\u0001'}`]
-  })
-  const [first] = ranges
-  if (first !== undefined && ranges.length === 1) return { sql: 'run >= ? AND run < ?', values: first }
-  // An object binds a hundred values: the ranges are one.
-  const among =
-    'json_each(?) AS ranges CROSS JOIN waystone_catalog AS c ON c.run >= ranges.value ->> 0 AND c.run < ranges.value ->> 1'
-  return { sql: `run IN (SELECT c.run FROM ${among})`, values: [JSON.stringify(ranges)] }
-}
-
-/** What comes after a page. */
-function afterOf({ after }: CatalogQuery, byTime: boolean): Condition | undefined {
-  if (after === undefined) return undefined
-  const [, updated, run] = /^(\d{1,15})?:(.+)$/.exec(after) ?? []
-  if (run === undefined || (byTime && updated === undefined))
-    throw new WaystoneError('request_refused', 'expected `after` as the `next` of a page')
-  const id = parseRunId(run)
-  if (!byTime) return { sql: 'run > ?', values: [id] }
-  return { sql: '(updated, run) < (?, ?)', values: [Number(updated), id] }
-}
-
-function cursorOf({ updated, run }: CatalogEntry, byTime: boolean): string {
-  return byTime ? `${String(updated)}:${run}` : `:${run}`
-}
-
-function entryOf(row: Row): CatalogEntry {
-  return {
-    run: parseRunId(row.run),
-    agent: row.agent,
-    status: row.status as RunStatus,
-    place: row.place as Place,
-    owner: row.owner as OwnerId,
-    labels: JSON.parse(row.labels) as readonly string[],
-    valid: row.valid === 1,
-    started: row.started,
-    updated: row.updated,
+    counts: () => [...counted()].map(([status, runs]) => ({ status, runs })).filter(({ runs }) => runs > 0),
   }
 }

@@ -1,17 +1,20 @@
 import type { Grant } from '@waystone/access'
-import { headers, sdkVersion, toBase64, WaystoneError } from '@waystone/core'
+import { headers, limits, sdkVersion, toBase64, WaystoneError } from '@waystone/core'
 import { publicKeyOf } from '@waystone/encryption'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { withAsking } from '../access/asking.ts'
 import type { Auth } from '../access/auth.ts'
 import { lendingPair } from '../access/lending.ts'
-import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
+import type { CatalogCalls, CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { reportNothing, type Report } from '../report.ts'
+import { searchTenant, type SearchOptions } from '../search/tenant-search.ts'
 import { errorResponse } from './errors.ts'
+import { exportTenant } from './export-tenant.ts'
 import { Guard } from './guard.ts'
 import { openApi } from './openapi.ts'
-import { pathOf, routeList } from './routes.ts'
+import { limitIn, textIn } from './query.ts'
+import { pathOf, routeList, type RouteName } from './routes.ts'
 import { runHandlers } from './run-handlers.ts'
 import { watchRequest } from '../watch/watch-request.ts'
 import type { Watch } from '../watch/edge-event.ts'
@@ -23,6 +26,8 @@ export interface EdgeRoutesOptions<Env> {
   readonly blobs: (env: Env) => R2Bucket
   /** The namespace of the class that `catalogObject` made; without one there are no lists of runs. */
   readonly catalog?: (env: Env) => CatalogNamespace
+  /** Where the text of runs may be searched, and whose. The same as for `runObject`; by default nobody's. */
+  readonly search?: SearchOptions<Env>
   /** Who is let in: `signedTokens`, `sharedSecret`, or a function of the application's own. */
   readonly auth: (env: Env) => Auth
   /** With it encrypted runs can go on at this edge: devices lend it their keys, sealed for what this secret makes. */
@@ -75,8 +80,7 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
         const { grant, run } = await guard.admit(env, request, route, context.req.param('run'))
         watched.about(grant.tenant, run)
         if (name === 'lendingKey') return watched.answered(await lendingKey(options.lendingSecret?.(env)))
-        if (run === undefined)
-          return watched.answered(await askCatalog(options.catalog?.(env), request, grant))
+        if (run === undefined) return watched.answered(await ofTenant(name, env, request, grant))
         const ask = guard.asking(env, grant)
         const hash = context.req.param('hash')
         const asked = { request, run, hash, grant, ask, bucket: options.blobs(env) }
@@ -87,21 +91,39 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     })
   }
   return app
+
+  async function ofTenant(name: RouteName, env: Env, request: Request, grant: Grant): Promise<Response> {
+    const query = new URL(request.url).searchParams
+    const paged = { limit: limitIn(query, limits.listRunsMax), after: textIn(query, 'after') }
+    const catalog = options.catalog?.(env)
+    const { tenant, runs } = grant
+    if (name === 'search') {
+      const asked = { words: query.get('q') ?? '', runs, ...paged }
+      return Response.json(await searchTenant(options.search, env, tenant, asked))
+    }
+    if (catalog === undefined) throw noCatalog()
+    const stub = catalog.get(catalog.idFromName(tenant))
+    if (name !== 'exportRuns') return askCatalog(stub, request, grant)
+    // The types of calls between objects know what is a promise there, and nothing of brands.
+    const calls = stub as unknown as CatalogCalls
+    return exportTenant({ grant, catalog: calls, ask: guard.asking(env, grant), ...paged })
+  }
 }
 
 /** What is asked of all runs of a tenant, or of those that a token is for: which these are is the token's to say. */
 function askCatalog(
-  catalog: CatalogNamespace | undefined,
+  catalog: DurableObjectStub,
   request: Request,
   { runs, ...asking }: Grant,
 ): Promise<Response> {
-  if (catalog === undefined)
-    throw new WaystoneError('request_refused', 'this edge has no catalog: bind one and pass it as `catalog`')
   const url = new URL(request.url)
   url.searchParams.delete('run')
   for (const pattern of runs) url.searchParams.append('run', pattern)
-  const stub = catalog.get(catalog.idFromName(asking.tenant))
-  return stub.fetch(withAsking(new Request(url, request), asking))
+  return catalog.fetch(withAsking(new Request(url, request), asking))
+}
+
+function noCatalog(): WaystoneError {
+  return new WaystoneError('request_refused', 'this edge has no catalog: bind one and pass it as `catalog`')
 }
 
 /** The key that keys are lent to; null where none are borrowed. */

@@ -40,6 +40,8 @@ const lines = 'Entries as they are stored, one a line, each ended by a line feed
 const from = { in: 'query', schema: 'Count', what: 'The first entry wanted.' } as const
 const device = { in: 'header', schema: 'RunId', required: true, what: 'The device that asks.' } as const
 const blob = { media: 'application/octet-stream', what: 'The bytes of a blob.' } as const
+/** Exports: lines, and too many of them to be had at once. */
+export const exportMedia = 'application/vnd.waystone.export'
 /** A push may have a page of lines and one more, whatever their size. */
 const pushBytesMax = limits.pageBytesMax + limits.entryBytesMax + 1_000
 
@@ -173,6 +175,41 @@ export const routes = {
     gives: { media: 'text/event-stream', what: 'Events of the run.' },
     errors: ['run_unknown'],
   },
+  checkpoints: {
+    of: 'run',
+    method: 'get',
+    path: '/checkpoints',
+    needs: ['read'],
+    what: 'The checkpoints of the run, newest first: what its entries say of themselves, without its state. A page looks at a bounded part of the log: it may have fewer than `limit`, or none, and a `next`.',
+    parameters: {
+      label: { in: 'query', schema: 'Name', what: 'Those of this name.' },
+      trigger: { in: 'query', schema: 'Trigger', what: 'Those that entries of this kind made.' },
+      valid: {
+        in: 'query',
+        schema: 'Flag',
+        what: '`true`: those that one can go back to. `false`: those that are damaged, or lack what was before them.',
+      },
+      from: {
+        in: 'query',
+        schema: 'Count',
+        what: 'Written from then on, in ms since 1970, by the clock of its owner.',
+      },
+      to: { in: 'query', schema: 'Count', what: 'Written before then, in ms since 1970.' },
+      limit: { in: 'query', schema: 'PageSize', what: 'Checkpoints on a page; default 50.' },
+      after: { in: 'query', schema: 'Count', what: 'The `next` of the page before.' },
+    },
+    gives: { schema: 'CheckpointPage' },
+    errors: ['run_unknown'],
+  },
+  exportRun: {
+    of: 'run',
+    method: 'get',
+    path: '/export',
+    needs: ['read'],
+    what: 'The run as a file to keep or to import: lines of JSON, a header that names its blobs, then the entries as they are stored. Blobs are read one by one.',
+    gives: { media: exportMedia, what: 'Lines of JSON, each ended by a line feed.' },
+    errors: ['run_unknown'],
+  },
   missingBlobs: {
     of: 'run',
     method: 'post',
@@ -258,7 +295,7 @@ export const routes = {
     method: 'get',
     path: '/runs',
     needs: ['read'],
-    what: 'The runs of the tenant that the token is for: those that changed last come first, or by id when the token is for some runs only. Told of changes of status, not of every entry.',
+    what: 'The runs of the tenant that the token is for: those that changed last come first, or by id when the token is for some runs only. Told of changes of status, not of every entry. A page may have fewer runs than `limit`, or none, and a `next`.',
     parameters: {
       status: { in: 'query', schema: 'Status', what: 'Runs of this status.' },
       agent: { in: 'query', schema: 'Name', what: 'Runs of this agent.' },
@@ -267,7 +304,7 @@ export const routes = {
       valid: {
         in: 'query',
         schema: 'Flag',
-        what: '`false`: runs that are paused over something that was damaged.',
+        what: '`false`: runs whose newest entries were found damaged, and have not come back.',
       },
       from: { in: 'query', schema: 'Count', what: 'Changed from then on, in ms since 1970.' },
       to: { in: 'query', schema: 'Count', what: 'Changed before then, in ms since 1970.' },
@@ -275,6 +312,35 @@ export const routes = {
       after: { in: 'query', schema: 'Cursor', what: 'The `next` of the page before.' },
     },
     gives: { schema: 'RunPage' },
+  },
+  search: {
+    of: 'tenant',
+    method: 'get',
+    path: '/search',
+    needs: ['read'],
+    what: 'Entries of the runs that the token is for, by words in what they say: what the edge had last comes first. All words have to be in one entry; those in quotes one after the other; `*` at the end of a word stands for any end. A few seconds behind the runs. For tenants for whom search is switched on. A page may have fewer than `limit`, or none, and a `next`.',
+    parameters: {
+      q: { in: 'query', schema: 'Name', required: true, what: 'The words.' },
+      limit: { in: 'query', schema: 'PageSize', what: 'Entries on a page; default 50.' },
+      after: { in: 'query', schema: 'Cursor', what: 'The `next` of the page before.' },
+    },
+    gives: { schema: 'SearchPage' },
+  },
+  exportRuns: {
+    of: 'tenant',
+    method: 'get',
+    path: '/export',
+    needs: ['read'],
+    what: 'The runs that the token is for, by their ids, each as by its own route. A line of kind `failed` stands for a run that could not be read, and one of kind `end` is the last: it has a `next` when there are more. Without it the answer broke off.',
+    parameters: {
+      limit: { in: 'query', schema: 'PageSize', what: 'Runs in one answer; default 50.' },
+      after: {
+        in: 'query',
+        schema: 'RunId',
+        what: 'The `next` of the answer before, or the last run that one has.',
+      },
+    },
+    gives: { media: exportMedia, what: 'Lines of JSON, each ended by a line feed.' },
   },
   metrics: {
     of: 'tenant',

@@ -46,14 +46,16 @@ async function putBlob({ request, run, hash: named, grant, ask, bucket }: RunReq
   if (bytes.byteLength <= rowBlobBytesMax)
     return ask(run, new Request(request.url, { method: 'PUT', body: bytes }))
   const blobs = r2Blobs(bucket, grant.tenant)
+  const url = new URL(`/v1/runs/${run}/blobs/expect`, request.url)
+  const expect = (): Promise<Response> => ask(run, new Request(url, { method: 'POST' }))
+  // Known before it is there, so that it is found when all is deleted; whether the run is still there is asked afterwards.
+  const expected = await expect()
+  if (!expected.ok) return expected
   await blobs.put(run, hash, bytes)
-  // Whether the run takes it is asked afterwards, so that none is left behind by a run that is deleted meanwhile.
-  const url = new URL(`/v1/runs/${run}/blobs/missing`, request.url)
-  const taken = await ask(run, new Request(url, { method: 'POST', body: JSON.stringify({ hashes: [] }) }))
+  const taken = await expect()
   // Else it may be one that the run had before.
   if (taken.status === 410) await blobs.remove(run, [hash])
-  if (!taken.ok) return taken
-  return new Response(null, { status: 204 })
+  return taken
 }
 
 async function getBlob({ request, run, hash: named, grant, ask, bucket }: RunRequest): Promise<Response> {

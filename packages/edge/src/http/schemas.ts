@@ -162,7 +162,8 @@ export const schemas = {
     labels: { type: 'array', items: { type: 'string' } },
     valid: {
       type: 'boolean',
-      description: 'False while it is paused over something that was damaged and set aside.',
+      description:
+        'False from when its newest entries are found damaged, until they come back from a device or somebody decides to go on without them.',
     },
     started: { ...count, description: 'By the clock of who began it, in ms since 1970.' },
     updated: { ...count, description: 'When anything here changed, in ms since 1970.' },
@@ -171,6 +172,55 @@ export const schemas = {
     {
       runs: { type: 'array', items: { $ref: '#/components/schemas/Run' } },
       next: { type: 'string', description: 'There when there is more: the `after` of the next page.' },
+    },
+    ['next'],
+  ),
+  Trigger: { enum: ['start', 'fork', 'commit', 'put', 'rewind', 'migrate', 'edit', 'label', 'snapshot'] },
+  Checkpoint: object(
+    {
+      seq: count,
+      digest,
+      time: { ...count, description: 'By the clock of its owner, in ms since 1970.' },
+      trigger: { type: 'string', description: 'The kind of its entry.' },
+      label: { type: 'string' },
+      turn: { ...count, description: 'The turn that begins or goes on there, where its entry says so.' },
+      whole: { type: 'boolean', description: 'True where its entry says that no turn is open.' },
+      valid: {
+        type: 'boolean',
+        description:
+          'True when one can go back there: it is stored as it was written, and the log is kept up to it.',
+      },
+      owner: { ...id, description: 'Who wrote it; not there where only a snapshot of it is left.' },
+      epoch: count,
+      term: count,
+    },
+    ['label', 'turn', 'owner', 'epoch', 'term'],
+  ),
+  CheckpointPage: object(
+    {
+      checkpoints: { type: 'array', items: { $ref: '#/components/schemas/Checkpoint' } },
+      next: { type: 'string', description: 'There when there may be more: the `after` of the next page.' },
+    },
+    ['next'],
+  ),
+  Snippet: {
+    type: 'array',
+    items: object({
+      text: { type: 'string' },
+      match: { type: 'boolean', description: 'True for what was asked for.' },
+    }),
+  },
+  SearchHit: object({
+    run: id,
+    seq: { ...count, description: 'The entry.' },
+    kind: { type: 'string', description: 'Of the entry.' },
+    time: { ...count, description: 'By the clock of its owner, in ms since 1970.' },
+    snippet: { $ref: '#/components/schemas/Snippet' },
+  }),
+  SearchPage: object(
+    {
+      hits: { type: 'array', items: { $ref: '#/components/schemas/SearchHit' } },
+      next: { type: 'string', description: 'There when there may be more: the `after` of the next page.' },
     },
     ['next'],
   ),

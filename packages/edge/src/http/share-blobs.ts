@@ -26,7 +26,9 @@ export async function shareBlobs(
     if (body.byteLength > 0) await mustAnswer(await ask(to, 'blobs/rows', { method: 'PUT', body }))
   }
   const large = wanted.length === 0 ? [] : await missing(wanted)
-  return large.length === 0 ? [] : blobs.share(from, to, large)
+  if (large.length === 0) return []
+  await mustAnswer(await ask(to, 'blobs/expect', { method: 'POST' }))
+  return blobs.share(from, to, large)
 }
 
 function post(body: unknown): RequestInit {

@@ -41,6 +41,12 @@ export function blobRoutes({ run, blobs, rows, used, checkRoom }: BlobRoutesPort
       hashes: await blobs.missing(run, hashesOf(await readJson(context.req.raw, hashesBytesMax))),
     }),
   )
+  // A large blob is about to go to R2, past this object.
+  app.post('/expect', (context) => {
+    checkRoom()
+    used()
+    return context.body(null, 204)
+  })
   app.post('/rows/read', async (context) => {
     const hashes = hashesOf(await readJson(context.req.raw, limits.entryBytesMax))
     if (hashes.length > framesMax) {

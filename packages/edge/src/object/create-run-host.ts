@@ -5,6 +5,8 @@ import type { CatalogCalls } from '../catalog/catalog-entry.ts'
 import { catalogName } from '../catalog/catalog-outbox.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
+import { isIndexed, searchName } from '../search/search-outbox.ts'
+import type { RunSearch } from '../search/tenant-search.ts'
 import { objectStorage } from '../store/object-storage.ts'
 import { clearBlobs } from '../store/r2-blobs.ts'
 import { isOwnName, sqlDueTimes, type DueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
@@ -16,6 +18,7 @@ import { openLink } from './link-routes.ts'
 import { checkQuota, type Quota } from './quota.ts'
 import { runRoutes } from './run-routes.ts'
 import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
+import { storedPaths, storedRoutes } from './stored-routes.ts'
 import { workDue } from './work-due.ts'
 
 /** What the run of an object needs. */
@@ -26,6 +29,8 @@ export interface RunHostOptions {
   readonly blobs: R2Bucket
   /** The catalog of a tenant, when there is one: it is told when the status of the run changes. */
   readonly catalog?: (tenant: string) => CatalogCalls
+  /** Where the text of runs goes that may be searched. */
+  readonly search?: RunSearch
   /** How much a run may keep here. */
   readonly quota?: Quota
   /** With it encrypted runs can go on here: their devices lend this object their keys, for a time. At least 32 random characters. */
@@ -111,6 +116,7 @@ class ObjectHost {
   readonly #report: Report
   readonly #sockets: RunSockets
   readonly #named: SqlRunName
+  readonly #telling = new Set<Promise<void>>()
   #opened: { readonly name: RunName; readonly edgeRun: Promise<EdgeRun> } | undefined
 
   constructor(ctx: DurableObjectState, options: RunHostOptions) {
@@ -130,13 +136,14 @@ class ObjectHost {
       const name = { run, tenant: asking.tenant }
       if (pathname === `/v1/runs/${run}/links/open`) return await this.#openLink(request, asking)
       if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) return await this.#delete(name)
+      const checkAsking = (): void => this.#checkAsking(run, asking)
+      if (storedPaths.has(pathname.split('/')[4])) return await this.#readStored(request, name, checkAsking)
       const edgeRun = await this.#open(name)
-      const used = (): void => this.#named.set(name)
-      const checkAsking = (): void => {
-        if (this.#named.isDeleted()) throw deleted(run)
-        const { until = Infinity, link } = asking
-        const isTakenBack = link !== undefined && !edgeRun.links.has(link, Date.now())
-        if (until <= Date.now() || isTakenBack) throw notLetIn()
+      const used = (): void => {
+        this.#named.set(name)
+        void edgeRun.outbox
+          ?.blobsCame()
+          .catch((error: unknown) => this.#report({ where: 'catalog', run, error }))
       }
       checkAsking()
       const checkRoom = (wanted?: number): void => {
@@ -187,7 +194,7 @@ class ObjectHost {
     try {
       if (name === runName) return await this.#workRun(until)
       if (name === streamsName) (await this.#known())?.streams.forget()
-      else if (name === catalogName) await this.#tellCatalog()
+      else if (name === catalogName || name === searchName) await this.#tell(name)
       else if (name === deletionName) await this.#finishDeletion()
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
@@ -225,6 +232,23 @@ class ObjectHost {
     return opened.edgeRun
   }
 
+  /** Throws when who asks is not let in any more, or the run was deleted. */
+  #checkAsking(run: RunId, { until = Infinity, link }: Asking): void {
+    if (this.#named.isDeleted()) throw deleted(run)
+    const isTakenBack = link !== undefined && !sqlLinks(this.#ctx.storage).has(link, Date.now())
+    if (until <= Date.now() || isTakenBack) throw notLetIn()
+  }
+
+  /** Nothing is opened, nor written, to read what is stored. */
+  async #readStored(request: Request, name: RunName, checkAsking: () => void): Promise<Response> {
+    const { run, tenant } = name
+    this.#checkName(name)
+    checkAsking()
+    if (this.#named.get() === undefined) throw unknown(run)
+    const storage = objectStorage(this.#ctx.storage, this.#options.blobs, tenant)
+    return await storedRoutes({ run, storage, checkAsking, report: this.#report }).fetch(request)
+  }
+
   #checkName(name: RunName): void {
     const mine = this.#named.get()
     if (mine === undefined || isSame(mine, name)) return
@@ -245,6 +269,7 @@ class ObjectHost {
       sockets: this.#sockets,
       agents: this.#options.agents,
       catalog: this.#options.catalog !== undefined,
+      search: this.#options.search?.isOn(tenant),
       tenant,
       lendingSecret: this.#options.lendingSecret,
       watch: this.#options.watch && safely(this.#options.watch),
@@ -272,10 +297,24 @@ class ObjectHost {
     return new Response(null, { status: 204 })
   }
 
-  async #tellCatalog(): Promise<void> {
+  /** Tells others of the run. */
+  async #tell(what: typeof catalogName | typeof searchName): Promise<void> {
     const name = this.#named.get()
     const known = await this.#known()
-    if (name && this.#options.catalog) await known?.outbox?.tell(this.#options.catalog(name.tenant))
+    if (name === undefined || known === undefined) return
+    const { catalog, search } = this.#options
+    const { run, tenant } = name
+    const telling =
+      what === catalogName
+        ? catalog && known.outbox?.tell(run, catalog(tenant))
+        : search && known.searchOutbox?.tell(search.indexOf(tenant, run), () => this.#named.isDeleted())
+    if (telling === undefined) return
+    this.#telling.add(telling)
+    try {
+      await telling
+    } finally {
+      this.#telling.delete(telling)
+    }
   }
 
   /** May be done again, and is when the object dies meanwhile. */
@@ -288,15 +327,22 @@ class ObjectHost {
     const edgeRun = await opened?.edgeRun
     edgeRun?.changes.now()
     await edgeRun?.keeper.close()
+    // What is under way to others gets there before they are told to forget.
+    await Promise.allSettled(this.#telling)
     await clearBlobs(this.#options.blobs, name.tenant, name.run)
+    if (isIndexed(this.#ctx.storage)) await this.#options.search?.indexOf(name.tenant, name.run).remove()
     await this.#options.catalog?.(name.tenant).remove(name.run)
     this.#named.clearAllElse()
-    for (const own of [runName, streamsName, catalogName]) await this.times.delete(own)
+    for (const own of [runName, streamsName, catalogName, searchName]) await this.times.delete(own)
   }
 }
 
 function isSame(one: RunName, other: RunName): boolean {
   return one.run === other.run && one.tenant === other.tenant
+}
+
+function unknown(run: RunId): WaystoneError {
+  return new WaystoneError('run_unknown', `there is no run ${run} here`, { run })
 }
 
 function deleted(run: RunId): WaystoneError {

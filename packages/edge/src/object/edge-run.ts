@@ -1,8 +1,9 @@
-import { RunKeeper, type AnyAgent, type Fold, type RunId } from '@waystone/core'
+import { RunKeeper, unresolvedDamage, type AnyAgent, type Fold, type RunId } from '@waystone/core'
 import { counting, watchRun } from '../watch/watch-run.ts'
 import type { Watch } from '../watch/edge-event.ts'
 import { CatalogOutbox } from '../catalog/catalog-outbox.ts'
 import type { Report } from '../report.ts'
+import { SearchOutbox } from '../search/search-outbox.ts'
 import { dueTime, type DueTimes } from '../store/sql-due-times.ts'
 import type { ObjectStorage } from '../store/object-storage.ts'
 import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
@@ -29,6 +30,8 @@ export interface EdgeRunPorts {
   readonly report: Report
   /** True when a catalog is to be told of the run. */
   readonly catalog: boolean
+  /** Whether the text of the run may be searched; undefined when nothing can be. */
+  readonly search: boolean | undefined
   readonly tenant: string
   readonly watch: Watch | undefined
   /** With it keys of encrypted runs are borrowed. */
@@ -46,15 +49,26 @@ export interface EdgeRun {
   readonly links: SqlLinks
   /** There is one where the application has a catalog. */
   readonly outbox: CatalogOutbox | undefined
+  /** There is one where the application has shards for search. */
+  readonly searchOutbox: SearchOutbox | undefined
 }
 
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
-  const { durable, times, storage, sockets, agents, report, catalog, tenant, watch, lendingSecret } = ports
+  const { durable, times, storage, sockets, agents, report, catalog, search, tenant, watch } = ports
+  const { lendingSecret } = ports
   const began = Date.now()
   const counted = counting(storage.store.read)
   const changes = new RunChanges()
-  const opened: { keeper?: RunKeeper } = {}
+  const opened: { keeper?: RunKeeper; searchOutbox?: SearchOutbox | undefined } = {}
+  const textChanged = async (): Promise<void> => {
+    await opened.searchOutbox?.changed().catch((error: unknown) => report({ where: 'search', run, error }))
+  }
+  const compact: typeof storage.store.compact = async (...compaction) => {
+    await textChanged()
+    await storage.store.compact(...compaction)
+    await textChanged()
+  }
   const streams = new RunStreams({
     store: storage.streams,
     fold: () => opened.keeper?.log.fold,
@@ -63,7 +77,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
   const keeper = await RunKeeper.open(run, {
     clock: edgeClock,
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
-    storage: { ...storage, streams, store: { ...storage.store, read: counted.read } },
+    storage: { ...storage, streams, store: { ...storage.store, read: counted.read, compact } },
     due: dueTime(times, runName),
     stalls: sqlStalls(durable),
     followers: sockets,
@@ -81,14 +95,26 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
       watch({ type: 'restore', by: 'edge', tenant, run, ms: Date.now() - began, bytes, entries })
   }
   const outbox = catalog ? new CatalogOutbox(durable, times) : undefined
-  const changed = (fold: Fold): void =>
-    void outbox?.changed(fold).catch((error: unknown) => report({ where: 'catalog', run, error }))
+  const searchOutbox = search === undefined ? undefined : new SearchOutbox(durable, times, keeper.log, search)
+  opened.searchOutbox = searchOutbox
+  await searchOutbox?.opened()
+  const missing = (await unresolvedDamage(keeper.log, storage.tails))?.seq
+  const changed = (fold: Fold | undefined): void => {
+    const told = fold ? outbox?.changed(fold, keeper.log.damage?.seq ?? missing) : outbox?.unreadable()
+    void told?.catch((error: unknown) => report({ where: 'catalog', run, error }))
+  }
   // A run from before there was a catalog is told of when it is opened.
-  if (keeper.log.fold) changed(keeper.log.fold)
+  if (keeper.log.fold ?? missing !== undefined) changed(keeper.log.fold)
+  keeper.log.onReplaced(() => {
+    changed(keeper.log.fold)
+    void textChanged()
+  })
   keeper.log.listen(({ entries }, fold) => {
     changed(fold)
+    void textChanged()
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
       void streams.settle().catch((error: unknown) => report({ where: 'run', run, error }))
   })
-  return { keeper, streams, changes, storage, devices: sqlDevices(durable), links: sqlLinks(durable), outbox }
+  const [devices, links] = [sqlDevices(durable), sqlLinks(durable)]
+  return { keeper, streams, changes, storage, devices, links, outbox, searchOutbox }
 }

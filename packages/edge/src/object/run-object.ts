@@ -3,6 +3,7 @@ import { WaystoneError, type AnyAgent } from '@waystone/core'
 import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
+import { runSearch, type SearchOptions } from '../search/tenant-search.ts'
 import type { Watch } from '../watch/edge-event.ts'
 import type { Quota } from './quota.ts'
 import { createRunHost, type HostedRun } from './create-run-host.ts'
@@ -15,6 +16,8 @@ export interface RunObjectOptions<Env> {
   readonly blobs: (env: Env) => R2Bucket
   /** The namespace of the class that `catalogObject` made; without one runs are in no list at the edge. */
   readonly catalog?: (env: Env) => CatalogNamespace
+  /** Where the text of runs may be searched, and whose. The same as for `edgeRoutes`; by default nobody's. */
+  readonly search?: SearchOptions<Env>
   /** How much a run may keep here. */
   readonly quota?: (env: Env) => Quota
   /** With it encrypted runs can go on here; the same as that of `edgeRoutes`. */
@@ -47,6 +50,7 @@ export function runObject<Env>(
         agents: () => options.agents(env),
         blobs: options.blobs(env),
         ...(catalog ? { catalog: (tenant) => catalog.get(catalog.idFromName(tenant)) } : {}),
+        ...(options.search ? { search: runSearch(options.search, env) } : {}),
         report,
         ...(options.quota ? { quota: options.quota(env) } : {}),
         ...(watch ? { watch } : {}),

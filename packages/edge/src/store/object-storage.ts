@@ -1,4 +1,4 @@
-import type { RunStorage } from '@waystone/core'
+import type { Digest, RunId, RunStorage } from '@waystone/core'
 import {
   sqlInbox,
   sqlLogStore,
@@ -9,7 +9,7 @@ import {
 } from '@waystone/core/sql'
 import { durableSql, oneRun } from './durable-sql.ts'
 import { objectBlobs } from './object-blobs.ts'
-import { r2Blobs } from './r2-blobs.ts'
+import { listBlobs, r2Blobs } from './r2-blobs.ts'
 import { rowBlobs, type RowBlobs } from './row-blobs.ts'
 import { sqlStreams, type SqlStreams } from './sql-streams.ts'
 import { onlyTenant } from './tenant-names.ts'
@@ -20,7 +20,11 @@ export interface ObjectStorage extends RunStorage {
   readonly streams: SqlStreams
   /** Those of its blobs that are rows. */
   readonly rowBlobs: RowBlobs
+  /** The hashes of all blobs of the run, by pages. */
+  allBlobs(run: RunId): AsyncGenerator<readonly Digest[], void>
 }
+
+const listedAtOnce = 1_000
 
 /**
  * A row that is rewritten or deleted costs as much as 5 KB kept for a month (2026): each row is packed by itself, and
@@ -44,5 +48,14 @@ export function objectStorage(
     inbox: sqlInbox(sql, oneRun),
     streams: sqlStreams(sql),
     rowBlobs: rows,
+    async *allBlobs(run) {
+      for (
+        let some = rows.list('', listedAtOnce);
+        some.length > 0;
+        some = rows.list(some.at(-1) ?? '', listedAtOnce)
+      )
+        yield some
+      yield* listBlobs(bucket, tenant, run)
+    },
   }
 }

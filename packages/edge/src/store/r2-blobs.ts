@@ -1,4 +1,11 @@
-import { checkBlobSize, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
+import {
+  checkBlobSize,
+  parseDigest,
+  WaystoneError,
+  type Blobs,
+  type Digest,
+  type RunId,
+} from '@waystone/core'
 import { blobFolder } from './tenant-names.ts'
 
 /** More hashes than this are looked for in a list of all, which costs as much as 12 single looks and pages at 1,000. */
@@ -74,12 +81,28 @@ async function looked(bucket: R2Bucket, keys: readonly string[]): Promise<Readon
 /** The keys that begin like this. */
 async function listed(bucket: R2Bucket, prefix: string): Promise<ReadonlySet<string>> {
   const found = new Set<string>()
+  for await (const keys of listedPages(bucket, prefix)) for (const key of keys) found.add(key)
+  return found
+}
+
+async function* listedPages(bucket: R2Bucket, prefix: string): AsyncGenerator<readonly string[], void> {
   for (let cursor: string | undefined; ;) {
     const page = await bucket.list({ prefix, ...(cursor === undefined ? {} : { cursor }) })
-    for (const { key } of page.objects) found.add(key)
-    if (!page.truncated) return found
+    yield page.objects.map(({ key }) => key)
+    if (!page.truncated) return
     cursor = page.cursor
   }
+}
+
+/** The blobs of a run, by pages. */
+export async function* listBlobs(
+  bucket: R2Bucket,
+  tenant: string,
+  run: RunId,
+): AsyncGenerator<readonly Digest[], void> {
+  const prefix = blobFolder(tenant, run)
+  for await (const keys of listedPages(bucket, prefix))
+    yield keys.map((key) => parseDigest(key.slice(prefix.length)))
 }
 
 /** Copies a blob, of which R2 checks the hash once more; false when there is none. */

@@ -15,6 +15,8 @@ export interface RowBlobs {
   /** Those of the hashes that are no rows, in order. */
   missing(hashes: readonly Digest[]): readonly Digest[]
   remove(hashes: readonly Digest[]): void
+  /** Some of them, in the order of their hashes. */
+  list(after: string, count: number): readonly Digest[]
 }
 
 /** Blobs as rows: writing or removing one is one row that is billed. */
@@ -45,6 +47,10 @@ export function rowBlobs(sql: Sql): RowBlobs {
       const rows = sql.rows<{ hash: string }>(query, JSON.stringify(hashes))
       const found = new Set<string>([...rows].map(({ hash }) => hash))
       return hashes.filter((hash) => !found.has(hash))
+    },
+    list(after, count) {
+      const query = 'SELECT hash FROM waystone_blobs WHERE hash > ? ORDER BY hash LIMIT ?'
+      return [...sql.rows<{ hash: Digest }>(query, after, count)].map(({ hash }) => hash)
     },
     remove(hashes) {
       const query = 'DELETE FROM waystone_blobs WHERE hash IN (SELECT value FROM json_each(?))'
