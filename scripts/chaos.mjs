@@ -1,4 +1,5 @@
 // `npm run test:chaos -- --kills N --engine chromium|firefox|webkit|workerd [--seed S] [--json]`: kills for real, see test/chaos.
+// `npm run test:chaos -- --soak [--runs N] [--kills N] [--turns N]`: many runs in use at an edge that is killed and deployed anew.
 import { runSource } from './process.mjs'
 import { setupOrExit } from './setup.mjs'
 

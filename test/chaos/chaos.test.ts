@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { engineNames, skipWithout } from '../harness/engines.ts'
 import { chaos, type ChaosEngine } from './chaos.ts'
+import { soak } from './soak.ts'
 
 /** The same kills every time. `npm run test:chaos` makes more of them, and measures. */
 const seed = 5
@@ -37,3 +38,18 @@ describe.each(engines)('$kills kills of $engine', ({ engine, kills }) => {
     testMsMax,
   )
 })
+
+it(
+  'a few runs in use, through a kill of the edge and another release of it, all finish, and the list of runs knows',
+  async () => {
+    const soaked = await soak({ runs: 8, kills: 2, turns: 6, seed })
+    expect(soaked).toMatchObject({
+      finished: 8,
+      startedTwice: [],
+      catalogDiffers: [],
+      wrong: [],
+      releases: 2,
+    })
+  },
+  testMsMax,
+)

@@ -10,8 +10,8 @@ export interface LastingEdge {
   readonly persistTo: string
   /** Its newest process. */
   readonly process: EdgeProcess
-  /** Starts it again after a kill. */
-  start(): Promise<void>
+  /** Starts it again after a kill, with other variables if they are given: a later deployment. */
+  start(vars?: EdgeOptions['vars']): Promise<void>
   /** Ends it, and drops its state. */
   close(): Promise<void>
 }
@@ -22,15 +22,16 @@ export async function startLastingEdge(
 ): Promise<LastingEdge> {
   const persistTo = await mkdtemp(join(tmpdir(), 'waystone-edge-'))
   const port = await freePort()
-  const begin = (): Promise<EdgeProcess> => startEdge({ ...options, persistTo, port })
+  const begin = (vars = options.vars ?? {}): Promise<EdgeProcess> =>
+    startEdge({ ...options, persistTo, port, vars })
   let newest = await begin()
   return {
     persistTo,
     get process() {
       return newest
     },
-    async start() {
-      newest = await begin()
+    async start(vars) {
+      newest = await begin(vars)
     },
     async close() {
       await newest.stop()
