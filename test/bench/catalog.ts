@@ -73,6 +73,8 @@ const questions: readonly (readonly [name: string, query: string, runs?: string]
 ]
 
 const listed = []
+/** What an answer takes that reads nothing, asked in between: the wire, the proxy of wrangler, and whatever else this machine does. */
+const nothing: number[] = []
 for (const [name, query, of] of questions) {
   const times: number[] = []
   let found = 0
@@ -82,9 +84,13 @@ for (const [name, query, of] of questions) {
     const page = (await response.json()) as { readonly runs: readonly unknown[] }
     times.push(performance.now() - began)
     found = page.runs.length
+    const idle = performance.now()
+    await (await answer('/v1/health')).text()
+    nothing.push(performance.now() - idle)
   }
   listed.push({ name, found, p50: round(quantile(times, 0.5)), p99: round(quantile(times, 0.99)) })
 }
+const nothingMs = { p50: round(quantile(nothing, 0.5)), p99: round(quantile(nothing, 0.99)) }
 const counted: number[] = []
 for (let count = 0; count < 20; count += 1) {
   const began = performance.now()
@@ -104,6 +110,7 @@ report(
       ({ name, found, p50, p99 }) =>
         `${name.padEnd(42)} ${String(found).padStart(4)} runs: ${p50.toFixed(1).padStart(6)} ms (p99 ${p99.toFixed(1)})`,
     ),
+    `asked in between, nothing at all (health)             : ${nothingMs.p50.toFixed(1)} ms (p99 ${nothingMs.p99.toFixed(1)})`,
     `counting by status (metrics)                          : ${metricsMs.p50.toFixed(1)} ms (p99 ${metricsMs.p99.toFixed(1)})`,
     ...changes.map(
       ({ what, rowsWritten, ms }) =>
@@ -118,6 +125,7 @@ report(
     databaseBytes,
     memoryMb,
     listed,
+    nothingMs,
     metricsMs,
     changes,
     aims,
