@@ -7,6 +7,7 @@ import {
   parseOwnerId,
   RunHandle,
   Runtime,
+  type Bodies,
   type Clock,
   type RunId,
   type RuntimePorts,
@@ -41,6 +42,8 @@ export interface Soaked {
   /** What the edge has on disk for each run. */
   readonly bytesARun: number
   readonly kills: number
+  /** How often a person had to decide about an effect, or let a run go on. */
+  readonly decided: number
   readonly releases: number
 }
 
@@ -108,6 +111,7 @@ class Soak {
   readonly #wrong: string[] = []
   #devices: readonly Runtime[] = []
   #kills = 0
+  #decided = 0
   #release = 1
 
   constructor(options: SoakOptions, random: Random, effects: EffectServer, edge: LastingEdge) {
@@ -171,7 +175,7 @@ class Soak {
     }
   }
 
-  /** Somebody who looks into the list for runs that wait, and answers. */
+  /** Somebody who looks into the list for runs that wait for a person, and answers, or decides what became of an effect. */
   async #answer(): Promise<void> {
     while (!this.#over.signal.aborted) {
       for (const { run } of await this.#listed('status=waiting').catch(() => [])) {
@@ -182,20 +186,32 @@ class Soak {
           // The edge was killed, or somebody was faster: it is asked again.
         }
       }
+      for (const { run } of await this.#listed('status=paused').catch(() => []))
+        await this.#decide(run).catch(() => undefined)
       await clock.wait(300, this.#over.signal)
     }
   }
 
+  /** The outside says whether an effect happened; what a busy machine did not do in time is done again. */
+  async #decide(run: string): Promise<void> {
+    const { kind, seq, body } = parseLine((await this.#lines(run as RunId)).at(-1) as Uint8Array)
+    if (kind !== 'pause') return
+    const { reason, error } = body as unknown as Bodies['pause']
+    const { start, key } = (error.details ?? {}) as { readonly start?: string; readonly key?: string }
+    const happened = key !== undefined && this.#effects.starts(key) > 0
+    const decision = happened ? { type: 'done', value: key } : { type: 'again' }
+    const item = reason === 'outcome' ? { type: 'decide', start, decision } : { type: 'retry' }
+    this.#decided += 1
+    await this.#post(run, { ...item, id: `${run}-${String(seq)}` })
+  }
+
   async #send(run: string, ask: string): Promise<void> {
-    const item = {
-      type: 'answer',
-      ask,
-      value: `to ${run}`,
-      id: `answer-${ask.slice(0, 20)}`,
-      by: 'a person',
-      time: 0,
-    }
-    await this.#ask(`/v1/runs/${run}/inbox`, { method: 'POST', body: JSON.stringify(item) })
+    await this.#post(run, { type: 'answer', ask, value: `to ${run}`, id: `answer-${ask.slice(0, 20)}` })
+  }
+
+  async #post(run: string, item: object): Promise<void> {
+    const body = JSON.stringify({ ...item, by: 'a person', time: 0 })
+    await this.#ask(`/v1/runs/${run}/inbox`, { method: 'POST', body })
   }
 
   /** Waits until the catalog says of every run that it has ended. */
@@ -261,6 +277,7 @@ class Soak {
       keptMost,
       bytesARun: Math.round((await sizeOf(this.#edge.persistTo)) / this.#runs.length),
       kills: this.#kills,
+      decided: this.#decided,
       releases: this.#release,
     }
   }

@@ -108,6 +108,30 @@ describe('an encrypted run', () => {
     await device.close()
   })
 
+  it('lent for a time that is over: stands still at the edge, and goes on where it is taken back', async () => {
+    const { effects } = world
+    const device = await world.device()
+    const tab = await device.open(undefined, undefined, 'lent briefly')
+    await tab.evaluate(`rig.start('asker', { server: '${effects.url}' }, { id: 'briefly' })`)
+    await until(tab, 'briefly', `view.asks.length === 1`)
+    expect(await tab.evaluate<Tried>(`rig.move('briefly', 'edge')`)).toEqual({ ok: true })
+    await until(tab, 'briefly', `view.owner === 'edge' && view.status === 'waiting'`)
+    const claims = ofKind(await entriesOf(tab, 'briefly'), 'claim')
+    const over = (claims[0]?.body as { lent?: { until: number } }).lent?.until ?? Infinity
+    await tab.waitFor(`Date.now() > ${String(over)}`)
+    expect(await tab.evaluate<Tried>(`rig.answer('briefly', 'ultramarine')`)).toEqual({ ok: true })
+    const started = () => effects.effects().filter(({ path }) => path === '/effect/asker-pay').length
+    const before = started()
+    expect(await tab.evaluate<Tried>(`rig.move('briefly', 'here')`)).toEqual({ ok: true })
+    expect(await resultOf(tab, 'briefly')).toEqual(expect.any(String))
+    expect(started()).toBe(before + 1)
+    const entries = await entriesOf(tab, 'briefly')
+    const taken = ofKind(entries, 'claim')[1]?.seq as number
+    expect(ofKind(entries, 'answer').map(({ seq }) => seq > taken)).toEqual([true])
+    await expectNothingSaid()
+    await device.close()
+  })
+
   it('is not begun in the open by a worker that was given no keys', async () => {
     const device = await world.device()
     const tab = await device.open()

@@ -23,7 +23,7 @@ export interface Device {
   open(
     before?: (tab: ChromiumPage, origin: string) => Promise<void>,
     as?: string,
-    encryption?: 'end-to-end' | 'lent',
+    encryption?: 'end-to-end' | 'lent' | 'lent briefly',
   ): Promise<ChromiumPage>
   /** Ends the browser, lets something happen to its profile, and starts it again with a tab of the page. */
   relaunch(between: (profileDir: string) => Promise<void>): Promise<ChromiumPage>

@@ -1,6 +1,6 @@
 import { randomBytes } from '@noble/ciphers/utils.js'
 import { fromBase64, keyMissing, toBase64, type Cipher, type RunId } from '@waystone/core'
-import { keyIdText, parseKeyId } from './key-id.ts'
+import { keyIdText, parseKeyId, type KeyId } from './key-id.ts'
 import { keyOfBlob, RunKey, runKey } from './run-keys.ts'
 import { openSealed, publicKeyOf, sealFor } from './sealed-box.ts'
 
@@ -27,34 +27,44 @@ export function userCipher(
   keys: readonly UserKey[],
   random: (bytes: number) => Uint8Array = randomBytes,
 ): UserCipher {
-  const secret = (id: string): Uint8Array | undefined => {
-    const parsed = parseKeyId(id)
-    const user = keys.find(({ id: name }) => name === parsed.user)
-    return user && runKey(user.key, parsed)
+  const known = new Map<string, RunKey>()
+  const secretOf = (id: string): Uint8Array | undefined => {
+    const parsed = readableKeyId(id)
+    const user = keys.find((one) => one.id === parsed?.user)
+    return parsed && user && runKey(user.key, parsed)
+  }
+  const runKeyOf = (id: string): RunKey | undefined => {
+    const user = readableKeyId(id)?.user
+    const before = keys.some((one) => one.id === user) ? known.get(id) : undefined
+    if (before) return before
+    const secret = secretOf(id)
+    if (secret === undefined) return undefined
+    if (known.size >= knownMax) known.clear()
+    const key = new RunKey(id, secret, random)
+    known.set(id, key)
+    return key
   }
   return {
-    ...cipherOf(secret, random, (id) => {
-      const { user } = parseKeyId(id)
-      return keys.some((key) => key.id === user)
-    }),
+    ...cipherOf(runKeyOf),
     keyFor(run, last, lent) {
       const newest = keys.at(-1)
       if (newest === undefined) throw keyMissing(run, last ?? 'of a user')
-      if (last === undefined) return keyIdText({ user: newest.id, family: run, generation: 0 })
-      const { user, family, generation } = parseKeyId(last)
-      if (user !== newest.id) return keyIdText({ user: newest.id, family, generation: 0 })
-      return lent ? keyIdText({ user, family, generation: generation + 1 }) : last
+      const { user, generation } = last === undefined ? first : parseKeyId(last)
+      if (user !== newest.id) return keyIdText({ user: newest.id, run, generation: 0 })
+      return last !== undefined && !lent ? last : keyIdText({ user, run, generation: generation + 1 })
     },
     runKeys: (run, ids) =>
       Object.fromEntries(
         ids.map((id) => {
-          const key = secret(id)
+          const key = secretOf(id)
           if (key === undefined) throw keyMissing(run, id)
           return [id, key]
         }),
       ),
   }
 }
+
+const first = { user: undefined, generation: 0 } as const
 
 /**
  * Seals with the newest of these run keys and opens with all: for somebody whom they were lent. `keys` may change; it is
@@ -64,12 +74,17 @@ export function lentCipher(
   keys: ReadonlyMap<string, Uint8Array>,
   random: (bytes: number) => Uint8Array = randomBytes,
 ): Cipher {
+  // What was derived goes with the key.
+  const known = new WeakMap<Uint8Array, RunKey>()
+  const runKeyOf = (id: string): RunKey | undefined => {
+    const secret = keys.get(id)
+    if (secret === undefined) return undefined
+    const key = known.get(secret) ?? new RunKey(id, secret, random)
+    known.set(secret, key)
+    return key
+  }
   return {
-    ...cipherOf(
-      (id) => keys.get(id),
-      random,
-      (id) => keys.has(id),
-    ),
+    ...cipherOf(runKeyOf),
     keyFor(run, last) {
       if (last === undefined || !keys.has(last)) throw keyMissing(run, last ?? 'of a user')
       return last
@@ -77,27 +92,17 @@ export function lentCipher(
   }
 }
 
-/** Most runs have few keys; beyond this many they are derived anew. */
+/** Most devices have few runs open; beyond this many keys they are derived anew. */
 const knownMax = 1_000
 
-function cipherOf(
-  secret: (id: string) => Uint8Array | undefined,
-  random: (bytes: number) => Uint8Array,
-  has: (id: string) => boolean,
-): Omit<Cipher, 'keyFor'> {
-  const known = new Map<string, RunKey>()
+function cipherOf(runKeyOf: (id: string) => RunKey | undefined): Omit<Cipher, 'keyFor'> {
   const keyOf = (id: string): RunKey => {
-    const before = has(id) ? known.get(id) : undefined
-    if (before) return before
-    const bytes = secret(id)
-    if (bytes === undefined) throw keyMissing(parseKeyId(id).family, id)
-    if (known.size >= knownMax) known.clear()
-    const key = new RunKey(id, bytes, random)
-    known.set(id, key)
+    const key = runKeyOf(id)
+    if (key === undefined) throw keyMissing(readableKeyId(id)?.run ?? '', id)
     return key
   }
   return {
-    has,
+    has: (id) => runKeyOf(id) !== undefined,
     seal: (id, place, plain) => keyOf(id).seal(place, plain),
     open: (id, place, sealed) => keyOf(id).open(place, sealed),
     sealBlob: (id, plain) => keyOf(id).sealBlob(plain),
@@ -105,5 +110,14 @@ function cipherOf(
     sealItem: (publicKey, use, plain) => sealFor(fromBase64(publicKey), use, plain),
     openItem: async (id, use, sealed) => openSealed(await keyOf(id).inbox, use, sealed),
     openBlob: (sealed) => keyOf(keyOfBlob(sealed)).openBlob(sealed),
+  }
+}
+
+/** Ids come from logs, which anybody may have written. */
+function readableKeyId(id: string): KeyId | undefined {
+  try {
+    return parseKeyId(id)
+  } catch {
+    return undefined
   }
 }

@@ -1,20 +1,20 @@
 import { limits, parseRunId, WaystoneError, type RunId } from '@waystone/core'
 
 /**
- * The name of a key as entries carry it, in the open: `USER.FAMILY.GENERATION`. The user key that it is derived from, the
- * run that it was first made for, whose forks go on with it, and a number that grows when a key was lent and came back.
+ * The name of a key as entries carry it, in the open: `USER.RUN.GENERATION`. The user key that it is derived from, the
+ * run that it was made for, and a number that grows when a key was lent and came back.
  */
 export interface KeyId {
   readonly user: string
-  readonly family: RunId
+  readonly run: RunId
   readonly generation: number
 }
 
 const userPattern = /^[0-9a-z]{1,40}$/
 
 /** The text of a key id. */
-export function keyIdText({ user, family, generation }: KeyId): string {
-  return `${user}.${family}.${String(generation)}`
+export function keyIdText({ user, run, generation }: KeyId): string {
+  return `${user}.${run}.${String(generation)}`
 }
 
 /** Reads the text of a key id. Throws `input_refused`. */
@@ -31,8 +31,8 @@ export function parseKeyId(text: string): KeyId {
   ) {
     throw new WaystoneError(
       'input_refused',
-      `expected the id of a key as USER.FAMILY.GENERATION, found ${JSON.stringify(text.slice(0, 100))}`,
+      `expected the id of a key as USER.RUN.GENERATION, found ${JSON.stringify(text.slice(0, 100))}`,
     )
   }
-  return { user, family: parseRunId(text.slice(first + 1, last)), generation: Number(number) }
+  return { user, run: parseRunId(text.slice(first + 1, last)), generation: Number(number) }
 }

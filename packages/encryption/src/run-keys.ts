@@ -28,8 +28,8 @@ interface Uses {
 }
 
 /** The run key of an id: 32 bytes derived from the user key, from which it cannot be told. */
-export function runKey(userKey: Uint8Array, { family, generation }: KeyId): Uint8Array {
-  return hkdf(sha256, userKey, utf8('waystone run key 1'), utf8(`${family}.${String(generation)}`), keyBytes)
+export function runKey(userKey: Uint8Array, { run, generation }: KeyId): Uint8Array {
+  return hkdf(sha256, userKey, utf8('waystone run key 1'), utf8(`${run}.${String(generation)}`), keyBytes)
 }
 
 function derived(key: Uint8Array, use: string): Uint8Array {

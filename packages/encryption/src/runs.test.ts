@@ -174,7 +174,7 @@ describe('an encrypted run', () => {
     expect(view.state).toEqual(handle.view()?.state)
     expect(await fork.artifact(view.artifacts[0] as never)).toEqual(new Uint8Array(3_000).fill(7))
     const [first] = await storage.store.read(fork.id, 0)
-    expect(parseLine(first as Uint8Array).key).toBe('u1.secret.0')
+    expect(parseLine(first as Uint8Array).key).toBe(`u1.${fork.id}.0`)
     await runtime.close()
   })
 })

@@ -56,7 +56,7 @@ async function decrypt(key: Uint8Array<ArrayBuffer>, place: Uint8Array, sealed: 
 
 describe('the test vectors', () => {
   it('have run keys as RFC 5869 derives them', async () => {
-    const derived = runKey(userKey.key, { user: 'u', family: parseRunId('tides'), generation: 2 })
+    const derived = runKey(userKey.key, { user: 'u', run: parseRunId('tides'), generation: 2 })
     expect(toBase64(derived)).toBe(vectors.runKey)
     expect(toBase64(await hkdf(userKey.key, 'waystone run key 1', 'tides.2'))).toBe(vectors.runKey)
   })

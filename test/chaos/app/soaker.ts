@@ -44,7 +44,7 @@ export function soaker(release: number) {
       const paid = await ctx.once(
         'pay',
         {
-          timeout: '2s',
+          timeout: '20s',
           async verify({ idempotencyKey }) {
             const response = await fetch(`${server}/effect/any?key=${idempotencyKey}`)
             const { done: isDone } = (await response.json()) as { readonly done: boolean }

@@ -315,7 +315,7 @@ export type EntryDraft = {
     readonly blobs?: readonly Digest[]
     /** What stands in the open when the entry is sealed; absent: what `publicBody` says. */
     readonly shown?: Bodies[K]
-    /** Of a first entry: the key of the run that it goes on with. */
-    readonly key?: string
+    /** Of a fork: it is sealed, as its source is. */
+    readonly sealed?: boolean
   }
 }[EntryKind]

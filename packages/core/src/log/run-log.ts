@@ -426,7 +426,7 @@ export class RunLog {
   /** The bytes of a blob as they are to be stored: sealed if the run is. */
   seal(bytes: Uint8Array): Uint8Array {
     const { fold } = this
-    const sealing = fold && this.#sealing(fold, 'step', fold.sealedWith.at(-1))
+    const sealing = fold && this.#sealing(fold, { kind: 'step' }, fold.sealedWith.at(-1))
     return sealing ? sealing.cipher.sealBlob(sealing.key, bytes) : bytes
   }
 
@@ -547,7 +547,7 @@ export class RunLog {
         owner,
         time: Math.max(0, Math.floor(this.#ports.now())),
       }
-      const same = this.#sealing(fold, draft.kind, key ?? draft.key)
+      const same = this.#sealing(fold, draft, key)
       const sealing = same && (same.key === key ? same : await withInbox(same))
       const next = sealEntry(await this.#packed(draft, sealing), at, dueOf(draft), sealing)
       for (const { hash, bytes } of next.blobs) await this.#ports.blobs.put(this.run, hash, bytes)
@@ -560,11 +560,15 @@ export class RunLog {
   }
 
   /** What the next entry is sealed with, after one that was with `last`; undefined when it is not. Throws `key_missing`. */
-  #sealing(fold: Fold | undefined, kind: EntryKind, last: string | undefined): Sealing | undefined {
+  #sealing(
+    fold: Fold | undefined,
+    { kind, sealed }: { readonly kind: EntryKind; readonly sealed?: boolean },
+    last: string | undefined,
+  ): Sealing | undefined {
     const { cipher } = this.#ports
-    const isSealed = last !== undefined || (fold === undefined && kind === 'start' && cipher !== undefined)
-    if (!isSealed || openKinds.has(kind)) return undefined
-    if (cipher === undefined) throw keyMissing(this.run, last as string)
+    const begins = fold === undefined && (kind === 'start' ? cipher !== undefined : sealed === true)
+    if ((last === undefined && !begins) || openKinds.has(kind)) return undefined
+    if (cipher === undefined) throw keyMissing(this.run, last ?? 'of its source')
     const key = cipher.keyFor(this.run, last, last !== undefined && last === fold?.lent)
     return { cipher, key }
   }

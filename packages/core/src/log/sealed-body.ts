@@ -4,7 +4,6 @@ import type { Json } from '../json.ts'
 import type { Cipher } from '../ports/cipher.ts'
 import { fromBase64, fromUtf8, utf8 } from '../state/digest.ts'
 import type { StoredEntry } from './entry.ts'
-import type { Fold } from './fold.ts'
 
 /** What of an entry says where it stands. */
 type Place = Pick<
@@ -32,20 +31,8 @@ export function openBody(cipher: Cipher | undefined, entry: StoredEntry, sealed?
   return JSON.parse(fromUtf8(plain)) as Json
 }
 
-/** The key that a fork of a run goes on with, for the draft of its first entry: one that nobody was lent. */
-export function keyOfFork(
-  fold: Pick<Fold, 'sealedWith' | 'lent' | 'run'>,
-  cipher: Cipher | undefined,
-): { readonly key?: string } {
-  const { sealedWith, lent, run } = fold
-  const key = sealedWith.at(-1)
-  if (key === undefined) return {}
-  if (cipher === undefined) throw keyMissing(run, key)
-  return { key: cipher.keyFor(run, key, key === lent) }
-}
-
 /** The error for a key that this host does not have. */
-export function keyMissing(run: RunId, key: string): WaystoneError {
+export function keyMissing(run: RunId | '', key: string): WaystoneError {
   return new WaystoneError(
     'key_missing',
     `run ${run} is encrypted with key ${key}, which this place does not have: open it on a device that is let in, or let this one in`,

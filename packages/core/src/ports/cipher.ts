@@ -3,7 +3,7 @@ import type { RunId } from '../ids.ts'
 /**
  * Seals what entries and blobs hold, with keys that this host has. Synchronous, since no transaction outlives an awaited
  * cipher; whoever makes one has brought its keys into memory before. A key is named by an id that stands in the open in
- * every entry; forks go on with the keys of their source.
+ * every entry. Each run has keys of its own; what a fork has of its source stays sealed with those of the source.
  */
 export interface Cipher {
   /**

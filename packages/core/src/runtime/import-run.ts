@@ -66,7 +66,7 @@ export function importedEntries(
   fold: Fold,
   body: Bodies['fork'],
   edited: Json | undefined,
-  { by, blobs, ...key }: { readonly by: string; readonly blobs: readonly Digest[]; readonly key?: string },
+  { by, blobs }: { readonly by: string; readonly blobs: readonly Digest[] },
 ): readonly EntryDraft[] {
   const delta = edited === undefined ? [] : diff(fold.state, decodeValue(edited))
   const pause: EntryDraft = {
@@ -80,10 +80,11 @@ export function importedEntries(
       actions: ['retry', 'fork', 'cancel'],
     },
   }
-  if (delta.length === 0) return [{ kind: 'fork', body, blobs, ...key }, pause]
+  const sealed = fold.sealedWith.length > 0
+  if (delta.length === 0) return [{ kind: 'fork', body, blobs, sealed }, pause]
   // What the open turn had recorded was made from the state as it was: the turn begins anew.
   const anew = { ...body, ...checkpointOf(fold, fold, body.state) }
-  return [{ kind: 'fork', body: anew, blobs, ...key }, { kind: 'edit', body: { by, delta } }, pause]
+  return [{ kind: 'fork', body: anew, blobs, sealed }, { kind: 'edit', body: { by, delta } }, pause]
 }
 
 interface Line {

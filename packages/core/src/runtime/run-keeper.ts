@@ -130,7 +130,8 @@ export class RunKeeper {
     const cipher = lentKeys?.cipher
     const log = await RunLog.open(run, { store, snapshots, blobs, now, cipher, blind: true })
     if (lentKeys && log.fold?.owner === edgeOwner && log.fold.sealedWith.length > 0) {
-      await lentKeys.recall(run)
+      // Without them it stands still, and can be taken back.
+      await lentKeys.recall(run).catch((error: unknown) => ports.failed('run', error))
       if (log.isReadable) await log.readAgain()
     }
     return new RunKeeper(log, ports)
@@ -167,13 +168,22 @@ export class RunKeeper {
   /** Changes the owner. Whatever fails leaves it as it was, and lets a host that was held go on. */
   async claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
     try {
-      return await this.authority.claim(claim, as)
+      const lines = await this.authority.claim(claim, as)
+      await this.#forgetSealed(claim)
+      return lines
     } catch (error) {
       this.#host?.host.release()
       throw error
     } finally {
       await this.schedule()
     }
+  }
+
+  /** The text of an encrypted run that has left is nobody's business here. */
+  async #forgetSealed({ owner }: Claim): Promise<void> {
+    const { storage, streamNames } = this.#ports
+    if (owner === edgeOwner || this.log.mustFold().sealedWith.length === 0) return
+    await storage.streams.remove(this.log.run, streamNames())
   }
 
   /** Starts nothing for a while, so that a device can follow to the head and claim it. */

@@ -6,7 +6,6 @@ import { Breakers } from '../engine/breakers.ts'
 import type { ChildEnd, Children } from '../engine/run-child.ts'
 import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { RunLog } from '../log/run-log.ts'
-import { keyOfFork } from '../log/sealed-body.ts'
 import { sessionAgent } from '../log/session-agent.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { RunSummary } from '../ports/log-store.ts'
@@ -243,7 +242,6 @@ export class Runtime implements RuntimeApi {
     const drafts = importedEntries(fold, body, from.state, {
       by: me,
       blobs: named,
-      ...keyOfFork(fold, encryption?.cipher),
     })
     await this.#begin(log, drafts)
     const kept = new Set(log.mustFold().blobs.flatMap((note) => note.hashes))
@@ -321,8 +319,8 @@ export class Runtime implements RuntimeApi {
   /** `known` is the fold that knows which blobs are artifacts. */
   async #beginFork(source: RunNode, run: RunId, known: Fold, body: Bodies['fork']): Promise<RunId> {
     const blobs = await this.#shareArtifacts(source, run, artifactsIn(known, body))
-    const key = keyOfFork(known, this.#ports.encryption?.cipher)
-    return this.#begin(await this.#openLog(run), [{ kind: 'fork', body, blobs, ...key }])
+    const sealed = known.sealedWith.length > 0
+    return this.#begin(await this.#openLog(run), [{ kind: 'fork', body, blobs, sealed }])
   }
 
   /** Writes the first entries of a log. When another host was first, the run is its, and this one follows. */

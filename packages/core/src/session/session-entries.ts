@@ -1,7 +1,6 @@
 import { newId, type Digest, type RunId } from '../ids.ts'
 import type { Bodies, EntryDraft, RunIdentity } from '../log/bodies.ts'
 import type { Fold } from '../log/fold.ts'
-import { keyOfFork } from '../log/sealed-body.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Delta } from '../state/delta.ts'
 import { sdkVersion } from '../version.ts'
@@ -27,7 +26,7 @@ export function forkDraft(setup: SessionSetup, fold: Fold): EntryDraft {
     turn,
     ...(fold.sealedWith.length === 0 ? {} : { sealedWith: fold.sealedWith }),
   }
-  return { kind: 'fork', body, ...keyOfFork(fold, setup.cipher) }
+  return { kind: 'fork', body, sealed: fold.sealedWith.length > 0 }
 }
 
 /** What changed in the state. */
