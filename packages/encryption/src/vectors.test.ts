@@ -28,7 +28,9 @@ interface Vectors {
 }
 
 /** What the first version wrote, all bytes in base64. It never changes: what was sealed once can always be opened. */
-const vectors = JSON.parse(readFileSync(new URL('../golden/vectors-1.json', import.meta.url), 'utf8')) as Vectors
+const vectors = JSON.parse(
+  readFileSync(new URL('../golden/vectors-1.json', import.meta.url), 'utf8'),
+) as Vectors
 const userKey = { id: vectors.userKey.id, key: fromBase64(vectors.userKey.key) }
 const { keyId, body, blob, box } = vectors
 const cipher = userCipher([userKey], () => fromBase64(body.nonce))
