@@ -81,6 +81,8 @@ export class RunKeeper {
   readonly #snapshotter: Snapshotter
   #host: { readonly host: RunHost; readonly ended: Promise<unknown> } | undefined
   #live: Live = nothingLive
+  /** Until then a device may claim the head that it was told, in ms since 1970. */
+  #heldUntil = -Infinity
   /** Items that came while a host ran: it may have decided to wait without seeing the last of them. */
   readonly #sent = new Set<string>()
 
@@ -103,7 +105,7 @@ export class RunKeeper {
       blobs: ports.storage.blobs,
       snapshots: ports.storage.snapshots,
       clock: ports.clock,
-      mayAppend: () => this.#host?.host.mayAppend ?? false,
+      mayAppend: () => this.#mayAppend(),
       // Who cannot read what checkpoints need cannot say what is not needed any more.
       mayLetGo: () => log.isReadable,
       retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention),
@@ -175,6 +177,7 @@ export class RunKeeper {
       this.#host?.host.release()
       throw error
     } finally {
+      this.#heldUntil = -Infinity
       await this.schedule()
     }
   }
@@ -189,6 +192,7 @@ export class RunKeeper {
   /** Starts nothing for a while, so that a device can follow to the head and claim it. */
   async hold(ms: number): Promise<Head> {
     const held = this.#host
+    this.#heldUntil = this.#ports.clock.now() + holdMsMax
     await held?.host.hold(Math.min(ms, holdMsMax))
     if (held) {
       void this.#ports.clock.wait(holdMsMax).then(() => {
@@ -235,8 +239,11 @@ export class RunKeeper {
     try {
       const fold = this.log.fold
       if (fold === undefined || isEnded(fold)) await this.schedule()
-      else if (fold.owner === edgeOwner) await this.#runAgent(until)
-      else if (this.#mayTakeOver(fold)) await this.#takeOver(fold)
+      else if (fold.owner === edgeOwner) {
+        await this.#runAgent(until)
+        // What it has made due is done before the object may go.
+        await this.#snapshotter.settle()
+      } else if (this.#mayTakeOver(fold)) await this.#takeOver(fold)
       else await this.schedule()
     } catch (error) {
       this.#ports.failed('alarm', error)
@@ -335,6 +342,13 @@ export class RunKeeper {
     await held.host.hold(holdMsMax)
     held.host.stop()
     await held.ended
+  }
+
+  /** True while snapshots may be added: also between the turns of a run that rests, when nothing else goes on. */
+  #mayAppend(): boolean {
+    if (this.#host) return this.#host.host.mayAppend
+    const isHeld = this.#ports.clock.now() < this.#heldUntil
+    return !isHeld && this.log.fold?.owner === edgeOwner && this.log.isReadable
   }
 
   /** True when the owner is gone, the policy says so, and the run can go on without it. */
