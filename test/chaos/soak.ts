@@ -329,10 +329,10 @@ interface Listed {
   readonly valid: boolean
 }
 
-/** Without the logs of SQLite, which a killed process leaves at their largest. */
+/** What objects and the bucket have, without the logs of SQLite, which a killed process leaves at their largest. */
 async function sizeOf(folder: string): Promise<number> {
   const files = (await readdir(folder, { recursive: true, withFileTypes: true })).filter(
-    (one) => one.isFile() && !/-(wal|shm)$/.test(one.name),
+    (one) => one.isFile() && /\/(do|r2)(\/|$)/.test(one.parentPath) && !/-(wal|shm)$/.test(one.name),
   )
   const sizes = await Promise.all(
     files.map(async ({ parentPath, name }) => (await stat(join(parentPath, name))).size),
