@@ -468,6 +468,11 @@ export interface components {
           readonly id: string
           readonly by: string
           readonly time: number
+          readonly budget?: {
+            readonly steps?: number
+            readonly ms?: number
+            readonly cost?: number
+          }
         }
       | {
           /** @constant */

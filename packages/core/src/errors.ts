@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'child_failed'
   | 'outcome_unknown'
   | 'no_progress'
+  | 'budget_spent'
   | 'cancelled'
   | 'interrupted'
   // people

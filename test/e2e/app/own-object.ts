@@ -1,7 +1,7 @@
 import { toWire } from '@waystone/core'
 import { askingOf, createRunHost, unguarded } from '@waystone/edge'
 import { DurableObject } from 'cloudflare:workers'
-import { edgeAgents } from './edge-agents.ts'
+import { edgeAgents, hurrying } from './edge-agents.ts'
 
 /** What an object of the application's own needs. */
 export interface OwnEnv {
@@ -13,8 +13,11 @@ export interface OwnEnv {
  * server. Its table has a name that Waystone might have taken.
  */
 export class OwnObject extends DurableObject<OwnEnv> {
+  /** Steps of `hurrying` in each alarm. */
+  readonly #steps: number[] = []
   readonly #host = createRunHost(this.ctx, {
-    agents: () => edgeAgents,
+    agents: () => [hurrying.provide({ tell: () => this.#stepped() }), ...edgeAgents],
+    stepsAnAlarm: 20,
     blobs: this.env.BLOBS,
     report: console.error,
   })
@@ -33,6 +36,7 @@ export class OwnObject extends DurableObject<OwnEnv> {
   }
 
   override async alarm(): Promise<void> {
+    this.#steps.push(0)
     await this.#host.alarm((name) => this.#ring(name))
   }
 
@@ -71,10 +75,15 @@ export class OwnObject extends DurableObject<OwnEnv> {
               .toArray()
               .map(({ name, rang }) => [name, rang]),
           ),
+          steps: this.#steps,
           due: this.#host.alarms.get(text('name')) ?? null,
           alarm: await this.ctx.storage.getAlarm(),
         })
     }
+  }
+
+  #stepped(): void {
+    this.#steps.push((this.#steps.pop() ?? 0) + 1)
   }
 
   async #ring(name: string): Promise<void> {

@@ -17,9 +17,11 @@ import type {
   RunIdentity,
   SnapshotNote,
 } from './bodies.ts'
+import { allowed, newBudget, withSpent, type RunBudget } from './budget.ts'
 import { resolveResults } from './delta-refs.ts'
 import type { Entry } from './entry.ts'
 import { withChanges, type KeyIndex } from './key-index.ts'
+import { spentBy } from './spent-by.ts'
 
 /** An entry of the open turn, as replay needs it. */
 export type TurnRecord = {
@@ -95,6 +97,8 @@ export interface Fold {
   readonly blobs: readonly BlobNote[]
   /** The keyed records of a session: their values are in the entries. */
   readonly keys: KeyIndex
+  /** What the run may use and has used; undefined where that is not counted. */
+  readonly budget: RunBudget | undefined
 }
 
 /** Entries and their bytes. */
@@ -137,6 +141,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
     updated: entry.time,
     blobs: withBlobs(fold.blobs, entry),
     since: { entries: fold.since.entries + 1, bytes: fold.since.bytes + entry.size },
+    budget: withSpentBy(fold.budget, entry),
   }
   switch (entry.kind) {
     case 'start':
@@ -212,6 +217,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
         status: 'running',
         pause: undefined,
         records: withoutDropped(fold.records, entry.body.drop),
+        budget: entry.body.budget ? allowed(fold.budget, entry.body.budget) : fold.budget,
       }
     case 'unwind':
       fold.consumed.add(entry.body.id)
@@ -302,6 +308,7 @@ function firstFold(entry: Entry): Fold {
     labels: [],
     blobs: withBlobs([], entry),
     keys: [],
+    budget: entry.kind === 'fork' ? entry.body.budget : entry.body.budget && newBudget(entry.body.budget),
   }
 }
 
@@ -337,6 +344,11 @@ function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>, stat
   if (next.type === 'done') return { ...committed, status: 'done', result: decodeValue(next.result) }
   if (next.type === 'fail') return { ...committed, status: 'failed', reason: next.reason }
   return committed
+}
+
+function withSpentBy(budget: RunBudget | undefined, entry: Entry): RunBudget | undefined {
+  const spent = budget && spentBy(entry)
+  return spent ? withSpent(budget, spent) : budget
 }
 
 function afterPut({ run, keys }: Fold, { seq, body }: Extract<Entry, { kind: 'put' }>): KeyIndex {

@@ -31,6 +31,7 @@ const plain = [
   'effects',
   'artifacts',
   'labels',
+  'budget',
 ] as const satisfies readonly (keyof Fold)[]
 
 /** How a snapshot is made. */

@@ -28,11 +28,19 @@ export interface RunHostOptions {
   readonly catalog?: (tenant: string) => CatalogCalls
   /** How much a run may keep here. */
   readonly quota?: Quota
+  /**
+   * After so many steps and turns a run goes on in another alarm, which has a limit of sub-requests and of CPU time of its own.
+   * Default 200: lower it for steps that make more than a few requests each, or compute for long.
+   */
+  readonly stepsAnAlarm?: number
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner. */
   readonly watch?: Watch
 }
+
+/** Steps of a run in one alarm: with 5 requests each they stay within the 1,000 that an invocation may make (2026). */
+const stepsAnAlarmDefault = 200
 
 /** When a deletion that was not finished goes on. */
 const deletionName = 'waystone.deletion'
@@ -180,7 +188,7 @@ class ObjectHost {
   }
 
   /** The work of one name. The name is put off first, which is the watchdog: rejects only when that fails. */
-  async #work(name: string, until: number, work: OwnWork): Promise<void> {
+  async #work(name: string, until: number, work: OwnWork): Promise<'enough' | void> {
     const begun = await this.times.begin(name)
     try {
       if (name === runName) return await this.#workRun(until)
@@ -198,9 +206,11 @@ class ObjectHost {
   }
 
   /** The keeper sets when the run is due next. */
-  async #workRun(until: number): Promise<void> {
+  async #workRun(until: number): Promise<'enough' | void> {
     const known = await this.#known()
-    await (known ? known.keeper.alarm(until) : this.times.delete(runName))
+    if (known === undefined) return this.times.delete(runName)
+    const steps = this.#options.stepsAnAlarm ?? stepsAnAlarmDefault
+    if (await known.keeper.alarm({ until, steps })) return 'enough'
   }
 
   /** An object does not know its own name when an alarm wakes it: the first push writes down the run's. */

@@ -17,6 +17,8 @@ export interface RunObjectOptions<Env> {
   readonly catalog?: (env: Env) => CatalogNamespace
   /** How much a run may keep here. */
   readonly quota?: (env: Env) => Quota
+  /** After so many steps a run goes on in another alarm: see `RunHostOptions`. */
+  readonly stepsAnAlarm?: number
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner: `logEvents`, `analyticsEvents`, or one's own. */
@@ -48,6 +50,7 @@ export function runObject<Env>(
         report,
         ...(options.quota ? { quota: options.quota(env) } : {}),
         ...(watch ? { watch } : {}),
+        ...(options.stepsAnAlarm ? { stepsAnAlarm: options.stepsAnAlarm } : {}),
       })
     }
 
