@@ -34,6 +34,7 @@ export { registerClass, type ClassRegistration } from './state/register-class.ts
 export { checkBlobSize, type Blobs, type RemoteBlobs } from './ports/blobs.ts'
 export type { Channel } from './ports/channel.ts'
 export type { Clock, Random } from './ports/clock.ts'
+export type { HistoryObjects, HistoryRange } from './ports/history.ts'
 export {
   inboxFull,
   type Budget,

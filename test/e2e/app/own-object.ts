@@ -67,6 +67,8 @@ export class OwnObject extends DurableObject<OwnEnv> {
         this.ctx.acceptWebSocket(server)
         return new Response(null, { status: 101, webSocket: client })
       }
+      case '/kept':
+        return Response.json({ steps: this.#steps, ...(await this.#kept(text('run'))) })
       default:
         return Response.json({
           rang: Object.fromEntries(
@@ -75,11 +77,19 @@ export class OwnObject extends DurableObject<OwnEnv> {
               .toArray()
               .map(({ name, rang }) => [name, rang]),
           ),
-          steps: this.#steps,
           due: this.#host.alarms.get(text('name')) ?? null,
           alarm: await this.ctx.storage.getAlarm(),
         })
     }
+  }
+
+  /** Rows of the log, those of them whose lines are away, and what the bucket has of the run. */
+  async #kept(run: string): Promise<object> {
+    const query = `SELECT count(*) AS rows, count(CASE WHEN substr(lines, 1, 1) = x'02' THEN 1 END) AS away FROM waystone_log`
+    const objects = run === '' ? [] : (await this.env.BLOBS.list({ prefix: `runs/${run}/history/` })).objects
+    const { sql } = this.ctx.storage
+    const isThere = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'waystone_log'").toArray().length > 0
+    return { ...(isThere ? sql.exec(query).one() : { rows: 0, away: 0 }), objects: objects.length }
   }
 
   #stepped(): void {

@@ -6,11 +6,12 @@ import { catalogName } from '../catalog/catalog-outbox.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { objectStorage } from '../store/object-storage.ts'
+import type { HistoryOptions } from '../store/run-history.ts'
 import { clearBlobs } from '../store/r2-blobs.ts'
 import { isOwnName, sqlDueTimes, type DueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
 import { sqlLinks } from '../store/sql-links.ts'
 import { sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
-import { openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
+import { historyName, historyWaitMs, openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { safely, type Watch } from '../watch/edge-event.ts'
 import { openLink } from './link-routes.ts'
 import { checkQuota, type Quota } from './quota.ts'
@@ -28,6 +29,8 @@ export interface RunHostOptions {
   readonly catalog?: (tenant: string) => CatalogCalls
   /** How much a run may keep here. */
   readonly quota?: Quota
+  /** What of the history of a run stays in its object: the rest is in the bucket, and read from there. */
+  readonly history?: HistoryOptions
   /**
    * After so many steps and turns a run goes on in another alarm, which has a limit of sub-requests and of CPU time of its own.
    * Default 200: lower it for steps that make more than a few requests each, or compute for long.
@@ -194,6 +197,7 @@ class ObjectHost {
       if (name === runName) return await this.#workRun(until)
       if (name === streamsName) (await this.#known())?.streams.forget()
       else if (name === catalogName) await this.#tellCatalog()
+      else if (name === historyName) await this.#moveHistory()
       else if (name === deletionName) await this.#finishDeletion()
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
@@ -254,6 +258,7 @@ class ObjectHost {
       agents: this.#options.agents,
       catalog: this.#options.catalog !== undefined,
       tenant,
+      history: this.#options.history ?? {},
       watch: this.#options.watch && safely(this.#options.watch),
       report: this.#report,
     })
@@ -279,6 +284,11 @@ class ObjectHost {
     return new Response(null, { status: 204 })
   }
 
+  async #moveHistory(): Promise<void> {
+    const known = await this.#known()
+    if (await known?.history.move()) await this.times.set(historyName, Date.now() + historyWaitMs())
+  }
+
   async #tellCatalog(): Promise<void> {
     const name = this.#named.get()
     const known = await this.#known()
@@ -295,10 +305,11 @@ class ObjectHost {
     const edgeRun = await opened?.edgeRun
     edgeRun?.changes.now()
     await edgeRun?.keeper.close()
+    await edgeRun?.history.close()
     await clearBlobs(this.#options.blobs, name.tenant, name.run)
     await this.#options.catalog?.(name.tenant).remove(name.run)
     this.#named.clearAllElse()
-    for (const own of [runName, streamsName, catalogName]) await this.times.delete(own)
+    for (const own of [runName, streamsName, catalogName, historyName]) await this.times.delete(own)
   }
 }
 

@@ -3,6 +3,7 @@ import { WaystoneError, type AnyAgent } from '@waystone/core'
 import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
+import type { HistoryOptions } from '../store/run-history.ts'
 import type { Watch } from '../watch/edge-event.ts'
 import type { Quota } from './quota.ts'
 import { createRunHost, type HostedRun } from './create-run-host.ts'
@@ -17,6 +18,8 @@ export interface RunObjectOptions<Env> {
   readonly catalog?: (env: Env) => CatalogNamespace
   /** How much a run may keep here. */
   readonly quota?: (env: Env) => Quota
+  /** What of the history of a run stays in its object. */
+  readonly history?: HistoryOptions
   /** After so many steps a run goes on in another alarm: see `RunHostOptions`. */
   readonly stepsAnAlarm?: number
   /** Hears of what failed without anybody waiting for it. */
@@ -50,6 +53,7 @@ export function runObject<Env>(
         report,
         ...(options.quota ? { quota: options.quota(env) } : {}),
         ...(watch ? { watch } : {}),
+        ...(options.history ? { history: options.history } : {}),
         ...(options.stepsAnAlarm ? { stepsAnAlarm: options.stepsAnAlarm } : {}),
       })
     }

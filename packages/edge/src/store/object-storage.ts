@@ -1,4 +1,4 @@
-import type { RunStorage } from '@waystone/core'
+import type { RunId, RunStorage } from '@waystone/core'
 import {
   sqlInbox,
   sqlLogStore,
@@ -10,7 +10,9 @@ import {
 import { durableSql, oneRun } from './durable-sql.ts'
 import { objectBlobs } from './object-blobs.ts'
 import { r2Blobs } from './r2-blobs.ts'
+import { r2History } from './r2-history.ts'
 import { rowBlobs, type RowBlobs } from './row-blobs.ts'
+import { runHistory, type HistoryOptions, type RunHistory } from './run-history.ts'
 import { sqlStreams, type SqlStreams } from './sql-streams.ts'
 import { onlyTenant } from './tenant-names.ts'
 
@@ -20,6 +22,8 @@ export interface ObjectStorage extends RunStorage {
   readonly streams: SqlStreams
   /** Those of its blobs that are rows. */
   readonly rowBlobs: RowBlobs
+  /** What moves the history of its run into the bucket. */
+  history(run: RunId, options?: HistoryOptions): RunHistory
 }
 
 /**
@@ -36,13 +40,15 @@ export function objectStorage(
 ): ObjectStorage {
   const sql = durableSql(storage)
   const rows = rowBlobs(sql)
+  const objects = r2History(bucket, tenant)
   return {
-    store: sqlLogStore(sql, oneRun, { packing }),
+    store: sqlLogStore(sql, oneRun, { packing, history: objects }),
     tails: sqlTails(sql, oneRun),
     snapshots: sqlSnapshots(sql, oneRun),
     blobs: objectBlobs(rows, r2Blobs(bucket, tenant)),
     inbox: sqlInbox(sql, oneRun),
     streams: sqlStreams(sql),
     rowBlobs: rows,
+    history: (run, options) => runHistory(run, { sql, runs: oneRun, objects }, options),
   }
 }
