@@ -89,7 +89,6 @@ describe('many objects with long logs in one isolate', () => {
         )
         expect(await readBack(run)).toBe(digests.get(run.id))
       })
-      console.log('MEM', (world.edge().memory() - idleBytes) / 1e6)
       expect(world.edge().memory()).toBeLessThan(idleBytes + grownBytesMax)
     },
   )

@@ -91,15 +91,13 @@ let inFirstStep = 0
 export const together = defineAgent({
   name: 'together',
   version: 1,
-  initial: (input: { runs: number }) => ({ ...input, met: 0 }),
-  async turn(ctx, state) {
-    const { runs } = state
+  initial: (input: { runs: number }) => ({ ...input }),
+  async turn(ctx, { runs }) {
     await ctx.step('meet', async ({ attempt }) => {
       if (attempt === 1) inFirstStep += 1
       while (inFirstStep < runs) await new Promise((resolve) => setTimeout(resolve, 1_000))
     })
-    state.met += 1
-    return state.met < 2 ? next() : done(state.met)
+    return done(runs)
   },
 })
 
