@@ -14,7 +14,9 @@ const cores = availableParallelism()
 const simulated = ['test/faults/**/*.test.ts', 'test/sim/**/*.test.ts']
 // What mostly waits, for a real edge of its own: these wait together.
 const patient = [
-  ...['edge-events', 'own-object', 'edge-killed', 'many-steps', 'long-logs'].map((name) => `test/e2e/${name}.test.ts`),
+  ...['edge-events', 'own-object', 'edge-killed', 'many-steps', 'long-logs'].map(
+    (name) => `test/e2e/${name}.test.ts`,
+  ),
   'test/security/**/*.test.ts',
 ]
 
