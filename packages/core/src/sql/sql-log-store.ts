@@ -6,7 +6,16 @@ import type { HistoryObjects } from '../ports/history.ts'
 import { lineReader, type LineReader } from './away-rows.ts'
 import { appendRows, inflateFor } from './sql-append.ts'
 import { coldSchema, compactRows, type Packing } from './sql-compact.ts'
-import { headAt, lineBytes, logSchema, rowAt, rowsFrom, type LogRow } from './log-rows.ts'
+import {
+  headAt,
+  isPacked,
+  lineBytes,
+  logSchema,
+  plainLines,
+  rowAt,
+  rowsFrom,
+  type LogRow,
+} from './log-rows.ts'
 import { keysOf, type RunNumbers, type Sql } from './sql.ts'
 import { summariesIn, summarySchema } from './sql-summaries.ts'
 import { tailsSchema } from './sql-tails.ts'
@@ -90,7 +99,7 @@ export function sqlLogStore(sql: Sql, runs: RunNumbers, options: SqlLogOptions):
       for (let tries = 1; ; tries += 1) {
         const row = rowAt(sql, keys)
         if (row === undefined) return undefined
-        const lines = await reader.lines(run, keys, row)
+        const lines = isPacked(row) ? await reader.lines(run, keys, row) : plainLines(row)
         if (lines) return headAt(keys, row, lines)
         assert(tries < triesMax, `the head of run ${run} does not come to rest`)
       }
@@ -141,7 +150,7 @@ async function pageOf(
   const page: Uint8Array[] = []
   let bytes = 0
   for (const row of rows) {
-    const lines = await linesOf(row)
+    const lines = isPacked(row) ? await linesOf(row) : plainLines(row)
     if (lines === undefined) return undefined
     for (const line of lines.slice(Math.max(0, from - row.seq))) {
       if (bytes > 0 && bytes + line.byteLength > limits.pageBytesMax) return page
