@@ -18,7 +18,9 @@ const simulated = ['test/sim/**/*.test.ts']
 const cases = ['conformance', 'langgraph', 'rules'].map((folder) => `test/${folder}/**/*.test.ts`)
 // What mostly waits, for a real edge of its own: these wait together.
 const patient = [
-  ...['edge-events', 'own-object', 'edge-killed'].map((name) => `test/e2e/${name}.test.ts`),
+  ...['edge-events', 'own-object', 'edge-killed', 'many-steps', 'long-logs'].map(
+    (name) => `test/e2e/${name}.test.ts`,
+  ),
   'test/security/**/*.test.ts',
 ]
 

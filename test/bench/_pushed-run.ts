@@ -32,14 +32,16 @@ export class PushedRun {
     this.#state = { note: '' }
   }
 
-  /** Pushes its first entry. `edge` lets the edge watch over its owner, by an alarm. */
-  begin(remote: Remote, whenGone: 'offer' | 'edge' = 'offer'): Promise<void> {
+  /** Pushes its first entry, and gives it. `edge` lets the edge watch over its owner, by an alarm. */
+  async begin(remote: Remote, whenGone: 'offer' | 'edge' = 'offer'): Promise<Uint8Array> {
     const body = {
       ...{ agent: 'bench', version: 1, config: parseDigest('0'.repeat(64)), input: null },
       ...{ place: 'browser' as const, whenGone, leaseMs: 600_000, nonce: 'bench', sdk: '0' },
       state: encodeValue(this.#state),
     }
-    return this.#push(remote, [this.#seal({ kind: 'start', body })])
+    const line = this.#seal({ kind: 'start', body })
+    await this.#push(remote, [line])
+    return line
   }
 
   /** So many more entries: each follows the one before. */
@@ -54,10 +56,12 @@ export class PushedRun {
     })
   }
 
-  /** Pushes so many more entries at once. */
-  async push(remote: Remote, count: number): Promise<void> {
+  /** Pushes so many more entries at once, and gives them. */
+  async push(remote: Remote, count: number): Promise<readonly Uint8Array[]> {
     const base = this.#head
-    await this.#push(remote, this.next(count), base)
+    const lines = this.next(count)
+    await this.#push(remote, lines, base)
+    return lines
   }
 
   /** The head that a push of more entries follows. */

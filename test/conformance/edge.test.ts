@@ -17,6 +17,17 @@ const notHere: Readonly<Record<string, string>> = {
 
 const cases = [...portCases, ...hostCases('clock'), ...durableNames.map((name) => ['durable', name] as const)]
 
+/** What became of a run whose object ended while it moved history. */
+interface Killed {
+  readonly end: object
+  readonly ended: boolean
+  readonly between: { readonly lines: readonly string[] }
+  readonly lines: readonly string[]
+  readonly rows: number
+  readonly noted: number
+  readonly objects: number
+}
+
 describe('SQLite in a Durable Object, R2 and its clock, in workerd', () => {
   let edge: EdgeProcess
   let persistTo: string
@@ -37,6 +48,35 @@ describe('SQLite in a Durable Object, R2 and its clock, in workerd', () => {
       expect(result).toEqual({ name, ok: true })
     })
   }
+
+  const moving = [
+    ...portCases.filter(([port]) => port === 'log'),
+    ...durableNames.map((name) => ['durable', name] as const),
+  ]
+  for (const [port, name] of moving) {
+    if (notHere[name] !== undefined) continue
+    it(`${port}, its history in the bucket: ${name}`, async () => {
+      const response = await fetch(edge.url, {
+        method: 'POST',
+        body: JSON.stringify({ port, name, moving: true }),
+      })
+      expect((await response.json()) as CaseResult).toEqual({ name, ok: true })
+    })
+  }
+
+  it('has its log whole wherever it ends while it moves history, and leaves nothing behind', async () => {
+    const [whole, ...killed] = (await (await fetch(`${edge.url}/killed`)).json()) as readonly Killed[]
+    expect(whole).toMatchObject({ ended: false, noted: whole?.objects })
+    expect(whole?.rows).toBeLessThan(30)
+    expect(killed.length).toBeGreaterThan(10)
+    for (const { end, ended, between, ...after } of killed) {
+      expect({ end, ended }).toEqual({ end, ended: true })
+      // What was let go before the end is missing at the beginning, and nothing else.
+      expect(between.lines.slice(-(whole?.lines.length ?? 0))).toEqual(whole?.lines)
+      expect({ end, ...after }).toMatchObject({ end, lines: whole?.lines, noted: after.objects })
+      expect(after.objects).toBe(whole?.objects)
+    }
+  })
 
   it('keeps a row an append, and packs those rows by themselves that save more than rewriting them costs', async () => {
     const { before, after } = (await (await fetch(`${edge.url}/packing`)).json()) as Record<

@@ -1,4 +1,12 @@
-import { encodeValue, parseDigest, parseOwnerId, parseRunId, sealEntry, type AnyAgent } from '@waystone/core'
+import {
+  encodeValue,
+  parseDigest,
+  parseOwnerId,
+  parseRunId,
+  sealEntry,
+  type AnyAgent,
+  type Budget,
+} from '@waystone/core'
 import type { World } from './world.ts'
 
 /** The device that pushed. */
@@ -13,7 +21,7 @@ export async function pushRun(
   run: string,
   agent: AnyAgent,
   input: object,
-  options: { readonly whenGone: 'edge' | 'offer' } = { whenGone: 'edge' },
+  { whenGone = 'edge', budget }: { readonly whenGone?: 'edge' | 'offer'; readonly budget?: Budget } = {},
 ): Promise<void> {
   const state = encodeValue(agent.initial(input as never))
   const { line } = sealEntry(
@@ -25,7 +33,8 @@ export async function pushRun(
         config: parseDigest('0'.repeat(64)),
         input: encodeValue(input),
         place: 'browser',
-        ...options,
+        whenGone,
+        ...(budget ? { budget } : {}),
         leaseMs: 200,
         nonce: 'n',
         sdk: '0',

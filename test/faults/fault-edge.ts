@@ -173,7 +173,9 @@ export class FaultEdge {
       this.#due.set(run, this.#clock.now() + watchdogMs)
       const process = this.#process
       try {
-        await (await this.#keeper(process, run)).alarm(this.#clock.now() + watchdogMs)
+        await (
+          await this.#keeper(process, run)
+        ).alarm({ until: this.#clock.now() + watchdogMs, steps: Infinity })
       } finally {
         const due = this.#due.get(run)
         if (due !== undefined) this.#arm(run, due)

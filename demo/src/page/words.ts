@@ -43,6 +43,8 @@ function pausedText({ pause }: AnyView): string {
       return 'Nobody knows yet whether the brief was published'
     case 'set aside':
       return 'Paused: some entries were set aside'
+    case 'budget':
+      return 'Paused: it has used its budget'
     case undefined:
       return 'Paused'
     default:

@@ -615,6 +615,11 @@ export interface components {
           readonly id: string
           readonly by: string
           readonly time: number
+          readonly budget?: {
+            readonly steps?: number
+            readonly ms?: number
+            readonly cost?: number
+          }
           readonly sealed?: {
             readonly key: string
             readonly box: string

@@ -39,6 +39,7 @@ export type ErrorCode =
   | 'child_failed'
   | 'outcome_unknown'
   | 'no_progress'
+  | 'budget_spent'
   | 'cancelled'
   | 'interrupted'
   // people

@@ -35,8 +35,10 @@ export { checkBlobSize, type Blobs, type RemoteBlobs } from './ports/blobs.ts'
 export type { Channel } from './ports/channel.ts'
 export type { Borrowed, Cipher, Encryption, InboxKey, Lending, LentKeys } from './ports/cipher.ts'
 export type { Clock, Random } from './ports/clock.ts'
+export type { HistoryObjects, HistoryRange } from './ports/history.ts'
 export {
   inboxFull,
+  type Budget,
   type Decision,
   type Inbox,
   type InboxContent,
@@ -72,6 +74,7 @@ export {
   type Sealed,
   type StoredEntry,
 } from './log/entry.ts'
+export type { RunBudget, Spent } from './log/budget.ts'
 export { foldEntry, isEnded, summaryOf, type Fold, type Pause, type TurnRecord } from './log/fold.ts'
 export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
 export { type Damage } from './log/damage.ts'
@@ -148,6 +151,7 @@ export type {
 } from './engine/artifacts.ts'
 export { readArtifact, storeArtifact, type ArtifactBlobs, type StoredArtifact } from './engine/artifacts.ts'
 export { type BreakerOptions } from './engine/breakers.ts'
+export { budgetOf, type BudgetOption } from './engine/budget-of.ts'
 export { durationMs, type Duration } from './engine/duration.ts'
 export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
 
@@ -167,6 +171,7 @@ export {
   type DueTime,
   type Followers,
   type KeeperPorts,
+  type Slice,
   type Stalls,
 } from './runtime/run-keeper.ts'
 export { Runtime } from './runtime/runtime.ts'

@@ -24,6 +24,7 @@ export type {
 export { searchObject } from './search/search-object.ts'
 export type { RunIndex, RunSearch, SearchOptions } from './search/tenant-search.ts'
 export { objectStorage, type ObjectStorage } from './store/object-storage.ts'
+export type { HistoryOptions, RunHistory } from './store/run-history.ts'
 export type { RowBlobs } from './store/row-blobs.ts'
 export type { DueTimes } from './store/sql-due-times.ts'
 export type { SqlStreams, StreamExtent } from './store/sql-streams.ts'

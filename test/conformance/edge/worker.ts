@@ -12,16 +12,31 @@ import {
   type Streams,
   type Tails,
 } from '@waystone/core'
-import { createRunHost, edgeClock, edgeRoutes, objectStorage, runObject, sharedSecret } from '@waystone/edge'
+import {
+  createRunHost,
+  edgeClock,
+  edgeRoutes,
+  objectStorage,
+  runObject,
+  sharedSecret,
+  type ObjectStorage,
+} from '@waystone/edge'
 import { remoteAgents, type DurableSubject } from '@waystone/testing'
 import { DurableObject } from 'cloudflare:workers'
 import { entryAfter, headAfter, run } from '../entries.ts'
 import { runHostCase } from '../hosts.ts'
 import { flipByte, placeOfLine } from '../flip-byte.ts'
 import { runDurableCase, runPortCase, type PortName } from '../ports.ts'
+import { damageAway } from './damage-away.ts'
+import { KilledMoves, killedMoves } from './killed-moves.ts'
+import { movingAlways } from './moving-always.ts'
+
+export { KilledMoves }
 
 export interface Env {
   readonly STORES: DurableObjectNamespace<StoreObject>
+  readonly MOVING: DurableObjectNamespace<MovingObject>
+  readonly KILLED: DurableObjectNamespace<KilledMoves>
   readonly RUNS: DurableObjectNamespace
   readonly BLOBS: R2Bucket
   readonly ORIGINS?: string
@@ -34,12 +49,17 @@ export const RunObject = runObject<Env>({ agents: () => remoteAgents, blobs: (en
 type Called = { readonly value: unknown } | { readonly error: ReturnType<typeof toWire> }
 
 /** The stores of one run, in an object of their own, as `runObject` has them. */
-export class StoreObject extends DurableObject<Env> {
-  readonly #storage = objectStorage(this.ctx.storage, this.env.BLOBS)
+class StoreObjectOf extends DurableObject<Env> {
+  readonly #storage: ObjectStorage
   readonly #host = createRunHost(this.ctx, { agents: () => [], blobs: this.env.BLOBS })
 
   override fetch(request: Request): Promise<Response> {
     return this.#host.fetch(request) ?? Promise.resolve(new Response(null, { status: 404 }))
+  }
+
+  constructor(ctx: DurableObjectState, env: Env, make: (storage: ObjectStorage) => ObjectStorage) {
+    super(ctx, env)
+    this.#storage = make(objectStorage(ctx.storage, env.BLOBS))
   }
 
   /** How the log is stored: of each row how many entries and bytes it has. */
@@ -49,11 +69,13 @@ export class StoreObject extends DurableObject<Env> {
   }
 
   /** Changes a byte of an entry where it is stored. */
-  async damage(seq: number, where: 'first' | 'middle'): Promise<void> {
+  async damage(of: RunId, seq: number, where: 'first' | 'middle'): Promise<void> {
     const { sql } = this.ctx.storage
     const query = 'SELECT seq, lines FROM waystone_log WHERE seq <= ? ORDER BY seq DESC LIMIT 1'
     const row = sql.exec<{ seq: number; lines: ArrayBuffer }>(query, seq).one()
     const lines = new Uint8Array(row.lines)
+    if (lines[0] === 2)
+      return damageAway(this.ctx.storage, this.env.BLOBS, { of, ...row, lines }, [seq, where])
     const flipped = flipByte(lines, placeOfLine(lines, seq - row.seq), where)
     sql.exec('UPDATE waystone_log SET lines = ? WHERE seq = ?', flipped, row.seq)
   }
@@ -71,9 +93,24 @@ export class StoreObject extends DurableObject<Env> {
   }
 }
 
+export class StoreObject extends StoreObjectOf {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, (storage) => storage)
+  }
+}
+
+/** The same, with all history in the bucket that may be there. */
+export class MovingObject extends StoreObjectOf {
+  constructor(ctx: DurableObjectState, env: Env) {
+    super(ctx, env, movingAlways)
+  }
+}
+
 const token = 'conformance'
 const auth = sharedSecret(token)
-const routes = edgeRoutes<Env>({ runs: (env) => env.STORES, blobs: (env) => env.BLOBS, auth: () => auth })
+type Objects = Env['STORES'] | Env['MOVING']
+const routesOf = (objects: Objects) =>
+  edgeRoutes<Env>({ runs: () => objects, blobs: (env) => env.BLOBS, auth: () => auth })
 const remoteRoutes = edgeRoutes<Env>({
   runs: (env) => env.RUNS,
   blobs: (env) => env.BLOBS,
@@ -86,6 +123,7 @@ export function edgeStorage(
   env: Env,
   world: string = crypto.randomUUID(),
   runs = new Set<RunId>(),
+  objects: Objects = env.STORES,
 ): RunStorage {
   const call = async (
     port: keyof RunStorage,
@@ -94,8 +132,9 @@ export function edgeStorage(
     args: readonly unknown[],
   ): Promise<unknown> => {
     runs.add(run)
-    const object = env.STORES.get(env.STORES.idFromName(ownRun(world, run)))
-    const called = (await object.call(port, method, [run, ...args])) as Called
+    const own = ownRun(world, run)
+    const object = objects.get(objects.idFromName(own))
+    const called = (await object.call(port, method, [own, ...args])) as Called
     if ('error' in called) throw fromWire(called.error)
     return called.value
   }
@@ -118,22 +157,22 @@ export function edgeStorage(
     snapshots: over<Snapshots>('snapshots'),
     inbox: over<Inbox>('inbox'),
     streams: over<Streams>('streams'),
-    blobs: edgeBlobs(env, world),
+    blobs: edgeBlobs(env, world, objects),
   }
 }
 
 /** Blobs as devices reach them, over the routes; cold ones are put, and all removed, by the object itself. */
-function edgeBlobs(env: Env, world: string): Blobs {
+function edgeBlobs(env: Env, world: string, objects: Objects): Blobs {
+  const routes = routesOf(objects)
   const ask = async (run: RunId, path: string, init: RequestInit = {}): Promise<Response> => {
     const url = `http://edge/v1/runs/${ownRun(world, run)}/blobs/${path}`
     return routes.fetch(new Request(url, { ...init, headers: { authorization: `Bearer ${token}` } }), env)
   }
   const object = async (run: RunId, method: 'put' | 'remove', ...args: readonly unknown[]): Promise<void> => {
     const own = ownRun(world, run)
-    const called = (await env.STORES.get(env.STORES.idFromName(own)).call('blobs', method, [
-      own,
-      ...args,
-    ])) as Called
+    const called = (await objects
+      .get(objects.idFromName(own))
+      .call('blobs', method, [own, ...args])) as Called
     if ('error' in called) throw fromWire(called.error)
   }
   const hashesOf = async (response: Response): Promise<readonly Digest[]> =>
@@ -159,12 +198,15 @@ function edgeBlobs(env: Env, world: string): Blobs {
 }
 
 /** The storage of the edge as several reach it. */
-function durable(env: Env): DurableSubject {
+function durable(env: Env, objects: Objects): DurableSubject {
   const world = crypto.randomUUID()
   const runs = new Set<RunId>()
   return {
-    open: async () => edgeStorage(env, world, runs),
-    damage: (of, seq, where) => env.STORES.get(env.STORES.idFromName(ownRun(world, of))).damage(seq, where),
+    open: async () => edgeStorage(env, world, runs, objects),
+    damage: (of, seq, where) => {
+      const own = ownRun(world, of)
+      return objects.get(objects.idFromName(own)).damage(own, seq, where)
+    },
   }
 }
 
@@ -197,12 +239,21 @@ export default {
     const { pathname } = new URL(request.url)
     if (pathname.startsWith('/v1/')) return remoteRoutes.fetch(request, env, ctx)
     if (pathname === '/packing') return Response.json(await packing(env))
-    const { port, name } = await request.json<{ port: PortName | 'clock' | 'durable'; name: string }>()
+    if (pathname === '/killed') return Response.json(await killedMoves(env))
+    const { port, name, moving } = await request.json<{
+      port: PortName | 'clock' | 'durable'
+      name: string
+      moving?: boolean
+    }>()
+    const objects = moving ? env.MOVING : env.STORES
     if (port === 'clock') {
       const clock = async () => ({ clock: edgeClock, pass: (ms: number) => scheduler.wait(ms) })
       return Response.json(await runHostCase({ clock }, 'clock', name))
     }
-    if (port === 'durable') return Response.json(await runDurableCase(async () => durable(env), name))
-    return Response.json(await runPortCase(async () => edgeStorage(env), port, name))
+    if (port === 'durable')
+      return Response.json(await runDurableCase(async () => durable(env, objects), name))
+    return Response.json(
+      await runPortCase(async () => edgeStorage(env, undefined, undefined, objects), port, name),
+    )
   },
 } satisfies ExportedHandler<Env>

@@ -1,4 +1,4 @@
-import { defineAgent, done, next, type StepTools } from '@waystone/core'
+import { defineAgent, done, need, next, type StepTools } from '@waystone/core'
 
 /** Tells the outside server that it got this far; a test may hold back the answer. */
 async function reach(server: string, name: string, tools: Pick<StepTools, 'idempotencyKey' | 'signal'>) {
@@ -68,4 +68,37 @@ export const writer = defineAgent({
   },
 })
 
-export const edgeAgents = [speaker, sleeper, questioner, writer]
+/** Does so many steps in one turn, each of which costs 1, and says so where it does them. */
+export const hurrying = defineAgent({
+  name: 'hurrying',
+  version: 1,
+  needs: { tell: need<() => void>() },
+  initial: (input: { steps: number }) => ({ ...input }),
+  async turn(ctx, { steps }) {
+    for (let step = 0; step < steps; step += 1)
+      await ctx.step(`step-${String(step)}`, ({ cost }) => {
+        ctx.use.tell()
+        cost(1)
+      })
+    return done(steps)
+  },
+})
+
+/** How many runs of `together` are in their first step: all objects of the tests share one isolate. */
+let inFirstStep = 0
+
+/** Ends only when so many runs have been in their first step at once. */
+export const together = defineAgent({
+  name: 'together',
+  version: 1,
+  initial: (input: { runs: number }) => ({ ...input }),
+  async turn(ctx, { runs }) {
+    await ctx.step('meet', async ({ attempt }) => {
+      if (attempt === 1) inFirstStep += 1
+      while (inFirstStep < runs) await new Promise((resolve) => setTimeout(resolve, 1_000))
+    })
+    return done(runs)
+  },
+})
+
+export const edgeAgents = [speaker, sleeper, questioner, writer, hurrying, together]

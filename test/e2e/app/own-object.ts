@@ -1,7 +1,7 @@
 import { toWire } from '@waystone/core'
 import { askingOf, createRunHost, unguarded } from '@waystone/edge'
 import { DurableObject } from 'cloudflare:workers'
-import { edgeAgents } from './edge-agents.ts'
+import { edgeAgents, hurrying } from './edge-agents.ts'
 
 /** What an object of the application's own needs. */
 export interface OwnEnv {
@@ -13,8 +13,11 @@ export interface OwnEnv {
  * server. Its table has a name that Waystone might have taken.
  */
 export class OwnObject extends DurableObject<OwnEnv> {
+  /** Steps of `hurrying` in each alarm. */
+  readonly #steps: number[] = []
   readonly #host = createRunHost(this.ctx, {
-    agents: () => edgeAgents,
+    agents: () => [hurrying.provide({ tell: () => this.#stepped() }), ...edgeAgents],
+    stepsAnAlarm: 20,
     blobs: this.env.BLOBS,
     report: console.error,
   })
@@ -33,6 +36,7 @@ export class OwnObject extends DurableObject<OwnEnv> {
   }
 
   override async alarm(): Promise<void> {
+    this.#steps.push(0)
     await this.#host.alarm((name) => this.#ring(name))
   }
 
@@ -63,6 +67,8 @@ export class OwnObject extends DurableObject<OwnEnv> {
         this.ctx.acceptWebSocket(server)
         return new Response(null, { status: 101, webSocket: client })
       }
+      case '/kept':
+        return Response.json({ steps: this.#steps, ...(await this.#kept(text('run'))) })
       default:
         return Response.json({
           rang: Object.fromEntries(
@@ -75,6 +81,19 @@ export class OwnObject extends DurableObject<OwnEnv> {
           alarm: await this.ctx.storage.getAlarm(),
         })
     }
+  }
+
+  /** Rows of the log, those of them whose lines are away, and what the bucket has of the run. */
+  async #kept(run: string): Promise<object> {
+    const query = `SELECT count(*) AS rows, count(CASE WHEN substr(lines, 1, 1) = x'02' THEN 1 END) AS away FROM waystone_log`
+    const objects = run === '' ? [] : (await this.env.BLOBS.list({ prefix: `runs/${run}/history/` })).objects
+    const { sql } = this.ctx.storage
+    const isThere = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'waystone_log'").toArray().length > 0
+    return { ...(isThere ? sql.exec(query).one() : { rows: 0, away: 0 }), objects: objects.length }
+  }
+
+  #stepped(): void {
+    this.#steps.push((this.#steps.pop() ?? 0) + 1)
   }
 
   async #ring(name: string): Promise<void> {

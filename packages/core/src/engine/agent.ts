@@ -1,6 +1,7 @@
 import { WaystoneError } from '../errors.ts'
 import { limits } from '../limits.ts'
 import type { Place } from '../ports/log-store.ts'
+import { budgetOf, type BudgetOption } from './budget-of.ts'
 import type { Ctx, InboxSchemas } from './ctx.ts'
 import { durationMs, type Duration } from './duration.ts'
 import type { RetentionOption } from './retention-of.ts'
@@ -65,6 +66,8 @@ export interface AgentDefinition<Input, State, N extends Needs, I extends InboxS
   readonly once?: 'wait' | 'go'
   /** How much history is kept. Default: the last 1,000 turns, what is not older than 30 days, and what has a label. */
   readonly retention?: RetentionOption
+  /** What a run may use until it pauses and a person is asked. Default: no limit. A start may say otherwise. */
+  readonly budget?: BudgetOption
   /** The state of a new run. Must depend on nothing but the input. */
   readonly initial: (input: Input) => State
   /**
@@ -105,6 +108,7 @@ export interface AnyAgent {
   readonly migrate: Readonly<Record<number, (state: never) => unknown>>
   readonly once: 'wait' | 'go'
   readonly retention: RetentionOption
+  readonly budget: BudgetOption
   readonly initial: (input: never) => unknown
   readonly turn: (ctx: never, state: never) => Promise<TurnEnd>
 }
@@ -161,8 +165,10 @@ export function defineAgent<
     migrate: {},
     once: 'wait' as const,
     retention: {},
+    budget: {},
     ...definition,
   }
+  budgetOf(base.budget)
   const providing = (provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result> => ({
     ...base,
     provided,

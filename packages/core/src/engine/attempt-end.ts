@@ -19,6 +19,8 @@ export type AttemptEnd =
   | { readonly type: 'outside' }
   /** Nothing runs, and a person has to decide about this effect. */
   | { readonly type: 'unknown'; readonly path: string; readonly start: Digest; readonly key: string }
+  /** Nothing runs, and the budget does not allow what the turn calls for. */
+  | { readonly type: 'spent'; readonly error: WaystoneError }
   /** The host may not or cannot write any more. */
   | { readonly type: 'lost'; readonly error: unknown }
   | { readonly type: 'given up' }

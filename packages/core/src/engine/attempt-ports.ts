@@ -1,3 +1,4 @@
+import type { WaystoneError } from '../errors.ts'
 import { Breakers } from './breakers.ts'
 import type { Children } from './run-child.ts'
 import { edgeOwner, type Digest, type OwnerId, type RunId } from '../ids.ts'
@@ -47,6 +48,8 @@ export interface AttemptPorts {
   readonly breakers: Breakers
   /** Before a body begins: resolves when it is known, after this host has stood still, that it still writes the run. */
   awake?(): Promise<void> | undefined
+  /** Why nothing more may be started, when `begun` steps are not recorded yet; undefined as long as it may. */
+  overBudget?(begun: number): WaystoneError | undefined
   putBlob(bytes: Uint8Array): Promise<Digest>
   getBlob(hash: Digest): Promise<Uint8Array | undefined>
   /** Something that `attempt.live()` tells has changed. */

@@ -21,11 +21,12 @@ import {
 import type { AttemptPorts, OpenTurn } from './attempt-ports.ts'
 import { Branch } from './branch.ts'
 import { abortAll, CallTable } from './call-table.ts'
-import { familyOf, inputOf, isStart, pathOf, type Call } from './call.ts'
+import { familyOf, inputOf, isCounted, isStart, pathOf, type Call } from './call.ts'
 import type { OnceOptions } from './ctx.ts'
 import { Deliveries } from './deliveries.ts'
 import { Events } from './events.ts'
 import { within } from './in-time.ts'
+import { Meter } from './meter.ts'
 import { makeCtx } from './scope.ts'
 
 /** How deep an error is looked for in those that wrap it. */
@@ -49,6 +50,8 @@ export class Attempt {
   readonly turn: OpenTurn
   readonly agent: AnyAgent
   readonly ports: AttemptPorts
+  /** What its bodies use. */
+  readonly meter: Meter
   readonly #prove: boolean
   readonly #calls = new CallTable()
   readonly #deliveries: Deliveries
@@ -59,6 +62,10 @@ export class Attempt {
   #resolveEnd: (end: AttemptEnd) => void = () => undefined
   readonly #taken = new Set<string>()
   readonly #events: Events
+  /** The paths of counted calls that have begun and are not recorded. */
+  readonly #begun = new Set<string>()
+  /** Calls that the budget does not allow. */
+  readonly #withheld = new Set<Call>()
   #scopes = 0
   #over = false
   #live = false
@@ -87,6 +94,7 @@ export class Attempt {
     this.ports = ports
     this.#prove = options.prove ?? false
     this.#events = new Events(ports.clock)
+    this.meter = new Meter(() => ports.clock.now())
     this.#deliveries = new Deliveries(turn.records)
     this.#recorded = turn.records.length > 0
     this.#time = turn.began
@@ -153,6 +161,8 @@ export class Attempt {
       if (familyOf(entry as unknown as TurnRecord) === undefined && entry.kind !== 'interrupt') continue
       this.#recorded = true
       isNews = true
+      // A `once` whose start is recorded has begun.
+      if ('path' in entry.body && entry.kind !== 'once.start') this.#begun.delete(entry.body.path)
       this.#deliveries.add({
         kind: entry.kind,
         body: entry.body,
@@ -171,7 +181,7 @@ export class Attempt {
     if (!this.#live || this.#over || this.#holding) return
     for (const call of this.#calls.open) {
       const { poke } = call
-      if (call.phase !== 'parked' || poke === undefined || isOut(call)) continue
+      if (call.phase !== 'parked' || poke === undefined || isOut(call) || !this.#allows(call)) continue
       call.poke = undefined
       void this.#guarded(poke)
     }
@@ -258,6 +268,9 @@ export class Attempt {
   /** A call stops doing anything, since its branch has lost a race. */
   rest(call: Call): void {
     if (call.phase !== 'settled') call.phase = 'made'
+    this.#begun.delete(call.path)
+    this.meter.leave(call.cost)
+    call.cost = 0
     this.#events.happen()
   }
 
@@ -283,6 +296,7 @@ export class Attempt {
         poke: undefined,
         start: undefined,
         abort: undefined,
+        cost: 0,
       }
       this.#calls.add(call)
       const comes = this.#deliveries.called(spec.path)
@@ -468,10 +482,37 @@ export class Attempt {
   }
 
   #begin(call: Call): void {
-    if (this.#holding || this.#over || isOut(call)) return
+    if (this.#holding || this.#over || isOut(call) || !this.#allows(call)) return
     call.since = this.ports.clock.now()
     this.running(call)
     void this.#guarded(() => call.begin(call))
+  }
+
+  /** False when the budget does not allow a call to start. One that has started is always brought to its end. */
+  #allows(call: Call): boolean {
+    if (!isCounted(call) || call.start !== undefined) return true
+    // One that was parked is not begun twice.
+    this.#begun.delete(call.path)
+    if (this.ports.overBudget?.(this.#begun.size)) {
+      this.#withheld.add(call)
+      this.#events.happen()
+      return false
+    }
+    this.#begun.add(call.path)
+    return true
+  }
+
+  /** Nothing runs, and calls are withheld: ends the attempt, unless one that was given up has left room for them. */
+  #settleWithheld(): void {
+    const withheld = [...this.#withheld].filter(
+      (call) => call.phase !== 'settled' && call.start === undefined && !isOut(call),
+    )
+    this.#withheld.clear()
+    if (withheld.length === 0 || this.#holding) return
+    const error = this.ports.overBudget?.(this.#begun.size)
+    if (error) return this.finish({ type: 'spent', error })
+    this.#beginAll()
+    this.poke()
   }
 
   /** Runs work of the engine itself; what it throws is a defect or a lost store, never the agent's. */
@@ -573,6 +614,8 @@ export class Attempt {
     if (open.length > 0 || this.#interrupting) {
       if (this.#unknown && this.#calls.active.every(({ phase }) => phase === 'parked'))
         return this.finish(this.#unknown)
+      if (this.#calls.running.length === 0) this.#settleWithheld()
+      if (this.#over) return
       this.#resting = true
       this.ports.changed()
       await this.#events.next()

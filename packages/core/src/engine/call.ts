@@ -32,6 +32,13 @@ export interface Call {
   start: TurnRecord | undefined
   /** Stops its body. */
   abort: (() => void) | undefined
+  /** What its body has reported and no record tells yet. */
+  cost: number
+}
+
+/** True for calls that count for the budget of a run. */
+export function isCounted({ family }: Pick<Call, 'family'>): boolean {
+  return family === 'step' || family === 'once' || family === 'spawn'
 }
 
 /** The family of a record of a turn; undefined for records that belong to no call. */

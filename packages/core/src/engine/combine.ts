@@ -81,9 +81,8 @@ export async function runRace(
     branch: scope,
     begin: async () => {
       await attempt.stopLosers()
-      await attempt.record([
-        { kind: 'race', body: { path: scope.path, winner, losers: names.filter(isLoser) } },
-      ])
+      const body = { path: scope.path, winner, losers: names.filter(isLoser), ...attempt.meter.takeLeft() }
+      await attempt.record([{ kind: 'race', body }])
     },
   })
   if (recorded !== winner)

@@ -30,6 +30,11 @@ export interface StepTools {
   readonly idempotencyKey: string
   /** 1 for the first attempt since this host opened the run. */
   readonly attempt: number
+  /**
+   * Reports what this body has cost, in whatever unit the run's budget counts: added to what was reported before, recorded
+   * with the outcome and counted with it, once. Throws `input_refused` for less than 0.
+   */
+  cost(amount: number): void
   /** Bytes of an artifact, fetched when they are not here; the caller owns them. Rejects with `blob_missing`. */
   read(artifact: Artifact, range?: ByteRange): Promise<Uint8Array>
 }

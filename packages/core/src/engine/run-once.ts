@@ -10,6 +10,7 @@ import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import type { OnceOptions, StepTools } from './ctx.ts'
 import { durationMs } from './duration.ts'
+import { reportCost } from './meter.ts'
 import { effectKey } from './paths.ts'
 import { outcomeOf, parkForNeeds, recordedError, runBody, type Ran } from './run-step.ts'
 
@@ -90,7 +91,7 @@ async function start(
   call.attempt += 1
   const began = clock.now()
   const ran = await runBody(attempt, call, leftMs, (signal) =>
-    body({ signal, idempotencyKey: key, attempt: call.attempt, read: readerOf(attempt.ports) }),
+    body(toolsOf(attempt, call, signal, key, call.attempt)),
   )
   if (attempt.over) return
   const ms = clock.now() - began
@@ -145,7 +146,7 @@ async function settleUnknown(
   if (options.verify) {
     const verify = options.verify
     const ran = await runBody(attempt, call, durationMs(options.timeout), (signal) =>
-      verify({ signal, idempotencyKey: key, attempt: 1, read: readerOf(attempt.ports) }),
+      verify(toolsOf(attempt, call, signal, key, 1)),
     )
     if (attempt.over) return
     const answer = ran.value as Awaited<ReturnType<typeof verify>> | undefined
@@ -228,10 +229,20 @@ async function recordOnce(
   call: Call,
   body: { readonly start: Digest; readonly ms: number; readonly outcome: Outcome; readonly how: OnceHow },
 ): Promise<void> {
-  await attempt.record(
-    [{ kind: 'once', body: { path: call.path, ...body, ms: Math.max(0, Math.round(body.ms)) } }],
-    { strict: true },
-  )
+  const ms = Math.max(0, Math.round(body.ms))
+  const used = attempt.meter.take(ms, call.cost)
+  await attempt.record([{ kind: 'once', body: { path: call.path, ...body, ms, ...used } }], { strict: true })
+}
+
+function toolsOf(
+  attempt: Attempt,
+  call: Call,
+  signal: AbortSignal,
+  idempotencyKey: string,
+  number: number,
+): StepTools {
+  const cost = (amount: number): void => reportCost(call, amount)
+  return { signal, idempotencyKey, attempt: number, read: readerOf(attempt.ports), cost }
 }
 
 function unknownOutcome(path: string): WaystoneError {

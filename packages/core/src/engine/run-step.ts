@@ -9,6 +9,7 @@ import type { Call } from './call.ts'
 import type { StepOptions, StepTools, StreamTools } from './ctx.ts'
 import { durationMs } from './duration.ts'
 import { inTime } from './in-time.ts'
+import { reportCost } from './meter.ts'
 import { effectKey } from './paths.ts'
 import { openStream } from './stream-out.ts'
 import { missingNeed } from './use.ts'
@@ -48,6 +49,7 @@ export async function beginStep(
           },
           attempt: number,
           read: readerOf(attempt.ports),
+          cost: (amount: number) => reportCost(call, amount),
         }
         return (body as (tools: StepTools | StreamTools) => unknown)(
           out ? Object.assign(tools, { out }) : tools,
@@ -154,6 +156,7 @@ export async function runBody(
   attempt.signal.addEventListener('abort', onOver)
   call.abort = () =>
     stop(new WaystoneError('interrupted', `"${call.path}" was interrupted`, { path: call.path }))
+  attempt.meter.work(1)
   const work = new Promise((resolve) => resolve(body(controller.signal)))
   try {
     const { clock } = attempt.ports
@@ -162,6 +165,7 @@ export async function runBody(
   } catch (error) {
     return { error, aborted: controller.signal.aborted && !timedOut, timedOut }
   } finally {
+    attempt.meter.work(-1)
     call.abort = undefined
     attempt.signal.removeEventListener('abort', onOver)
   }
@@ -209,14 +213,16 @@ async function recordStep(
   },
   blobs?: readonly Digest[],
 ): Promise<void> {
-  const { attempts, ms, outcome, stream } = done
+  const { attempts, outcome, stream } = done
+  const ms = Math.max(0, Math.round(done.ms))
   const body = {
     path: call.path,
     ...(call.input ? { input: call.input } : {}),
     attempts,
-    ms: Math.max(0, Math.round(ms)),
+    ms,
     outcome,
     ...(stream ? { stream } : {}),
+    ...attempt.meter.take(ms, call.cost),
   }
   try {
     await attempt.record([{ kind: 'step', body, ...(blobs?.length ? { blobs } : {}) }])

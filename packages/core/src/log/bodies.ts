@@ -1,8 +1,9 @@
 import type { Action, WireError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
-import type { Decision } from '../ports/inbox.ts'
+import type { Budget, Decision } from '../ports/inbox.ts'
 import type { Head, Place } from '../ports/log-store.ts'
+import type { RunBudget } from './budget.ts'
 import type { KeyIndex } from './key-index.ts'
 
 /** What a run is, as its first entry says it. */
@@ -47,6 +48,14 @@ export interface CarriedRecord {
 export interface Written {
   readonly nonce: string
   readonly sdk: string
+}
+
+/** What counts for the budget of a run beside its steps; of a race what its losers have used and not recorded. */
+export interface Used {
+  /** How long bodies ran since the record before this one, in ms, when that is not `ms`. */
+  readonly worked?: number
+  /** What the body has reported. */
+  readonly cost?: number
 }
 
 /** A place in a log to go on from, with nothing before it needed. */
@@ -137,7 +146,12 @@ export interface StreamDigest {
  */
 export interface Bodies {
   /** The first entry of a run. */
-  start: RunIdentity & Written & { readonly state: Json }
+  start: RunIdentity &
+    Written & {
+      readonly state: Json
+      /** Absent in runs from before there were budgets: these count nothing. */
+      readonly budget?: Budget
+    }
   /** The first entry of a fork: all that the source's entries would have told. */
   fork: RunIdentity &
     CheckpointBody &
@@ -146,6 +160,7 @@ export interface Bodies {
       readonly artifacts?: readonly ArtifactNote[]
       /** The keys that what it has of its source may be sealed with. */
       readonly sealedWith?: readonly string[]
+      readonly budget?: RunBudget
     }
   /** This host opened the log for writing: the term is one higher from here on. */
   open: {
@@ -169,7 +184,7 @@ export interface Bodies {
     readonly ms: number
     readonly outcome: Outcome
     readonly stream?: StreamDigest
-  }
+  } & Used
   'once.start': {
     readonly path: string
     readonly input?: Digest
@@ -185,7 +200,7 @@ export interface Bodies {
     readonly ms: number
     readonly outcome: Outcome
     readonly how: OnceHow
-  }
+  } & Used
   ask: { readonly path: string; readonly input: Digest; readonly question: Json; readonly due?: number }
   answer: {
     readonly path: string
@@ -224,7 +239,7 @@ export interface Bodies {
   }
   join: { readonly path: string; readonly child: RunId; readonly outcome: Outcome }
   /** A race was decided; what its losers had under way has ended. */
-  race: { readonly path: string; readonly winner: string; readonly losers: readonly string[] }
+  race: { readonly path: string; readonly winner: string; readonly losers: readonly string[] } & Used
   /** A milestone: names the checkpoint at this entry. */
   label: { readonly path: string; readonly label: string }
   /** An inbox item that could not be used: consumed, so that it is looked at once. */
@@ -253,8 +268,11 @@ export interface Bodies {
     /** Effects that entries had started which are no more: reaching one of them asks first. */
     readonly effects?: readonly EffectAfter[]
   }
-  /** A person lets a paused run go on; the failed record named in `drop` runs again. */
-  retry: { readonly id: string; readonly by: string; readonly drop?: Digest }
+  /**
+   * A person lets a paused run go on; the failed record named in `drop` runs again. With `budget` the run may use so much
+   * from here on.
+   */
+  retry: { readonly id: string; readonly by: string; readonly drop?: Digest; readonly budget?: Budget }
   cancel: { readonly id: string; readonly by: string; readonly reason: string }
   /** The run is to go back: effects after entry `to` (-1: all) are undone if so asked, then it rewinds or is cancelled. */
   unwind: {
@@ -268,7 +286,7 @@ export interface Bodies {
     readonly state?: Json
   }
   /** What the registered `undo` of a `once` gave. */
-  undo: { readonly path: string; readonly start: Digest; readonly outcome: Outcome }
+  undo: { readonly path: string; readonly start: Digest; readonly outcome: Outcome } & Used
   /** The run is back at a checkpoint: all that the entries before it would have told. */
   rewind: CheckpointBody & {
     /** The version of the state. */

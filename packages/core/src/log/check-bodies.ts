@@ -11,6 +11,7 @@ const text: Check = (value) => typeof value === 'string'
 const whole: Check = (value) => Number.isSafeInteger(value)
 const count: Check = (value) => Number.isSafeInteger(value) && (value as number) >= 0
 const flag: Check = (value) => typeof value === 'boolean'
+const amount: Check = (value) => Number.isFinite(value) && (value as number) >= 0
 const digest: Check = isDigest
 /** JSON, whatever it is: what is in it is checked where it is decoded. */
 const json: Check = (value) => value !== undefined
@@ -81,14 +82,21 @@ const keyNote: Check = (value) =>
   value.slice(1).every(count)
 const noted = { at: shape(head), turn: count, time: count, bytes: count, chars: count }
 const notedToo = { label: text, oldest: count }
+const budget = shape({}, { steps: count, ms: count, cost: amount })
+const spent = shape({ steps: count, ms: count, cost: amount })
+const used = { worked: count, cost: amount }
 const artifact = shape({ name: text, type: text, hash: digest, bytes: count }, { part: count })
 
 /** The form of the body of each kind. */
 const forms: Readonly<Record<EntryKind, Check>> = {
-  start: shape({ ...identity, ...written, state: json }),
+  start: shape({ ...identity, ...written, state: json }, { budget }),
   fork: shape(
     { ...identity, ...checkpoint, ...written, from: shape({ run: text, ...head }) },
-    { artifacts: list(artifact), sealedWith: list(text) },
+    {
+      artifacts: list(artifact),
+      sealedWith: list(text),
+      budget: shape({ limits: budget, used: spent, total: spent }),
+    },
   ),
   open: shape({ reason: one('opened', 'stolen', 'move_abandoned'), place, ...written }),
   claim: shape(
@@ -98,19 +106,16 @@ const forms: Readonly<Record<EntryKind, Check>> = {
   turn: shape({ turn: count, rules: count, version: count, config: digest }),
   step: shape(
     { path: text, attempts: count, ms: whole, outcome },
-    { input: digest, stream: shape({ stream: text, chars: count, digest }) },
+    { input: digest, stream: shape({ stream: text, chars: count, digest }), ...used },
   ),
   'once.start': shape(
     { path: text, key: text, timeoutMs: count, place },
     { input: digest, unsynced: one(true) },
   ),
-  once: shape({
-    path: text,
-    start: digest,
-    ms: whole,
-    outcome,
-    how: one('ran', 'verified', 'decided', 'assumed'),
-  }),
+  once: shape(
+    { path: text, start: digest, ms: whole, outcome, how: one('ran', 'verified', 'decided', 'assumed') },
+    used,
+  ),
   ask: shape({ path: text, input: digest, question: json }, { due: count }),
   answer: shape({
     path: text,
@@ -129,7 +134,7 @@ const forms: Readonly<Record<EntryKind, Check>> = {
     { input: digest, due: count, error },
   ),
   join: shape({ path: text, child: text, outcome }),
-  race: shape({ path: text, winner: text, losers: list(text) }),
+  race: shape({ path: text, winner: text, losers: list(text) }, used),
   label: shape({ path: text, label: text }),
   refuse: shape({ id: text, type: text, reason: text }),
   decide: shape({ ...sender, start: digest, decision }),
@@ -137,13 +142,13 @@ const forms: Readonly<Record<EntryKind, Check>> = {
   commit: shape({ turn: count, rules: count, version: count, delta: list(json), next }, { by: text }),
   put: shape({ by: text, changes: list(change) }),
   pause: shape({ reason: text, error, actions: list(text) }, { drop: digest, effects }),
-  retry: shape(sender, { drop: digest }),
+  retry: shape(sender, { drop: digest, budget }),
   cancel: shape({ ...sender, reason: text }),
   unwind: shape(
     { ...sender, to: whole, undo: flag, goal: one('rewind', 'cancel') },
     { reason: text, state: json },
   ),
-  undo: shape({ path: text, start: digest, outcome }),
+  undo: shape({ path: text, start: digest, outcome }, used),
   rewind: shape({ ...checkpoint, ...sender, version: count, to: shape(head) }, { keys: list(list(keyNote)) }),
   snapshot: shape(
     { ...noted, fold: json, kept: list(shape({ ...noted, entry: shape(head) }, notedToo)) },

@@ -18,10 +18,12 @@ import type {
   RunIdentity,
   SnapshotNote,
 } from './bodies.ts'
+import { allowed, newBudget, withSpent, type RunBudget } from './budget.ts'
 import { resolveResults } from './delta-refs.ts'
 import type { Entry } from './entry.ts'
 import { openKinds } from './public-body.ts'
 import { withChanges, type KeyIndex } from './key-index.ts'
+import { spentBy } from './spent-by.ts'
 
 /** An entry of the open turn, as replay needs it. */
 export type TurnRecord = {
@@ -103,6 +105,8 @@ export interface Fold {
   readonly inbox: InboxKey | undefined
   /** The key that was given to the edge when it was moved there last. */
   readonly lent: string | undefined
+  /** What the run may use and has used; undefined where that is not counted. */
+  readonly budget: RunBudget | undefined
 }
 
 /** Entries and their bytes. */
@@ -147,6 +151,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
     inbox: inboxOf(entry) ?? fold.inbox,
     blobs: withBlobs(fold.blobs, entry),
     since: { entries: fold.since.entries + 1, bytes: fold.since.bytes + entry.size },
+    budget: withSpentBy(fold.budget, entry),
   }
   switch (entry.kind) {
     case 'start':
@@ -224,6 +229,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
         status: 'running',
         pause: undefined,
         records: withoutDropped(fold.records, entry.body.drop),
+        budget: entry.body.budget ? allowed(fold.budget, entry.body.budget) : fold.budget,
       }
     case 'unwind':
       fold.consumed.add(entry.body.id)
@@ -326,6 +332,7 @@ function firstFold(entry: Entry): Fold {
     sealedWith: withKey(entry.kind === 'fork' ? (entry.body.sealedWith ?? []) : [], entry),
     lent: undefined,
     inbox: inboxOf(entry),
+    budget: entry.kind === 'fork' ? entry.body.budget : entry.body.budget && newBudget(entry.body.budget),
   }
 }
 
@@ -361,6 +368,11 @@ function afterCommit(fold: Fold, entry: Extract<Entry, { kind: 'commit' }>, stat
   if (next.type === 'done') return { ...committed, status: 'done', result: decodeValue(next.result) }
   if (next.type === 'fail') return { ...committed, status: 'failed', reason: next.reason }
   return committed
+}
+
+function withSpentBy(budget: RunBudget | undefined, entry: Entry): RunBudget | undefined {
+  const spent = budget && spentBy(entry)
+  return spent ? withSpent(budget, spent) : budget
 }
 
 function afterPut({ run, keys }: Fold, { seq, body }: Extract<Entry, { kind: 'put' }>): KeyIndex {

@@ -145,6 +145,7 @@ export function publicFold(fold: Fold): Fold {
     onces: [],
     labels: fold.labels.map(({ at }) => ({ label: '', at })),
     keys: [],
+    budget: undefined,
   }
 }
 

@@ -34,6 +34,7 @@ const plain = [
   'labels',
   'lent',
   'inbox',
+  'budget',
 ] as const satisfies readonly (keyof Fold)[]
 
 /** How a snapshot is made. */

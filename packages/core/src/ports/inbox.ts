@@ -18,10 +18,20 @@ type Plain =
   | { readonly type: 'cancel'; readonly reason: string; readonly undo?: boolean }
   /** The same run back at the checkpoint after entry `seq`, with another state when one is given (encoded form). */
   | { readonly type: 'rewind'; readonly seq: number; readonly undo?: boolean; readonly state?: Json }
-  /** Goes on after a pause. */
-  | { readonly type: 'retry' }
+  /** Goes on after a pause; with a budget the run may use so much from there on. */
+  | { readonly type: 'retry'; readonly budget?: Budget }
   /** Decides about an effect whose outcome is unknown; `start` is the digest of its start entry. */
   | { readonly type: 'decide'; readonly start: Digest; readonly decision: Decision }
+
+/** What a run may use until it has to ask. What is not named has no limit. */
+export interface Budget {
+  /** Outcomes of steps, streams, artifacts and effects, and children that were started. */
+  readonly steps?: number
+  /** Time in which a body ran, in ms: several at once count once, and what only waits does not count. */
+  readonly ms?: number
+  /** What bodies have reported, in whatever unit their author counts. */
+  readonly cost?: number
+}
 
 /** What a person says about an effect whose outcome is unknown. */
 export type Decision =

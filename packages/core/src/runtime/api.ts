@@ -1,3 +1,4 @@
+import type { BudgetOption } from '../engine/budget-of.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { InboxContent } from '../ports/inbox.ts'
 import type { Place, RunSummary } from '../ports/log-store.ts'
@@ -20,6 +21,8 @@ export interface MoveOptions {
 
 /** How to start a run. */
 export interface StartOptions extends Partial<GonePolicy> {
+  /** What the run may use until it pauses; limits that are not named are the agent's. */
+  readonly budget?: BudgetOption
   /** Chosen by the caller: starting twice with one id starts one run. */
   readonly id?: string
   /** The id was made just now, so that nobody else can have it and the edge need not be asked. */

@@ -1,6 +1,8 @@
 import { WaystoneError } from '../errors.ts'
 import type { AnyAgent } from '../engine/agent.ts'
+import { budgetOf, type BudgetOption } from '../engine/budget-of.ts'
 import type { Bodies, CarriedRecord, CheckpointBody, EffectAfter, RunIdentity } from '../log/bodies.ts'
+import { allowed } from '../log/budget.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Place } from '../ports/log-store.ts'
 import { encodeValue } from '../state/codec.ts'
@@ -20,6 +22,8 @@ export interface ForkChanges {
   readonly state?: Json
   /** Another input, for those who read it: the state that `initial` made of the old one stays. */
   readonly input?: Json
+  /** What the fork may use from its beginning on; limits that are not named stay. */
+  readonly budget?: BudgetOption
 }
 
 /** Who writes a first entry: where, and what tells it from that of another host at the same moment. */
@@ -33,7 +37,7 @@ export function startEntry(
   agent: AnyAgent,
   input: unknown,
   { place, nonce }: Writer,
-  policy: GonePolicy,
+  policy: GonePolicy & { readonly budget?: BudgetOption },
 ): Bodies['start'] {
   const encoded = encodeValue(input, { where: 'input' })
   const state = agent.initial(input as never)
@@ -43,11 +47,13 @@ export function startEntry(
       `\`initial\` of agent ${agent.name} returned a promise: it must depend on nothing but the input`,
     )
   }
+  const { budget, ...gone } = policy
   return {
-    ...identity(agent, encoded, place, policy),
+    ...identity(agent, encoded, place, gone),
     nonce,
     sdk: sdkVersion,
     state: encodeValue(state, { where: 'state' }),
+    budget: budgetOf({ ...agent.budget, ...budget }),
   }
 }
 
@@ -75,7 +81,19 @@ export function forkEntry(
     artifacts: fold.artifacts,
     ...(fold.sealedWith.length === 0 ? {} : { sealedWith: fold.sealedWith }),
     ...checkpointOf(fold, now, changes.state),
+    ...forkBudget(fold, agent, changes.budget),
   }
+}
+
+/** A fork goes on with what the checkpoint had left; where nothing was counted, its agent says what it may use. */
+function forkBudget(
+  { budget }: Fold,
+  agent: AnyAgent | undefined,
+  changed: BudgetOption | undefined,
+): Pick<Bodies['fork'], 'budget'> {
+  if (budget && changed === undefined) return { budget }
+  const limits = budget?.limits ?? budgetOf(agent?.budget ?? {})
+  return { budget: allowed(budget, { ...limits, ...budgetOf(changed ?? {}) }) }
 }
 
 /**

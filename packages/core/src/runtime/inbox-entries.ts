@@ -2,7 +2,7 @@ import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import { lostScopes, type Fold, type TurnRecord } from '../log/fold.ts'
 import type { Digest } from '../ids.ts'
-import type { InboxItem } from '../ports/inbox.ts'
+import type { Budget, InboxItem } from '../ports/inbox.ts'
 
 type Refusal = Extract<EntryDraft, { kind: 'refuse' }>
 
@@ -62,7 +62,11 @@ export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefine
     case 'retry': {
       if (fold.status !== 'paused') return refuse(item, 'the run is not paused')
       const drop = fold.pause?.drop
-      return { kind: 'retry', body: { id, by, ...(drop === undefined ? {} : { drop }) } }
+      const budget = allowance(item, fold)
+      return {
+        kind: 'retry',
+        body: { id, by, ...(drop === undefined ? {} : { drop }), ...(budget ? { budget } : {}) },
+      }
     }
     case 'decide':
       if (fold.status !== 'paused' || fold.pause?.reason !== 'outcome')
@@ -73,6 +77,12 @@ export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefine
     default:
       return refusalOf(item, fold)[0]
   }
+}
+
+/** What a run may use from a retry on, when that allows it anything: limits that the retry does not name stay. */
+function allowance(item: Extract<InboxItem, { type: 'retry' }>, fold: Fold): Budget | undefined {
+  if (item.budget === undefined && fold.pause?.reason !== 'budget') return undefined
+  return { ...fold.budget?.limits, ...item.budget }
 }
 
 function whyRefused(item: InboxItem, fold: Fold): string | undefined {

@@ -1,5 +1,6 @@
 import { WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
+import { limitReached } from '../log/budget.ts'
 import type { Fold } from '../log/fold.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { AttemptEnd } from '../engine/attempt-end.ts'
@@ -75,6 +76,24 @@ export function waitsOutside(fold: Fold): WaystoneError {
     'waits_outside',
     `turn ${String(fold.turn)} of run ${fold.run} waits for something outside ctx: put the wait into a step, or use ctx.sleep`,
     { run: fold.run, actions: ['retry', 'fork', 'cancel'] },
+  )
+}
+
+/** A run has used what it may, with `begun` steps that are not recorded yet; undefined as long as it has not. */
+export function budgetSpent({ run, budget }: Fold, begun: number): WaystoneError | undefined {
+  const reached = budget && limitReached(budget, begun)
+  if (reached === undefined) return undefined
+  const { limit, expected, found } = reached
+  const what = { steps: 'steps', ms: 'ms of work', cost: 'of cost' }[limit]
+  return new WaystoneError(
+    'budget_spent',
+    `run ${run} has used its budget: it may use ${String(expected)} ${what}, and has used ${String(found)}. ` +
+      'Nothing more was started. `retry` allows it as much again, `retry` with a budget so much',
+    {
+      run,
+      details: { limit: limit === 'ms' ? 'time' : limit, expected, found },
+      actions: ['retry', 'fork', 'cancel'],
+    },
   )
 }
 

@@ -1,5 +1,6 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { newId, type Digest, type RunId } from '../ids.ts'
+import { budgetOf, type BudgetOption } from '../engine/budget-of.ts'
 import { partsOf, readArtifact, type Artifact, type ByteRange } from '../engine/artifacts.ts'
 import { parseLine, verifyChain, type Entry } from '../log/entry.ts'
 import { foldEntries, isEnded, type Fold } from '../log/fold.ts'
@@ -43,6 +44,8 @@ export interface ForkOptions<State> {
   readonly state?: State
   readonly input?: unknown
   readonly agent?: string
+  /** What the fork may use from its beginning on; else it goes on with what the checkpoint had left. */
+  readonly budget?: BudgetOption
 }
 
 /** A run in the hands of an application: what it shows, and what can be done with it, wherever its owner is. */
@@ -231,9 +234,12 @@ export class RunHandle<State = unknown, Result = unknown> {
     await this.#send({ type: 'rewind', seq, ...(undo ? { undo } : {}), ...edited }, options)
   }
 
-  /** Lets a paused run go on; a step that failed runs again. */
-  async retry(options: SendOptions = {}): Promise<void> {
-    await this.#send({ type: 'retry' }, options)
+  /**
+   * Lets a paused run go on; a step that failed runs again. One that has used its budget may use as much again, or what
+   * `budget` says, from there on; limits that it does not name stay.
+   */
+  async retry({ budget, ...options }: SendOptions & { readonly budget?: BudgetOption } = {}): Promise<void> {
+    await this.#send({ type: 'retry', ...(budget ? { budget: budgetOf(budget) } : {}) }, options)
   }
 
   /** Decides about an effect whose outcome is unknown: `view.error.details` names its start and key. */

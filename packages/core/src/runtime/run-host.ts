@@ -22,6 +22,7 @@ import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import type { Value } from '../state/codec.ts'
 import {
   agentUnknown,
+  budgetSpent,
   callOpen,
   configDigest,
   divergence,
@@ -320,6 +321,8 @@ export class RunHost {
         return this.#pause(fold, 'error', toWire(waitsOutside(fold)))
       case 'unknown':
         return this.#pause(fold, 'outcome', toWire(unknownOutcome(fold, end)))
+      case 'spent':
+        return this.#pause(fold, 'budget', toWire(end.error))
       case 'lost':
         return { type: 'lost', error: end.error }
       case 'given up':
@@ -354,7 +357,7 @@ export class RunHost {
 
   async #pause(
     fold: Fold,
-    reason: 'error' | 'divergence' | 'outcome',
+    reason: 'error' | 'divergence' | 'outcome' | 'budget',
     error: ReturnType<typeof toWire>,
     drop?: Digest,
   ): Promise<undefined> {
@@ -401,6 +404,7 @@ export class RunHost {
         this.#ports.tell({ type: 'stream', stream, at: 0, text: '' })
       },
       awake: () => this.#awake(),
+      overBudget: (begun) => budgetSpent(this.#log.mustFold(), begun),
       putBlob: (bytes) => this.#log.putBlob(bytes),
       getBlob: (hash) => this.#log.getBlob(hash),
       changed: () => {

@@ -66,6 +66,17 @@ export interface KeeperPorts {
   readonly failed: (where: 'alarm' | 'run' | 'take over' | 'snapshot', error: unknown) => void
 }
 
+/** How much of a run one alarm does. */
+export interface Slice {
+  /** In ms since 1970. */
+  readonly until: number
+  /** Steps and turns. */
+  readonly steps: number
+}
+
+/** What a slice is counted in: what may make requests, and what takes time where nothing does. */
+const sliced: ReadonlySet<string> = new Set(['step', 'once', 'commit'])
+
 /** Armed before user code runs: should the process die, the object wakes and goes on. In ms. */
 export const watchdogMs = 15_000
 /** How long a held host waits for the claim it was held for. */
@@ -232,23 +243,25 @@ export class RunKeeper {
   }
 
   /**
-   * The run is due. It lets go between steps at `until`, and goes on in another alarm. Never throws: an alarm that throws
-   * seven times is gone for ever.
+   * The run is due. It lets go between steps at `until`, or when it has done `steps` of them, and is due again at once: true
+   * then. Never throws: an alarm that throws seven times is gone for ever.
    */
-  async alarm(until: number): Promise<void> {
+  async alarm({ until, steps }: Slice): Promise<boolean> {
     try {
       const fold = this.log.fold
       if (fold === undefined || isEnded(fold)) await this.schedule()
       else if (fold.owner === edgeOwner) {
-        await this.#runAgent(until)
+        const isMore = await this.#runAgent({ until, steps })
         // What it has made due is done before the object may go.
         await this.#snapshotter.settle()
+        return isMore
       } else if (this.#mayTakeOver(fold)) await this.#takeOver(fold)
       else await this.schedule()
     } catch (error) {
       this.#ports.failed('alarm', error)
       await this.#ports.due.set(this.#ports.clock.now() + watchdogMs)
     }
+    return false
   }
 
   /** Sets when the run is due next. */
@@ -261,12 +274,16 @@ export class RunKeeper {
     await due.set(this.#ports.clock.now() + Math.max(100, fold.identity.leaseMs - this.#silentMs(fold)))
   }
 
-  async #runAgent(until: number): Promise<void> {
+  /** True when the run let go before it had to wait. */
+  async #runAgent({ until, steps }: Slice): Promise<boolean> {
     const { due, stalls } = this.#ports
     // Its keys were lent for a time that is over: it stands still until a device takes it back.
-    if (!this.log.isReadable) return due.delete()
+    if (!this.log.isReadable) {
+      await due.delete()
+      return false
+    }
     await due.set(this.#ports.clock.now() + watchdogMs)
-    if (await this.#standsStill()) return
+    if (await this.#standsStill()) return false
     const pause = await damagePause(this.log, this.#ports.storage.tails, this.#ports.lentKeys?.cipher)
     if (pause) await this.log.append(edgeOwner, () => [pause])
     this.#sent.clear()
@@ -274,10 +291,12 @@ export class RunKeeper {
     const ended = host.run({ letGo: true })
     this.#host = { host, ended }
     const stop = new AbortController()
+    const timeLeft = (): number => Math.max(0, until - this.#ports.clock.now())
     const letGo = async (): Promise<void> => {
-      await this.#ports.clock.wait(Math.max(0, until - this.#ports.clock.now()), stop.signal)
+      await Promise.race([this.#ports.clock.wait(timeLeft(), stop.signal), this.#stepped(steps, stop.signal)])
       if (stop.signal.aborted) return
-      await host.hold(watchdogMs)
+      // What is under way may end, as long as there is time.
+      await host.hold(Math.max(watchdogMs, timeLeft()))
       host.stop()
     }
     void letGo().catch((error: unknown) => this.#ports.failed('run', error))
@@ -289,12 +308,29 @@ export class RunKeeper {
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
       const missed = (await this.#ports.storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
-      if (missed) return due.set(this.#ports.clock.now())
-      return end.due === undefined ? due.delete() : due.set(end.due)
+      if (missed) await due.set(this.#ports.clock.now())
+      else await (end.due === undefined ? due.delete() : due.set(end.due))
+      return false
     }
     this.#live = nothingLive
     if (end.type === 'lost') this.#ports.failed('run', end.error)
     await (end.type === 'lost' ? due.set(this.#ports.clock.now() + 1_000) : this.schedule())
+    return end.type === 'stopped'
+  }
+
+  /** Resolves when so many steps and turns have been recorded, or with the signal. */
+  #stepped(steps: number, signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      let left = steps
+      const stop = this.log.listen(({ entries }) => {
+        left -= entries.filter(({ kind }) => sliced.has(kind)).length
+        if (left <= 0) resolve()
+      })
+      signal.addEventListener('abort', () => {
+        stop()
+        resolve()
+      })
+    })
   }
 
   #newHost(): RunHost {

@@ -82,7 +82,8 @@ export class Runtime implements RuntimeApi {
     if (agent === undefined) throw agentMissing(name)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, look))) return this.#opened(run)
-    const policy = { whenGone: options.whenGone ?? ('offer' as const), leaseMs: options.leaseMs ?? 30_000 }
+    const { whenGone = 'offer' as const, leaseMs = 30_000, budget } = options
+    const policy = { whenGone, leaseMs, ...(budget ? { budget } : {}) }
     if (this.#ports.encryption && policy.whenGone === 'edge') throw notByItself(run)
     const log = await this.#openLog(run)
     const body = startEntry(agent, decodeValue(input), this.#writer(), policy)

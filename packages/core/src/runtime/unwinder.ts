@@ -7,6 +7,7 @@ import { Attempt } from '../engine/attempt.ts'
 import type { OnceOptions } from '../engine/ctx.ts'
 import { durationMs, type Duration } from '../engine/duration.ts'
 import { inTime } from '../engine/in-time.ts'
+import { reportCost } from '../engine/meter.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
@@ -63,15 +64,13 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
     if (ports.isHeld()) return
     const options = await optionsOf(effect, log, agent, ports)
     if (options.undo === undefined) continue
-    const value = await undo(effect, options, ports)
-    if (ports.signal.aborted) return
     const { path, start } = effect
-    await ports.append([
-      {
-        kind: 'undo',
-        body: { path, start, outcome: { value: encodeValue(value, { where: `the undo of "${path}"` }) } },
-      },
-    ])
+    const reported = { path, cost: 0 }
+    const value = await undo(effect, options, ports, reported)
+    if (ports.signal.aborted) return
+    const outcome = { value: encodeValue(value, { where: `the undo of "${path}"` }) }
+    const cost = reported.cost === 0 ? {} : { cost: reported.cost }
+    await ports.append([{ kind: 'undo', body: { path, start, outcome, ...cost } }])
   }
   await ports.append([order.goal === 'cancel' ? cancelled(order) : await rewound(log, order)])
 }
@@ -201,6 +200,7 @@ async function undo(
   { path, key, value }: Effect,
   options: OnceOptions<unknown>,
   { clock, signal, getBlob }: UnwindPorts,
+  reported: { readonly path: string; cost: number },
 ): Promise<unknown> {
   for (let attempt = 1; ; attempt += 1) {
     const controller = new AbortController()
@@ -208,7 +208,8 @@ async function undo(
     signal.addEventListener('abort', onStop)
     try {
       const read = readerOf({ getBlob })
-      const tools = { signal: controller.signal, idempotencyKey: key, attempt, value, read }
+      const cost = (amount: number): void => reportCost(reported, amount)
+      const tools = { signal: controller.signal, idempotencyKey: key, attempt, value, read, cost }
       const work = (async () => options.undo?.(tools))()
       return await inTime(clock, durationMs(options.timeout), work, () => tooSlow(path, options.timeout))
     } catch (error) {

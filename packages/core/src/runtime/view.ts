@@ -2,6 +2,7 @@ import type { WireError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { Artifact } from '../engine/artifacts.ts'
 import type { EffectAfter, LabelNote } from '../log/bodies.ts'
+import type { RunBudget } from '../log/budget.ts'
 import type { Fold, Pause } from '../log/fold.ts'
 import type { Head, Place, RunStatus } from '../ports/log-store.ts'
 import type { Live, SyncState } from '../ports/watch.ts'
@@ -49,6 +50,8 @@ export interface RunView<State = unknown, Result = unknown> {
   readonly effectsAfter: readonly EffectAfter[]
   /** When the next turn begins, in ms since 1970. */
   readonly due: number | undefined
+  /** What the run may use and has used; undefined for one from before that was counted. */
+  readonly budget: RunBudget | undefined
   readonly live: Live
   /** The text of streams of the open turn, by path. */
   readonly streams: Readonly<Record<string, string>>
@@ -80,6 +83,7 @@ export function viewOf(fold: Fold, around: Around): RunView {
     reason,
     pause,
     due,
+    budget,
   } = fold
   return {
     run,
@@ -107,6 +111,7 @@ export function viewOf(fold: Fold, around: Around): RunView {
       due: ask.body.due,
     })),
     due,
+    budget,
     effectsAfter: fold.effects,
     artifacts: fold.artifacts,
     labels: fold.labels,

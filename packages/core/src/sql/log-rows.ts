@@ -4,7 +4,7 @@ import { limits } from '../limits.ts'
 import type { Head } from '../ports/log-store.ts'
 import { digestBytes } from '../state/digest.ts'
 import { joinLines, splitLines } from '../sync/wire.ts'
-import { bytesOf, firstOf, type Keys, type Sql } from './sql.ts'
+import { bytesOf, firstOf, sameBytes, type Keys, type Sql } from './sql.ts'
 
 /**
  * One row an append, however many entries it has, up to a page of them. `seq` is the key of its first entry. A row that
@@ -25,6 +25,8 @@ export interface LogRow {
 
 /** The first byte of a packed row. The length of its lines follows as four bytes, low byte first, then raw DEFLATE. */
 const packedMark = 1
+/** The first byte of a row whose lines are away. The length of its lines follows, too, then where they are. */
+export const awayMark = 2
 const packedHeader = 5
 
 /** The row that holds an entry, or the last one before it. */
@@ -82,10 +84,15 @@ export function batchesOf(lines: readonly Uint8Array[]): readonly (readonly Uint
   return batches
 }
 
-/** True for a row whose lines have to be inflated. */
+/** True for a row whose lines have to be inflated, or are away. */
 export function isPacked(row: LogRow): boolean {
   const bytes = bytesOf(row.lines)
-  return bytes[0] === packedMark && bytes.byteLength >= packedHeader
+  return (bytes[0] === packedMark || bytes[0] === awayMark) && bytes.byteLength >= packedHeader
+}
+
+/** True for a row whose lines are away. */
+export function isAway(row: LogRow): boolean {
+  return bytesOf(row.lines)[0] === awayMark
 }
 
 /** How many bytes the lines of a row have once they are inflated. */
@@ -102,7 +109,7 @@ export function plainLines(row: LogRow): readonly Uint8Array[] {
   return [...splitLines(bytes.subarray(0, end)), bytes.slice(end)]
 }
 
-/** The lines of any row; one that cannot be inflated is a line that is none. */
+/** The lines of a row that is here; one that cannot be inflated is a line that is none. */
 export async function linesOf(row: LogRow): Promise<readonly Uint8Array[]> {
   if (!isPacked(row)) return plainLines(row)
   const packed = bytesOf(row.lines)
@@ -113,6 +120,20 @@ export async function linesOf(row: LogRow): Promise<readonly Uint8Array[]> {
 /** True for a row that has as many lines as it was stored with. */
 export function isWhole(row: LogRow): boolean {
   return bytesOf(row.lines).at(-1) === lineEnd && plainLines(row).length === row.entries
+}
+
+/** True when the rows are still those that were read. */
+export function isSame(sql: Sql, group: readonly LogRow[]): boolean {
+  const range = [group[0]?.seq ?? 0, group.at(-1)?.seq ?? 0] as const
+  let count = 0
+  for (const row of sql.rows<LogRow>(
+    'SELECT seq, entries, time, lines FROM waystone_log WHERE seq BETWEEN ? AND ? ORDER BY seq',
+    ...range,
+  )) {
+    const before = group[count++]
+    if (before?.seq !== row.seq || !sameBytes(bytesOf(before.lines), bytesOf(row.lines))) return false
+  }
+  return count === group.length
 }
 
 const lineEnd = 10

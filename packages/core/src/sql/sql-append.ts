@@ -2,16 +2,8 @@ import type { RunId } from '../ids.ts'
 import { parseLine } from '../log/entry.ts'
 import { planAppend } from '../log/plan-append.ts'
 import type { Append, Appended, Head } from '../ports/log-store.ts'
-import {
-  headAt,
-  insertRows,
-  isPacked,
-  linesOf,
-  plainLines,
-  rowAt,
-  rowsFrom,
-  type LogRow,
-} from './log-rows.ts'
+import type { LineReader } from './away-rows.ts'
+import { headAt, insertRows, isPacked, plainLines, rowAt, rowsFrom, type LogRow } from './log-rows.ts'
 import { bytesOf, firstOf, keysOf, sameBytes, type Keys, type RunNumbers, type Sql } from './sql.ts'
 import { putSummary } from './sql-summaries.ts'
 import { setAside } from './sql-tails.ts'
@@ -52,9 +44,11 @@ function appendIn(sql: Sql, runs: RunNumbers, run: RunId, append: Append, inflat
   return { ok: true, head: plan.head }
 }
 
-/** Inflates what an append over packed rows may need: what it is compared with or sets aside, and the last row. */
+/** Brings what an append over packed rows may need: what it is compared with or sets aside, and the last row. */
 export async function inflateFor(
   sql: Sql,
+  reader: LineReader,
+  run: RunId,
   keys: Keys,
   { base, lines, setAside: cuts, begins }: Append,
 ): Promise<Inflated> {
@@ -67,7 +61,10 @@ export async function inflateFor(
   const last = rowAt(sql, keys)
   if (last && isPacked(last)) packed.push(last)
   const inflated: Inflated = new Map()
-  for (const row of packed) inflated.set(row.seq, { stored: bytesOf(row.lines), lines: await linesOf(row) })
+  for (const row of packed) {
+    const lines = await reader.lines(run, keys, row)
+    if (lines) inflated.set(row.seq, { stored: bytesOf(row.lines), lines })
+  }
   return inflated
 }
 

@@ -1,6 +1,6 @@
 import type { Compaction } from '../ports/log-store.ts'
-import { bytesOf, firstOf, sameBytes, type Keys, type Sql } from './sql.ts'
-import { isPacked, isWhole, pack, plainLines, rowAt, type LogRow } from './log-rows.ts'
+import { bytesOf, firstOf, type Keys, type Sql } from './sql.ts'
+import { isPacked, isSame, isWhole, pack, plainLines, rowAt, type LogRow } from './log-rows.ts'
 import { joinLines } from '../sync/wire.ts'
 
 /** How far a log is packed: `seq` is the key of the first row that was not looked at yet. */
@@ -105,20 +105,6 @@ async function packGroup(sql: Sql, group: readonly LogRow[], { savedBytesMin }: 
       first.seq,
     )
   })
-}
-
-/** True when the rows are still those that were read. */
-function isSame(sql: Sql, group: readonly LogRow[]): boolean {
-  const range = [group[0]?.seq ?? 0, group.at(-1)?.seq ?? 0] as const
-  let count = 0
-  for (const row of sql.rows<LogRow>(
-    'SELECT seq, entries, time, lines FROM waystone_log WHERE seq BETWEEN ? AND ? ORDER BY seq',
-    ...range,
-  )) {
-    const before = group[count++]
-    if (before?.seq !== row.seq || !sameBytes(bytesOf(before.lines), bytesOf(row.lines))) return false
-  }
-  return count === group.length
 }
 
 function keepProgress(sql: Sql, keys: Keys, from: number): void {

@@ -2,13 +2,14 @@ import { assert, WaystoneError } from '../errors.ts'
 import type { RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Append, Appended, LogStore } from '../ports/log-store.ts'
+import type { HistoryObjects } from '../ports/history.ts'
+import { lineReader, type LineReader } from './away-rows.ts'
 import { appendRows, inflateFor } from './sql-append.ts'
 import { coldSchema, compactRows, type Packing } from './sql-compact.ts'
 import {
   headAt,
   isPacked,
   lineBytes,
-  linesOf,
   logSchema,
   plainLines,
   rowAt,
@@ -25,11 +26,13 @@ export type SqlLogStore = LogStore & { lastAppend(run: RunId): number | undefine
 /** What a log store in SQLite is made of. */
 export interface SqlLogOptions {
   readonly packing: Packing
+  /** Where lines are that a `historyMover` has taken out of the database. */
+  readonly history?: HistoryObjects
   /** Lets go of the database, once nothing is under way. */
   readonly close?: () => void
 }
 
-/** How often an append is tried whose packed rows change between inflating and storing. */
+/** How often an append or a read is tried whose packed rows change between inflating and storing. */
 const triesMax = 10
 
 /**
@@ -38,6 +41,7 @@ const triesMax = 10
  */
 export function sqlLogStore(sql: Sql, runs: RunNumbers, options: SqlLogOptions): SqlLogStore {
   for (const schema of [logSchema, coldSchema, summarySchema, tailsSchema]) sql.run(schema)
+  const reader = lineReader(sql, options.history)
   const underWay = new Map<RunId, Promise<unknown>>()
   let closed = false
   const mustBeOpen = (): void => {
@@ -48,7 +52,9 @@ export function sqlLogStore(sql: Sql, runs: RunNumbers, options: SqlLogOptions):
     for (let tries = 1; ; tries += 1) {
       const number = runs.find(run)
       const inflated =
-        number === undefined ? new Map<never, never>() : await inflateFor(sql, keysOf(number), append)
+        number === undefined
+          ? new Map<never, never>()
+          : await inflateFor(sql, reader, run, keysOf(number), append)
       const appended = appendRows(sql, runs, run, append, inflated)
       if (appended) return appended
       assert(tries < triesMax, `the packed rows of run ${run} do not come to rest`)
@@ -78,15 +84,25 @@ export function sqlLogStore(sql: Sql, runs: RunNumbers, options: SqlLogOptions):
       const number = runs.find(run)
       if (number === undefined) return []
       const keys = keysOf(number)
-      const page = await pageOf(pageRows(rowsFrom(sql, keys, keys.of(from)), count), keys.of(from))
-      return page.slice(0, count)
+      for (let tries = 1; ; tries += 1) {
+        const rows = pageRows(rowsFrom(sql, keys, keys.of(from)), count)
+        const page = await pageOf(rows, keys.of(from), (row) => reader.lines(run, keys, row))
+        if (page) return page.slice(0, count)
+        assert(tries < triesMax, `the history of run ${run} does not come to rest`)
+      }
     },
     async head(run) {
       mustBeOpen()
       const number = runs.find(run)
-      const keys = number === undefined ? undefined : keysOf(number)
-      const row = keys && rowAt(sql, keys)
-      return row && headAt(keys, row, isPacked(row) ? await linesOf(row) : plainLines(row))
+      if (number === undefined) return undefined
+      const keys = keysOf(number)
+      for (let tries = 1; ; tries += 1) {
+        const row = rowAt(sql, keys)
+        if (row === undefined) return undefined
+        const lines = isPacked(row) ? await reader.lines(run, keys, row) : plainLines(row)
+        if (lines) return headAt(keys, row, lines)
+        assert(tries < triesMax, `the head of run ${run} does not come to rest`)
+      }
     },
     // An object has one run; a store of many lists them by their ids.
     async list() {
@@ -125,11 +141,17 @@ function pageRows(rows: Iterable<LogRow>, count: number): readonly LogRow[] {
   return page
 }
 
-async function pageOf(rows: readonly LogRow[], from: number): Promise<readonly Uint8Array[]> {
+/** Undefined when a row has changed since it was read, so that its lines are not to be had. */
+async function pageOf(
+  rows: readonly LogRow[],
+  from: number,
+  linesOf: (row: LogRow) => ReturnType<LineReader['lines']>,
+): Promise<readonly Uint8Array[] | undefined> {
   const page: Uint8Array[] = []
   let bytes = 0
   for (const row of rows) {
     const lines = isPacked(row) ? await linesOf(row) : plainLines(row)
+    if (lines === undefined) return undefined
     for (const line of lines.slice(Math.max(0, from - row.seq))) {
       if (bytes > 0 && bytes + line.byteLength > limits.pageBytesMax) return page
       page.push(line)

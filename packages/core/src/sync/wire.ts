@@ -1,7 +1,7 @@
 import { WaystoneError } from '../errors.ts'
 import { parseDigest, parseOwnerId, type Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
-import type { Decision, InboxItem } from '../ports/inbox.ts'
+import type { Budget, Decision, InboxItem } from '../ports/inbox.ts'
 import type { Head, Place } from '../ports/log-store.ts'
 import type { Claim } from '../ports/remote.ts'
 import type { Live, WatchEvent } from '../ports/watch.ts'
@@ -95,8 +95,13 @@ export function parseInboxItem(value: unknown): InboxItem {
     case 'answer':
       return { ...head, type: 'answer', ask: parseDigest(item['ask']), value: json(item['value']) }
     case 'interrupt':
+      return { ...head, type: 'interrupt' }
     case 'retry':
-      return { ...head, type: item['type'] }
+      return {
+        ...head,
+        type: 'retry',
+        ...(item['budget'] === undefined ? {} : { budget: parseBudget(item['budget']) }),
+      }
     case 'cancel':
       return {
         ...head,
@@ -199,6 +204,15 @@ export function parseFrame(text: unknown): WatchEvent | undefined {
   }
 }
 
+function parseBudget(value: unknown): Budget {
+  const { steps, ms, cost } = object(value, 'a budget')
+  return {
+    ...(steps === undefined ? {} : { steps: wholeNumber(steps, 'a number of steps') }),
+    ...(ms === undefined ? {} : { ms: wholeNumber(ms, 'a time in ms') }),
+    ...(cost === undefined ? {} : { cost: amount(cost) }),
+  }
+}
+
 function parseDecision(value: unknown): Decision {
   const decision = object(value, 'a decision')
   switch (decision['type']) {
@@ -254,6 +268,11 @@ function textOf(value: unknown, what: string): string {
 function wholeNumber(value: unknown, what: string): number {
   if (Number.isSafeInteger(value) && (value as number) >= 0) return value as number
   throw refused(what, value)
+}
+
+function amount(value: unknown): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= 0) return value
+  throw refused('a number from 0 on', value)
 }
 
 function shortText(value: unknown, what: string): string {

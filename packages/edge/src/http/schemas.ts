@@ -12,6 +12,7 @@ const anyHead = { type: 'string', pattern: '^(none|\\d{1,15}:[0-9a-f]{64})$' } a
 
 const place = { enum: ['browser', 'page', 'edge'] } as const
 const use = { enum: ['read', 'answer'] } as const
+const amount = { type: 'number', minimum: 0 } as const
 const link = { id: text, use, by: text, time: count, until: count } as const
 
 /** An object of these fields, all required but those that are named. Others are passed over. */
@@ -34,6 +35,9 @@ function item(
     'sealed',
   ])
 }
+
+/** What a run may use from here on: limits that are not named stay. */
+const budget = object({ steps: count, ms: count, cost: amount }, ['steps', 'ms', 'cost'])
 
 /** What the bodies and answers of the routes have in common. */
 export const schemas = {
@@ -103,7 +107,7 @@ export const schemas = {
       item('message', { name: text, value: {} }),
       item('answer', { ask: digest, value: {} }),
       item('interrupt', {}),
-      item('retry', {}),
+      item('retry', { budget }, ['budget']),
       item('cancel', { reason: { type: 'string' }, undo: { type: 'boolean' } }, ['reason', 'undo']),
       item('rewind', { seq: count, undo: { type: 'boolean' }, state: {} }, ['undo', 'state']),
       item('decide', {

@@ -8,11 +8,12 @@ import { reportNothing, type Report } from '../report.ts'
 import { isIndexed, searchName } from '../search/search-outbox.ts'
 import type { RunSearch } from '../search/tenant-search.ts'
 import { objectStorage } from '../store/object-storage.ts'
+import type { HistoryOptions } from '../store/run-history.ts'
 import { clearBlobs } from '../store/r2-blobs.ts'
 import { isOwnName, sqlDueTimes, type DueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
 import { sqlLinks } from '../store/sql-links.ts'
 import { sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
-import { openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
+import { historyName, historyWaitMs, openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { safely, type Watch } from '../watch/edge-event.ts'
 import { openLink } from './link-routes.ts'
 import { checkQuota, type Quota } from './quota.ts'
@@ -35,11 +36,21 @@ export interface RunHostOptions {
   readonly quota?: Quota
   /** With it encrypted runs can go on here: their devices lend this object their keys, for a time. At least 32 random characters. */
   readonly lendingSecret?: string | undefined
+  /** What of the history of a run stays in its object: the rest is in the bucket, and read from there. */
+  readonly history?: HistoryOptions
+  /**
+   * After so many steps and turns a run goes on in another alarm, which has a limit of sub-requests and of CPU time of its own.
+   * Default 200: lower it for steps that make more than a few requests each, or compute for long.
+   */
+  readonly stepsAnAlarm?: number
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner. */
   readonly watch?: Watch
 }
+
+/** Steps of a run in one alarm: with 5 requests each they stay within the 1,000 that an invocation may make (2026). */
+const stepsAnAlarmDefault = 200
 
 /** When a deletion that was not finished goes on. */
 const deletionName = 'waystone.deletion'
@@ -189,12 +200,13 @@ class ObjectHost {
   }
 
   /** The work of one name. The name is put off first, which is the watchdog: rejects only when that fails. */
-  async #work(name: string, until: number, work: OwnWork): Promise<void> {
+  async #work(name: string, until: number, work: OwnWork): Promise<'enough' | void> {
     const begun = await this.times.begin(name)
     try {
       if (name === runName) return await this.#workRun(until)
       if (name === streamsName) (await this.#known())?.streams.forget()
       else if (name === catalogName || name === searchName) await this.#tell(name)
+      else if (name === historyName) await this.#moveHistory()
       else if (name === deletionName) await this.#finishDeletion()
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
@@ -207,9 +219,11 @@ class ObjectHost {
   }
 
   /** The keeper sets when the run is due next. */
-  async #workRun(until: number): Promise<void> {
+  async #workRun(until: number): Promise<'enough' | void> {
     const known = await this.#known()
-    await (known ? known.keeper.alarm(until) : this.times.delete(runName))
+    if (known === undefined) return this.times.delete(runName)
+    const steps = this.#options.stepsAnAlarm ?? stepsAnAlarmDefault
+    if (await known.keeper.alarm({ until, steps })) return 'enough'
   }
 
   /** An object does not know its own name when an alarm wakes it: the first push writes down the run's. */
@@ -272,6 +286,7 @@ class ObjectHost {
       search: this.#options.search?.isOn(tenant),
       tenant,
       lendingSecret: this.#options.lendingSecret,
+      history: this.#options.history ?? {},
       watch: this.#options.watch && safely(this.#options.watch),
       report: this.#report,
     })
@@ -295,6 +310,11 @@ class ObjectHost {
     await this.#finishDeletion()
     await this.times.delete(deletionName)
     return new Response(null, { status: 204 })
+  }
+
+  async #moveHistory(): Promise<void> {
+    const known = await this.#known()
+    if (await known?.history.move()) await this.times.set(historyName, Date.now() + historyWaitMs())
   }
 
   /** Tells others of the run. */
@@ -329,11 +349,13 @@ class ObjectHost {
     await edgeRun?.keeper.close()
     // What is under way to others gets there before they are told to forget.
     await Promise.allSettled(this.#telling)
+    await edgeRun?.history.close()
     await clearBlobs(this.#options.blobs, name.tenant, name.run)
     if (isIndexed(this.#ctx.storage)) await this.#options.search?.indexOf(name.tenant, name.run).remove()
     await this.#options.catalog?.(name.tenant).remove(name.run)
     this.#named.clearAllElse()
-    for (const own of [runName, streamsName, catalogName, searchName]) await this.times.delete(own)
+    for (const own of [runName, streamsName, catalogName, searchName, historyName])
+      await this.times.delete(own)
   }
 }
 

@@ -6,6 +6,7 @@ import type { Report } from '../report.ts'
 import { SearchOutbox } from '../search/search-outbox.ts'
 import { dueTime, type DueTimes } from '../store/sql-due-times.ts'
 import type { ObjectStorage } from '../store/object-storage.ts'
+import type { HistoryOptions, RunHistory } from '../store/run-history.ts'
 import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
 import { sqlLinks, type SqlLinks } from '../store/sql-links.ts'
 import { sqlStalls } from '../store/sql-stalls.ts'
@@ -17,8 +18,16 @@ import { RunStreams } from './run-streams.ts'
 
 /** When the run is due: one of the times that share the alarm of the object. */
 export const runName = 'waystone.run'
+/** When history may move into the bucket. */
+export const historyName = 'waystone.history'
 /** When text that was kept for late readers is to be forgotten. */
 export const streamsName = 'waystone.streams'
+
+/**
+ * How long history waits to be moved, in ms: what comes meanwhile moves with it, and of many objects in one isolate, which has
+ * 128 MB for all of them (2026), a few do so at a time.
+ */
+export const historyWaitMs = (): number => 1_000 + Math.floor(Math.random() * 9_000)
 
 /** What a run of an object needs of it. */
 export interface EdgeRunPorts {
@@ -33,6 +42,7 @@ export interface EdgeRunPorts {
   /** Whether the text of the run may be searched; undefined when nothing can be. */
   readonly search: boolean | undefined
   readonly tenant: string
+  readonly history: HistoryOptions
   readonly watch: Watch | undefined
   /** With it keys of encrypted runs are borrowed. */
   readonly lendingSecret: string | undefined
@@ -47,6 +57,7 @@ export interface EdgeRun {
   readonly storage: ObjectStorage
   readonly devices: SqlDevices
   readonly links: SqlLinks
+  readonly history: RunHistory
   /** There is one where the application has a catalog. */
   readonly outbox: CatalogOutbox | undefined
   /** There is one where the application has shards for search. */
@@ -57,6 +68,7 @@ export interface EdgeRun {
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
   const { durable, times, storage, sockets, agents, report, catalog, search, tenant, watch } = ports
   const { lendingSecret } = ports
+  const history = storage.history(run, ports.history)
   const began = Date.now()
   const counted = counting(storage.store.read)
   const changes = new RunChanges()
@@ -64,20 +76,32 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
   const textChanged = async (): Promise<void> => {
     await opened.searchOutbox?.changed().catch((error: unknown) => report({ where: 'search', run, error }))
   }
-  const compact: typeof storage.store.compact = async (...compaction) => {
-    await textChanged()
-    await storage.store.compact(...compaction)
-    await textChanged()
-  }
   const streams = new RunStreams({
     store: storage.streams,
     fold: () => opened.keeper?.log.fold,
     forget: dueTime(times, streamsName),
   })
+  const historyDue = dueTime(times, historyName)
+  const lookAtHistory = (): void => {
+    if (historyDue.get() !== undefined) return
+    const set = historyDue.set(Date.now() + historyWaitMs())
+    void set.catch((error: unknown) => report({ where: 'alarm', run, error }))
+  }
+  const store = {
+    ...storage.store,
+    read: counted.read,
+    async compact(...args: Parameters<typeof storage.store.compact>) {
+      await textChanged()
+      await storage.store.compact(...args)
+      await textChanged()
+      // Objects that nothing names any more are removed.
+      if (history.hasObjects()) lookAtHistory()
+    },
+  }
   const keeper = await RunKeeper.open(run, {
     clock: edgeClock,
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
-    storage: { ...storage, streams, store: { ...storage.store, read: counted.read, compact } },
+    storage: { ...storage, streams, store },
     due: dueTime(times, runName),
     stalls: sqlStalls(durable),
     followers: sockets,
@@ -115,6 +139,9 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
       void streams.settle().catch((error: unknown) => report({ where: 'run', run, error }))
   })
+  keeper.log.listen(({ entries }, { head }) => {
+    if (history.isDue(entries.length, head.seq + 1, durable.sql.databaseSize)) lookAtHistory()
+  })
   const [devices, links] = [sqlDevices(durable), sqlLinks(durable)]
-  return { keeper, streams, changes, storage, devices, links, outbox, searchOutbox }
+  return { keeper, streams, changes, storage, devices, links, history, outbox, searchOutbox }
 }

@@ -4,6 +4,7 @@ import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { runSearch, type SearchOptions } from '../search/tenant-search.ts'
+import type { HistoryOptions } from '../store/run-history.ts'
 import type { Watch } from '../watch/edge-event.ts'
 import type { Quota } from './quota.ts'
 import { createRunHost, type HostedRun } from './create-run-host.ts'
@@ -22,6 +23,10 @@ export interface RunObjectOptions<Env> {
   readonly quota?: (env: Env) => Quota
   /** With it encrypted runs can go on here; the same as that of `edgeRoutes`. */
   readonly lendingSecret?: (env: Env) => string | undefined
+  /** What of the history of a run stays in its object. */
+  readonly history?: HistoryOptions
+  /** After so many steps a run goes on in another alarm: see `RunHostOptions`. */
+  readonly stepsAnAlarm?: number
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner: `logEvents`, `analyticsEvents`, or one's own. */
@@ -55,6 +60,8 @@ export function runObject<Env>(
         ...(options.quota ? { quota: options.quota(env) } : {}),
         ...(watch ? { watch } : {}),
         lendingSecret: options.lendingSecret?.(env),
+        ...(options.history ? { history: options.history } : {}),
+        ...(options.stepsAnAlarm ? { stepsAnAlarm: options.stepsAnAlarm } : {}),
       })
     }
 

@@ -7,22 +7,25 @@ const alarmMsMax = 10 * 60_000
 /**
  * Begins what is due, and what comes due while something still goes on, until nothing does: a run may work for
  * minutes, and an alarm of its own could not fire beside it. Names of the application go one after the other, beside
- * Waystone's. Resolves with the names of the application that were begun. `work` is told when it should be over.
+ * Waystone's. Resolves with the names of the application that were begun. `work` is told when it should be over; once one
+ * says that this alarm has done enough, nothing more is begun in it.
  */
 export async function workDue(
   times: SqlDueTimes,
-  work: (name: string, until: number) => Promise<void>,
+  work: (name: string, until: number) => Promise<'enough' | void>,
 ): Promise<readonly string[]> {
   const begun: string[] = []
   const going = new Map<string, Promise<void>>()
-  const until = Date.now() + alarmMsMax
+  let until = Date.now() + alarmMsMax
   for (;;) {
     const next = nextOf(times, going)
     if (next !== undefined && next.at <= Date.now() && Date.now() < until) {
       if (!isOwnName(next.name)) begun.push(next.name)
       going.set(
         next.name,
-        work(next.name, until).finally(() => going.delete(next.name)),
+        work(next.name, until)
+          .then((said) => void (until = said === 'enough' ? 0 : until))
+          .finally(() => going.delete(next.name)),
       )
       continue
     }

@@ -10,7 +10,9 @@ import {
 import { durableSql, oneRun } from './durable-sql.ts'
 import { objectBlobs } from './object-blobs.ts'
 import { listBlobs, r2Blobs } from './r2-blobs.ts'
+import { r2History } from './r2-history.ts'
 import { rowBlobs, type RowBlobs } from './row-blobs.ts'
+import { runHistory, type HistoryOptions, type RunHistory } from './run-history.ts'
 import { sqlStreams, type SqlStreams } from './sql-streams.ts'
 import { onlyTenant } from './tenant-names.ts'
 
@@ -22,6 +24,8 @@ export interface ObjectStorage extends RunStorage {
   readonly rowBlobs: RowBlobs
   /** The hashes of all blobs of the run, by pages. */
   allBlobs(run: RunId): AsyncGenerator<readonly Digest[], void>
+  /** What moves the history of its run into the bucket. */
+  history(run: RunId, options?: HistoryOptions): RunHistory
 }
 
 const listedAtOnce = 1_000
@@ -40,8 +44,9 @@ export function objectStorage(
 ): ObjectStorage {
   const sql = durableSql(storage)
   const rows = rowBlobs(sql)
+  const objects = r2History(bucket, tenant)
   return {
-    store: sqlLogStore(sql, oneRun, { packing }),
+    store: sqlLogStore(sql, oneRun, { packing, history: objects }),
     tails: sqlTails(sql, oneRun),
     snapshots: sqlSnapshots(sql, oneRun),
     blobs: objectBlobs(rows, r2Blobs(bucket, tenant)),
@@ -57,5 +62,6 @@ export function objectStorage(
         yield some
       yield* listBlobs(bucket, tenant, run)
     },
+    history: (run, options) => runHistory(run, { sql, runs: oneRun, objects }, options),
   }
 }

@@ -15,7 +15,7 @@ export interface SqlRunName {
   /** True from when its run was deleted, and ever after: no device brings it back by pushing what it has. */
   isDeleted(): boolean
   markDeleted(): void
-  /** Drops whatever else Waystone keeps in this object; what the application keeps stays. */
+  /** Empties whatever else Waystone keeps in this object; what the application keeps stays. */
   clearAllElse(): void
 }
 
@@ -73,7 +73,8 @@ export function sqlRunName(storage: DurableObjectStorage): SqlRunName {
       storage.transactionSync(() => {
         const query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'waystone_*'"
         const tables = sql.exec<{ name: string }>(query).toArray()
-        for (const { name } of tables) if (!kept.includes(name)) sql.exec(`DROP TABLE "${name}"`)
+        // Not dropped: a table is locked for that while a cursor is open that was not read to its end (workerd, 2026-11).
+        for (const { name } of tables) if (!kept.includes(name)) sql.exec(`DELETE FROM "${name}"`)
       })
     },
   }

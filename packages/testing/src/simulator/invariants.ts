@@ -4,6 +4,9 @@ import type { SimWorld } from './sim-world.ts'
 
 const consuming = new Set(['receive', 'interrupt', 'cancel', 'retry', 'decide', 'refuse', 'unwind'])
 
+/** What counts for the budget of a run. */
+const counted = new Set(['step', 'once', 'spawn'])
+
 /** What holds in every log, looked at with every entry that is stored. */
 export function watchLog(disk: SimDisk, world: SimWorld): void {
   disk.onAdded = (mirror, added) => check(disk, mirror, added, world)
@@ -50,6 +53,7 @@ function check(disk: SimDisk, mirror: Added[0], added: Added[1], world: SimWorld
       const error = body['error'] as { readonly code: string; readonly message: string }
       if (error.code === 'bug') world.fail(`${run} paused with a bug: ${error.message}`)
     }
+    if (counted.has(kind)) checkBudget(mirror, seq, world)
     if (kind === 'once.start') checkKey(mirror, seq, body, world)
     if (!consuming.has(kind)) continue
     const id = body['id'] as string
@@ -58,6 +62,18 @@ function check(disk: SimDisk, mirror: Added[0], added: Added[1], world: SimWorld
     )
     if (twice) world.fail(`entries ${String(twice.seq)} and ${String(seq)} ${where} both consume ${id}`)
   }
+}
+
+/** A run does no more than it may since it began, or was last allowed to; an effect that was started is brought to its end. */
+function checkBudget(mirror: Added[0], seq: number, world: SimWorld): void {
+  const known = mirror.entries.filter((entry) => entry.seq <= seq)
+  const from = known.findLast(({ kind, body }) => kind === 'start' || (kind === 'retry' && body['budget']))
+  const { steps: limit } = (from?.body['budget'] ?? {}) as { readonly steps?: number }
+  if (from === undefined || limit === undefined) return
+  const since = known.filter((entry) => entry.seq > from.seq && counted.has(entry.kind)).length
+  const started = known.filter(({ kind }) => kind === 'once.start').length
+  if (since > limit + started)
+    world.fail(`${mirror.run} may do ${String(limit)} steps and has done ${String(since)}`)
 }
 
 /** After a way back an effect is another one: its key, by which others know it, is as well. */

@@ -34,6 +34,8 @@ interface Life {
 
 /** One alarm may run this long, in ms. */
 const alarmMsMax = 10 * 60_000
+/** Small, so that runs go on in alarm after alarm. */
+const stepsAnAlarm = 5
 const againMsMax = 60 * 60_000
 
 /** One object at the edge: a disk that stays, a keeper that may die at any time, one alarm. */
@@ -184,7 +186,7 @@ export class SimObject {
     this.#arm()
     const { realm, clock, keeper } = this.wake()
     try {
-      await (await keeper).alarm(clock.now() + alarmMsMax)
+      await (await keeper).alarm({ until: clock.now() + alarmMsMax, steps: stepsAnAlarm })
       if (realm.alive && this.#due === begun) this.#due = undefined
     } catch (error) {
       this.#failed('alarm', error)

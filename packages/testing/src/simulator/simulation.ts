@@ -40,6 +40,8 @@ export class Simulation implements SimWorld {
     readonly other: ReturnType<typeof throwProgram>
   }
   readonly #whenGone: 'edge' | 'offer'
+  /** What some of the runs may use: of the seed itself, so that the dice of the others fall as they did. */
+  readonly #budget: { readonly steps?: number }
 
   constructor(seed: number) {
     const dice = new Dice(seed)
@@ -48,6 +50,7 @@ export class Simulation implements SimWorld {
     const own = throwProgram(dice)
     this.#programs = { own, other: changeProgram(own, dice) }
     this.hasEdge = dice.chance(0.9)
+    this.#budget = seed % 3 === 0 ? { steps: 2 + (seed % 7) } : {}
     this.network = dice.chance(0.8) ? wildNetwork : calmNetwork
     this.#whenGone = dice.chance(0.5) ? 'edge' : 'offer'
     this.#newDevice('laptop')
@@ -73,7 +76,7 @@ export class Simulation implements SimWorld {
   begin(): void {
     const [laptop] = this.devices
     if (laptop === undefined || this.runs().some(({ run }) => run === first)) return
-    const options = { id: first, whenGone: this.#whenGone, leaseMs: 10_000 }
+    const options = { id: first, whenGone: this.#whenGone, leaseMs: 10_000, budget: this.#budget }
     const [tab] = laptop.tabs
     tab?.runtime
       .then((runtime) => runtime.start('sim', encodeValue(null), options))
