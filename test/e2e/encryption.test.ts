@@ -1,6 +1,6 @@
 import { parseLine } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { entriesOf, ofKind, resultOf, until, type Tried } from './run-facts.ts'
+import { entriesOf, ofKind, resultOf, until, type EntryFacts, type Tried } from './run-facts.ts'
 import { startWorld, type World } from './world.ts'
 
 /** What the test's agents say: it may be nowhere at the edge. */
@@ -117,7 +117,8 @@ describe('an encrypted run', () => {
     expect(await tab.evaluate<Tried>(`rig.move('briefly', 'edge')`)).toEqual({ ok: true })
     await until(tab, 'briefly', `view.owner === 'edge' && view.status === 'waiting'`)
     const claims = ofKind(await entriesOf(tab, 'briefly'), 'claim')
-    const { lent } = claims[0]?.body as { readonly lent: { readonly until: number } }
+    const { body } = claims[0] as EntryFacts
+    const { lent } = body as { readonly lent: { readonly until: number } }
     await tab.waitFor(`Date.now() > ${String(lent.until)}`)
     expect(await tab.evaluate<Tried>(`rig.answer('briefly', 'ultramarine')`)).toEqual({ ok: true })
     const started = () => effects.effects().filter(({ path }) => path === '/effect/asker-pay').length
