@@ -14,14 +14,15 @@ const cores = availableParallelism()
 // One thread each, beside nothing that has to be in time.
 const faulty = ['test/faults/**/*.test.ts']
 const simulated = ['test/sim/**/*.test.ts']
-// Cases of which none has to be in time, mostly waiting for disks.
-const cases = ['conformance', 'langgraph', 'rules'].map((folder) => `test/${folder}/**/*.test.ts`)
-// What mostly waits, for a real edge of its own: these wait together.
+// What mostly waits, for an edge, a browser or a disk of its own, and is never in a hurry: these wait together.
 const patient = [
-  ...['edge-events', 'own-object', 'edge-killed', 'many-steps', 'long-logs'].map(
-    (name) => `test/e2e/${name}.test.ts`,
+  ...[
+    ...['edge-events', 'edge-http', 'edge-killed', 'edge-snapshots', 'long-logs', 'many-steps', 'own-object'],
+    'upgrade',
+  ].map((name) => `test/e2e/${name}.test.ts`),
+  ...['conformance', 'docs', 'encryption', 'harness', 'langgraph', 'rules', 'security'].map(
+    (folder) => `test/${folder}/**/*.test.ts`,
   ),
-  'test/security/**/*.test.ts',
 ]
 
 export default defineConfig({
@@ -73,7 +74,7 @@ export default defineConfig({
           name: 'patient',
           environment: 'node',
           include: patient,
-          maxWorkers: 3,
+          maxWorkers: 4,
           testTimeout: 120_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 3 },
@@ -82,27 +83,15 @@ export default defineConfig({
       {
         ...sources,
         test: {
-          name: 'cases',
-          environment: 'node',
-          include: cases,
-          maxWorkers: cores,
-          testTimeout: 120_000,
-          hookTimeout: 120_000,
-          sequence: { groupOrder: 4 },
-        },
-      },
-      {
-        ...sources,
-        test: {
           name: 'e2e',
           environment: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...faulty, ...simulated, ...patient, ...cases],
+          exclude: [...configDefaults.exclude, ...faulty, ...simulated, ...patient],
           // Whole browsers and servers start in these, on machines with two cores: one file at a time.
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 5 },
+          sequence: { groupOrder: 4 },
         },
       },
     ],

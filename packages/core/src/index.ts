@@ -12,6 +12,7 @@ export {
 } from './errors.ts'
 export {
   edgeOwner,
+  isDigest,
   newId,
   parseDigest,
   parseOwnerId,

@@ -1,6 +1,6 @@
 import {
   checkBlobSize,
-  parseDigest,
+  isDigest,
   WaystoneError,
   type Blobs,
   type Digest,
@@ -94,7 +94,7 @@ async function* listedPages(bucket: R2Bucket, prefix: string): AsyncGenerator<re
   }
 }
 
-/** The blobs of a run, by pages. */
+/** The blobs of a run, by pages; its history, which is beside them, is none. */
 export async function* listBlobs(
   bucket: R2Bucket,
   tenant: string,
@@ -102,7 +102,7 @@ export async function* listBlobs(
 ): AsyncGenerator<readonly Digest[], void> {
   const prefix = blobFolder(tenant, run)
   for await (const keys of listedPages(bucket, prefix))
-    yield keys.map((key) => parseDigest(key.slice(prefix.length)))
+    yield keys.map((key) => key.slice(prefix.length)).filter(isDigest)
 }
 
 /** Copies a blob, of which R2 checks the hash once more; false when there is none. */
