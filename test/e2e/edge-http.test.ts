@@ -94,7 +94,7 @@ describe('the edge, asked by whoever', () => {
     const bodies: Readonly<Record<string, string>> = {
       entries: 'x'.repeat(3 * limits.pageBytesMax),
       inbox: JSON.stringify(item),
-      claim: 'x'.repeat(100_000),
+      claim: 'x'.repeat(200_000),
       'blobs/missing': 'x'.repeat(3 * limits.pageBytesMax),
       'blobs/share': 'x'.repeat(3 * limits.pageBytesMax),
     }
