@@ -285,6 +285,13 @@ export class RunLog {
         { run: this.run, actions: ['reload'] },
       )
     }
+    if (fold.sealedWith.length === 0 && (this.#fold?.sealedWith.length ?? 0) > 0) {
+      throw new WaystoneError(
+        'log_damaged',
+        `run ${this.run} is encrypted, and what came in its place is not: nothing of it was taken`,
+        { run: this.run },
+      )
+    }
     await this.#commit({ entries, lines }, fold, { base, durability: 'strict', begins: true, ...append })
     return entries
   }
