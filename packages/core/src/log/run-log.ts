@@ -26,6 +26,8 @@ export interface LogPorts extends Pick<BodySource, 'blind'> {
   readonly now: () => number
   /** With it runs that begin here are encrypted, and those that are can be read. */
   readonly cipher?: Cipher | undefined
+  /** A log that begins with entries from elsewhere has to be encrypted. */
+  readonly onlySealed?: boolean | undefined
 }
 
 /** Entries with the lines that hold them. */
@@ -249,6 +251,7 @@ export class RunLog {
       const entries = await this.reader.resolve(verifyChain(this.run, this.#fold?.head, fresh))
       checkBodies(entries)
       const fold = this.#after(this.#fold, entries)
+      this.#checkSealed(fold)
       const more = isLost ? this.#aside() : {}
       await this.#commit({ entries, lines: fresh }, fold, {
         base: this.#fold?.head,
@@ -271,6 +274,18 @@ export class RunLog {
     })
   }
 
+  /** What comes in the place of an encrypted run is encrypted, too, and so is all that comes where nothing else is taken. */
+  #checkSealed(next: Fold): void {
+    const before = this.#fold
+    const isNeeded = before ? before.sealedWith.length > 0 : this.#ports.onlySealed === true
+    if (!isNeeded || next.sealedWith.length > 0) return
+    throw new WaystoneError(
+      'log_damaged',
+      `run ${this.run} has to be encrypted, and what came from elsewhere is not: nothing of it was taken`,
+      { run: this.run },
+    )
+  }
+
   /** For a log of which not even the beginning could be read. */
   #aside(): Pick<Append, 'setAside'> {
     return { setAside: { reason: this.#damage?.reason ?? '', time: this.#ports.now() } }
@@ -285,13 +300,7 @@ export class RunLog {
         { run: this.run, actions: ['reload'] },
       )
     }
-    if (fold.sealedWith.length === 0 && (this.#fold?.sealedWith.length ?? 0) > 0) {
-      throw new WaystoneError(
-        'log_damaged',
-        `run ${this.run} is encrypted, and what came in its place is not: nothing of it was taken`,
-        { run: this.run },
-      )
-    }
+    this.#checkSealed(fold)
     await this.#commit({ entries, lines }, fold, { base, durability: 'strict', begins: true, ...append })
     return entries
   }

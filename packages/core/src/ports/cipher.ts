@@ -40,6 +40,8 @@ export interface InboxKey {
 /** What a host encrypts its runs with. */
 export interface Encryption {
   readonly cipher: Cipher
+  /** Runs that come from the edge have to be encrypted. Absent: those in the open are taken, and stay as they are. */
+  readonly only?: boolean
   /**
    * Seals the keys of a run for an edge, so that it can go on there for a time: what a claim carries. `to` is the public key
    * of the edge, `now` is in ms since 1970. Absent: runs are end-to-end encrypted, and never go on at the edge.
