@@ -27,6 +27,7 @@ import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memor
 import { describe, expect, it } from 'vitest'
 import { encryptionOf } from './lending.ts'
 import { sealItem } from './seal-item.ts'
+import { newKeyPair, publicKeyOf } from './sealed-box.ts'
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -304,6 +305,25 @@ describe('an edge without a key', () => {
       authority.claim({ base: head, epoch, owner: edgeOwner, place: 'edge', reason: 'moved' }),
     ).rejects.toMatchObject({ code: 'move_refused', message: expect.stringContaining('encrypted') })
     expect(log.mustFold().owner).toBe('laptop')
+    await runtime.close()
+  })
+
+  it('may keep what it was about to be lent: the device goes on with another key, though the move was refused', async () => {
+    const { edge } = await blindEdge()
+    const publicKey = await publicKeyOf(await newKeyPair())
+    const lending = { ...edge, remote: { ...edge.remote, lendingKey: async () => publicKey } }
+    const laptop = device({ encryption: encryptionOf([userKey], { lendForMs: 60_000 }), edge: lending })
+    const runtime = await laptop.open()
+    await runtime.start('diary', { title: 'Zanzibar' }, { id: run })
+    const handle = await RunHandle.open(run, runtime, random, encryption.cipher)
+    const view = await handle.until(({ turn, status }) => turn === 2 && status === 'waiting')
+    await expect(handle.move('edge')).rejects.toMatchObject({ code: 'move_refused' })
+    const { seq } = handle.view()?.head ?? { seq: 0 }
+    await handle.answer(view.asks[0]?.ask as string, 'Serengeti')
+    expect(await handle.result()).toEqual({ pages: 5 })
+    const after = handle.entries().filter((entry) => entry.seq > seq && entry.key !== undefined)
+    expect(new Set(after.map(({ key }) => key))).toEqual(new Set(['u1.secret.1']))
+    expect(handle.entries()[seq]).toMatchObject({ kind: 'open', body: { reason: 'lending' } })
     await runtime.close()
   })
 })
