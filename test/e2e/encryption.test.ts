@@ -117,7 +117,9 @@ describe('an encrypted run', () => {
     expect(await tab.evaluate<Tried>(`rig.move('briefly', 'edge')`)).toEqual({ ok: true })
     await until(tab, 'briefly', `view.owner === 'edge' && view.status === 'waiting'`)
     const claims = ofKind(await entriesOf(tab, 'briefly'), 'claim')
-    const { lent } = claims[0]?.body as { readonly lent: { readonly until: number } }
+    const { lent } = (claims[0] as (typeof claims)[number]).body as {
+      readonly lent: { readonly until: number }
+    }
     await tab.waitFor(`Date.now() > ${String(lent.until)}`)
     expect(await tab.evaluate<Tried>(`rig.answer('briefly', 'ultramarine')`)).toEqual({ ok: true })
     const started = () => effects.effects().filter(({ path }) => path === '/effect/asker-pay').length

@@ -205,6 +205,29 @@ describe('the export of an encrypted run', () => {
     expect(await again.artifact(view.artifacts[0] as never)).toEqual(new Uint8Array(3_000).fill(7))
     await Promise.all([runtime.close(), there.close(), stranger.close()])
   })
+
+  it('becomes a run again under its own id, with keys that it has not had before', async () => {
+    const { handle, runtime } = await waiting()
+    const { lines, blobs } = handle.export()
+    const texts: string[] = []
+    for await (const line of lines()) texts.push(line)
+    const there = device({ encryption, name: 'phone' })
+    const phone = await there.open()
+    for await (const { hash, bytes } of blobs()) await phone.putBlob(run, hash, bytes)
+    await phone.importRun(run, texts)
+    const again = await RunHandle.open(run, phone, random, encryption.cipher)
+    const view = await again.until(({ status }) => status === 'paused')
+    expect(view.state).toEqual(handle.view()?.state)
+    await phone.close()
+    const cipher = encryption.cipher
+    const log = await RunLog.open(run, { ...there.storage, now: clock.now, cipher })
+    const body = { reason: 'lending', place: 'browser', nonce: 'n', sdk: '0' } as const
+    await log.append('phone' as OwnerId, () => [{ kind: 'open', body }])
+    await log.append('phone' as OwnerId, () => [{ kind: 'cancel', body: { id: 'c', by: 'ana', reason: '' } }])
+    const keys = (await log.entries(0, 99)).flatMap(({ key }) => (key === undefined ? [] : [key]))
+    expect([...new Set(keys)]).toEqual(['u1.secret.1', 'u1.secret.2'])
+    await runtime.close()
+  })
 })
 
 describe('an edge without a key', () => {

@@ -8,7 +8,7 @@ import type { Append, Compaction, Head, LogStore } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import { digestBytes } from '../state/digest.ts'
 import type { Value } from '../state/codec.ts'
-import type { EntryDraft, EntryKind } from './bodies.ts'
+import type { Bodies, EntryDraft, EntryKind } from './bodies.ts'
 import { damagedReason, effectsStarted, isDamage, type Damage } from './damage.ts'
 import { parseLine, sealEntry, verifyChain, type Entry, type Sealed, type Sealing } from './entry.ts'
 import { foldEntries, isEnded, summaryOf, type Fold } from './fold.ts'
@@ -578,14 +578,20 @@ export class RunLog {
   /** What the next entry is sealed with, after one that was with `last`; undefined when it is not. Throws `key_missing`. */
   #sealing(
     fold: Fold | undefined,
-    { kind, sealed }: { readonly kind: EntryKind; readonly sealed?: boolean },
+    { kind, sealed, body }: { readonly kind: EntryKind; readonly sealed?: boolean; readonly body?: unknown },
     last: string | undefined,
   ): Sealing | undefined {
     const { cipher } = this.#ports
     const begins = fold === undefined && (kind === 'start' ? cipher !== undefined : sealed === true)
     if ((last === undefined && !begins) || openKinds.has(kind)) return undefined
     if (cipher === undefined) throw keyMissing(this.run, last ?? 'of its source')
-    const key = cipher.keyFor(this.run, last, last !== undefined && last === fold?.lent)
+    let key = cipher.keyFor(this.run, last, last !== undefined && last === fold?.lent)
+    // A run that was imported under its own id has had keys of this id before.
+    const given = fold?.sealedWith ?? (body as Partial<Bodies['fork']> | undefined)?.sealedWith
+    for (let used = last; key !== used && given?.includes(key) === true;) {
+      used = key
+      key = cipher.keyFor(this.run, key, true)
+    }
     return { cipher, key }
   }
 
