@@ -54,6 +54,26 @@ describe('the keys of a device', () => {
     expect((await DeviceKeys.open(own, store)).isLetIn).toBe(true)
     expect(laptop.devices.map(({ id }) => id)).toEqual([laptop.device.id, phone.device.id])
     expect(laptop.waiting).toEqual([])
+    expect(phone.code).toMatch(/^[0-9a-z]{4}-[0-9a-z]{4}-[0-9a-z]{4}$/)
+    expect(phone.code).toBe(laptop.code)
+  })
+
+  it('stay what they are when whoever keeps the keyring makes one of their own', async () => {
+    const { kept, store } = memoryStore()
+    const [own, theirs] = [memoryOwnKeys(), memoryStore()]
+    const laptop = await DeviceKeys.open(own, store)
+    const before = laptop.encryption().cipher.keyFor(run, undefined, false)
+    const edge = await DeviceKeys.open(memoryOwnKeys(), theirs.store)
+    const asking = await DeviceKeys.open(own, store)
+    expect(asking.code).toBe(laptop.code)
+    const [known] = kept.keyring?.devices ?? []
+    theirs.kept.keyring = { ...(theirs.kept.keyring as Keyring), version: 5, waiting: known ? [known] : [] }
+    await edge.reload()
+    await edge.letIn(laptop.device.id)
+    kept.keyring = theirs.kept.keyring
+    await expect(laptop.reload()).rejects.toMatchObject({ code: 'log_damaged' })
+    await expect(DeviceKeys.open(own, store)).rejects.toMatchObject({ code: 'log_damaged' })
+    expect(laptop.encryption().cipher.keyFor(run, undefined, false)).toBe(before)
   })
 
   it('go on with a new key when another device is shut out, also where they are in use', async () => {

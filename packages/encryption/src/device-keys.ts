@@ -4,6 +4,7 @@ import type { UserKey } from './cipher.ts'
 import {
   askIn,
   fingerprint,
+  keyCode,
   letIn,
   newKeyring,
   openKeyring,
@@ -63,7 +64,8 @@ export class DeviceKeys {
   /**
    * Opens the keyring of a person on this device: the first device makes it, another one asks to be let in. Without a
    * network a device that was let in goes on with what it has seen. Rejects as the
-   * two stores do, and with `log_damaged` for a keyring that is older than one that was seen here.
+   * two stores do, and with `log_damaged` for a keyring that is older than one that was seen here, or made by somebody without
+   * its keys.
    */
   static async open(own: OwnKeys, store: KeyringStore): Promise<DeviceKeys> {
     const device = (await own.load()) ?? (await own.add({ id: newId(randomBytes), pair: await newKeyPair() }))
@@ -93,6 +95,15 @@ export class DeviceKeys {
   /** False until another device has let this one in, and after one has shut it out: call `reload` to see. */
   get isLetIn(): boolean {
     return this.#keys.length > 0
+  }
+
+  /**
+   * The same on all devices that let each other in, to be compared when one was: another code says that somebody else has let
+   * this one in. It changes with each new key. Undefined for a device that is not let in.
+   */
+  get code(): string | undefined {
+    const newest = this.#keys.at(-1)
+    return newest && keyCode(newest)
   }
 
   /** The devices that may read. */
@@ -154,7 +165,7 @@ export class DeviceKeys {
   }
 
   async #read(keyring: Keyring): Promise<void> {
-    const seen = (await this.#own.load())?.keyring?.version
+    const seen = (await this.#own.load())?.keyring
     const keys = await openKeyring(keyring, this.#device, seen).catch((error: unknown) => {
       if (isWaystoneError(error, 'key_missing')) return []
       throw error

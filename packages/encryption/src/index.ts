@@ -11,6 +11,7 @@ export { indexedOwnKeys } from './indexed-own-keys.ts'
 export {
   askIn,
   fingerprint,
+  keyCode,
   keyringFormat,
   letIn,
   newKeyring,

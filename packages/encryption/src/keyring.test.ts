@@ -53,8 +53,8 @@ describe('a keyring', () => {
     const laptop = await device('laptop')
     const ring = await newKeyring(laptop.own)
     const later = await rotate(ring, laptop.own)
-    expect(await openKeyring(later, laptop.own, later.version)).toHaveLength(2)
-    await expect(openKeyring(ring, laptop.own, later.version)).rejects.toMatchObject({
+    expect(await openKeyring(later, laptop.own, ring)).toHaveLength(2)
+    await expect(openKeyring(ring, laptop.own, later)).rejects.toMatchObject({
       code: 'log_damaged',
       message: expect.stringContaining('gone back'),
     })
@@ -65,6 +65,35 @@ describe('a keyring', () => {
     const [key] = ring.keys
     const swapped = { ...ring, keys: [{ id: 'other', sealed: key?.sealed ?? {} }] }
     await expect(openKeyring(swapped, laptop.own)).rejects.toMatchObject({ code: 'log_damaged' })
+  })
+
+  it('is not believed when whoever keeps it has put in a key or a device of their own', async () => {
+    const [laptop, edge] = [await device('laptop'), await device('edge')]
+    const ring = await newKeyring(laptop.own)
+    // All that is needed for it is public.
+    const theirs = await newKeyring(edge.own)
+    const { keys } = await letIn(theirs, edge.own, laptop.known)
+    const versions = { version: ring.version + 1 }
+    const ofTheirs = { ...(await letIn(theirs, edge.own, laptop.known)), ...versions, devices: ring.devices }
+    const withKey = { ...ring, ...versions, keys: [...ring.keys, ...keys] }
+    const withDevice = { ...ring, ...versions, devices: [...ring.devices, edge.known] }
+    const withoutProof = { ...withDevice, proofs: {} }
+    const without = { ...theirs, version: 9 }
+    for (const forged of [ofTheirs, withKey, withDevice, withoutProof, without])
+      await expect(openKeyring(forged, laptop.own, ring)).rejects.toMatchObject({ code: 'log_damaged' })
+    // Even where nothing was seen before, nobody adds a device to what has keys.
+    for (const forged of [withDevice, withoutProof])
+      await expect(letIn(forged, laptop.own, edge.known)).rejects.toMatchObject({ code: 'log_damaged' })
+  })
+
+  it('tells a device that it was really shut out, and that only', async () => {
+    const [laptop, phone] = [await device('laptop'), await device('phone')]
+    const both = await letIn(await newKeyring(laptop.own), laptop.own, phone.known)
+    const after = await rotate(await shutOut(both, laptop.own, 'phone'), laptop.own)
+    await expect(openKeyring(after, phone.own, both)).rejects.toMatchObject({ code: 'key_missing' })
+    expect(await openKeyring(after, laptop.own, both)).toHaveLength(3)
+    const pretended = { ...both, version: 9, devices: both.devices.slice(0, 1) }
+    await expect(openKeyring(pretended, phone.own, both)).rejects.toMatchObject({ code: 'log_damaged' })
   })
 
   it('has devices whose keys people can compare', async () => {

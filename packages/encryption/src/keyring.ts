@@ -1,5 +1,8 @@
-import { fromBase64, newId, toBase64, WaystoneError, digestBytes } from '@waystone/core'
+import { fromBase64, newId, toBase64, utf8, WaystoneError, digestBytes } from '@waystone/core'
 import { randomBytes } from '@noble/ciphers/utils.js'
+import { hkdf } from '@noble/hashes/hkdf.js'
+import { hmac } from '@noble/hashes/hmac.js'
+import { sha256 } from '@noble/hashes/sha2.js'
 import type { UserKey } from './cipher.ts'
 import { keyBytes } from './run-keys.ts'
 import { openSealed, publicKeyOf, sealFor } from './sealed-box.ts'
@@ -16,7 +19,7 @@ export interface KeyringDevice {
 
 /**
  * The keys of a person, each wrapped for each of their devices: it can be kept anywhere, and only these devices can read
- * it. JSON. Who keeps it can withhold it or give an old one, which `openKeyring` notices by its version.
+ * it. JSON. Who keeps it can withhold it; one that is old, or that was not made by whoever has the keys, `openKeyring` refuses.
  */
 export interface Keyring {
   readonly format: typeof keyringFormat
@@ -27,6 +30,11 @@ export interface Keyring {
   readonly waiting: readonly KeyringDevice[]
   /** Oldest first; `sealed` by the id of a device, in base64. */
   readonly keys: readonly { readonly id: string; readonly sealed: Readonly<Record<string, string>> }[]
+  /**
+   * By the id of each key, in base64: a MAC of `devices` and `keys` that only those can make who have this key. Without it
+   * whoever keeps the keyring could put in a key or a device of their own, for which public keys are enough.
+   */
+  readonly proofs: Readonly<Record<string, string>>
 }
 
 /** This device: its id and its pair of keys. */
@@ -38,20 +46,21 @@ export interface OwnDevice {
 /** A new keyring with one key and one device. */
 export async function newKeyring(device: OwnDevice): Promise<Keyring> {
   const devices = [{ id: device.id, publicKey: toBase64(await publicKeyOf(device.pair)) }]
-  const keys = [await wrapped(newUserKey(), devices)]
-  return { format: keyringFormat, version: 1, devices, waiting: [], keys }
+  return keyringOf(1, [newUserKey()], devices, [])
 }
 
 /**
  * The keys in a keyring, oldest first. Rejects with `key_missing` when this device was not let in, `log_damaged` when it is
- * not what was written, or older than `version`, which this device has seen.
+ * not what was written. `seen`: the newest that this device has seen; one that is older, or that nobody has made who had the
+ * keys of that one, is refused with `log_damaged`, too.
  */
 export async function openKeyring(
   keyring: Keyring,
   device: OwnDevice,
-  version = 0,
+  seen?: Keyring,
 ): Promise<readonly UserKey[]> {
   checkKeyring(keyring)
+  const version = seen?.version ?? 0
   if (keyring.version < version) {
     throw new WaystoneError(
       'log_damaged',
@@ -59,12 +68,41 @@ export async function openKeyring(
       { details: { expected: version, found: keyring.version }, actions: ['reload'] },
     )
   }
-  return Promise.all(
-    keyring.keys.map(async ({ id, sealed }) => {
-      const mine = sealed[device.id]
-      if (mine === undefined) throw notLetIn(device.id)
-      return { id, key: await openSealed(device.pair, useOf(id, device.id), fromBase64(mine)) }
-    }),
+  const known = seen?.keys.at(-1)
+  // A device that was shut out has none to compare with.
+  if (known?.sealed[device.id] !== undefined) checkProof(keyring, await unwrapped(known, device))
+  const keys = await Promise.all(keyring.keys.map((key) => unwrapped(key, device)))
+  checkProof(keyring, keys.at(-1) as UserKey)
+  return keys
+}
+
+async function unwrapped({ id, sealed }: Keyring['keys'][number], device: OwnDevice): Promise<UserKey> {
+  const mine = sealed[device.id]
+  if (mine === undefined) throw notLetIn(device.id)
+  return { id, key: await openSealed(device.pair, useOf(id, device.id), fromBase64(mine)) }
+}
+
+function checkProof(keyring: Keyring, known: UserKey): void {
+  if (keyring.proofs[known.id] === proofOf(keyring, known)) return
+  throw new WaystoneError(
+    'log_damaged',
+    'this keyring was made by somebody who does not have the keys of this person: whoever keeps it has changed it',
+    { details: { version: keyring.version }, actions: ['reload'] },
+  )
+}
+
+/** Who waits and the version are not in it: devices change these that have no key yet. */
+function proofOf({ devices, keys }: Pick<Keyring, 'devices' | 'keys'>, { key }: UserKey): string {
+  const said = [
+    devices.map(({ id, publicKey }) => [id, publicKey]),
+    keys.map(({ id, sealed }) => [id, devices.map((device) => sealed[device.id] ?? null)]),
+  ]
+  return toBase64(
+    hmac(
+      sha256,
+      hkdf(sha256, key, utf8('waystone keyring 1'), utf8(''), keyBytes),
+      utf8(JSON.stringify(said)),
+    ),
   )
 }
 
@@ -115,7 +153,16 @@ export async function rotate(keyring: Keyring, device: OwnDevice): Promise<Keyri
 
 /** A public key as people compare it on two screens: 60 bits of its SHA-256 in groups of four letters and digits. */
 export function fingerprint(publicKey: string): string {
-  const digest = fromHex(digestBytes(fromBase64(publicKey)))
+  return grouped(fromBase64(publicKey))
+}
+
+/** The same on all devices that have a key, which it does not tell: 60 bits, as a `fingerprint`. */
+export function keyCode({ key }: UserKey): string {
+  return grouped(hkdf(sha256, key, utf8('waystone key code 1'), utf8(''), keyBytes))
+}
+
+function grouped(bytes: Uint8Array): string {
+  const digest = fromHex(digestBytes(bytes))
   return (
     newId(() => digest)
       .slice(0, 12)
@@ -128,13 +175,19 @@ async function rewrapped(
   keys: readonly UserKey[],
   devices: readonly KeyringDevice[],
 ): Promise<Keyring> {
-  return {
-    format: keyringFormat,
-    version: keyring.version + 1,
-    devices,
-    waiting: keyring.waiting.filter(({ id }) => !devices.some((device) => device.id === id)),
-    keys: await Promise.all(keys.map((key) => wrapped(key, devices))),
-  }
+  const waiting = keyring.waiting.filter(({ id }) => !devices.some((device) => device.id === id))
+  return keyringOf(keyring.version + 1, keys, devices, waiting)
+}
+
+async function keyringOf(
+  version: number,
+  keys: readonly UserKey[],
+  devices: readonly KeyringDevice[],
+  waiting: readonly KeyringDevice[],
+): Promise<Keyring> {
+  const made = { devices, keys: await Promise.all(keys.map((key) => wrapped(key, devices))) }
+  const proofs = Object.fromEntries(keys.map((key) => [key.id, proofOf(made, key)]))
+  return { format: keyringFormat, version, ...made, waiting, proofs }
 }
 
 async function wrapped(
@@ -159,7 +212,7 @@ function useOf(key: string, device: string): string {
 }
 
 function checkKeyring(keyring: Keyring): void {
-  const { format, version, devices, waiting, keys } = keyring as Partial<Keyring>
+  const { format, version, devices, waiting, keys, proofs } = keyring as Partial<Keyring>
   if (typeof format === 'number' && format > keyringFormat) {
     throw new WaystoneError(
       'format_newer',
@@ -173,9 +226,14 @@ function checkKeyring(keyring: Keyring): void {
     Array.isArray(devices) &&
     Array.isArray(waiting) &&
     Array.isArray(keys) &&
-    keys.length > 0
+    keys.length > 0 &&
+    typeof proofs === 'object' &&
+    (proofs as unknown) !== null
   if (!isWhole)
-    throw new WaystoneError('log_damaged', 'this is no keyring: expected { format, version, devices, keys }')
+    throw new WaystoneError(
+      'log_damaged',
+      'this is no keyring: expected { format, version, devices, waiting, keys, proofs }',
+    )
 }
 
 function notLetIn(device: string): WaystoneError {

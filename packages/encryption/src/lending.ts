@@ -22,10 +22,18 @@ export interface EncryptionOptions {
    * end-to-end encrypted: the edge stores and forwards them, and can neither read nor run them.
    */
   readonly lendForMs?: number
+  /**
+   * Runs that come from the edge are refused with `log_damaged` unless they are encrypted: an edge could make up one in the
+   * open, to be told what is sent to it. Without it, runs from before can be opened on this device for the first time.
+   */
+  readonly only?: boolean
 }
 
 /** What a host encrypts with, from the keys of a person. Throws `input_refused`. */
-export function encryptionOf(keys: readonly UserKey[], { lendForMs }: EncryptionOptions = {}): Encryption {
+export function encryptionOf(
+  keys: readonly UserKey[],
+  { lendForMs, only = false }: EncryptionOptions = {},
+): Encryption {
   if (lendForMs !== undefined && !(lendForMs > 0 && lendForMs <= lendMsMax)) {
     throw new WaystoneError(
       'input_refused',
@@ -33,9 +41,10 @@ export function encryptionOf(keys: readonly UserKey[], { lendForMs }: Encryption
     )
   }
   const cipher = userCipher(keys)
-  if (lendForMs === undefined) return { cipher }
+  if (lendForMs === undefined) return { cipher, only }
   return {
     cipher,
+    only,
     lend: (to, { run, keys: ids, now }) => sealLent(to, run, cipher.runKeys(run, ids), now + lendForMs),
   }
 }

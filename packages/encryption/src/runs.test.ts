@@ -27,6 +27,7 @@ import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memor
 import { describe, expect, it } from 'vitest'
 import { encryptionOf } from './lending.ts'
 import { sealItem } from './seal-item.ts'
+import { newKeyPair, publicKeyOf } from './sealed-box.ts'
 
 const clock: Clock = {
   now: () => Date.now(),
@@ -204,6 +205,29 @@ describe('the export of an encrypted run', () => {
     expect(await again.artifact(view.artifacts[0] as never)).toEqual(new Uint8Array(3_000).fill(7))
     await Promise.all([runtime.close(), there.close(), stranger.close()])
   })
+
+  it('becomes a run again under its own id, with keys that it has not had before', async () => {
+    const { handle, runtime } = await waiting()
+    const { lines, blobs } = handle.export()
+    const texts: string[] = []
+    for await (const line of lines()) texts.push(line)
+    const there = device({ encryption, name: 'phone' })
+    const phone = await there.open()
+    for await (const { hash, bytes } of blobs()) await phone.putBlob(run, hash, bytes)
+    await phone.importRun(run, texts)
+    const again = await RunHandle.open(run, phone, random, encryption.cipher)
+    const view = await again.until(({ status }) => status === 'paused')
+    expect(view.state).toEqual(handle.view()?.state)
+    await phone.close()
+    const cipher = encryption.cipher
+    const log = await RunLog.open(run, { ...there.storage, now: clock.now, cipher })
+    const body = { reason: 'lending', place: 'browser', nonce: 'n', sdk: '0' } as const
+    await log.append('phone' as OwnerId, () => [{ kind: 'open', body }])
+    await log.append('phone' as OwnerId, () => [{ kind: 'cancel', body: { id: 'c', by: 'ana', reason: '' } }])
+    const keys = (await log.entries(0, 99)).flatMap(({ key }) => (key === undefined ? [] : [key]))
+    expect([...new Set(keys)]).toEqual(['u1.secret.1', 'u1.secret.2'])
+    await runtime.close()
+  })
 })
 
 describe('an edge without a key', () => {
@@ -304,6 +328,25 @@ describe('an edge without a key', () => {
       authority.claim({ base: head, epoch, owner: edgeOwner, place: 'edge', reason: 'moved' }),
     ).rejects.toMatchObject({ code: 'move_refused', message: expect.stringContaining('encrypted') })
     expect(log.mustFold().owner).toBe('laptop')
+    await runtime.close()
+  })
+
+  it('may keep what it was about to be lent: the device goes on with another key, though the move was refused', async () => {
+    const { edge } = await blindEdge()
+    const publicKey = await publicKeyOf(await newKeyPair())
+    const lending = { ...edge, remote: { ...edge.remote, lendingKey: async () => publicKey } }
+    const laptop = device({ encryption: encryptionOf([userKey], { lendForMs: 60_000 }), edge: lending })
+    const runtime = await laptop.open()
+    await runtime.start('diary', { title: 'Zanzibar' }, { id: run })
+    const handle = await RunHandle.open(run, runtime, random, encryption.cipher)
+    const view = await handle.until(({ turn, status }) => turn === 2 && status === 'waiting')
+    await expect(handle.move('edge')).rejects.toMatchObject({ code: 'move_refused' })
+    const { seq } = handle.view()?.head ?? { seq: 0 }
+    await handle.answer(view.asks[0]?.ask as string, 'Serengeti')
+    expect(await handle.result()).toEqual({ pages: 5 })
+    const after = handle.entries().filter((entry) => entry.seq > seq && entry.key !== undefined)
+    expect(new Set(after.map(({ key }) => key))).toEqual(new Set(['u1.secret.1']))
+    expect(handle.entries()[seq]).toMatchObject({ kind: 'open', body: { reason: 'lending' } })
     await runtime.close()
   })
 })

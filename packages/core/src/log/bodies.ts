@@ -164,7 +164,7 @@ export interface Bodies {
     }
   /** This host opened the log for writing: the term is one higher from here on. */
   open: {
-    readonly reason: 'opened' | 'stolen' | 'move_abandoned'
+    readonly reason: 'opened' | 'stolen' | 'move_abandoned' | 'lending'
     readonly place: Place
   } & Written
   /** The only record of a change of owner; written by the run's authority. */

@@ -98,7 +98,7 @@ const forms: Readonly<Record<EntryKind, Check>> = {
       budget: shape({ limits: budget, used: spent, total: spent }),
     },
   ),
-  open: shape({ reason: one('opened', 'stolen', 'move_abandoned'), place, ...written }),
+  open: shape({ reason: one('opened', 'stolen', 'move_abandoned', 'lending'), place, ...written }),
   claim: shape(
     { reason: one('moved', 'expired', 'forced'), place, from: text, ...written },
     { lent: shape({ key: text, until: count }) },

@@ -103,7 +103,7 @@ export interface Fold {
   readonly sealedWith: readonly string[]
   /** For those who write to the inbox of an encrypted run. */
   readonly inbox: InboxKey | undefined
-  /** The key that was given to the edge when it was moved there last. */
+  /** The key that somebody else may have: it was about to be lent, or the owner has changed since. */
   readonly lent: string | undefined
   /** What the run may use and has used; undefined where that is not counted. */
   readonly budget: RunBudget | undefined
@@ -159,7 +159,9 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
       throw damaged(fold.run, `entry ${String(entry.seq)} starts a run that has started`)
     case 'open':
     case 'claim': {
-      const lent = entry.kind === 'claim' ? (entry.body.lent?.key ?? fold.lent) : fold.lent
+      // Whatever a claim says, which anybody at the edge can write: what is new gets a key that nobody had before.
+      const isLent = entry.kind === 'claim' || entry.body.reason === 'lending'
+      const lent = isLent ? fold.sealedWith.at(-1) : fold.lent
       return { ...next, place: entry.body.place, sdk: entry.body.sdk, writerSince: entry.time, lent }
     }
     case 'snapshot':
@@ -502,6 +504,8 @@ function checkFollows(fold: Fold, entry: Entry): void {
     throw damaged(fold.run, `entry ${String(entry.seq)} changes the term without opening`)
   if (fold.sealedWith.length > 0 && entry.key === undefined && !openKinds.has(entry.kind))
     throw damaged(fold.run, `entry ${String(entry.seq)} is not sealed, as all of this run is`)
+  if (entry.key !== undefined && fold.sealedWith.slice(0, -1).includes(entry.key))
+    throw damaged(fold.run, `entry ${String(entry.seq)} goes back to key ${entry.key}, which was given up`)
   if (isEnded(fold) && !claims && !opens && entry.kind !== 'snapshot')
     throw damaged(fold.run, `entry ${String(entry.seq)} follows the end of the run`)
 }

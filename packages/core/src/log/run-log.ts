@@ -8,7 +8,7 @@ import type { Append, Compaction, Head, LogStore } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import { digestBytes } from '../state/digest.ts'
 import type { Value } from '../state/codec.ts'
-import type { EntryDraft, EntryKind } from './bodies.ts'
+import type { Bodies, EntryDraft, EntryKind } from './bodies.ts'
 import { damagedReason, effectsStarted, isDamage, type Damage } from './damage.ts'
 import { parseLine, sealEntry, verifyChain, type Entry, type Sealed, type Sealing } from './entry.ts'
 import { foldEntries, isEnded, summaryOf, type Fold } from './fold.ts'
@@ -26,6 +26,8 @@ export interface LogPorts extends Pick<BodySource, 'blind'> {
   readonly now: () => number
   /** With it runs that begin here are encrypted, and those that are can be read. */
   readonly cipher?: Cipher | undefined
+  /** A log that begins with entries from elsewhere has to be encrypted. */
+  readonly onlySealed?: boolean | undefined
 }
 
 /** Entries with the lines that hold them. */
@@ -249,6 +251,7 @@ export class RunLog {
       const entries = await this.reader.resolve(verifyChain(this.run, this.#fold?.head, fresh))
       checkBodies(entries)
       const fold = this.#after(this.#fold, entries)
+      this.#checkSealed(fold)
       const more = isLost ? this.#aside() : {}
       await this.#commit({ entries, lines: fresh }, fold, {
         base: this.#fold?.head,
@@ -271,6 +274,18 @@ export class RunLog {
     })
   }
 
+  /** What comes in the place of an encrypted run is encrypted, too, and so is all that comes where nothing else is taken. */
+  #checkSealed(next: Fold): void {
+    const before = this.#fold
+    const isNeeded = before ? before.sealedWith.length > 0 : this.#ports.onlySealed === true
+    if (!isNeeded || next.sealedWith.length > 0) return
+    throw new WaystoneError(
+      'log_damaged',
+      `run ${this.run} has to be encrypted, and what came from elsewhere is not: nothing of it was taken`,
+      { run: this.run },
+    )
+  }
+
   /** For a log of which not even the beginning could be read. */
   #aside(): Pick<Append, 'setAside'> {
     return { setAside: { reason: this.#damage?.reason ?? '', time: this.#ports.now() } }
@@ -285,6 +300,7 @@ export class RunLog {
         { run: this.run, actions: ['reload'] },
       )
     }
+    this.#checkSealed(fold)
     await this.#commit({ entries, lines }, fold, { base, durability: 'strict', begins: true, ...append })
     return entries
   }
@@ -562,14 +578,20 @@ export class RunLog {
   /** What the next entry is sealed with, after one that was with `last`; undefined when it is not. Throws `key_missing`. */
   #sealing(
     fold: Fold | undefined,
-    { kind, sealed }: { readonly kind: EntryKind; readonly sealed?: boolean },
+    { kind, sealed, body }: { readonly kind: EntryKind; readonly sealed?: boolean; readonly body?: unknown },
     last: string | undefined,
   ): Sealing | undefined {
     const { cipher } = this.#ports
     const begins = fold === undefined && (kind === 'start' ? cipher !== undefined : sealed === true)
     if ((last === undefined && !begins) || openKinds.has(kind)) return undefined
     if (cipher === undefined) throw keyMissing(this.run, last ?? 'of its source')
-    const key = cipher.keyFor(this.run, last, last !== undefined && last === fold?.lent)
+    let key = cipher.keyFor(this.run, last, last !== undefined && last === fold?.lent)
+    // A run that was imported under its own id has had keys of this id before.
+    const given = fold?.sealedWith ?? (body as Partial<Bodies['fork']> | undefined)?.sealedWith
+    for (let used = last; key !== used && given?.includes(key) === true;) {
+      used = key
+      key = cipher.keyFor(this.run, key, true)
+    }
     return { cipher, key }
   }
 

@@ -27,6 +27,14 @@ export function openBody(cipher: Cipher | undefined, entry: StoredEntry, sealed?
     )
   }
   if (cipher?.has(key) !== true) throw keyMissing(run, key)
+  // Whoever was lent the key of one run cannot write to another with it.
+  if (!cipher.has(key, run)) {
+    throw new WaystoneError(
+      'log_damaged',
+      `entry ${String(seq)} of run ${run} is sealed with key ${key}, which is of another run`,
+      { run },
+    )
+  }
   const plain = cipher.open(key, placeBytes(key, entry), sealed ?? fromBase64(enc as string))
   return JSON.parse(fromUtf8(plain)) as Json
 }

@@ -7,12 +7,12 @@ import type { RunId } from '../ids.ts'
  */
 export interface Cipher {
   /**
-   * The id of the key for the next entry of a run, after one sealed with `last`; undefined for its first. `lent`: that
-   * key was given to somebody for a time which is over. Throws `key_missing`.
+   * The id of the key for the next entry of a run, after one sealed with `last`; undefined for its first. `lent`: somebody
+   * else may have that key, so that a device goes on with another one. Throws `key_missing`.
    */
   keyFor(run: RunId, last: string | undefined, lent: boolean): string
-  /** True when this host can open what was sealed with a key. */
-  has(key: string): boolean
+  /** True when this host can open what was sealed with a key; with `run` only if it is a key of this run. */
+  has(key: string, run?: RunId): boolean
   /** Seals bytes; `place` is authenticated with them and not stored. Newly made bytes. Throws `key_missing`. */
   seal(key: string, place: Uint8Array, plain: Uint8Array): Uint8Array
   /** What was sealed for this place. Newly made bytes. Throws `key_missing`, or `log_damaged` for anything else. */
@@ -40,6 +40,8 @@ export interface InboxKey {
 /** What a host encrypts its runs with. */
 export interface Encryption {
   readonly cipher: Cipher
+  /** Runs that come from the edge have to be encrypted. Absent: those in the open are taken, and stay as they are. */
+  readonly only?: boolean
   /**
    * Seals the keys of a run for an edge, so that it can go on there for a time: what a claim carries. `to` is the public key
    * of the edge, `now` is in ms since 1970. Absent: runs are end-to-end encrypted, and never go on at the edge.

@@ -1,4 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { InOrder } from '../in-order.ts'
 import { edgeOwner, newId, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Bodies } from '../log/bodies.ts'
@@ -14,7 +15,7 @@ import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
 import { sdkVersion } from '../version.ts'
 import { acceptItem } from './accept-item.ts'
 import { consumedBy } from './inbox-entries.ts'
-import { blockersOf, lacksOf } from './blockers.ts'
+import { blockersOf, lacksOf, type Target } from './blockers.ts'
 
 /** What the authority of a run needs of the object it lives in. */
 export interface AuthorityPorts {
@@ -35,6 +36,8 @@ export interface AuthorityPorts {
 export class Authority {
   readonly #log: RunLog
   readonly #ports: AuthorityPorts
+  /** One after the other: one that fails must not forget the keys that another one has brought. */
+  readonly #claims = new InOrder()
 
   constructor(log: RunLog, ports: AuthorityPorts) {
     this.#log = log
@@ -96,7 +99,11 @@ export class Authority {
    * Changes the owner to the device that asks, or to the edge, at exactly the head and epoch the claim names. Rejects with
    * `forbidden`, `head_moved`, `move_refused`.
    */
-  async claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
+  claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
+    return this.#claims.run(() => this.#claim(claim, as))
+  }
+
+  async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
     const fold = this.#log.mustFold()
     if (as !== undefined && claim.owner !== edgeOwner && claim.owner !== as)
       throw notYours(fold.run, claim.owner, as)
@@ -180,22 +187,25 @@ export class Authority {
     )
   }
 
-  /** Why the run cannot go on at the edge; empty when it can. */
+  /** Why the run cannot go on at the edge; empty when it can. Of an encrypted run nothing that is in it is told. */
   async blockers(): Promise<readonly string[]> {
-    const { clock, lentKeys } = this.#ports
     const fold = this.#log.mustFold()
-    const agent = (name: string): AnyAgent | undefined => this.#ports.agent(name)
-    const target = { clock, place: 'edge', agent } as const
-    if (this.#log.isReadable) return blockersOf(fold, target)
+    if (fold.sealedWith.length === 0) return blockersOf(fold, this.#target)
     // What is in it is seen when it is moved, with its keys.
-    return lentKeys ? lacksOf(fold, target) : ['it is encrypted, and this edge borrows no keys']
+    return this.#ports.lentKeys
+      ? lacksOf(fold, this.#target)
+      : ['it is encrypted, and this edge borrows no keys']
   }
 
   async #proveHere(fold: Fold): Promise<void> {
-    const blockers = await this.blockers()
-    if (blockers.length === 0 && !this.#log.isReadable)
-      throw refused(fold, 'it is encrypted, and the edge was not lent its keys')
+    const isReadable = this.#log.isReadable
+    const blockers = isReadable ? await blockersOf(fold, this.#target) : await this.blockers()
     if (blockers.length > 0) throw refused(fold, blockers.join('; '))
+    if (!isReadable) throw refused(fold, 'it is encrypted, and the edge was not lent its keys')
+  }
+
+  get #target(): Target {
+    return { clock: this.#ports.clock, place: 'edge', agent: (name) => this.#ports.agent(name) }
   }
 
   async #checkDevice(fold: Fold, claim: Claim): Promise<void> {

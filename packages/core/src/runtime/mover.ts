@@ -3,6 +3,7 @@ import { sdkVersion } from '../version.ts'
 import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, newId, type RunId } from '../ids.ts'
 import { replayRules } from '../engine/attempt.ts'
+import type { EntryDraft } from '../log/bodies.ts'
 import { isEnded } from '../log/fold.ts'
 import type { Claim } from '../ports/remote.ts'
 import type { RunHost } from './run-host.ts'
@@ -35,6 +36,8 @@ export async function moveToEdge({
   await host.hold(drainMs)
   try {
     await node.tellStreams(streams)
+    // Whatever the edge answers, it has had this key: what is written after this has another one.
+    if (lent !== undefined) await log.append(node.ports.me, () => [opened(node, 'lending')], { strict: true })
     await withDeadline(
       node,
       syncer.confirm(undefined),
@@ -160,12 +163,7 @@ async function settleUnanswered(node: RunNode, host: RunHost, syncer: Syncer, ca
         throw refusal(run, cause)
       }
       // The edge has no claim. An entry of ours after the head makes one that is still on its way fail.
-      await log.append(ports.me, () => [
-        {
-          kind: 'open',
-          body: { reason: 'move_abandoned', place: ports.place, nonce: newId(ports.random), sdk: sdkVersion },
-        },
-      ])
+      await log.append(ports.me, () => [opened(node, 'move_abandoned')])
       await withDeadline(
         node,
         syncer.confirm(undefined),
@@ -185,6 +183,10 @@ async function settleUnanswered(node: RunNode, host: RunHost, syncer: Syncer, ca
     }
     await ports.clock.wait(wait, node.closing)
   }
+}
+
+function opened({ ports }: RunNode, reason: 'lending' | 'move_abandoned'): EntryDraft {
+  return { kind: 'open', body: { reason, place: ports.place, nonce: newId(ports.random), sdk: sdkVersion } }
 }
 
 function withDeadline({ run, ports }: RunNode, work: Promise<void>, message: string): Promise<void> {

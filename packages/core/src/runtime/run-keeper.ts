@@ -142,7 +142,10 @@ export class RunKeeper {
     const { lentKeys } = ports
     const cipher = lentKeys?.cipher
     const log = await RunLog.open(run, { store, snapshots, blobs, now, cipher, blind: true })
-    if (lentKeys && log.fold?.owner === edgeOwner && log.fold.sealedWith.length > 0) {
+    const isSealed = (log.fold?.sealedWith.length ?? 0) > 0
+    // An object that died as the run left has not forgotten them.
+    if (isSealed && log.fold?.owner !== edgeOwner) lentKeys?.drop()
+    if (lentKeys && isSealed && log.fold?.owner === edgeOwner) {
       // Without them it stands still, and can be taken back.
       await lentKeys.recall(run).catch((error: unknown) => ports.failed('run', error))
       if (log.isReadable) await log.readAgain()

@@ -162,7 +162,7 @@ export class RunNode {
     ports: RuntimePorts,
     options: { readonly fresh?: boolean } = {},
   ): Promise<RunNode> {
-    const opening = logPorts(ports, ports.clock, ports.edge, ports.encryption?.cipher)
+    const opening = logPorts(ports, ports.clock, ports.edge, ports.encryption)
     const log = await RunLog.open(run, opening)
     if (log.damage && log.fold === undefined && ports.edge === undefined) {
       throw new WaystoneError(

@@ -349,7 +349,7 @@ export class Runtime implements RuntimeApi {
 
   #openLog(run: RunId): Promise<RunLog> {
     const { clock, edge, encryption } = this.#ports
-    return RunLog.open(run, logPorts(this.#ports, clock, edge, encryption?.cipher))
+    return RunLog.open(run, logPorts(this.#ports, clock, edge, encryption))
   }
 
   #node(run: RunId, options: { readonly fresh?: boolean } = {}): Promise<RunNode> {

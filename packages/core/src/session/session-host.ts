@@ -63,7 +63,7 @@ export class SessionHost {
   /** Opens what the store has of a session, and the edge if it can be reached: which may be nothing. */
   static async open(setup: SessionSetup): Promise<SessionHost> {
     const { storage, edge, clock, run, cipher } = setup
-    const ports = logPorts(storage, clock, edge, cipher)
+    const ports = logPorts(storage, clock, edge, cipher && { cipher })
     const host = new SessionHost(await RunLog.open(run, ports), setup, ports.blobs)
     await host.#edge?.reach()
     return host

@@ -1,5 +1,5 @@
 import type { LogPorts } from '../log/run-log.ts'
-import type { Cipher } from '../ports/cipher.ts'
+import type { Encryption } from '../ports/cipher.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import { layeredBlobs } from './layered-blobs.ts'
@@ -10,8 +10,15 @@ export function logPorts(
   { store, snapshots, blobs }: RunStorage,
   clock: Clock,
   edge: Edge | undefined,
-  cipher: Cipher | undefined,
+  encryption: Pick<Encryption, 'cipher' | 'only'> | undefined,
 ): LogPorts {
   const all = edge ? layeredBlobs(blobs, edge.blobs) : blobs
-  return { store, snapshots, blobs: all, now: () => clock.now(), cipher }
+  return {
+    store,
+    snapshots,
+    blobs: all,
+    now: () => clock.now(),
+    cipher: encryption?.cipher,
+    onlySealed: encryption?.only,
+  }
 }

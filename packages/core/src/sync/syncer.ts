@@ -131,8 +131,9 @@ export class Syncer {
   reconcile(): Promise<void> {
     this.#reconciling ??= this.#compare()
       .catch((error: unknown) => {
-        // Somebody may wait for a run that this device cannot read.
-        if (isWaystoneError(error, 'key_missing')) this.#setError(toWire(error))
+        // Somebody may wait for a run that this device cannot read, or does not believe.
+        if (isWaystoneError(error, 'key_missing') || isWaystoneError(error, 'log_damaged'))
+          this.#setError(toWire(error))
         throw error
       })
       .finally(() => (this.#reconciling = undefined))

@@ -105,13 +105,15 @@ interface Last {
 
 /** `updated` is by the edge's clock: what devices say of time is in the log. */
 function entryOf(fold: Fold, valid: boolean, updated: number): CatalogEntry {
+  // While the keys of an encrypted run are lent they can be read here; a list is nobody's business even then.
+  const labels = fold.sealedWith.length > 0 ? [] : fold.labels.slice(-limits.labelsMax)
   return {
     run: fold.run,
     agent: short(fold.identity.agent),
     status: statusOf(fold, nothingLive),
     place: fold.place,
     owner: fold.owner,
-    labels: [...new Set(fold.labels.slice(-limits.labelsMax).map(({ label }) => short(label)))],
+    labels: [...new Set(labels.map(({ label }) => short(label)))],
     valid,
     started: fold.started,
     updated,

@@ -20,7 +20,7 @@ export function lentKeys(durable: DurableObjectStorage, secret: string): LentKey
   const cipher = lentCipher(keys)
   return {
     // One whose time is over has no key any more, whoever asks.
-    cipher: { ...cipher, has: (key) => !isOver() && cipher.has(key) },
+    cipher: { ...cipher, has: (key, run) => !isOver() && cipher.has(key, run) },
     async take(run, text) {
       const lent = await opened(secret, run, text)
       if (lent.until <= Date.now()) throw refused(run, 'the time for which its keys were lent is over')
@@ -29,7 +29,9 @@ export function lentKeys(durable: DurableObjectStorage, secret: string): LentKey
     },
     async recall(run) {
       const text = stored.get()
-      if (text !== undefined) use(await opened(secret, run, text))
+      if (text === undefined) return
+      use(await opened(secret, run, text))
+      if (isOver()) this.drop()
     },
     drop() {
       keys.clear()
