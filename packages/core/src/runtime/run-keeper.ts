@@ -118,7 +118,10 @@ export class RunKeeper {
       clock: ports.clock,
       mayAppend: () => this.#mayAppend(),
       // Who cannot read what checkpoints need cannot say what is not needed any more.
-      mayLetGo: () => log.isReadable,
+      mayLetGo: () => {
+        const { owner, sealedWith } = log.mustFold()
+        return sealedWith.length === 0 || (owner === edgeOwner && log.isReadable)
+      },
       retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention),
       synced: () => Infinity,
       failed: (error) => ports.failed('snapshot', error),
