@@ -12,7 +12,7 @@ import {
   type Streams,
   type Tails,
 } from '@waystone/core'
-import { createRunHost, edgeClock, edgeRoutes, objectStorage, runObject, sharedSecret } from '@waystone/edge'
+import { createRunHost, edgeRoutes, objectStorage, runClock, runObject, sharedSecret } from '@waystone/edge'
 import { remoteAgents, type DurableSubject } from '@waystone/testing'
 import { DurableObject } from 'cloudflare:workers'
 import { entryAfter, headAfter, run } from '../entries.ts'
@@ -199,7 +199,7 @@ export default {
     if (pathname === '/packing') return Response.json(await packing(env))
     const { port, name } = await request.json<{ port: PortName | 'clock' | 'durable'; name: string }>()
     if (port === 'clock') {
-      const clock = async () => ({ clock: edgeClock, pass: (ms: number) => scheduler.wait(ms) })
+      const clock = async () => ({ clock: runClock(), pass: (ms: number) => scheduler.wait(ms) })
       return Response.json(await runHostCase({ clock }, 'clock', name))
     }
     if (port === 'durable') return Response.json(await runDurableCase(async () => durable(env), name))

@@ -18,9 +18,10 @@ interface Move {
 }
 
 /**
- * Moves a run that is written here to the edge: nothing new starts, everything is synced, and the edge claims exactly
- * that head after it has replayed the open turn. Whatever fails leaves the owner here; what nobody can know is asked
- * until it is known, and nothing starts before.
+ * Moves a run that is written here to the edge: nothing new starts, the claim takes along what the edge has not got yet,
+ * and the edge claims exactly that head after it has replayed the open turn. What would be refused is asked before
+ * anything stops. Whatever fails leaves the owner here; what nobody can know is asked until it is known, and nothing
+ * starts before.
  */
 export async function moveToEdge({
   node,
@@ -30,16 +31,20 @@ export async function moveToEdge({
   drainMs,
 }: Move & { readonly host: RunHost }): Promise<void> {
   const { run, log } = node
-  const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
-  const lent = await lend(node, edge)
-  await host.hold(drainMs)
-  try {
-    await node.tellStreams(streams)
-    await withDeadline(
+  const confirmed = (): Promise<void> =>
+    withDeadline(
       node,
       syncer.confirm(undefined),
       `the edge did not confirm the last entries of run ${run}`,
-    )
+    ).catch((cause: unknown) => {
+      throw new Refused('not confirmed', { cause })
+    })
+  const lent = await lend(node, edge)
+  await askBefore(node, edge, confirmed)
+  const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
+  await host.hold(drainMs)
+  try {
+    await node.tellStreams(streams)
   } catch (error) {
     host.release()
     throw refusal(run, error)
@@ -54,7 +59,11 @@ export async function moveToEdge({
     ...(lent === undefined ? {} : { lent }),
   }
   try {
-    await log.adopt(await askForClaim(edge, run, claim))
+    // Text that streams goes another way: it is there once the entries are.
+    const tail = streams.length === 0 ? await syncer.tail() : undefined
+    const lines = tail && (await claimWith(edge, run, { ...claim, tail }))
+    if (lines === undefined) await confirmed()
+    await log.adopt(lines ?? (await askForClaim(edge, run, claim)))
   } catch (error) {
     if (!(error instanceof Refused)) return settleUnanswered(node, host, syncer, error)
     host.release()
@@ -78,8 +87,11 @@ export async function moveHere({
   const { run, log, ports } = node
   if (log.fold === undefined) await syncer.reconcile()
   // Before it is followed: a host that writes faster than this device reads would be followed for ever.
-  if (!force) await edge.remote.hold(run, drainMs)
-  await syncer.reconcile()
+  // By force nobody is waited for; a device is not held, and the answer tells its head sooner than a comparison.
+  const isTorn = force && log.mustFold().owner === edgeOwner
+  const held = isTorn ? undefined : await edge.remote.hold(run, drainMs, log.mustFold().head.seq + 1)
+  if (held) await log.adopt(held.lines).catch(() => undefined)
+  if (held === undefined || held.head.digest !== log.fold?.head.digest) await syncer.reconcile()
   const fold = log.mustFold()
   const agent = node.agent(fold.identity.agent)
   const blockers = await node.blockersHere(fold)
@@ -93,13 +105,26 @@ export async function moveHere({
     proof: { head: fold.head, version: agent.version, rules: replayRules },
   }
   try {
-    await log.adopt(await edge.remote.claim(run, claim))
+    const lines = await edge.remote.claim(run, claim)
+    node.compared()
+    await log.adopt(lines)
   } catch (error) {
     // The claim may be in the log although no answer came: the log says.
     await syncer.reconcile().catch(() => undefined)
     if (log.mustFold().owner !== ports.me) throw isUnanswered(error) ? error : refusal(run, error)
   }
   node.ownerChanged()
+}
+
+/** Asks what would be refused later, while the run goes on: rejects with `move_refused`. The edge is warm afterwards. */
+async function askBefore({ run }: RunNode, edge: Edge, confirmed: () => Promise<void>): Promise<void> {
+  try {
+    await confirmed()
+    const blockers = await edge.remote.blockers(run)
+    if (blockers.length > 0) throw new Error(blockers.join('; '))
+  } catch (error) {
+    throw refusal(run, error instanceof Refused ? error.cause : error)
+  }
 }
 
 /** Why an encrypted run does not go on at the edge. */
@@ -136,6 +161,16 @@ const refusals: readonly ErrorCode[] = [
   'request_refused',
   'input_refused',
 ]
+
+/** A claim that takes the last entries along; undefined when the edge has not taken them: then they are pushed first. */
+async function claimWith(edge: Edge, run: RunId, claim: Claim): Promise<readonly Uint8Array[] | undefined> {
+  try {
+    return await askForClaim(edge, run, claim)
+  } catch (error) {
+    if (error instanceof Refused && isWaystoneError(error.cause, 'head_moved')) return undefined
+    throw error
+  }
+}
 
 async function askForClaim(edge: Edge, run: RunId, claim: Claim): Promise<readonly Uint8Array[]> {
   try {

@@ -11,8 +11,8 @@ import { Snapshotter } from '../log/snapshotter.ts'
 import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { InboxItem } from '../ports/inbox.ts'
-import type { Head, LogStore } from '../ports/log-store.ts'
-import type { Claim } from '../ports/remote.ts'
+import type { LogStore } from '../ports/log-store.ts'
+import type { Claim, Held } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { Live, WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
@@ -80,6 +80,7 @@ export class RunKeeper {
   readonly #ports: KeeperPorts
   readonly #snapshotter: Snapshotter
   #host: { readonly host: RunHost; readonly ended: Promise<unknown> } | undefined
+  #working: Promise<void> | undefined
   #live: Live = nothingLive
   /** Items that came while a host ran: it may have decided to wait without seeing the last of them. */
   readonly #sent = new Set<string>()
@@ -164,8 +165,18 @@ export class RunKeeper {
     if (this.#ports.due.get() === undefined) await this.schedule()
   }
 
-  /** Changes the owner. Whatever fails leaves it as it was, and lets a host that was held go on. */
+  /**
+   * Changes the owner. Whatever fails leaves it as it was, and lets a host that was held go on. A run that comes here goes
+   * on at once: the alarm, which is due by then, finds it at work.
+   */
   async claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
+    const lines = await this.#claim(claim, as)
+    if (claim.owner === edgeOwner)
+      void this.#work().catch((error: unknown) => this.#ports.failed('run', error))
+    return lines
+  }
+
+  async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
     try {
       return await this.authority.claim(claim, as)
     } catch (error) {
@@ -176,8 +187,8 @@ export class RunKeeper {
     }
   }
 
-  /** Starts nothing for a while, so that a device can follow to the head and claim it. */
-  async hold(ms: number): Promise<Head> {
+  /** Starts nothing for a while, so that a device can follow to the head, from an entry on, and claim it. */
+  async hold(ms: number, from?: number): Promise<Held> {
     const held = this.#host
     await held?.host.hold(Math.min(ms, holdMsMax))
     if (held) {
@@ -185,7 +196,9 @@ export class RunKeeper {
         if (this.#host === held) held.host.release()
       })
     }
-    return this.log.mustFold().head
+    const { head } = this.log.mustFold()
+    const lines = from === undefined || from > head.seq ? [] : await this.log.lines(from)
+    return { head, lines }
   }
 
   /** Ends what goes on here: from then on nothing is written. */
@@ -244,40 +257,65 @@ export class RunKeeper {
     await due.set(this.#ports.clock.now() + Math.max(100, fold.identity.leaseMs - this.#silentMs(fold)))
   }
 
+  /** Runs the agent, or waits for what a claim has begun already. It lets go between steps at `until`. */
   async #runAgent(until: number): Promise<void> {
-    const { due, stalls } = this.#ports
+    const { clock, due, failed } = this.#ports
     // Its keys were lent for a time that is over: it stands still until a device takes it back.
     if (!this.log.isReadable) return due.delete()
-    await due.set(this.#ports.clock.now() + watchdogMs)
-    if (await this.#standsStill()) return
-    const pause = await damagePause(this.log, this.#ports.storage.tails, this.#ports.lentKeys?.cipher)
+    await due.set(clock.now() + watchdogMs)
+    const stop = new AbortController()
+    const letGo = async (): Promise<void> => {
+      await clock.wait(Math.max(0, until - clock.now()), stop.signal)
+      const held = this.#host
+      if (stop.signal.aborted || held === undefined) return
+      await held.host.hold(watchdogMs)
+      held.host.stop()
+    }
+    void letGo().catch((error: unknown) => failed('run', error))
+    await this.#work().finally(() => stop.abort())
+  }
+
+  /** What is under way goes on. With its end it is set when the run is due next, before anybody can begin anew. */
+  #work(): Promise<void> {
+    const ended = (): void => (this.#working = undefined)
+    this.#working ??= this.#runHost().then(
+      (settle) => {
+        ended()
+        return settle()
+      },
+      (error: unknown) => {
+        ended()
+        throw error
+      },
+    )
+    return this.#working
+  }
+
+  /** Hosts the run until it ends, waits or moves on. Resolves with what sets when it is due next. */
+  async #runHost(): Promise<() => Promise<void>> {
+    const { clock, due, stalls, storage } = this.#ports
+    if (await this.#standsStill()) return () => due.delete()
+    const pause = await damagePause(this.log, storage.tails, this.#ports.lentKeys?.cipher)
     if (pause) await this.log.append(edgeOwner, () => [pause])
     this.#sent.clear()
     const host = this.#newHost()
     const ended = host.run({ letGo: true })
     this.#host = { host, ended }
-    const stop = new AbortController()
-    const letGo = async (): Promise<void> => {
-      await this.#ports.clock.wait(Math.max(0, until - this.#ports.clock.now()), stop.signal)
-      if (stop.signal.aborted) return
-      await host.hold(watchdogMs)
-      host.stop()
-    }
-    void letGo().catch((error: unknown) => this.#ports.failed('run', error))
     const end = await ended
-    stop.abort()
     this.#host = undefined
     this.#ports.changed('soon')
     if (end.type !== 'lost') stalls.clear()
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
-      const missed = (await this.#ports.storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
-      if (missed) return due.set(this.#ports.clock.now())
-      return end.due === undefined ? due.delete() : due.set(end.due)
+      const missed = (await storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
+      if (missed) return () => due.set(clock.now())
+      const at = end.due
+      return () => (at === undefined ? due.delete() : due.set(at))
     }
     this.#live = nothingLive
-    if (end.type === 'lost') this.#ports.failed('run', end.error)
-    await (end.type === 'lost' ? due.set(this.#ports.clock.now() + 1_000) : this.schedule())
+    if (end.type !== 'lost') return () => this.schedule()
+    this.#ports.failed('run', end.error)
+    return () => due.set(clock.now() + 1_000)
   }
 
   #newHost(): RunHost {
@@ -306,7 +344,7 @@ export class RunKeeper {
 
   /** Pauses a run whose wake-ups bring no entry and only cost money. */
   async #standsStill(): Promise<boolean> {
-    const { stalls, due } = this.#ports
+    const { stalls } = this.#ports
     const fold = this.log.mustFold()
     const count = stalls.count(fold.head.seq)
     if (count <= limits.stallsMax || fold.status === 'paused') return false
@@ -315,7 +353,6 @@ export class RunKeeper {
     await this.log.append(edgeOwner, () => [
       { kind: 'pause', body: { reason: 'error', error, actions: ['retry', 'fork', 'cancel'] } },
     ])
-    await due.delete()
     return true
   }
 

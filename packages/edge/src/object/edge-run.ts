@@ -9,7 +9,7 @@ import type { ObjectStorage } from '../store/object-storage.ts'
 import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
 import { sqlLinks, type SqlLinks } from '../store/sql-links.ts'
 import { sqlStalls } from '../store/sql-stalls.ts'
-import { edgeClock } from './edge-clock.ts'
+import { runClock } from './edge-clock.ts'
 import { lentKeys } from './lent-keys.ts'
 import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
@@ -75,7 +75,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     forget: dueTime(times, streamsName),
   })
   const keeper = await RunKeeper.open(run, {
-    clock: edgeClock,
+    clock: runClock(),
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
     storage: { ...storage, streams, store: { ...storage.store, read: counted.read, compact } },
     due: dueTime(times, runName),

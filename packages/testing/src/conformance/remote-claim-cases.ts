@@ -168,7 +168,7 @@ async function begun(subject: () => Promise<RemoteSubject>) {
 /** Takes a run back to the laptop. A host that only begins while it is asked to hold moves the head: then once more. */
 async function backFrom(remote: Remote, run: RunId): Promise<{ head: Head; lines: readonly Uint8Array[] }> {
   for (let tries = 1; ; tries += 1) {
-    const head = await remote.hold(run, 5_000)
+    const { head } = await remote.hold(run, 5_000)
     try {
       return {
         head,
