@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest'
+import { defineAgent, done } from '../engine/agent.ts'
+import { WaystoneError } from '../errors.ts'
+import type { Remote } from '../ports/remote.ts'
+import type { Edge } from '../sync/syncer.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
+import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
+
+/** At work until it is moved; then it waits for a person. */
+const worker = (running: PromiseWithResolvers<void>, over: Promise<void>) =>
+  defineAgent({
+    name: 'worker',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      await ctx.step('work', () => {
+        running.resolve()
+        return over
+      })
+      await ctx.ask('sure', { question: 'Sure?' })
+      return done()
+    },
+  })
+
+/** Moves a run to an edge while a step runs, which ends once nothing new may begin. Gives the calls in order. */
+async function movedAtWork(change: (remote: Remote) => Partial<Remote>) {
+  const [running, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const claimed = Promise.withResolvers<void>()
+  const agent = worker(running, over.promise)
+  const { remote, blobs } = memoryEdge({ clock: testClock, agents: [agent] })
+  const calls: string[] = []
+  let isHeld = false
+  const changed = { ...remote, ...change(remote) }
+  const edge: Edge = {
+    blobs,
+    remote: {
+      ...changed,
+      // What is pushed after the questions before the hold takes longer than the claim.
+      async push(run, tail) {
+        if (isHeld) await claimed.promise
+        return changed.push(run, tail)
+      },
+      async blockers(run) {
+        const blockers = await changed.blockers(run)
+        isHeld = true
+        over.resolve()
+        return blockers
+      },
+      claim(run, claim) {
+        calls.push(claim.tail ? 'claim with a tail' : 'claim')
+        return changed.claim(run, claim).finally(claimed.resolve)
+      },
+    },
+  }
+  const runtime = await testDevice([agent], { edge }).open()
+  const run = await handleOf(runtime, await runtime.start('worker', null, {}))
+  await running.promise
+  const moved = await run.move('edge').then(
+    () => 'moved',
+    (error: unknown) => (error instanceof WaystoneError ? error.code : String(error)),
+  )
+  const owner = run.view()?.owner
+  await runtime.close()
+  return { moved, owner, calls }
+}
+
+describe('a move to the edge', () => {
+  it('takes the last entries along with the claim', async () => {
+    const { moved, owner, calls } = await movedAtWork(() => ({}))
+    expect({ moved, owner, calls }).toEqual({ moved: 'moved', owner: 'edge', calls: ['claim with a tail'] })
+  })
+
+  it('pushes them first for an edge of an earlier version, which passes them over', async () => {
+    const { moved, owner, calls } = await movedAtWork((remote) => ({
+      claim: (run, { tail: _, ...claim }) => remote.claim(run, claim),
+    }))
+    expect({ moved, owner, calls }).toEqual({
+      moved: 'moved',
+      owner: 'edge',
+      calls: ['claim with a tail', 'claim'],
+    })
+  })
+
+  it('is refused before anything stops when the edge says what it lacks', async () => {
+    const { moved, owner, calls } = await movedAtWork(() => ({ blockers: async () => ['no room'] }))
+    expect({ moved, owner, calls }).toEqual({ moved: 'move_refused', owner: 'laptop', calls: [] })
+  })
+})
