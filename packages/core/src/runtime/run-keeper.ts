@@ -296,7 +296,9 @@ export class RunKeeper {
     const { clock, due, stalls, storage } = this.#ports
     if (await this.#standsStill()) return () => due.delete()
     const pause = await damagePause(this.log, storage.tails, this.#ports.lentKeys?.cipher)
-    if (pause) await this.log.append(edgeOwner, () => [pause])
+    if (pause) await this.log.append(edgeOwner, (now) => (now?.owner === edgeOwner ? [pause] : []))
+    // A device may have claimed it back before there was a host to stop.
+    if (this.log.mustFold().owner !== edgeOwner) return () => this.schedule()
     this.#sent.clear()
     const host = this.#newHost()
     const ended = host.run({ letGo: true })

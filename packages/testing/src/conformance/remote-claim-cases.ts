@@ -6,6 +6,7 @@ import {
   type Head,
   type Remote,
   type RunId,
+  type Tail,
 } from '@waystone/core'
 import type { Case } from './case.ts'
 import { expectBytes, expectCode, expectEqual } from './expect.ts'
@@ -213,7 +214,7 @@ function openAfter(run: RunId, base: Head, owner = laptop): Chain {
 }
 
 /** The claim of an owner that moves its run to the edge, with its last entries. */
-function toEdge(base: Head, tail: Claim['tail'] & object): Claim {
+function toEdge(base: Head, tail: Tail): Claim {
   return claimOf(base, { owner: edgeOwner, place: 'edge', reason: 'moved', tail })
 }
 
