@@ -72,7 +72,8 @@ describe('a move to the edge', () => {
 
   it('pushes them first for an edge of an earlier version, which passes them over', async () => {
     const { moved, owner, calls } = await movedAtWork((remote) => ({
-      claim: (run, { tail: _, ...claim }) => remote.claim(run, claim),
+      claim: (run, { base, epoch, owner, place, reason }) =>
+        remote.claim(run, { base, epoch, owner, place, reason }),
     }))
     expect({ moved, owner, calls }).toEqual({
       moved: 'moved',
@@ -84,5 +85,40 @@ describe('a move to the edge', () => {
   it('is refused before anything stops when the edge says what it lacks', async () => {
     const { moved, owner, calls } = await movedAtWork(() => ({ blockers: async () => ['no room'] }))
     expect({ moved, owner, calls }).toEqual({ moved: 'move_refused', owner: 'laptop', calls: [] })
+  })
+})
+
+describe('a move here by force', () => {
+  it('claims the next head of an owner that writes on; one without force does not', async () => {
+    const agent = defineAgent({
+      name: 'waiter',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        await ctx.ask('sure', { question: 'Sure?' })
+        return done()
+      },
+    })
+    const { remote, blobs } = memoryEdge({ clock: testClock, ownerAlive: () => false })
+    let claims = 0
+    const claim: Remote['claim'] = (run, asked) => {
+      claims += 1
+      if (claims % 3 !== 0) throw new WaystoneError('head_moved', 'the owner writes on', { run })
+      return remote.claim(run, asked)
+    }
+    const laptop = await testDevice([agent], { edge: { remote, blobs } }).open()
+    const run = await handleOf(laptop, await laptop.start('waiter', null, {}))
+    await run.until(({ status, sync, head }) => status === 'waiting' && sync.synced?.seq === head.seq)
+    const edge = { remote: { ...remote, claim }, blobs }
+    const phone = await testDevice([agent], { edge, name: 'phone' }).open()
+    const there = await handleOf(phone, run.id)
+    await there.until(({ status }) => status === 'waiting')
+    await expect(there.move('here')).rejects.toMatchObject({ code: 'move_refused' })
+    expect(claims).toBe(1)
+    claims = 0
+    await there.move('here', { force: true })
+    expect([claims, there.view()?.owner]).toEqual([3, 'phone'])
+    await laptop.close()
+    await phone.close()
   })
 })

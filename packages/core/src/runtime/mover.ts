@@ -4,6 +4,7 @@ import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, newId, type RunId } from '../ids.ts'
 import { replayRules } from '../engine/attempt.ts'
 import { isEnded } from '../log/fold.ts'
+import type { Head } from '../ports/log-store.ts'
 import type { Claim } from '../ports/remote.ts'
 import type { RunHost } from './run-host.ts'
 import type { RunNode } from './run-node.ts'
@@ -16,6 +17,13 @@ interface Move {
   /** How long steps under way may take to end before they are given up and run again at the target. */
   readonly drainMs: number
 }
+
+interface MoveHere extends Move {
+  readonly force: boolean
+}
+
+/** How often a run is claimed by force whose owner writes on. */
+const forcedTriesMax = 5
 
 /**
  * Moves a run that is written here to the edge: nothing new starts, the claim takes along what the edge has not got yet,
@@ -77,13 +85,19 @@ export async function moveToEdge({
  * Moves a run here: its owner at the edge starts nothing for a while, this device follows to the head, replays the open
  * turn without effects, and claims exactly that head. Until the claim is in the log the owner stays where it was.
  */
-export async function moveHere({
-  node,
-  syncer,
-  edge,
-  drainMs,
-  force,
-}: Move & { readonly force: boolean }): Promise<void> {
+export async function moveHere(move: MoveHere): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await takeHere(move)
+    } catch (error) {
+      // By force nobody is held: an owner that writes on is met at one of its next heads.
+      const isMissed = error instanceof WaystoneError && isWaystoneError(error.cause, 'head_moved')
+      if (!move.force || !isMissed || tries === forcedTriesMax) throw error
+    }
+  }
+}
+
+async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promise<void> {
   const { run, log, ports } = node
   if (log.fold === undefined) await syncer.reconcile()
   // Before it is followed: a host that writes faster than this device reads would be followed for ever.
@@ -91,8 +105,10 @@ export async function moveHere({
   const isTorn = force && log.mustFold().owner === edgeOwner
   const held = isTorn ? undefined : await edge.remote.hold(run, drainMs, log.mustFold().head.seq + 1)
   if (held) await log.adopt(held.lines).catch(() => undefined)
-  if (held === undefined || held.head.digest !== log.fold?.head.digest) await syncer.reconcile()
+  if (held === undefined || !isAt(held.head, log.mustFold().head, syncer.state.synced))
+    await syncer.reconcile()
   const fold = log.mustFold()
+  if (fold.owner === ports.me) return
   const agent = node.agent(fold.identity.agent)
   const blockers = await node.blockersHere(fold)
   if (agent === undefined || blockers.length > 0) throw refusal(run, new Error(blockers.join('; ')))
@@ -109,6 +125,8 @@ export async function moveHere({
     node.compared()
     await log.adopt(lines)
   } catch (error) {
+    // The next try looks at the head, too: to follow somebody who writes takes long.
+    if (force && isWaystoneError(error, 'head_moved')) throw refusal(run, error)
     // The claim may be in the log although no answer came: the log says.
     await syncer.reconcile().catch(() => undefined)
     if (log.mustFold().owner !== ports.me) throw isUnanswered(error) ? error : refusal(run, error)
@@ -226,6 +244,11 @@ function withDeadline({ run, ports }: RunNode, work: Promise<void>, message: str
   const late = (): WaystoneError =>
     new WaystoneError('unreachable', `${message} within 10 s`, { run, actions: ['retry'] })
   return inTime(ports.clock, 10_000, work, late)
+}
+
+/** True when a log that ends with `mine` has what the edge has, or more of what the edge itself has sent. */
+function isAt(head: Head, mine: Head, synced: Head | undefined): boolean {
+  return mine.digest === head.digest || (mine.seq > head.seq && mine.digest === synced?.digest)
 }
 
 function isUnanswered(error: unknown): boolean {
