@@ -63,7 +63,7 @@ export class FaultEdge {
         }),
       pull: (run, from, as) => this.#ask(run, (keeper) => keeper.authority.pull(from, as)),
       claim: (run, claim) => this.#ask(run, (keeper) => keeper.claim(claim)),
-      hold: (run, ms) => this.#ask(run, (keeper) => keeper.hold(ms)),
+      hold: (run, ms, from) => this.#ask(run, (keeper) => keeper.hold(ms, from)),
       blockers: (run) => this.#ask(run, (keeper) => keeper.authority.blockers()),
       send: (run, item) => this.#ask(run, (keeper) => keeper.send(item)),
     }

@@ -261,6 +261,25 @@ describe('what a body says', () => {
     expect(share.code).toBe('forbidden')
     expect(await everything()).toEqual(before)
   })
+
+  it('takes entries with a claim, and gives them with a hold, only where pushing and reading are allowed', async () => {
+    const before = await everything()
+    const base = `${String(begun.head.seq)}:${begun.head.digest}`
+    const post = (path: string, token: string, body: unknown) =>
+      world.ask(`/v1/runs/${run}/${path}`, token, { method: 'POST', body: JSON.stringify(body) })
+    const claims = await world.token({ operations: ['claim'] })
+    const tail = { base, lines: [] }
+    const claim = { base, epoch: 0, owner: 'edge', place: 'edge', reason: 'moved', tail }
+    const claimed = await post('claim', claims, claim)
+    expect(claimed.code).toBe('forbidden')
+    expect(claimed.text).toContain('append')
+    const held = async (token: string): Promise<unknown> =>
+      JSON.parse((await post('hold', token, { ms: 0, from: 0 })).text)
+    expect(await held(claims)).toEqual({ head: base, lines: [] })
+    const reads = await world.token({ operations: ['claim', 'read'] })
+    expect(await held(reads)).toEqual({ head: base, lines: begun.text.trimEnd().split('\n') })
+    expect(await everything()).toEqual(before)
+  })
 })
 
 describe('a device', () => {

@@ -561,12 +561,20 @@ export interface components {
       }
       /** @description The keys of an encrypted run, sealed for the lending key of this edge. */
       readonly lent?: string
+      /** @description The last entries of the owner, stored first; needs the operation `append`. */
+      readonly tail?: {
+        readonly base: string
+        readonly lines: readonly string[]
+      }
     }
     readonly Hold: {
       readonly ms?: number
+      /** @description The first entry wanted; needs the operation `read`. */
+      readonly from?: number
     }
     readonly Held: {
       readonly head: string
+      readonly lines: readonly string[]
     }
     readonly Blockers: {
       readonly blockers: readonly string[]

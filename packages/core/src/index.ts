@@ -57,7 +57,7 @@ export type {
   RunStatus,
   RunSummary,
 } from './ports/log-store.ts'
-export type { Claim, Follow, FollowOptions, Pulled, Pushed, Remote } from './ports/remote.ts'
+export type { Claim, Follow, FollowOptions, Held, Pulled, Pushed, Remote, Tail } from './ports/remote.ts'
 export type { RunStorage } from './ports/run-storage.ts'
 export type { Snapshots } from './ports/snapshots.ts'
 export type { Streams, StreamText } from './ports/streams.ts'
@@ -98,10 +98,12 @@ export {
   frameOf,
   headers,
   headText,
+  heldJson,
   joinLines,
   parseClaim,
   parseFrame,
   parseHead,
+  parseHeld,
   parseInboxItem,
   splitLines,
 } from './sync/wire.ts'

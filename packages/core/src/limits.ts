@@ -8,6 +8,8 @@ export const limits = {
   recordBytesMax: 64_000,
   /** Entries that wait for the store share a transaction until they have this many bytes; the last may go over it. */
   groupBytesMax: 500_000,
+  /** The entries that a claim takes along; with more they are pushed first. An edge takes claims of 100,000 bytes. */
+  tailBytesMax: 32_000,
   /** One page of a read or a pull, and one push. */
   pageBytesMax: 1_000_000,
   /** One blob, which is also the largest request body the edge takes. */

@@ -30,8 +30,8 @@ interface Golden {
 }
 
 const identity = {
-  ...{ agent: 'diary', version: 1, config: '0'.repeat(64) as Digest, place: 'browser' },
-  ...{ whenGone: 'offer', leaseMs: 1, nonce: 'n', sdk: '0' },
+  ...{ agent: 'diary', version: 1, config: '0'.repeat(64) as Digest, place: 'browser' as const },
+  ...{ whenGone: 'offer' as const, leaseMs: 1, nonce: 'n', sdk: '0' },
 } as const
 
 const drafts: readonly EntryDraft[] = [

@@ -2,6 +2,7 @@ import {
   edgeOwner,
   parseRunId,
   RunLog,
+  type Cipher,
   type Digest,
   type EntryDraft,
   type OwnerId,
@@ -17,8 +18,8 @@ const laptop = 'laptop' as OwnerId
 const user = { id: 'u', key: new Uint8Array(32).fill(3) }
 const mine = userCipher([user])
 const identity = {
-  ...{ agent: 'diary', version: 1, config: '0'.repeat(64) as Digest, place: 'browser' },
-  ...{ whenGone: 'offer', leaseMs: 1, nonce: 'n', sdk: '0' },
+  ...{ agent: 'diary', version: 1, config: '0'.repeat(64) as Digest, place: 'browser' as const },
+  ...{ whenGone: 'offer' as const, leaseMs: 1, nonce: 'n', sdk: '0' },
 } as const
 const start: EntryDraft = { kind: 'start', body: { ...identity, input: null, state: 'deep' } }
 const written = { nonce: 'n', sdk: '0' }
@@ -32,7 +33,7 @@ const claim = (): EntryDraft => ({
   body: { reason: 'moved', place: 'edge', from: laptop, ...written },
 })
 
-function open(run: RunId, cipher = mine, storage = memoryStorage()): Promise<RunLog> {
+function open(run: RunId, cipher: Cipher = mine, storage = memoryStorage()): Promise<RunLog> {
   return RunLog.open(run, { ...storage, now: () => 1, cipher })
 }
 
@@ -44,7 +45,7 @@ async function keysOf(log: RunLog): Promise<readonly (string | undefined)[]> {
 /** A log as the edge has it, with some keys that it was lent. */
 async function edgeLog(from: RunLog, ...lent: readonly string[]): Promise<RunLog> {
   const keys = new Map(Object.entries(mine.runKeys(from.run, lent)))
-  const log = await open(from.run, { ...lentCipher(keys), keyFor: () => lent[0] as string } as typeof mine)
+  const log = await open(from.run, { ...lentCipher(keys), keyFor: () => lent[0] as string })
   await log.adopt(await from.lines(0))
   return log
 }

@@ -255,7 +255,7 @@ describe('an edge without a key', () => {
         push: (_, append) => authority.push(append),
         pull: (_, from, as) => authority.pull(from, as),
         claim: (_, claim) => authority.claim(claim),
-        hold: async () => log.mustFold().head,
+        hold: async () => ({ head: log.mustFold().head, lines: [] }),
         blockers: () => authority.blockers(),
         send: (_, item) => send(item),
         follow(_, { onEvent, onState }) {
@@ -334,7 +334,9 @@ describe('an edge without a key', () => {
   it('may keep what it was about to be lent: the device goes on with another key, though the move was refused', async () => {
     const { edge } = await blindEdge()
     const publicKey = await publicKeyOf(await newKeyPair())
-    const lending = { ...edge, remote: { ...edge.remote, lendingKey: async () => publicKey } }
+    // It says that nothing is in the way, reads the keys, and refuses.
+    const remote = { ...edge.remote, lendingKey: async () => publicKey, blockers: async () => [] }
+    const lending = { ...edge, remote }
     const laptop = device({ encryption: encryptionOf([userKey], { lendForMs: 60_000 }), edge: lending })
     const runtime = await laptop.open()
     await runtime.start('diary', { title: 'Zanzibar' }, { id: run })

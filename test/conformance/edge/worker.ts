@@ -14,9 +14,9 @@ import {
 } from '@waystone/core'
 import {
   createRunHost,
-  edgeClock,
   edgeRoutes,
   objectStorage,
+  runClock,
   runObject,
   sharedSecret,
   type ObjectStorage,
@@ -247,7 +247,7 @@ export default {
     }>()
     const objects = moving ? env.MOVING : env.STORES
     if (port === 'clock') {
-      const clock = async () => ({ clock: edgeClock, pass: (ms: number) => scheduler.wait(ms) })
+      const clock = async () => ({ clock: runClock(), pass: (ms: number) => scheduler.wait(ms) })
       return Response.json(await runHostCase({ clock }, 'clock', name))
     }
     if (port === 'durable')

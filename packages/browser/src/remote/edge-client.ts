@@ -7,6 +7,7 @@ import {
   headText,
   joinLines,
   parseHead,
+  parseHeld,
   parseInboxItem,
   splitLines,
   WaystoneError,
@@ -63,11 +64,11 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
       const response = await ask(`/v1/runs/${run}/claim`, post(claimJson(claim)))
       return splitLines(await bytesOf(response))
     },
-    async hold(run, ms) {
-      const response = await ask(`/v1/runs/${run}/hold`, post({ ms }, ms + 15_000))
-      const head = parseHead(field(await json(response), 'head'))
-      if (head === undefined) throw new WaystoneError('run_unknown', `the edge has no run ${run}`, { run })
-      return head
+    async hold(run, ms, from) {
+      const response = await ask(`/v1/runs/${run}/hold`, post({ ms, from }, ms + 15_000))
+      const held = parseHeld(await json(response))
+      if (held === undefined) throw new WaystoneError('run_unknown', `the edge has no run ${run}`, { run })
+      return held
     },
     async blockers(run) {
       const blockers = field(

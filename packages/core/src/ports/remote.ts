@@ -30,12 +30,23 @@ export interface Claim {
   readonly proof?: { readonly head: Head; readonly version: number; readonly rules: number }
   /** Of an encrypted run that is to go on at the edge: its keys, sealed for the edge. */
   readonly lent?: string
+  /** The owner's last entries, which the edge may not have yet: stored before anything else, as by `push`. */
+  readonly tail?: Tail
+}
+
+/** Entries and the one that they follow. */
+export type Tail = Pick<Append, 'base' | 'lines'>
+
+/** Where a run stands still, and its entries from the one on that was asked for, as far as they fit into an answer. */
+export interface Held {
+  readonly head: Head
+  readonly lines: readonly Uint8Array[]
 }
 
 /** The edge, seen from a device. Every method rejects with `unreachable` when no answer came: then nothing is known. */
 export interface Remote {
   /** Sends entries; retry-safe as `LogStore.append` is. */
-  push(run: RunId, append: Pick<Append, 'base' | 'lines'>): Promise<Pushed>
+  push(run: RunId, append: Tail): Promise<Pushed>
   /**
    * Entries from a sequence number on, one page; `as` is the asking device. Without a number, or where the log there
    * begins later, what comes after the entry that its newest snapshot is of, that snapshot with it: what is needed to
@@ -44,8 +55,11 @@ export interface Remote {
   pull(run: RunId, from: number | undefined, as: OwnerId): Promise<Pulled>
   /** Asks for ownership; resolves with the claim's line, rejects with `move_refused` or `head_moved`. */
   claim(run: RunId, claim: Claim): Promise<readonly Uint8Array[]>
-  /** Asks an owner at the edge to start nothing for a while; resolves with the head once running steps have ended. */
-  hold(run: RunId, ms: number): Promise<Head>
+  /**
+   * Asks an owner at the edge to start nothing for a while; resolves once running steps have ended, with the head and the
+   * entries from a sequence number on. An edge of an earlier version sends none.
+   */
+  hold(run: RunId, ms: number, from?: number): Promise<Held>
   /** Why the run cannot go on at the edge, in words; empty when it can. */
   blockers(run: RunId): Promise<readonly string[]>
   /** The public key that keys are lent to; undefined for an edge that borrows none. */

@@ -104,6 +104,8 @@ export class Authority {
   }
 
   async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
+    // Of a tail that is not taken the head tells; why, it is told when it is pushed.
+    if (claim.tail) await this.push(claim.tail, as).catch(() => undefined)
     const fold = this.#log.mustFold()
     if (as !== undefined && claim.owner !== edgeOwner && claim.owner !== as)
       throw notYours(fold.run, claim.owner, as)

@@ -4,7 +4,7 @@ import { limits } from '../limits.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Place } from '../ports/log-store.ts'
-import { encodeValue } from '../state/codec.ts'
+import { encodeValue, type Value } from '../state/codec.ts'
 import { utf8 } from '../state/digest.ts'
 import { agentUnknown, configDigest, divergence, openTurn } from './open-turn.ts'
 
@@ -44,8 +44,19 @@ export function lacksOf(fold: Fold, { place, agent: find }: Omit<Target, 'clock'
   return lacks.length === 0 ? [] : [`${place} does not provide ${lacks.join(', ')}`]
 }
 
+/** How large states are that were asked about: a move asks twice, and the second time the run stands still. */
+const sizes = new WeakMap<object, number>()
+
+function sizeOf(state: Value): number {
+  const known = typeof state === 'object' && state !== null ? sizes.get(state) : undefined
+  if (known !== undefined) return known
+  const bytes = utf8(JSON.stringify(encodeValue(state))).byteLength
+  if (typeof state === 'object' && state !== null) sizes.set(state, bytes)
+  return bytes
+}
+
 function tooLarge(fold: Fold): readonly string[] {
-  const bytes = utf8(JSON.stringify(encodeValue(fold.state))).byteLength
+  const bytes = sizeOf(fold.state)
   if (bytes <= limits.stateBytesMax) return []
   return [
     `its state has ${String(bytes)} bytes, and the edge takes ${String(limits.stateBytesMax)}: keep large parts as artifacts`,

@@ -69,9 +69,10 @@ export function memoryEdge(options: {
     push: async (run, append) => (await open(run)).authority.push(append),
     pull: async (run, from, as: OwnerId) => (await open(run)).authority.pull(from, as),
     claim: async (run, claim) => (await open(run)).authority.claim(claim),
-    async hold(run) {
+    async hold(run, _, from) {
       const { log } = await open(run)
-      return log.mustFold().head
+      const { head } = log.mustFold()
+      return { head, lines: from === undefined || from > head.seq ? [] : await log.lines(from) }
     },
     blockers: async (run) => (await open(run)).authority.blockers(),
     async send(run, item) {

@@ -5,6 +5,7 @@ import { edgeOwner, newId, type RunId } from '../ids.ts'
 import { replayRules } from '../engine/attempt.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import { isEnded } from '../log/fold.ts'
+import type { Head } from '../ports/log-store.ts'
 import type { Claim } from '../ports/remote.ts'
 import type { RunHost } from './run-host.ts'
 import type { RunNode } from './run-node.ts'
@@ -18,10 +19,18 @@ interface Move {
   readonly drainMs: number
 }
 
+interface MoveHere extends Move {
+  readonly force: boolean
+}
+
+/** How often a run is claimed by force whose owner writes on. */
+const forcedTriesMax = 5
+
 /**
- * Moves a run that is written here to the edge: nothing new starts, everything is synced, and the edge claims exactly
- * that head after it has replayed the open turn. Whatever fails leaves the owner here; what nobody can know is asked
- * until it is known, and nothing starts before.
+ * Moves a run that is written here to the edge: nothing new starts, the claim takes along what the edge has not got yet,
+ * and the edge claims exactly that head after it has replayed the open turn. What would be refused is asked before
+ * anything stops. Whatever fails leaves the owner here; what nobody can know is asked until it is known, and nothing
+ * starts before.
  */
 export async function moveToEdge({
   node,
@@ -31,18 +40,22 @@ export async function moveToEdge({
   drainMs,
 }: Move & { readonly host: RunHost }): Promise<void> {
   const { run, log } = node
-  const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
+  const confirmed = (): Promise<void> =>
+    withDeadline(
+      node,
+      syncer.confirm(undefined),
+      `the edge did not confirm the last entries of run ${run}`,
+    ).catch((cause: unknown) => {
+      throw new Refused('not confirmed', { cause })
+    })
   const lent = await lend(node, edge)
+  await askBefore(node, edge, confirmed)
+  const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
   await host.hold(drainMs)
   try {
     await node.tellStreams(streams)
     // Whatever the edge answers, it has had this key: what is written after this has another one.
     if (lent !== undefined) await log.append(node.ports.me, () => [opened(node, 'lending')], { strict: true })
-    await withDeadline(
-      node,
-      syncer.confirm(undefined),
-      `the edge did not confirm the last entries of run ${run}`,
-    )
   } catch (error) {
     host.release()
     throw refusal(run, error)
@@ -57,7 +70,11 @@ export async function moveToEdge({
     ...(lent === undefined ? {} : { lent }),
   }
   try {
-    await log.adopt(await askForClaim(edge, run, claim))
+    // Text that streams goes another way: it is there once the entries are.
+    const tail = streams.length === 0 ? await syncer.tail() : undefined
+    const lines = tail && (await claimWith(edge, run, { ...claim, tail }))
+    if (lines === undefined) await confirmed()
+    await log.adopt(lines ?? (await askForClaim(edge, run, claim)))
   } catch (error) {
     if (!(error instanceof Refused)) return settleUnanswered(node, host, syncer, error)
     host.release()
@@ -71,19 +88,30 @@ export async function moveToEdge({
  * Moves a run here: its owner at the edge starts nothing for a while, this device follows to the head, replays the open
  * turn without effects, and claims exactly that head. Until the claim is in the log the owner stays where it was.
  */
-export async function moveHere({
-  node,
-  syncer,
-  edge,
-  drainMs,
-  force,
-}: Move & { readonly force: boolean }): Promise<void> {
+export async function moveHere(move: MoveHere): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await takeHere(move)
+    } catch (error) {
+      // By force nobody is held: an owner that writes on is met at one of its next heads.
+      const isMissed = error instanceof WaystoneError && isWaystoneError(error.cause, 'head_moved')
+      if (!move.force || !isMissed || tries === forcedTriesMax) throw error
+    }
+  }
+}
+
+async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promise<void> {
   const { run, log, ports } = node
   if (log.fold === undefined) await syncer.reconcile()
   // Before it is followed: a host that writes faster than this device reads would be followed for ever.
-  if (!force) await edge.remote.hold(run, drainMs)
-  await syncer.reconcile()
+  // By force nobody is waited for; a device is not held, and the answer tells its head sooner than a comparison.
+  const isTorn = force && log.mustFold().owner === edgeOwner
+  const held = isTorn ? undefined : await edge.remote.hold(run, drainMs, log.mustFold().head.seq + 1)
+  if (held) await log.adopt(held.lines).catch(() => undefined)
+  if (held === undefined || !isAt(held.head, log.mustFold().head, syncer.state.synced))
+    await syncer.reconcile()
   const fold = log.mustFold()
+  if (fold.owner === ports.me) return
   const agent = node.agent(fold.identity.agent)
   const blockers = await node.blockersHere(fold)
   if (agent === undefined || blockers.length > 0) throw refusal(run, new Error(blockers.join('; ')))
@@ -96,13 +124,28 @@ export async function moveHere({
     proof: { head: fold.head, version: agent.version, rules: replayRules },
   }
   try {
-    await log.adopt(await edge.remote.claim(run, claim))
+    const lines = await edge.remote.claim(run, claim)
+    node.compared()
+    await log.adopt(lines)
   } catch (error) {
+    // The next try looks at the head, too: to follow somebody who writes takes long.
+    if (force && isWaystoneError(error, 'head_moved')) throw refusal(run, error)
     // The claim may be in the log although no answer came: the log says.
     await syncer.reconcile().catch(() => undefined)
     if (log.mustFold().owner !== ports.me) throw isUnanswered(error) ? error : refusal(run, error)
   }
   node.ownerChanged()
+}
+
+/** Asks what would be refused later, while the run goes on: rejects with `move_refused`. The edge is warm afterwards. */
+async function askBefore({ run }: RunNode, edge: Edge, confirmed: () => Promise<void>): Promise<void> {
+  try {
+    await confirmed()
+    const blockers = await edge.remote.blockers(run)
+    if (blockers.length > 0) throw new Error(blockers.join('; '))
+  } catch (error) {
+    throw refusal(run, error instanceof Refused ? error.cause : error)
+  }
 }
 
 /** Why an encrypted run does not go on at the edge. */
@@ -139,6 +182,16 @@ const refusals: readonly ErrorCode[] = [
   'request_refused',
   'input_refused',
 ]
+
+/** A claim that takes the last entries along; undefined when the edge has not taken them: then they are pushed first. */
+async function claimWith(edge: Edge, run: RunId, claim: Claim): Promise<readonly Uint8Array[] | undefined> {
+  try {
+    return await askForClaim(edge, run, claim)
+  } catch (error) {
+    if (error instanceof Refused && isWaystoneError(error.cause, 'head_moved')) return undefined
+    throw error
+  }
+}
 
 async function askForClaim(edge: Edge, run: RunId, claim: Claim): Promise<readonly Uint8Array[]> {
   try {
@@ -193,6 +246,11 @@ function withDeadline({ run, ports }: RunNode, work: Promise<void>, message: str
   const late = (): WaystoneError =>
     new WaystoneError('unreachable', `${message} within 10 s`, { run, actions: ['retry'] })
   return inTime(ports.clock, 10_000, work, late)
+}
+
+/** True when a log that ends with `mine` has what the edge has, or more of what the edge itself has sent. */
+function isAt(head: Head, mine: Head, synced: Head | undefined): boolean {
+  return mine.digest === head.digest || (mine.seq > head.seq && mine.digest === synced?.digest)
 }
 
 function isUnanswered(error: unknown): boolean {

@@ -11,8 +11,8 @@ import { Snapshotter } from '../log/snapshotter.ts'
 import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { InboxItem } from '../ports/inbox.ts'
-import type { Head, LogStore } from '../ports/log-store.ts'
-import type { Claim } from '../ports/remote.ts'
+import type { LogStore } from '../ports/log-store.ts'
+import type { Claim, Held } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { Live, WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
@@ -84,6 +84,12 @@ const holdMsMax = 15_000
 
 const nothingLive: Live = { phase: 'idle', calls: [] }
 
+/** How a host came back: what sets when the run is due next, and whether it let go before it had to wait. */
+interface Hosted {
+  readonly settle: () => Promise<void>
+  readonly isMore: boolean
+}
+
 /** One run at the edge: keeps its log, decides about its owner, and runs its agent when the edge owns it. */
 export class RunKeeper {
   readonly log: RunLog
@@ -91,6 +97,7 @@ export class RunKeeper {
   readonly #ports: KeeperPorts
   readonly #snapshotter: Snapshotter
   #host: { readonly host: RunHost; readonly ended: Promise<unknown> } | undefined
+  #working: Promise<boolean> | undefined
   #live: Live = nothingLive
   /** Until then a device may claim the head that it was told, in ms since 1970. */
   #heldUntil = -Infinity
@@ -184,8 +191,18 @@ export class RunKeeper {
     if (this.#ports.due.get() === undefined) await this.schedule()
   }
 
-  /** Changes the owner. Whatever fails leaves it as it was, and lets a host that was held go on. */
+  /**
+   * Changes the owner. Whatever fails leaves it as it was, and lets a host that was held go on. A run that comes here goes
+   * on at once: the alarm, which is due by then, finds it at work.
+   */
   async claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
+    const lines = await this.#claim(claim, as)
+    if (claim.owner === edgeOwner)
+      void this.#work().catch((error: unknown) => this.#ports.failed('run', error))
+    return lines
+  }
+
+  async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
     try {
       const lines = await this.authority.claim(claim, as)
       await this.#forgetSealed(claim)
@@ -206,8 +223,8 @@ export class RunKeeper {
     await storage.streams.remove(this.log.run, streamNames())
   }
 
-  /** Starts nothing for a while, so that a device can follow to the head and claim it. */
-  async hold(ms: number): Promise<Head> {
+  /** Starts nothing for a while, so that a device can follow to the head, from an entry on, and claim it. */
+  async hold(ms: number, from?: number): Promise<Held> {
     const held = this.#host
     this.#heldUntil = this.#ports.clock.now() + holdMsMax
     await held?.host.hold(Math.min(ms, holdMsMax))
@@ -216,7 +233,9 @@ export class RunKeeper {
         if (this.#host === held) held.host.release()
       })
     }
-    return this.log.mustFold().head
+    const { head } = this.log.mustFold()
+    const lines = from === undefined || from > head.seq ? [] : await this.log.lines(from)
+    return { head, lines }
   }
 
   /** Ends what goes on here: from then on nothing is written. */
@@ -280,48 +299,72 @@ export class RunKeeper {
     await due.set(this.#ports.clock.now() + Math.max(100, fold.identity.leaseMs - this.#silentMs(fold)))
   }
 
-  /** True when the run let go before it had to wait. */
+  /** Runs the agent, or waits for what a claim has begun already. True when it let go before it had to wait. */
   async #runAgent({ until, steps }: Slice): Promise<boolean> {
-    const { due, stalls } = this.#ports
+    const { clock, due, failed } = this.#ports
     // Its keys were lent for a time that is over: it stands still until a device takes it back.
     if (!this.log.isReadable) {
       await due.delete()
       return false
     }
-    await due.set(this.#ports.clock.now() + watchdogMs)
-    if (await this.#standsStill()) return false
-    const pause = await damagePause(this.log, this.#ports.storage.tails, this.#ports.lentKeys?.cipher)
-    if (pause) await this.log.append(edgeOwner, () => [pause])
+    await due.set(clock.now() + watchdogMs)
+    const stop = new AbortController()
+    const timeLeft = (): number => Math.max(0, until - clock.now())
+    const letGo = async (): Promise<void> => {
+      await Promise.race([clock.wait(timeLeft(), stop.signal), this.#stepped(steps, stop.signal)])
+      const held = this.#host
+      if (stop.signal.aborted || held === undefined) return
+      // What is under way may end, as long as there is time.
+      await held.host.hold(Math.max(watchdogMs, timeLeft()))
+      held.host.stop()
+    }
+    void letGo().catch((error: unknown) => failed('run', error))
+    return this.#work().finally(() => stop.abort())
+  }
+
+  /** What is under way goes on. With its end it is set when the run is due next, before anybody can begin anew. */
+  #work(): Promise<boolean> {
+    const ended = (): void => (this.#working = undefined)
+    this.#working ??= this.#runHost().then(
+      async ({ settle, isMore }) => {
+        ended()
+        await settle()
+        return isMore
+      },
+      (error: unknown) => {
+        ended()
+        throw error
+      },
+    )
+    return this.#working
+  }
+
+  /** Hosts the run until it ends, waits, moves on or lets go. */
+  async #runHost(): Promise<Hosted> {
+    const { clock, due, stalls, storage } = this.#ports
+    if (await this.#standsStill()) return { settle: () => due.delete(), isMore: false }
+    const pause = await damagePause(this.log, storage.tails, this.#ports.lentKeys?.cipher)
+    if (pause) await this.log.append(edgeOwner, (now) => (now?.owner === edgeOwner ? [pause] : []))
+    // A device may have claimed it back before there was a host to stop.
+    if (this.log.mustFold().owner !== edgeOwner) return { settle: () => this.schedule(), isMore: false }
     this.#sent.clear()
     const host = this.#newHost()
     const ended = host.run({ letGo: true })
     this.#host = { host, ended }
-    const stop = new AbortController()
-    const timeLeft = (): number => Math.max(0, until - this.#ports.clock.now())
-    const letGo = async (): Promise<void> => {
-      await Promise.race([this.#ports.clock.wait(timeLeft(), stop.signal), this.#stepped(steps, stop.signal)])
-      if (stop.signal.aborted) return
-      // What is under way may end, as long as there is time.
-      await host.hold(Math.max(watchdogMs, timeLeft()))
-      host.stop()
-    }
-    void letGo().catch((error: unknown) => this.#ports.failed('run', error))
     const end = await ended
-    stop.abort()
     this.#host = undefined
     this.#ports.changed('soon')
     if (end.type !== 'lost') stalls.clear()
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
-      const missed = (await this.#ports.storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
-      if (missed) await due.set(this.#ports.clock.now())
-      else await (end.due === undefined ? due.delete() : due.set(end.due))
-      return false
+      const missed = (await storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
+      const at = missed ? clock.now() : end.due
+      return { settle: () => (at === undefined ? due.delete() : due.set(at)), isMore: false }
     }
     this.#live = nothingLive
-    if (end.type === 'lost') this.#ports.failed('run', end.error)
-    await (end.type === 'lost' ? due.set(this.#ports.clock.now() + 1_000) : this.schedule())
-    return end.type === 'stopped'
+    if (end.type !== 'lost') return { settle: () => this.schedule(), isMore: end.type === 'stopped' }
+    this.#ports.failed('run', end.error)
+    return { settle: () => due.set(clock.now() + 1_000), isMore: false }
   }
 
   /** Resolves when so many steps and turns have been recorded, or with the signal. */
@@ -365,7 +408,7 @@ export class RunKeeper {
 
   /** Pauses a run whose wake-ups bring no entry and only cost money. */
   async #standsStill(): Promise<boolean> {
-    const { stalls, due } = this.#ports
+    const { stalls } = this.#ports
     const fold = this.log.mustFold()
     const count = stalls.count(fold.head.seq)
     if (count <= limits.stallsMax || fold.status === 'paused') return false
@@ -374,7 +417,6 @@ export class RunKeeper {
     await this.log.append(edgeOwner, () => [
       { kind: 'pause', body: { reason: 'error', error, actions: ['retry', 'fork', 'cancel'] } },
     ])
-    await due.delete()
     return true
   }
 

@@ -137,10 +137,13 @@ export class RunNode {
     const stopListening = log.listen(({ entries, lines }) => {
       const first = entries[0]
       if (first) this.#emit({ type: 'lines', from: first.seq, lines })
-      this.syncer?.appended(
-        log.mustFold().head,
-        isEnded(log.mustFold()) || entries.some(({ kind }) => pressing.has(kind)),
-      )
+      // What others wrote can only have come from the edge.
+      if (entries.at(-1)?.owner !== ports.me) this.syncer?.received(log.mustFold().head)
+      else
+        this.syncer?.appended(
+          log.mustFold().head,
+          isEnded(log.mustFold()) || entries.some(({ kind }) => pressing.has(kind)),
+        )
       if (this.host) tellTabs()
       this.#wake()
     })
@@ -346,6 +349,11 @@ export class RunNode {
     this.#unlisten()
     this.#wake()
     await this.#loop
+  }
+
+  /** The edge has just said what its head is, and the log here is about to have it. */
+  compared(): void {
+    this.#comparedAt = this.ports.clock.now()
   }
 
   /** Looks again who owns the run. */

@@ -43,6 +43,14 @@ describe('syncStep()', () => {
     expect(pushes(effects)).toEqual([head(0), head(1)])
   })
 
+  it('pushes nothing of what the edge itself has sent, and from there on what comes next', () => {
+    const follower = syncModel(head(1), head(1))
+    const [model, effects] = feed(follower, { type: 'received', head: head(3) })
+    expect(pushes(effects)).toEqual([])
+    const [, after] = feed(model, { type: 'appended', head: head(4), urgent: false })
+    expect(pushes(after)).toEqual([head(3)])
+  })
+
   it('pushes a new run from its first entry', () => {
     const [, effects] = feed(syncModel(head(0)), { type: 'reconciled', local: head(0), acked: undefined })
     expect(pushes(effects)).toEqual([undefined])

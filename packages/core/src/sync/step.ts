@@ -30,6 +30,8 @@ export interface SyncPolicy {
 
 export type SyncEvent =
   | { readonly type: 'appended'; readonly head: Head; readonly urgent: boolean }
+  /** The edge has sent what is here up to this entry. */
+  | { readonly type: 'received'; readonly head: Head }
   /** Somebody waits for the edge to have what is here. */
   | { readonly type: 'flush' }
   /** The interval of the policy is over. */
@@ -65,6 +67,10 @@ export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncMode
   switch (event.type) {
     case 'appended':
       return next({ ...model, local: event.head, urgent: event.urgent ? event.head.seq : model.urgent })
+    case 'received': {
+      const [after, effects] = next({ ...model, local: event.head, acked: event.head })
+      return [after, [...synced(event.head), ...effects]]
+    }
     case 'flush':
       return next({ ...model, urgent: model.local.seq })
     case 'due':

@@ -1,5 +1,6 @@
 import { isWaystoneError, toWire, WaystoneError, type WireError } from '../errors.ts'
 import type { Digest, OwnerId } from '../ids.ts'
+import { limits } from '../limits.ts'
 import { parseLine } from '../log/entry.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import type { RunLog } from '../log/run-log.ts'
@@ -7,7 +8,7 @@ import type { Blobs, RemoteBlobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Inbox } from '../ports/inbox.ts'
 import type { Head } from '../ports/log-store.ts'
-import type { Remote } from '../ports/remote.ts'
+import type { Remote, Tail } from '../ports/remote.ts'
 import type { SyncState } from '../ports/watch.ts'
 import { Waker } from '../waker.ts'
 import {
@@ -93,6 +94,28 @@ export class Syncer {
   /** The log here has grown. Pushes only after the first `reconcile`. */
   appended(head: Head, urgent: boolean): void {
     this.#event({ type: 'appended', head, urgent })
+  }
+
+  /** The edge itself has sent what the log here has up to this entry. */
+  received(head: Head): void {
+    this.#event({ type: 'received', head })
+  }
+
+  /**
+   * What the edge is not known to have, for a claim to take along. Undefined when there is nothing, too much, or no saying
+   * what it has.
+   */
+  async tail(): Promise<Tail | undefined> {
+    const { acked, doing } = this.#model ?? {}
+    const isClear = doing === 'nothing' || doing === 'pushing'
+    if (!this.#online || !isClear || acked === undefined || this.#isDamaged) return undefined
+    const { head } = this.#log.mustFold()
+    // What is damaged is found by the push.
+    const lines = await this.#log.provenLines(acked.seq + 1).catch(() => [])
+    const last = lines.at(-1)
+    if (last === undefined || headOfLine(last).seq !== head.seq) return undefined
+    const bytes = lines.reduce((sum, line) => sum + line.byteLength, 0)
+    return bytes > limits.tailBytesMax ? undefined : { base: acked, lines }
   }
 
   /** What has gathered is pushed now. */

@@ -3,7 +3,7 @@ import { parseDigest, parseOwnerId, type Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Budget, Decision, InboxItem } from '../ports/inbox.ts'
 import type { Head, Place } from '../ports/log-store.ts'
-import type { Claim } from '../ports/remote.ts'
+import type { Claim, Held, Tail } from '../ports/remote.ts'
 import type { Live, WatchEvent } from '../ports/watch.ts'
 import { fromUtf8, utf8 } from '../state/digest.ts'
 import type { Json } from '../json.ts'
@@ -146,17 +146,31 @@ export function parseClaim(value: unknown): Claim {
     reason,
     ...(proof ? { proof } : {}),
     ...(claim['lent'] === undefined ? {} : { lent: textOf(claim['lent'], 'lent keys') }),
+    ...(claim['tail'] === undefined ? {} : { tail: parseTail(claim['tail']) }),
   }
 }
 
 /** A claim as JSON. The inverse of `parseClaim`. */
 export function claimJson(claim: Claim): Json {
-  const { base, proof, ...rest } = claim
+  const { base, proof, tail, ...rest } = claim
   return {
     ...rest,
     base: headText(base),
+    ...(tail ? { tail: { base: headText(tail.base), lines: tail.lines.map(fromUtf8) } } : {}),
     ...(proof ? { proof: { ...proof, head: headText(proof.head) } } : {}),
   }
+}
+
+/** Where a run was held, as JSON. The inverse of `parseHeld`. */
+export function heldJson({ head, lines }: Held): Json {
+  return { head: headText(head), lines: lines.map(fromUtf8) }
+}
+
+/** Checks where a run was held; undefined when there is no such run. Throws `request_refused`. */
+export function parseHeld(value: unknown): Held | undefined {
+  const held = object(value, 'where a run was held')
+  const head = parseHead(held['head'])
+  return head && { head, lines: linesOf(held['lines'] ?? []) }
 }
 
 /** A watch event as a frame of a live connection. The inverse of `parseFrame`. */
@@ -180,10 +194,8 @@ export function parseFrame(text: unknown): WatchEvent | undefined {
   const frame = object(value, 'a frame')
   switch (frame['type']) {
     case 'lines': {
-      const { lines } = frame
-      if (!Array.isArray(lines) || !lines.every((line) => typeof line === 'string'))
-        throw refused('lines of text', lines)
-      return { type: 'lines', from: wholeNumber(frame['from'], 'a sequence number'), lines: lines.map(utf8) }
+      const lines = linesOf(frame['lines'])
+      return { type: 'lines', from: wholeNumber(frame['from'], 'a sequence number'), lines }
     }
     case 'replaced':
       return { type: 'replaced', keep: wholeNumber(frame['keep'], 'a sequence number') }
@@ -236,6 +248,17 @@ function parseProof(value: unknown): NonNullable<Claim['proof']> {
     version: wholeNumber(proof['version'], 'a version'),
     rules: wholeNumber(proof['rules'], 'a rule number'),
   }
+}
+
+function parseTail(value: unknown): Tail {
+  const tail = object(value, 'a tail')
+  return { base: parseHead(tail['base']), lines: linesOf(tail['lines']) }
+}
+
+function linesOf(value: unknown): readonly Uint8Array[] {
+  if (!Array.isArray(value) || !value.every((line) => typeof line === 'string'))
+    throw refused('lines of text', value)
+  return value.map(utf8)
 }
 
 /** Checks a place. Throws `request_refused`. */

@@ -96,11 +96,21 @@ export const schemas = {
         type: 'string',
         description: 'The keys of an encrypted run, sealed for the lending key of this edge.',
       },
+      tail: {
+        ...object({ base: anyHead, lines: { type: 'array', items: { type: 'string' } } }),
+        description: 'The last entries of the owner, stored first; needs the operation `append`.',
+      },
     },
-    ['proof', 'lent'],
+    ['proof', 'lent', 'tail'],
   ),
-  Hold: object({ ms: { type: 'integer', minimum: 0, maximum: 15_000 } }, ['ms']),
-  Held: object({ head }),
+  Hold: object(
+    {
+      ms: { type: 'integer', minimum: 0, maximum: 15_000 },
+      from: { ...count, description: 'The first entry wanted; needs the operation `read`.' },
+    },
+    ['ms', 'from'],
+  ),
+  Held: object({ head, lines: { type: 'array', items: { type: 'string' } } }),
   Blockers: object({ blockers: { type: 'array', items: { type: 'string' } } }),
   InboxItem: {
     oneOf: [

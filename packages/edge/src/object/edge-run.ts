@@ -10,7 +10,7 @@ import type { HistoryOptions, RunHistory } from '../store/run-history.ts'
 import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
 import { sqlLinks, type SqlLinks } from '../store/sql-links.ts'
 import { sqlStalls } from '../store/sql-stalls.ts'
-import { edgeClock } from './edge-clock.ts'
+import { runClock } from './edge-clock.ts'
 import { lentKeys } from './lent-keys.ts'
 import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
@@ -99,7 +99,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     },
   }
   const keeper = await RunKeeper.open(run, {
-    clock: edgeClock,
+    clock: runClock(),
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
     storage: { ...storage, streams, store },
     due: dueTime(times, runName),

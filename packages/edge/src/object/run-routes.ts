@@ -2,6 +2,7 @@ import {
   deflatedLines,
   headers,
   headText,
+  heldJson,
   inflate,
   isWaystoneError,
   joinLines,
@@ -107,17 +108,28 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
   })
   app.post('/claim', async (context) => {
     const device = actingAs(context)
-    const lines = await keeper.claim(
-      parseClaim(await readJson(context.req.raw, routes.claim.body.bytesMax)),
-      device,
-    )
+    const claim = parseClaim(await readJson(context.req.raw, routes.claim.body.bytesMax))
+    if (claim.tail) {
+      demand(asking, log.run, 'append')
+      checkRoom((claim.tail.base?.seq ?? -1) + 1 + claim.tail.lines.length)
+      if (log.fold) used()
+    }
+    const lines = await keeper.claim(claim, device)
     bind(device)
     return new Response(joinLines(lines), { headers: { 'content-type': 'application/x-ndjson' } })
   })
   app.post('/hold', async (context) => {
     const body = await readJson(context.req.raw, routes.hold.body.bytesMax)
     const ms = typeof body === 'object' && body !== null && 'ms' in body ? Number(body.ms) : 0
-    return context.json({ head: headText(await keeper.hold(Number.isFinite(ms) ? Math.max(0, ms) : 0)) })
+    // What the log has is for those who may read it.
+    const mayRead = asking.operations.includes('read')
+    const from =
+      mayRead && typeof body === 'object' && body !== null && 'from' in body ? Number(body.from) : -1
+    const held = await keeper.hold(
+      Number.isFinite(ms) ? Math.max(0, ms) : 0,
+      Number.isSafeInteger(from) && from >= 0 ? from : undefined,
+    )
+    return context.json(heldJson(held))
   })
   app.get('/blockers', async (context) => context.json({ blockers: await authority.blockers() }))
   app.post('/inbox', async (context) => {

@@ -1,11 +1,4 @@
-import {
-  checkBlobSize,
-  isDigest,
-  WaystoneError,
-  type Blobs,
-  type Digest,
-  type RunId,
-} from '@waystone/core'
+import { checkBlobSize, isDigest, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
 import { blobFolder } from './tenant-names.ts'
 
 /** More hashes than this are looked for in a list of all, which costs as much as 12 single looks and pages at 1,000. */

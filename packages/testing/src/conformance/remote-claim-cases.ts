@@ -1,7 +1,16 @@
-import { edgeOwner, isWaystoneError, parseLine, type Head, type Remote, type RunId } from '@waystone/core'
+import {
+  edgeOwner,
+  isWaystoneError,
+  parseLine,
+  type Claim,
+  type Head,
+  type Remote,
+  type RunId,
+  type Tail,
+} from '@waystone/core'
 import type { Case } from './case.ts'
 import { expectBytes, expectCode, expectEqual } from './expect.ts'
-import { joined } from './log-fixtures.ts'
+import { joined, type Chain } from './log-fixtures.ts'
 import {
   after,
   atLaptop,
@@ -155,7 +164,59 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
       await expectCode(remote.hold(run, 10), 'run_unknown', 'the hold')
     },
   },
+  {
+    name: 'claim() stores the last entries of the owner first, whether the edge has them by then or not',
+    async run(subject) {
+      for (const isPushed of [false, true]) {
+        const { remote, run, start } = await atLaptop(subject)
+        await mustPush(remote, run, undefined, start)
+        const tail = openAfter(run, last(start))
+        if (isPushed) await mustPush(remote, run, last(start), tail)
+        const claim = toEdge(last(tail), { base: last(start), lines: tail.lines })
+        const [line] = await remote.claim(run, claim)
+        const entries = (await pullAll(remote, run, 1)).slice(0, 2)
+        expectBytes(entries, [...tail.lines, ...(line ? [line] : [])], 'the entry, and the claim after it')
+        expectEqual(line && parseLine(line).owner, edgeOwner, 'the owner')
+      }
+    },
+  },
+  {
+    name: 'claim() with entries that do not follow, or are of somebody else, is refused, and stores none',
+    async run(subject) {
+      const { edge, remote, run, start } = await atLaptop(subject)
+      const [first, other] = [openAfter(run, last(start)), openAfter(run, last(start), phone)]
+      await mustPush(remote, run, undefined, start)
+      const gap = openAfter(run, last(first))
+      const late = remote.claim(run, toEdge(last(gap), { base: last(first), lines: gap.lines }))
+      await expectCode(late, 'head_moved', 'a claim with a gap before its entries')
+      const theirs = toEdge(last(other), { base: last(start), lines: other.lines })
+      await expectCode(edge.edge(phone).remote.claim(run, theirs), 'head_moved', 'with entries of no owner')
+      await expectRemote(remote, run, start)
+    },
+  },
+  {
+    name: 'hold() gives the entries from a number on; without a number, or when there is nothing new, none',
+    async run(subject) {
+      const { remote, run, head, log } = await begun(subject)
+      const held = await remote.hold(run, 0, 2)
+      expectEqual(held.head, head, 'the head')
+      expectBytes(held.lines, log.lines.slice(2), 'the entries')
+      expectEqual((await remote.hold(run, 0)).lines, [], 'the entries without a number')
+      expectEqual((await remote.hold(run, 0, head.seq + 1)).lines, [], 'the entries after the last')
+    },
+  },
 ]
+
+/** An owner that opens its run again: an entry that no turn has to be replayed for. */
+function openAfter(run: RunId, base: Head, owner = laptop): Chain {
+  const body = { reason: 'opened', place: 'browser', nonce: `after ${String(base.seq)}`, sdk: '0' } as const
+  return after(run, base, [{ kind: 'open', body }], { owner, term: base.seq + 2 })
+}
+
+/** The claim of an owner that moves its run to the edge, with its last entries. */
+function toEdge(base: Head, tail: Tail): Claim {
+  return claimOf(base, { owner: edgeOwner, place: 'edge', reason: 'moved', tail })
+}
 
 /** A run of the laptop with a few steps. */
 async function begun(subject: () => Promise<RemoteSubject>) {
@@ -168,7 +229,7 @@ async function begun(subject: () => Promise<RemoteSubject>) {
 /** Takes a run back to the laptop. A host that only begins while it is asked to hold moves the head: then once more. */
 async function backFrom(remote: Remote, run: RunId): Promise<{ head: Head; lines: readonly Uint8Array[] }> {
   for (let tries = 1; ; tries += 1) {
-    const head = await remote.hold(run, 5_000)
+    const { head } = await remote.hold(run, 5_000)
     try {
       return {
         head,

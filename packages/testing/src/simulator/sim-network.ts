@@ -42,7 +42,7 @@ export function simEdge(realm: Realm, wire: Wire): Edge {
       }),
     pull: (run, from, as) => ask(run, 'pull', ({ keeper }) => keeper.authority.pull(from, as)),
     claim: (run, claim) => ask(run, 'claim', ({ keeper }) => keeper.claim(claim)),
-    hold: (run, ms) => ask(run, 'hold', ({ keeper }) => keeper.hold(ms)),
+    hold: (run, ms, from) => ask(run, 'hold', ({ keeper }) => keeper.hold(ms, from)),
     blockers: (run) => ask(run, 'blockers', ({ keeper }) => keeper.authority.blockers()),
     send: (run, item) => ask(run, 'send', ({ keeper }) => keeper.send(item)),
     follow: (run, options) => new SimFollow({ realm, wire, run, options, remote }),

@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest'
+import { defineAgent, done } from '../engine/agent.ts'
+import { WaystoneError } from '../errors.ts'
+import type { Remote } from '../ports/remote.ts'
+import type { Edge } from '../sync/syncer.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
+import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
+
+/** At work until it is moved; then it waits for a person. */
+const worker = (running: PromiseWithResolvers<void>, over: Promise<void>) =>
+  defineAgent({
+    name: 'worker',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      await ctx.step('work', () => {
+        running.resolve()
+        return over
+      })
+      await ctx.ask('sure', { question: 'Sure?' })
+      return done()
+    },
+  })
+
+/** Moves a run to an edge while a step runs, which ends once nothing new may begin. Gives the calls in order. */
+async function movedAtWork(change: (remote: Remote) => Partial<Remote>) {
+  const [running, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const claimed = Promise.withResolvers<void>()
+  const agent = worker(running, over.promise)
+  const { remote, blobs } = memoryEdge({ clock: testClock, agents: [agent] })
+  const calls: string[] = []
+  let isHeld = false
+  const changed = { ...remote, ...change(remote) }
+  const edge: Edge = {
+    blobs,
+    remote: {
+      ...changed,
+      // What is pushed after the questions before the hold takes longer than the claim.
+      async push(run, tail) {
+        if (isHeld) await claimed.promise
+        return changed.push(run, tail)
+      },
+      async blockers(run) {
+        const blockers = await changed.blockers(run)
+        isHeld = true
+        over.resolve()
+        return blockers
+      },
+      claim(run, claim) {
+        calls.push(claim.tail ? 'claim with a tail' : 'claim')
+        return changed.claim(run, claim).finally(claimed.resolve)
+      },
+    },
+  }
+  const runtime = await testDevice([agent], { edge }).open()
+  const run = await handleOf(runtime, await runtime.start('worker', null, {}))
+  await running.promise
+  const moved = await run.move('edge').then(
+    () => 'moved',
+    (error: unknown) => (error instanceof WaystoneError ? error.code : String(error)),
+  )
+  const owner = run.view()?.owner
+  await runtime.close()
+  return { moved, owner, calls }
+}
+
+describe('a move to the edge', () => {
+  it('takes the last entries along with the claim', async () => {
+    const { moved, owner, calls } = await movedAtWork(() => ({}))
+    expect({ moved, owner, calls }).toEqual({ moved: 'moved', owner: 'edge', calls: ['claim with a tail'] })
+  })
+
+  it('pushes them first for an edge of an earlier version, which passes them over', async () => {
+    const { moved, owner, calls } = await movedAtWork((remote) => ({
+      claim: (run, { base, epoch, owner, place, reason }) =>
+        remote.claim(run, { base, epoch, owner, place, reason }),
+    }))
+    expect({ moved, owner, calls }).toEqual({
+      moved: 'moved',
+      owner: 'edge',
+      calls: ['claim with a tail', 'claim'],
+    })
+  })
+
+  it('is refused before anything stops when the edge says what it lacks', async () => {
+    const { moved, owner, calls } = await movedAtWork(() => ({ blockers: async () => ['no room'] }))
+    expect({ moved, owner, calls }).toEqual({ moved: 'move_refused', owner: 'laptop', calls: [] })
+  })
+})
+
+describe('a move here by force', () => {
+  it('claims the next head of an owner that writes on; one without force does not', async () => {
+    const agent = defineAgent({
+      name: 'waiter',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        await ctx.ask('sure', { question: 'Sure?' })
+        return done()
+      },
+    })
+    const { remote, blobs } = memoryEdge({ clock: testClock, ownerAlive: () => false })
+    let claims = 0
+    const claim: Remote['claim'] = (run, asked) => {
+      claims += 1
+      if (claims % 3 !== 0) throw new WaystoneError('head_moved', 'the owner writes on', { run })
+      return remote.claim(run, asked)
+    }
+    const laptop = await testDevice([agent], { edge: { remote, blobs } }).open()
+    const run = await handleOf(laptop, await laptop.start('waiter', null, {}))
+    await run.until(({ status, sync, head }) => status === 'waiting' && sync.synced?.seq === head.seq)
+    const edge = { remote: { ...remote, claim }, blobs }
+    const phone = await testDevice([agent], { edge, name: 'phone' }).open()
+    const there = await handleOf(phone, run.id)
+    await there.until(({ status }) => status === 'waiting')
+    await expect(there.move('here')).rejects.toMatchObject({ code: 'move_refused' })
+    expect(claims).toBe(1)
+    claims = 0
+    await there.move('here', { force: true })
+    expect([claims, there.view()?.owner]).toEqual([3, 'phone'])
+    await laptop.close()
+    await phone.close()
+  })
+})
