@@ -75,7 +75,7 @@ describe.each(engineNames)('the connection in %s', (engineName) => {
     const [tab, other] = await tabs()
     expect(await other.evaluate(call('holdDatabase', 'held'))).toBe('ok')
     const third = await openTab(engine as Engine, server)
-    await third.evaluate('void page.deleteDatabase("held")')
+    await third.evaluate(call('beginDeletion', 'held'))
     expect(await tab.evaluate(call('open', 'held', 300))).toBe('storage_failed')
     await other.close()
     expect(await tab.evaluate(call('open', 'held'))).toBe('ok')

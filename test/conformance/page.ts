@@ -135,6 +135,12 @@ const page = {
   /** Asks the browser to delete a database, as another tab or a person would. */
   deleteDatabase: (name: string): Promise<string> => asPromise(indexedDB.deleteDatabase(`waystone-${name}`)),
 
+  /** Asks for it where another tab holds the database; resolves once it waits for that one. */
+  beginDeletion: (name: string): Promise<void> =>
+    new Promise((resolve) => {
+      indexedDB.deleteDatabase(`waystone-${name}`).onblocked = () => resolve()
+    }),
+
   /** Opens a database with a version that a later Waystone might have; resolves once it is open. */
   upgradeDatabase: (name: string): Promise<string> => asPromise(indexedDB.open(`waystone-${name}`, 1_000)),
 

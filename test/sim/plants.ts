@@ -93,9 +93,9 @@ export const plants: readonly Plant[] = [
     patches: [
       {
         file: `${core}/log/run-log.ts`,
-        find: 'await this.#ports.blobs.put(this.run, hash, bytes)\n    return hash',
+        find: 'await this.#ports.blobs.put(this.run, hash, stored)\n    return hash',
         replace:
-          'setImmediate(() => void this.#ports.blobs.put(this.run, hash, bytes).catch(() => undefined))\n    return hash',
+          'setImmediate(() => void this.#ports.blobs.put(this.run, hash, stored).catch(() => undefined))\n    return hash',
       },
     ],
   },

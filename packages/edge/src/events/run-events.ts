@@ -67,6 +67,8 @@ export class RunEvents {
       const fold = log.mustFold()
       if (this.#cursor.seq < fold.head.seq) continue
       if (isEnded(fold)) {
+        // The last entries may have come while others were told.
+        yield* this.#view()
         this.#cursor.ended = true
         yield this.#event({ event: 'end', data: endOf(fold) })
         return
