@@ -26,9 +26,13 @@ describe('a run that grows at the edge', () => {
     const head = await poll(
       async () => {
         const now = await end()
-        const last = now && (await linesFrom(now.seq)).at(-1)
-        if (last?.seq !== now?.seq) return undefined
-        return last?.kind === 'commit' && JSON.stringify(last.body).includes('"done"') ? now : undefined
+        const last = now ? await linesFrom(Math.max(0, now.seq - 1)) : []
+        const isDone = last.some(
+          ({ kind, body }) => kind === 'commit' && JSON.stringify(body).includes('"done"'),
+        )
+        // A snapshot may follow the end: it is of what was there when it was begun.
+        const isSaved = (await linesFrom(undefined))[0]?.seq
+        return isDone && last.at(-1)?.seq === now?.seq && (isSaved ?? 0) > 20 ? now : undefined
       },
       { timeoutMs: 60_000, message: async () => `the run is at entry ${String((await end())?.seq)}` },
     )
