@@ -28,9 +28,8 @@ const forcedTriesMax = 5
 
 /**
  * Moves a run that is written here to the edge: nothing new starts, the claim takes along what the edge has not got yet,
- * and the edge claims exactly that head after it has replayed the open turn. What would be refused is asked before
- * anything stops. Whatever fails leaves the owner here; what nobody can know is asked until it is known, and nothing
- * starts before.
+ * and the edge claims exactly that head after it has replayed the open turn. Whatever fails leaves the owner here; what
+ * nobody can know is asked until it is known, and nothing starts before.
  */
 export async function moveToEdge({
   node,
@@ -49,7 +48,6 @@ export async function moveToEdge({
       throw new Refused('not confirmed', { cause })
     })
   const lent = await lend(node, edge)
-  await askBefore(node, edge, confirmed)
   const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
   await host.hold(drainMs)
   try {
@@ -135,17 +133,6 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
     if (log.mustFold().owner !== ports.me) throw isUnanswered(error) ? error : refusal(run, error)
   }
   node.ownerChanged()
-}
-
-/** Asks what would be refused later, while the run goes on: rejects with `move_refused`. The edge is warm afterwards. */
-async function askBefore({ run }: RunNode, edge: Edge, confirmed: () => Promise<void>): Promise<void> {
-  try {
-    await confirmed()
-    const blockers = await edge.remote.blockers(run)
-    if (blockers.length > 0) throw new Error(blockers.join('; '))
-  } catch (error) {
-    throw refusal(run, error instanceof Refused ? error.cause : error)
-  }
 }
 
 /** Why an encrypted run does not go on at the edge. */
