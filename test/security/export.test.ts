@@ -143,7 +143,8 @@ describe('the export of a tenant', () => {
     for (const reader of readers) await reader.read()
     // Answers to others while they wait: whatever would run ahead has its time.
     for (let count = 0; count < 50; count += 1) await edge.get('/v1/runs')
-    expect(world.edge.process.memory() - before).toBeLessThan(bytes)
+    // Had all four run ahead, it would be four times as much; meanwhile older entries move into the bucket.
+    expect(world.edge.process.memory() - before).toBeLessThan(2 * bytes)
     for (const reader of readers.slice(1)) await reader.cancel()
     expect(await rest(readers[0] ?? expect.fail())).toBeGreaterThan(bytes / 2)
   })
