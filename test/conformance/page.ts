@@ -152,7 +152,11 @@ const page = {
   },
 
   /** Holds a database open as a tab without a handler for `versionchange` does. */
-  holdDatabase: (name: string): Promise<string> => asPromise(indexedDB.open(`waystone-${name}`)),
+  holdDatabase(name: string): Promise<string> {
+    const request = indexedDB.open(`waystone-${name}`)
+    held.push(request)
+    return asPromise(request)
+  },
 
   /** Where a storage is kept in this document, and whether it works. */
   async storageHere(name: string): Promise<object> {
@@ -230,6 +234,9 @@ async function codeOf<T>(work: () => Promise<T>): Promise<T | string> {
     throw error
   }
 }
+
+/** What nothing refers to the browser may close. */
+const held: IDBOpenDBRequest[] = []
 
 function asPromise(request: IDBOpenDBRequest): Promise<string> {
   return new Promise((resolve) => {
