@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { deflateRawSync } from 'node:zlib'
-import { setImmediate as nextTask, setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { browserRandom, edgeClient } from '@waystone/browser'
-import { joinLines, parseOwnerId, type Clock } from '@waystone/core'
+import { joinLines, parseOwnerId } from '@waystone/core'
 import { memoryStorage } from '@waystone/core/memory'
 import { openSession } from '@waystone/core/session'
 import { startLastingEdge } from '../harness/lasting-edge.ts'
+import { nodeClock } from '../harness/node-clock.ts'
 import { startLossyProxy } from '../harness/lossy-proxy.ts'
 import { costOf } from './_edge-cost.ts'
 import { PushedRun, pusher } from './_pushed-run.ts'
@@ -35,12 +35,6 @@ const followRounds = 100
 const gathered = 25
 const costPushes = 500
 
-const clock: Clock = {
-  now: () => Date.now(),
-  task: () => nextTask(),
-  wait: (ms, signal) =>
-    sleep(ms, undefined, signal ? { signal: signal as globalThis.AbortSignal } : {}).catch(() => undefined),
-}
 const token = 'a-secret-of-the-benchmark'
 const edge = await startLastingEdge({
   config: join(import.meta.dirname, 'edge-app/wrangler.toml'),
@@ -175,7 +169,7 @@ async function syncGathered() {
   const counting = await startWire(slow.url)
   const session = await openSession({
     ...{ id: 'gathered', me: 'laptop', initial: { note: '' } },
-    ...{ storage: memoryStorage(), clock, random: browserRandom },
+    ...{ storage: memoryStorage(), clock: nodeClock, random: browserRandom },
     edge: clientOf(counting.url, 'laptop'),
   })
   const save = async (count: number): Promise<void> => {
@@ -240,7 +234,7 @@ async function measureCost(what: string, whenGone: 'offer' | 'edge', entries: nu
 async function measureSessionCost() {
   const session = await openSession({
     ...{ id: 'counted-session', me: 'laptop', initial: { note: '' } },
-    ...{ storage: memoryStorage(), clock, random: browserRandom },
+    ...{ storage: memoryStorage(), clock: nodeClock, random: browserRandom },
     edge: clientOf(wire.url, 'laptop'),
   })
   await session.synced()

@@ -1,4 +1,3 @@
-import { setImmediate as nextTask, setTimeout as sleep } from 'node:timers/promises'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { browserRandom, edgeClient } from '@waystone/browser'
@@ -8,13 +7,13 @@ import {
   RunHandle,
   Runtime,
   type Bodies,
-  type Clock,
   type RunId,
   type RuntimePorts,
 } from '@waystone/core'
 import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
 import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
 import { startLastingEdge, type LastingEdge } from '../harness/lasting-edge.ts'
+import { nodeClock } from '../harness/node-clock.ts'
 import { poll } from '../harness/poll.ts'
 import { soaker } from './app/soaker.ts'
 import { randomFrom, type Random } from './random.ts'
@@ -55,13 +54,6 @@ const endMsMax = 600_000
 const peaceMsMin = 2_000
 const peaceMsMax = 6_000
 
-const clock: Clock = {
-  now: () => Date.now(),
-  task: () => nextTask(),
-  wait: (ms, signal) =>
-    sleep(ms, undefined, signal ? { signal: signal as globalThis.AbortSignal } : {}).catch(() => undefined),
-}
-
 /** A device in this process: it begins runs, and follows those that have moved. */
 function deviceOf(name: string, url: string): Promise<Runtime> {
   const me = parseOwnerId(name)
@@ -69,7 +61,7 @@ function deviceOf(name: string, url: string): Promise<Runtime> {
     ...memoryStorage(),
     me,
     place: 'browser',
-    clock,
+    clock: nodeClock,
     random: browserRandom,
     locks: memoryLocks(),
     channel: memoryChannels()(),
@@ -158,7 +150,7 @@ class Soak {
       try {
         return await device.move(run, 'edge', { drainMs: 500 })
       } catch {
-        await clock.wait(200)
+        await nodeClock.wait(200)
       }
     }
   }
@@ -166,7 +158,7 @@ class Soak {
   /** Kills workerd again and again; every second time another release comes up. */
   async #kill(tell: (line: string) => void): Promise<void> {
     while (this.#kills < this.#options.kills) {
-      await clock.wait(this.#random.whole(peaceMsMin, peaceMsMax))
+      await nodeClock.wait(this.#random.whole(peaceMsMin, peaceMsMax))
       await this.#edge.process.kill()
       this.#kills += 1
       if (this.#kills % 2 === 0) this.#release += 1
@@ -188,7 +180,7 @@ class Soak {
       }
       for (const { run } of await this.#listed('status=paused').catch(() => []))
         await this.#decide(run).catch(() => undefined)
-      await clock.wait(300, this.#over.signal)
+      await nodeClock.wait(300, this.#over.signal)
     }
   }
 

@@ -80,7 +80,7 @@ export { foldEntry, isEnded, summaryOf, type Fold, type Pause, type TurnRecord }
 export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
 export { type Damage } from './log/damage.ts'
 export { type Retention } from './log/retention.ts'
-export { shownFold } from './log/public-body.ts'
+export { isSealed, shownFold } from './log/public-body.ts'
 export { keyMissing } from './log/sealed-body.ts'
 export { RunLog, type Appending, type LogPorts } from './log/run-log.ts'
 export {

@@ -1,4 +1,4 @@
-import { fromBase64, newId, toBase64, utf8, WaystoneError, digestBytes } from '@waystone/core'
+import { fromBase64, newId, toBase64, utf8, WaystoneError } from '@waystone/core'
 import { randomBytes } from '@noble/ciphers/utils.js'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
@@ -162,7 +162,7 @@ export function keyCode({ key }: UserKey): string {
 }
 
 function grouped(bytes: Uint8Array): string {
-  const digest = fromHex(digestBytes(bytes))
+  const digest = sha256(bytes)
   return (
     newId(() => digest)
       .slice(0, 12)
@@ -246,8 +246,4 @@ function notLetIn(device: string): WaystoneError {
 
 function refused(message: string): WaystoneError {
   return new WaystoneError('input_refused', message)
-}
-
-function fromHex(hex: string): Uint8Array {
-  return Uint8Array.from(hex.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
 }

@@ -3,8 +3,8 @@ import { randomBytes } from '@noble/ciphers/utils.js'
 import { hkdf } from '@noble/hashes/hkdf.js'
 import { hmac } from '@noble/hashes/hmac.js'
 import { sha256 } from '@noble/hashes/sha2.js'
+import { concatBytes } from '@noble/hashes/utils.js'
 import { fromUtf8, utf8, WaystoneError } from '@waystone/core'
-import { joined } from './joined.ts'
 import type { KeyId } from './key-id.ts'
 import { keyPairOf } from './sealed-box.ts'
 
@@ -57,7 +57,7 @@ export class RunKey {
   /** A random nonce of 12 bytes, then the ciphertext and its tag of 16. `place` is authenticated with it. */
   seal(place: Uint8Array, plain: Uint8Array): Uint8Array {
     const nonce = this.#random(nonceBytes)
-    return joined(nonce, gcm(this.#uses.body, nonce, place).encrypt(plain))
+    return concatBytes(nonce, gcm(this.#uses.body, nonce, place).encrypt(plain))
   }
 
   /** Throws `log_damaged` for what this key has not sealed for this place. */
@@ -78,7 +78,7 @@ export class RunKey {
   sealBlob(plain: Uint8Array): Uint8Array {
     const head = blobHead(this.#id)
     const nonce = hmac(sha256, this.#uses.blobNonce, plain).subarray(0, nonceBytes)
-    return joined(head, nonce, gcm(this.#uses.blob, nonce, head).encrypt(plain))
+    return concatBytes(head, nonce, gcm(this.#uses.blob, nonce, head).encrypt(plain))
   }
 
   /** The pair of the inbox: what was sealed for its public half only those open who have this key. */
@@ -113,7 +113,7 @@ export function keyOfBlob(sealed: Uint8Array): string {
 
 function blobHead(id: string): Uint8Array {
   const text = utf8(id)
-  return joined(Uint8Array.of(blobForm, text.byteLength), text)
+  return concatBytes(Uint8Array.of(blobForm, text.byteLength), text)
 }
 
 function opened(key: Uint8Array, place: Uint8Array, sealed: Uint8Array, found: string): Uint8Array {

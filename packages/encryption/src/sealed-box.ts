@@ -1,6 +1,6 @@
 import { Aes256Gcm, CipherSuite, DhkemP256HkdfSha256, HkdfSha256 } from '@hpke/core'
+import { concatBytes } from '@noble/hashes/utils.js'
 import { utf8, WaystoneError } from '@waystone/core'
-import { joined } from './joined.ts'
 
 /**
  * HPKE in base mode (RFC 9180) with DHKEM(P-256, HKDF-SHA256), HKDF-SHA256 and AES-256-GCM: anybody can seal for a public
@@ -19,7 +19,7 @@ const encapsulatedBytes = 65
 export async function sealFor(publicKey: Uint8Array, use: string, plain: Uint8Array): Promise<Uint8Array> {
   const recipientPublicKey = await readPublicKey(publicKey)
   const { enc, ct } = await suite.seal({ recipientPublicKey, info: buffer(utf8(use)) }, buffer(plain))
-  return joined(new Uint8Array(enc), new Uint8Array(ct))
+  return concatBytes(new Uint8Array(enc), new Uint8Array(ct))
 }
 
 /** Opens what was sealed for this pair and use. Rejects with `log_damaged` for anything else. */

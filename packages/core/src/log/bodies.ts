@@ -333,7 +333,5 @@ export type EntryDraft = {
     readonly blobs?: readonly Digest[]
     /** What stands in the open when the entry is sealed; absent: what `publicBody` says. */
     readonly shown?: Bodies[K]
-    /** Of a fork: it is sealed, as its source is. */
-    readonly sealed?: boolean
   }
 }[EntryKind]

@@ -3,6 +3,7 @@ import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import { parseLine } from './entry.ts'
 import type { Fold } from './fold.ts'
+import { isSealed } from './public-body.ts'
 import type { SnapshotNote } from './bodies.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Head } from '../ports/log-store.ts'
@@ -48,7 +49,7 @@ export function exportOf(source: ExportSource): RunExport {
       yield JSON.stringify(exportHeader(fold))
       for await (const line of linesTo(source)) yield fromUtf8(line)
       // An encrypted run leaves as it is kept: sealed.
-      if (fold.sealedWith.length > 0) return
+      if (isSealed(fold)) return
       yield JSON.stringify({ kind: 'state', at: fold.head, state: encodeValue(fold.state) })
     },
     async *blobs() {

@@ -21,7 +21,7 @@ import type {
 import { allowed, newBudget, withSpent, type RunBudget } from './budget.ts'
 import { resolveResults } from './delta-refs.ts'
 import type { Entry } from './entry.ts'
-import { openKinds } from './public-body.ts'
+import { isSealed, openKinds } from './public-body.ts'
 import { withChanges, type KeyIndex } from './key-index.ts'
 import { spentBy } from './spent-by.ts'
 
@@ -502,7 +502,7 @@ function checkFollows(fold: Fold, entry: Entry): void {
   }
   if (entry.term !== fold.term + (opens ? 1 : 0))
     throw damaged(fold.run, `entry ${String(entry.seq)} changes the term without opening`)
-  if (fold.sealedWith.length > 0 && entry.key === undefined && !openKinds.has(entry.kind))
+  if (isSealed(fold) && entry.key === undefined && !openKinds.has(entry.kind))
     throw damaged(fold.run, `entry ${String(entry.seq)} is not sealed, as all of this run is`)
   if (entry.key !== undefined && fold.sealedWith.slice(0, -1).includes(entry.key))
     throw damaged(fold.run, `entry ${String(entry.seq)} goes back to key ${entry.key}, which was given up`)

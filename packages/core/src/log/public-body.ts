@@ -115,15 +115,21 @@ function unnamed({ entry, at, turn, time, bytes, chars }: SnapshotNote): Snapsho
   return { entry, at, turn, time, bytes, chars }
 }
 
-/** What the edge is told of what goes on in an encrypted run; undefined for nothing. */
-export function publicEvent(event: WatchEvent): WatchEvent | undefined {
+/** True for an encrypted run. */
+export function isSealed(fold: Pick<Fold, 'sealedWith'> | undefined): boolean {
+  return fold !== undefined && fold.sealedWith.length > 0
+}
+
+/** What those are told of a run who may have no key: of an encrypted one that something goes on; undefined for nothing. */
+export function shownEvent(fold: Fold | undefined, event: WatchEvent): WatchEvent | undefined {
+  if (!isSealed(fold)) return event
   if (event.type === 'stream') return undefined
   return event.type === 'live' ? { type: 'live', live: { phase: event.live.phase, calls: [] } } : event
 }
 
 /** A run as whoever looks on by leave of the edge sees it, whom nobody gave a key. */
 export function shownFold(fold: Fold): Fold {
-  return fold.sealedWith.length === 0 ? fold : publicFold(fold)
+  return isSealed(fold) ? publicFold(fold) : fold
 }
 
 /** A run as those see it who have no key, for the open part of its snapshots. */

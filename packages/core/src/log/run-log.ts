@@ -15,7 +15,7 @@ import { foldEntries, isEnded, summaryOf, type Fold } from './fold.ts'
 import { checkBodies } from './check-bodies.ts'
 import { foldBegun, LogReader, openedBlob, packedKinds, type BodySource } from './log-reader.ts'
 import { pack, packForEntry, type Part, type Seal } from './pack.ts'
-import { openKinds } from './public-body.ts'
+import { isSealed, openKinds } from './public-body.ts'
 import { keyMissing } from './sealed-body.ts'
 
 /** What a log is kept in. */
@@ -277,8 +277,8 @@ export class RunLog {
   /** What comes in the place of an encrypted run is encrypted, too, and so is all that comes where nothing else is taken. */
   #checkSealed(next: Fold): void {
     const before = this.#fold
-    const isNeeded = before ? before.sealedWith.length > 0 : this.#ports.onlySealed === true
-    if (!isNeeded || next.sealedWith.length > 0) return
+    const isNeeded = before ? isSealed(before) : this.#ports.onlySealed === true
+    if (!isNeeded || isSealed(next)) return
     throw new WaystoneError(
       'log_damaged',
       `run ${this.run} has to be encrypted, and what came from elsewhere is not: nothing of it was taken`,
@@ -451,6 +451,11 @@ export class RunLog {
     return this.#inOrder.run(async () => void (this.#fold = await this.reader.foldTo(Infinity)))
   }
 
+  /** Opens what is sealed here. */
+  get cipher(): Cipher | undefined {
+    return this.#ports.cipher
+  }
+
   /** False for an encrypted run to whose newest key this host has none. */
   get isReadable(): boolean {
     const key = this.#fold?.sealedWith.at(-1)
@@ -578,16 +583,17 @@ export class RunLog {
   /** What the next entry is sealed with, after one that was with `last`; undefined when it is not. Throws `key_missing`. */
   #sealing(
     fold: Fold | undefined,
-    { kind, sealed, body }: { readonly kind: EntryKind; readonly sealed?: boolean; readonly body?: unknown },
+    { kind, body }: { readonly kind: EntryKind; readonly body?: unknown },
     last: string | undefined,
   ): Sealing | undefined {
     const { cipher } = this.#ports
-    const begins = fold === undefined && (kind === 'start' ? cipher !== undefined : sealed === true)
+    // A fork says in its body what its source was sealed with.
+    const given = fold?.sealedWith ?? (body as Partial<Bodies['fork']> | undefined)?.sealedWith
+    const begins = fold === undefined && (kind === 'start' ? cipher !== undefined : given !== undefined)
     if ((last === undefined && !begins) || openKinds.has(kind)) return undefined
     if (cipher === undefined) throw keyMissing(this.run, last ?? 'of its source')
     let key = cipher.keyFor(this.run, last, last !== undefined && last === fold?.lent)
     // A run that was imported under its own id has had keys of this id before.
-    const given = fold?.sealedWith ?? (body as Partial<Bodies['fork']> | undefined)?.sealedWith
     for (let used = last; key !== used && given?.includes(key) === true;) {
       used = key
       key = cipher.keyFor(this.run, key, true)

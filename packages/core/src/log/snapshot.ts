@@ -7,7 +7,7 @@ import type { Entry } from './entry.ts'
 import type { Fold } from './fold.ts'
 import { oldestIn, type KeyIndex } from './key-index.ts'
 import { pack, packForEntry, type Chunk, type PackCache, type Part, type Seal } from './pack.ts'
-import { publicBody, publicFold } from './public-body.ts'
+import { isSealed, publicBody, publicFold } from './public-body.ts'
 
 /** Beside the state: what a fold keeps that is plain data already. */
 const plain = [
@@ -73,7 +73,7 @@ export function* snapshotOf(
   const named = label === undefined ? {} : { label }
   const needs = fold.keys.length === 0 ? {} : { oldest: oldestIn(fold.keys) }
   const body = { at, turn, time, chars, bytes, fold: json, kept, ...named, ...needs }
-  const shown = fold.sealedWith.length === 0 ? {} : { shown: shownOf(fold, body, options) }
+  const shown = isSealed(fold) ? { shown: shownOf(fold, body, options) } : {}
   return { kind: 'snapshot', body, blobs: chunks, ...shown }
 }
 
@@ -97,7 +97,7 @@ function packFold(fold: Fold, { oldest, gone, held }: SnapshotOptions): Readonly
   document['blobs'] = json(fold.blobs.filter(({ seq }) => seq >= gone || held.has(seq)))
   document['consumed'] = json([...fold.consumed])
   if (fold.result !== undefined) document['result'] = { value: fold.result }
-  if (fold.sealedWith.length > 0) document['sealedWith'] = json(fold.sealedWith)
+  if (isSealed(fold)) document['sealedWith'] = json(fold.sealedWith)
   if (fold.keys.length > 0) document['keys'] = { value: fold.keys }
   document['state'] = { value: fold.state }
   return document

@@ -5,6 +5,7 @@ import type { AnyAgent } from '../engine/agent.ts'
 import type { Bodies } from '../log/bodies.ts'
 import { parseLine, verifyChain } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
+import { isSealed } from '../log/public-body.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { LentKeys } from '../ports/cipher.ts'
@@ -116,7 +117,7 @@ export class Authority {
     else {
       await this.#checkDevice(fold, claim)
       await this.#append(fold, claim)
-      if (fold.sealedWith.length > 0) await this.#forgetKeys()
+      if (isSealed(fold)) await this.#forgetKeys()
     }
     return this.#log.lines(fold.head.seq + 1)
   }
@@ -124,10 +125,9 @@ export class Authority {
   /** For an encrypted run with the keys that the claim lends: whatever fails, they are forgotten. */
   async #takeHere(fold: Fold, claim: Claim): Promise<void> {
     const { lentKeys } = this.#ports
-    const isSealed = fold.sealedWith.length > 0
     try {
       const borrowed =
-        isSealed && claim.lent !== undefined ? await lentKeys?.take(fold.run, claim.lent) : undefined
+        isSealed(fold) && claim.lent !== undefined ? await lentKeys?.take(fold.run, claim.lent) : undefined
       if (borrowed) await this.#log.readAgain()
       await this.#proveHere(this.#log.mustFold())
       // Kept before it is recorded: a host that dies in between owns nothing, and does not look for it.
@@ -139,7 +139,7 @@ export class Authority {
         borrowed && key !== undefined ? { key, until: borrowed.until } : undefined,
       )
     } catch (error) {
-      if (isSealed) await this.#forgetKeys()
+      if (isSealed(fold)) await this.#forgetKeys()
       throw error
     }
   }
@@ -192,7 +192,7 @@ export class Authority {
   /** Why the run cannot go on at the edge; empty when it can. Of an encrypted run nothing that is in it is told. */
   async blockers(): Promise<readonly string[]> {
     const fold = this.#log.mustFold()
-    if (fold.sealedWith.length === 0) return blockersOf(fold, this.#target)
+    if (!isSealed(fold)) return blockersOf(fold, this.#target)
     // What is in it is seen when it is moved, with its keys.
     return this.#ports.lentKeys
       ? lacksOf(fold, this.#target)

@@ -2,20 +2,15 @@ import { toWire, WaystoneError } from '../errors.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import { damageOfTails, type Damage } from '../log/damage.ts'
 import type { RunLog } from '../log/run-log.ts'
-import type { Cipher } from '../ports/cipher.ts'
 import type { Tails } from '../ports/tails.ts'
 
 /**
  * The damage after which nothing has been added to a log: its newest entries were set aside, or all of them cannot be read, and
  * neither have they come back from elsewhere nor has anybody decided to go on without them.
  */
-export async function unresolvedDamage(
-  log: RunLog,
-  tails: Tails,
-  cipher?: Cipher,
-): Promise<Damage | undefined> {
+export async function unresolvedDamage(log: RunLog, tails: Tails): Promise<Damage | undefined> {
   const seq = (log.fold?.head.seq ?? -1) + 1
-  return log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(log.run), seq, cipher)
+  return log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(log.run), seq, log.cipher)
 }
 
 /**
@@ -23,12 +18,8 @@ export async function unresolvedDamage(
  * asked about each effect that they had started when it is reached again. Undefined when nothing is missing, or what was
  * has come back from elsewhere. A host that died between setting aside and this entry is known by the tail.
  */
-export async function damagePause(
-  log: RunLog,
-  tails: Tails,
-  cipher?: Cipher,
-): Promise<EntryDraft | undefined> {
-  const damage = await unresolvedDamage(log, tails, cipher)
+export async function damagePause(log: RunLog, tails: Tails): Promise<EntryDraft | undefined> {
+  const damage = await unresolvedDamage(log, tails)
   if (damage === undefined) return undefined
   const { run, turn, head } = log.mustFold()
   const { seq, reason, effects } = damage

@@ -4,6 +4,7 @@ import { budgetOf, type BudgetOption } from '../engine/budget-of.ts'
 import type { Bodies, CarriedRecord, CheckpointBody, EffectAfter, RunIdentity } from '../log/bodies.ts'
 import { allowed } from '../log/budget.ts'
 import type { Fold } from '../log/fold.ts'
+import { isSealed } from '../log/public-body.ts'
 import type { Place } from '../ports/log-store.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
@@ -79,7 +80,7 @@ export function forkEntry(
     sdk: sdkVersion,
     from: { run: fold.run, ...fold.head },
     artifacts: fold.artifacts,
-    ...(fold.sealedWith.length === 0 ? {} : { sealedWith: fold.sealedWith }),
+    ...(isSealed(fold) ? { sealedWith: fold.sealedWith } : {}),
     ...checkpointOf(fold, now, changes.state),
     ...forkBudget(fold, agent, changes.budget),
   }

@@ -80,11 +80,10 @@ export function importedEntries(
       actions: ['retry', 'fork', 'cancel'],
     },
   }
-  const sealed = fold.sealedWith.length > 0
-  if (delta.length === 0) return [{ kind: 'fork', body, blobs, sealed }, pause]
+  if (delta.length === 0) return [{ kind: 'fork', body, blobs }, pause]
   // What the open turn had recorded was made from the state as it was: the turn begins anew.
   const anew = { ...body, ...checkpointOf(fold, fold, body.state) }
-  return [{ kind: 'fork', body: anew, blobs, sealed }, { kind: 'edit', body: { by, delta } }, pause]
+  return [{ kind: 'fork', body: anew, blobs }, { kind: 'edit', body: { by, delta } }, pause]
 }
 
 interface Line {

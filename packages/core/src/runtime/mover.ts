@@ -39,14 +39,6 @@ export async function moveToEdge({
   drainMs,
 }: Move & { readonly host: RunHost }): Promise<void> {
   const { run, log } = node
-  const confirmed = (): Promise<void> =>
-    withDeadline(
-      node,
-      syncer.confirm(undefined),
-      `the edge did not confirm the last entries of run ${run}`,
-    ).catch((cause: unknown) => {
-      throw new Refused('not confirmed', { cause })
-    })
   const lent = await lend(node, edge)
   const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
   await host.hold(drainMs)
@@ -71,7 +63,7 @@ export async function moveToEdge({
     // Text that streams goes another way: it is there once the entries are.
     const tail = streams.length === 0 ? await syncer.tail() : undefined
     const lines = tail && (await claimWith(edge, run, { ...claim, tail }))
-    if (lines === undefined) await confirmed()
+    if (lines === undefined) await confirmed(node, syncer)
     await log.adopt(lines ?? (await askForClaim(edge, run, claim)))
   } catch (error) {
     if (!(error instanceof Refused)) return settleUnanswered(node, host, syncer, error)
@@ -155,6 +147,16 @@ async function lend({ run, log, ports }: RunNode, edge: Edge): Promise<string | 
 
 /** The edge has said no before it wrote anything. */
 class Refused extends Error {}
+
+/** Resolves when the edge has all that is here; what it does not confirm is refused. */
+async function confirmed(node: RunNode, syncer: Syncer): Promise<void> {
+  try {
+    const message = `the edge did not confirm the last entries of run ${node.run}`
+    await withDeadline(node, syncer.confirm(undefined), message)
+  } catch (cause) {
+    throw new Refused('not confirmed', { cause })
+  }
+}
 
 /** Codes of a claim that was certainly not made; after any other answer, or none, nobody knows. */
 const refusals: readonly ErrorCode[] = [

@@ -13,7 +13,6 @@ import { Breakers } from '../engine/breakers.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
-import type { Cipher } from '../ports/cipher.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Place } from '../ports/log-store.ts'
@@ -47,8 +46,6 @@ export interface HostPorts {
   readonly blobs: Blobs
   readonly inbox: Inbox
   readonly streams: Streams
-  /** Opens sealed items of the inbox. */
-  readonly cipher?: Cipher | undefined
   agent(name: string): AnyAgent | undefined
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
   /** Resolves when the inbox here holds all that the edge has; absent where it is the edge's own. */
@@ -517,7 +514,7 @@ export class RunHost {
   #readable(item: InboxItem): Promise<InboxItem> | InboxItem {
     if (item.sealed === undefined) return item
     const before = this.#openItems.get(item.id)
-    const opening = before ?? openItem(this.#ports.cipher, this.#log.run, item)
+    const opening = before ?? openItem(this.#log.cipher, this.#log.run, item)
     this.#openItems.set(item.id, opening)
     opening.catch(() => this.#openItems.delete(item.id))
     return opening

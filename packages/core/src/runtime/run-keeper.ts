@@ -5,7 +5,7 @@ import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
-import { publicEvent } from '../log/public-body.ts'
+import { isSealed, shownEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
 import type { LentKeys } from '../ports/cipher.ts'
@@ -126,8 +126,8 @@ export class RunKeeper {
       mayAppend: () => this.#mayAppend(),
       // Who cannot read what checkpoints need cannot say what is not needed any more.
       mayLetGo: () => {
-        const { owner, sealedWith } = log.mustFold()
-        return sealedWith.length === 0 || (owner === edgeOwner && log.isReadable)
+        const fold = log.mustFold()
+        return !isSealed(fold) || (fold.owner === edgeOwner && log.isReadable)
       },
       retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention),
       synced: () => Infinity,
@@ -152,13 +152,14 @@ export class RunKeeper {
     const { lentKeys } = ports
     const cipher = lentKeys?.cipher
     const log = await RunLog.open(run, { store, snapshots, blobs, now, cipher, blind: true })
-    const isSealed = (log.fold?.sealedWith.length ?? 0) > 0
-    // An object that died as the run left has not forgotten them.
-    if (isSealed && log.fold?.owner !== edgeOwner) lentKeys?.drop()
-    if (lentKeys && isSealed && log.fold?.owner === edgeOwner) {
-      // Without them it stands still, and can be taken back.
-      await lentKeys.recall(run).catch((error: unknown) => ports.failed('run', error))
-      if (log.isReadable) await log.readAgain()
+    if (lentKeys && isSealed(log.fold)) {
+      if (log.fold?.owner === edgeOwner) {
+        // Without them it stands still, and can be taken back.
+        await lentKeys.recall(run).catch((error: unknown) => ports.failed('run', error))
+        if (log.isReadable) await log.readAgain()
+      }
+      // An object that died as the run left has not forgotten them.
+      else lentKeys.drop()
     }
     return new RunKeeper(log, ports)
   }
@@ -172,9 +173,8 @@ export class RunKeeper {
   async greeting(from: number): Promise<readonly WatchEvent[]> {
     const lines = from > (this.log.fold?.head.seq ?? -1) ? [] : await this.log.lines(from)
     const { storage, streamNames } = this.#ports
-    const isSealed = (this.log.fold?.sealedWith.length ?? 0) > 0
     const texts = await Promise.all(
-      (isSealed ? [] : streamNames()).map(async (stream) => ({
+      (isSealed(this.log.fold) ? [] : streamNames()).map(async (stream) => ({
         stream,
         ...(await storage.streams.read(this.log.run, stream, 0)),
       })),
@@ -219,7 +219,7 @@ export class RunKeeper {
   /** The text of an encrypted run that has left is nobody's business here. */
   async #forgetSealed({ owner }: Claim): Promise<void> {
     const { storage, streamNames } = this.#ports
-    if (owner === edgeOwner || this.log.mustFold().sealedWith.length === 0) return
+    if (owner === edgeOwner || !isSealed(this.log.fold)) return
     await storage.streams.remove(this.log.run, streamNames())
   }
 
@@ -343,7 +343,7 @@ export class RunKeeper {
   async #runHost(): Promise<Hosted> {
     const { clock, due, stalls, storage } = this.#ports
     if (await this.#standsStill()) return { settle: () => due.delete(), isMore: false }
-    const pause = await damagePause(this.log, storage.tails, this.#ports.lentKeys?.cipher)
+    const pause = await damagePause(this.log, storage.tails)
     if (pause) await this.log.append(edgeOwner, (now) => (now?.owner === edgeOwner ? [pause] : []))
     // A device may have claimed it back before there was a host to stop.
     if (this.log.mustFold().owner !== edgeOwner) return { settle: () => this.schedule(), isMore: false }
@@ -392,14 +392,13 @@ export class RunKeeper {
       blobs,
       inbox,
       streams,
-      cipher: this.#ports.lentKeys?.cipher,
       agent: (name) => this.#agent(name),
       consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
       confirm: () => Promise.resolve(),
       tell: (event) => {
         if (event.type === 'live') this.#live = event.live
         // Who looks on has a token, and not the key.
-        const told = this.log.mustFold().sealedWith.length > 0 ? publicEvent(event) : event
+        const told = shownEvent(this.log.fold, event)
         if (told) followers.tell(told)
         this.#ports.changed('soon')
       },

@@ -8,7 +8,7 @@ import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
-import { publicEvent } from '../log/public-body.ts'
+import { shownEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -400,7 +400,6 @@ export class RunNode {
       this.host = new RunHost(this.log, {
         ...this.ports,
         blobs: this.blobs,
-        cipher: this.ports.encryption?.cipher,
         agent: (name) => this.agent(name),
         consumed: (ids, seq) => this.#courier.consumed(ids, seq),
         confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),
@@ -438,7 +437,7 @@ export class RunNode {
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
     const { place, random, me } = this.ports
     const body = { reason: 'opened', place, nonce: newId(random), sdk: sdkVersion } as const
-    const pause = await damagePause(this.log, this.ports.tails, this.ports.encryption?.cipher)
+    const pause = await damagePause(this.log, this.ports.tails)
     await this.log.append(me, () => [{ kind: 'open', body }, ...(pause ? [pause] : [])])
   }
 
@@ -563,7 +562,7 @@ export class RunNode {
 
   /** Of an encrypted run the edge hears that something goes on, and not what. */
   #tellEdge(event: WatchEvent): void {
-    const told = (this.log.fold?.sealedWith.length ?? 0) > 0 ? publicEvent(event) : event
+    const told = shownEvent(this.log.fold, event)
     if (told) this.#follow?.tell(told)
   }
 

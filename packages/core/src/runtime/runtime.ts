@@ -5,6 +5,7 @@ import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { ChildEnd, Children } from '../engine/run-child.ts'
 import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
+import { isSealed } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { sessionAgent } from '../log/session-agent.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
@@ -154,7 +155,7 @@ export class Runtime implements RuntimeApi {
     const node = await this.#node(run)
     const fold = node.log.mustFold()
     const id = options.id ?? newId(random)
-    const cipher = fold.inbox && this.#ports.encryption?.cipher
+    const cipher = this.#ports.encryption?.cipher
     const item: InboxItem = {
       ...(cipher && fold.inbox ? await sealContent(cipher, fold.inbox, { run, id }, content) : content),
       id,
@@ -196,7 +197,7 @@ export class Runtime implements RuntimeApi {
     if (to === 'here') return node.blockersHere(node.log.mustFold())
     const { edge, encryption } = this.#ports
     if (edge === undefined) return ['this Waystone was opened without an edge']
-    if (node.log.mustFold().sealedWith.length > 0 && encryption?.lend === undefined) return [endToEnd]
+    if (isSealed(node.log.mustFold()) && encryption?.lend === undefined) return [endToEnd]
     return edge.remote.blockers(run)
   }
 
@@ -240,10 +241,7 @@ export class Runtime implements RuntimeApi {
     const named = artifactsIn(fold, body)
     const [missing] = await blobs.missing(run, named)
     if (missing !== undefined) throw blobMissing(run, missing)
-    const drafts = importedEntries(fold, body, from.state, {
-      by: me,
-      blobs: named,
-    })
+    const drafts = importedEntries(fold, body, from.state, { by: me, blobs: named })
     await this.#begin(log, drafts)
     const kept = new Set(log.mustFold().blobs.flatMap((note) => note.hashes))
     await blobs.remove(
@@ -320,8 +318,7 @@ export class Runtime implements RuntimeApi {
   /** `known` is the fold that knows which blobs are artifacts. */
   async #beginFork(source: RunNode, run: RunId, known: Fold, body: Bodies['fork']): Promise<RunId> {
     const blobs = await this.#shareArtifacts(source, run, artifactsIn(known, body))
-    const sealed = known.sealedWith.length > 0
-    return this.#begin(await this.#openLog(run), [{ kind: 'fork', body, blobs, sealed }])
+    return this.#begin(await this.#openLog(run), [{ kind: 'fork', body, blobs }])
   }
 
   /** Writes the first entries of a log. When another host was first, the run is its, and this one follows. */

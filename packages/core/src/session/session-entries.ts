@@ -1,6 +1,7 @@
 import { newId, type Digest, type RunId } from '../ids.ts'
 import type { Bodies, EntryDraft, RunIdentity } from '../log/bodies.ts'
 import type { Fold } from '../log/fold.ts'
+import { isSealed } from '../log/public-body.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Delta } from '../state/delta.ts'
 import { sdkVersion } from '../version.ts'
@@ -24,9 +25,9 @@ export function forkDraft(setup: SessionSetup, fold: Fold): EntryDraft {
     ...checkpoint,
     state: encodeValue(state),
     turn,
-    ...(fold.sealedWith.length === 0 ? {} : { sealedWith: fold.sealedWith }),
+    ...(isSealed(fold) ? { sealedWith: fold.sealedWith } : {}),
   }
-  return { kind: 'fork', body, sealed: fold.sealedWith.length > 0 }
+  return { kind: 'fork', body }
 }
 
 /** What changed in the state. */

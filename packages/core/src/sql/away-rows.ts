@@ -1,3 +1,4 @@
+import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { inflate } from '../deflate.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { HistoryObjects, HistoryRange } from '../ports/history.ts'
@@ -23,7 +24,7 @@ export function awayRow({ bytes, offset, length, hash }: Away, mark: number): Ui
   view.setUint32(1, bytes, true)
   view.setUint32(5, offset, true)
   view.setUint32(9, length, true)
-  row.set(hashBytes(hash), hashAt)
+  row.set(hexToBytes(hash), hashAt)
   return row
 }
 
@@ -31,20 +32,12 @@ export function awayRow({ bytes, offset, length, hash }: Away, mark: number): Ui
 export function awayOf(row: LogRow): Away {
   const bytes = bytesOf(row.lines)
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const hash = [...bytes.subarray(hashAt)].map((byte) => byte.toString(16).padStart(2, '0')).join('')
   return {
     bytes: view.getUint32(1, true),
     offset: view.getUint32(5, true),
     length: view.getUint32(9, true),
-    hash: hash as Digest,
+    hash: bytesToHex(bytes.subarray(hashAt)) as Digest,
   }
-}
-
-/** A hash as a row names it. */
-export function hashBytes(hash: Digest): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, index) =>
-    Number.parseInt(hash.slice(2 * index, 2 * index + 2), 16),
-  )
 }
 
 /** Reads lines wherever they are. */

@@ -1,9 +1,10 @@
+import { concatBytes, hexToBytes } from '@noble/hashes/utils.js'
 import { deflate } from '../deflate.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { HistoryObjects } from '../ports/history.ts'
 import { digestBytes } from '../state/digest.ts'
 import { joinLines } from '../sync/wire.ts'
-import { awayBytes, awayRow, hashBytes, type Away } from './away-rows.ts'
+import { awayBytes, awayRow, type Away } from './away-rows.ts'
 import { awayMark, isAway, isPacked, isSame, isWhole, linesOf, plainLines, type LogRow } from './log-rows.ts'
 import { bytesOf, firstOf, keysOf, type Keys, type RunNumbers, type Sql } from './sql.ts'
 
@@ -127,7 +128,7 @@ async function segmentsOf(rows: readonly LogRow[], rangeBytes: number): Promise<
       open.bytes += joined.byteLength
     } else segments.push({ rows: [row], lines: [joined], bytes: joined.byteLength })
   }
-  return segments.map((segment) => ({ rows: segment.rows, lines: concat(segment.lines) }))
+  return segments.map((segment) => ({ rows: segment.rows, lines: concatBytes(...segment.lines) }))
 }
 
 /** One object of all segments, and where each is in it. */
@@ -143,7 +144,7 @@ async function objectOf(
     parts.push(part)
     offset += part.byteLength
   }
-  return { bytes: concat(parts), places }
+  return { bytes: concatBytes(...parts), places }
 }
 
 /** Puts rows that say where the lines are in the place of those that have them; false when those have changed. */
@@ -174,15 +175,5 @@ function replaceRows(
 function isNamed(sql: Sql, { hash, first, last }: Note): boolean {
   const query = `SELECT 1 FROM waystone_log WHERE seq BETWEEN ? AND ?
     AND length(lines) = ${String(awayBytes)} AND substr(lines, 14) = ? LIMIT 1`
-  return firstOf(sql.rows(query, first, last, hashBytes(hash))) !== undefined
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { byteLength }) => sum + byteLength, 0))
-  let at = 0
-  for (const part of parts) {
-    whole.set(part, at)
-    at += part.byteLength
-  }
-  return whole
+  return firstOf(sql.rows(query, first, last, hexToBytes(hash))) !== undefined
 }

@@ -199,9 +199,10 @@ export class Syncer {
         else await this.#setAside(local, pulled.head, known)
         continue
       }
-      const mine = await this.#log.reader.line(pulled.head.seq)
-      if (mine && headOfLine(mine).digest === pulled.head.digest) {
-        this.#checkKept(known, parseLine(mine), pulled.head)
+      const line = await this.#log.reader.line(pulled.head.seq)
+      const mine = line && parseLine(line)
+      if (mine?.digest === pulled.head.digest) {
+        this.#checkKept(known, mine, pulled.head)
         // What it had once it gets again.
         return this.#reconciled(pulled.head)
       }
@@ -253,9 +254,8 @@ export class Syncer {
     for (let back = 64; ; back *= 8) {
       const from = Math.max(0, shorter - back)
       const theirs = await this.#remoteLines(from, remote.seq)
-      const mine = new Map(
-        (await this.#log.reader.lines(from, shorter)).map(headOfLine).map((head) => [head.seq, head]),
-      )
+      const entries = (await this.#log.reader.lines(from, shorter)).map(parseLine)
+      const mine = new Map(entries.map(({ seq, digest, epoch }) => [seq, { seq, digest, epoch }]))
       const begins = mine.keys().next().value ?? from
       const differs = theirs.findIndex((line) => {
         const { seq, digest } = headOfLine(line)
@@ -263,9 +263,12 @@ export class Syncer {
       })
       const common = differs < 0 ? undefined : mine.get(headOfLine(theirs[differs] as Uint8Array).seq - 1)
       if (common && parseLine(theirs[differs] as Uint8Array).prev === common.digest) {
-        const line = await this.#log.reader.line(common.seq)
-        if (line) this.#checkKept(known, parseLine(line), remote)
-        return this.#log.replaceTail(common, theirs.slice(differs), others)
+        this.#checkKept(known, common, remote)
+        return this.#log.replaceTail(
+          { seq: common.seq, digest: common.digest },
+          theirs.slice(differs),
+          others,
+        )
       }
       if (theirs[0] && parseLine(theirs[0]).seq > from) return this.#beginAnew(theirs)
       if (begins > from) {

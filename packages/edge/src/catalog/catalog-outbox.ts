@@ -1,4 +1,4 @@
-import { limits, statusOf, type Fold, type Live, type RunId } from '@waystone/core'
+import { isSealed, limits, statusOf, type Fold, type Live, type RunId } from '@waystone/core'
 import type { DueTimes } from '../store/sql-due-times.ts'
 import type { CatalogCalls, CatalogEntry } from './catalog-entry.ts'
 
@@ -106,7 +106,7 @@ interface Last {
 /** `updated` is by the edge's clock: what devices say of time is in the log. */
 function entryOf(fold: Fold, valid: boolean, updated: number): CatalogEntry {
   // While the keys of an encrypted run are lent they can be read here; a list is nobody's business even then.
-  const labels = fold.sealedWith.length > 0 ? [] : fold.labels.slice(-limits.labelsMax)
+  const labels = isSealed(fold) ? [] : fold.labels.slice(-limits.labelsMax)
   return {
     run: fold.run,
     agent: short(fold.identity.agent),

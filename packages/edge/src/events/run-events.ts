@@ -1,4 +1,4 @@
-import { assert, isEnded, parseLine, type Entry, type Fold } from '@waystone/core'
+import { assert, isEnded, isSealed, parseLine, type Entry, type Fold } from '@waystone/core'
 import type { EdgeRun } from '../object/edge-run.ts'
 import { cursorId, hasRoom, type EventCursor } from './event-cursor.ts'
 import { endOf, statusEvent, type RunEndEvent, type RunStatusEvent } from './run-status.ts'
@@ -131,7 +131,7 @@ export class RunEvents {
     const { keeper, streams } = this.#source
     const { log } = keeper
     const fold = log.mustFold()
-    if (fold.head.seq !== this.#cursor.seq || fold.sealedWith.length > 0) return
+    if (fold.head.seq !== this.#cursor.seq || isSealed(fold)) return
     const recorded = recordedIn(fold)
     const begun = this.#cursor.streams
     for (const stream of new Set([...begun.keys(), ...streams.names()])) {

@@ -1,3 +1,5 @@
+import { hasTable } from './sql-run-name.ts'
+
 /** What a device has lent this object for its run, as it was sealed: only the edge's secret opens it. */
 export interface SqlLent {
   get(): string | undefined
@@ -7,9 +9,7 @@ export interface SqlLent {
 
 /** The table is made with the first row: a run that nobody lends keys of has none. */
 export function sqlLent({ sql }: DurableObjectStorage): SqlLent {
-  const isThere = (): boolean =>
-    sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'waystone_lent'").toArray().length >
-    0
+  const isThere = (): boolean => hasTable(sql, 'waystone_lent')
   return {
     get: () =>
       isThere() ? sql.exec<{ lent: string }>('SELECT lent FROM waystone_lent').toArray()[0]?.lent : undefined,
