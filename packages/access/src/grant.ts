@@ -104,8 +104,8 @@ function common(some: readonly string[], others: readonly string[]): readonly st
   return [...new Set(both)]
 }
 
-/** True when a pattern has a run, or all that another pattern has. */
-function covers(pattern: string, other: string): boolean {
+/** True when a pattern of a grant's `runs` has a run, or all that another pattern has. */
+export function covers(pattern: string, other: string): boolean {
   return pattern.endsWith('*') ? other.startsWith(pattern.slice(0, -1)) : pattern === other
 }
 

@@ -1,5 +1,6 @@
 export {
   allows,
+  covers,
   narrowed,
   operations,
   parseGrant,

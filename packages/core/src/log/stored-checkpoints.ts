@@ -94,10 +94,12 @@ export async function storedCheckpoints(
     const lines = await linesOf(run, store, from, before)
     for (const line of lines) bytes += line.byteLength
     scanned += before - from
+    let after = entryIn(lines[before - from], before)
     for (let seq = before - 1; seq >= from; seq -= 1) {
       const entry = entryIn(lines[seq - from], seq)
+      const vouched = seq === head.seq ? head.digest : after?.prev
+      after = entry
       if (entry === undefined || !kinds.has(entry.kind)) continue
-      const vouched = seq === head.seq ? head.digest : entryIn(lines[seq + 1 - from], seq + 1)?.prev
       const checkpoint = checkpointOf(entry, vouched === entry.digest && begins(seq))
       if (!matches(checkpoint, query)) continue
       found.push(checkpoint)

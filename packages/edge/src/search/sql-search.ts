@@ -1,3 +1,4 @@
+import { covers } from '@waystone/access'
 import type { Digest, Head } from '@waystone/core'
 import type {
   IndexUpdate,
@@ -149,8 +150,4 @@ function partsOf(snippet: string): readonly SnippetPart[] {
     }
   }
   return parts
-}
-
-function covers(pattern: string, run: string): boolean {
-  return pattern.endsWith('*') ? run.startsWith(pattern.slice(0, -1)) : pattern === run
 }
