@@ -52,6 +52,23 @@ describe('a SQLite file in Node', () => {
     await again.store.close()
   })
 
+  it('gives back to the file system what compaction has freed', async () => {
+    const path = join(folder, 'shrunk.db')
+    const storage = sqliteStorage(path)
+    await append(storage, 1_000, 'The quick brown fox jumps over the lazy dog. '.repeat(40))
+    const pages = (): { count: number; free: number } =>
+      withDatabase(path, (db) => ({
+        count: db.prepare('PRAGMA page_count').get()?.['page_count'] as number,
+        free: db.prepare('PRAGMA freelist_count').get()?.['freelist_count'] as number,
+      }))
+    const before = pages()
+    await storage.store.compact(run, { forget: 990, cold: 0 })
+    const after = pages()
+    expect(after.free).toBe(0)
+    expect(after.count).toBeLessThan(before.count / 20)
+    await storage.store.close()
+  })
+
   it('keeps a row an append, and packs cold ones into few small rows', async () => {
     const path = join(folder, 'packed.db')
     const storage = sqliteStorage(path)

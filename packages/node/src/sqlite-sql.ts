@@ -5,8 +5,16 @@ import { sqliteClosed, sqliteError } from './sqlite-error.ts'
 
 /** A database file that is open. */
 export interface SqliteSql extends Sql {
+  /** Gives some pages that nothing uses back to the file system; true when there may be more. */
+  shrink(): boolean
   close(): void
 }
+
+/** Most rows are entries of 1 to 3 KB: in pages of this size they waste half of what they do in SQLite's own of 4 KB. */
+const pageBytes = 2_048
+
+/** Pages that are given back in one transaction, so that it is short. */
+const pagesShrunkAtOnce = 500
 
 /** Opens or makes a database file. Throws `storage_failed`, `storage_full`. */
 export function openSqlite(path: string, busyMsMax: number): SqliteSql {
@@ -63,17 +71,29 @@ export function openSqlite(path: string, busyMsMax: number): SqliteSql {
       }
     },
     task: () => new Promise((resolve) => setImmediate(resolve)),
+    shrink() {
+      // One row for each page: who does not read them all gives back the first page only.
+      const pages = guarded(() => prepared(`PRAGMA incremental_vacuum(${String(pagesShrunkAtOnce)})`).all())
+      return pages.length === pagesShrunkAtOnce
+    },
     close() {
       if (db.isOpen) guarded(() => db.close())
     },
   }
   try {
+    layOut(sql)
     useWal(sql, path)
     return sql
   } catch (error) {
     db.close()
     throw error
   }
+}
+
+/** Only a file that is still empty takes these; any other keeps the layout that it has. */
+function layOut(sql: Sql): void {
+  sql.run(`PRAGMA page_size = ${String(pageBytes)}`)
+  sql.run('PRAGMA auto_vacuum = INCREMENTAL')
 }
 
 /** The write-ahead log lets others read while one writes, and makes a transaction one write at the end of a file. */

@@ -59,8 +59,16 @@ export function sqliteStorage(path: string, options: SqliteOptions = {}): RunSto
 
 function storageIn(sql: SqliteSql): RunStorage {
   const runs = storedRuns(sql)
+  const log = sqlLogStore(sql, runs, { packing, close: () => sql.close() })
   return {
-    store: { ...sqlLogStore(sql, runs, { packing, close: () => sql.close() }), list: listOf(sql) },
+    store: {
+      ...log,
+      list: listOf(sql),
+      async compact(run, compaction) {
+        await log.compact(run, compaction)
+        while (sql.shrink()) await sql.task()
+      },
+    },
     tails: sqlTails(sql, runs),
     snapshots: sqlSnapshots(sql, runs),
     blobs: sqliteBlobs(sql, runs),
