@@ -6,13 +6,20 @@ export interface Aim {
   readonly name: string
   readonly value: number
   readonly aim: number
+  /** Whether the aim is the most that is wanted, or the least. */
+  readonly wanted: 'at most' | 'at least'
   readonly unit: string
   readonly holds: boolean
 }
 
 /** An aim that is met by values up to `aim`. */
 export function atMost(name: string, value: number, aim: number, unit: string): Aim {
-  return { name, value: round(value), aim, unit, holds: value <= aim }
+  return { name, value: round(value), aim, wanted: 'at most', unit, holds: value <= aim }
+}
+
+/** An aim that is met by values from `aim` on. */
+export function atLeast(name: string, value: number, aim: number, unit: string): Aim {
+  return { name, value: round(value), aim, wanted: 'at least', unit, holds: value >= aim }
 }
 
 /** The machine that figures were taken on. */
@@ -37,9 +44,9 @@ export function report(
   figures: { readonly name: string; readonly aims: readonly Aim[]; readonly [figure: string]: unknown },
 ): void {
   for (const line of lines) stdout.write(`${line}\n`)
-  for (const { name, value, aim, unit, holds } of figures.aims)
+  for (const { name, value, aim, wanted, unit, holds } of figures.aims)
     stdout.write(
-      `${holds ? 'holds' : 'MISSED'}  ${name}: ${String(value)} ${unit} (aim: at most ${String(aim)})\n`,
+      `${holds ? 'holds' : 'MISSED'}  ${name}: ${String(value)} ${unit} (aim: ${wanted} ${String(aim)})\n`,
     )
   if (argv.includes('--json')) stdout.write(`${JSON.stringify({ machine: machine(), ...figures })}\n`)
 }

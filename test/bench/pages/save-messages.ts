@@ -1,5 +1,5 @@
-/** The three ways to save that are compared. */
-export type Way = 'commit' | 'raw' | 'whole'
+/** The ways to save that are compared: `plain` commits a state that was changed in place, without a draft. */
+export type Way = 'commit' | 'plain' | 'raw' | 'whole'
 
 /** What the bench asks of the page. */
 export interface SaveRequest {
@@ -11,10 +11,13 @@ export interface SaveRequest {
 /** Milliseconds of each round, and bytes of one save. */
 export interface SaveTimes {
   readonly commit: number[]
+  readonly plain: number[]
   readonly raw: number[]
   readonly whole: number[]
   readonly commitBytes: number
   readonly wholeBytes: number
+  /** What was said between two saves, as JSON. */
+  readonly changeBytes: number
 }
 
 /** What the page asks of a worker: to get ready, to save once, to end. */
@@ -25,5 +28,10 @@ export type ToWorker =
 
 /** What a worker answers: how long the save took, and what it stored. */
 export type FromWorker =
-  | { readonly ms: number; readonly stored: number; readonly line?: Uint8Array<ArrayBuffer> }
+  | {
+      readonly ms: number
+      readonly stored: number
+      readonly changed: number
+      readonly line?: Uint8Array<ArrayBuffer>
+    }
   | { readonly error: string }

@@ -1,4 +1,13 @@
-import { createDraft, diff, encodeValue, parseDigest, RunLog, type RunId, type Value } from '@waystone/core'
+import {
+  createDraft,
+  diff,
+  encodeValue,
+  parseDigest,
+  RunLog,
+  type Delta,
+  type RunId,
+  type Value,
+} from '@waystone/core'
 import { openDB, type IDBPDatabase } from 'idb'
 import { openIndexedDb } from '../../../packages/browser/src/store/open-indexed-db.ts'
 import type { FromWorker, ToWorker, Way } from './save-messages.ts'
@@ -19,17 +28,18 @@ interface Saving {
 
 const messageBytes = 1_000
 const owner = 'bench' as never
+/** What the conversation begins with is said in commits of so many messages: what one commit says has a limit. */
+const messagesAtOnce = 8_000
 
-/** A conversation of about so many bytes. */
-function chatOf(bytes: number): Chat {
+/** The messages of a conversation of about so many bytes, in pieces. */
+function* messagesOf(bytes: number): Generator<Chat['messages']> {
   const text = 'The quick brown fox jumps over the lazy dog. '.repeat(30).slice(0, messageBytes - 40)
   const count = Math.max(2, Math.round(bytes / messageBytes))
-  return {
-    messages: Array.from({ length: count }, (_, index) => ({
+  for (let from = 0; from < count; from += messagesAtOnce)
+    yield Array.from({ length: Math.min(messagesAtOnce, count - from) }, (_, index) => ({
       role: index % 2 ? 'assistant' : 'user',
-      text: `${String(index)} ${text}`,
-    })),
-  }
+      text: `${String(from + index)} ${text}`,
+    }))
 }
 
 function newMessages(round: number): Chat['messages'] {
@@ -40,8 +50,32 @@ function newMessages(round: number): Chat['messages'] {
   ]
 }
 
-/** The log of Waystone: a draft, its delta, one durable entry. */
-async function openCommits(bytes: number): Promise<Saving> {
+function bytesOf(messages: Chat['messages']): number {
+  return new TextEncoder().encode(JSON.stringify(messages)).byteLength
+}
+
+/** How a state becomes the next one: what changed, and the new state where the log need not make it itself. */
+type Change = (state: Value, messages: Chat['messages']) => { delta: Delta; next?: Value }
+
+/** A draft of the state knows what was written to it. */
+const byDraft: Change = (state, messages) => {
+  const { draft, finish } = createDraft(state as unknown as Chat)
+  draft.messages.push(...messages)
+  const next = finish() as unknown as Value
+  return { delta: diff(state, next), next }
+}
+
+/** A state of the application's own, changed in place: all of it is compared. */
+function byComparing(): Change {
+  const chat: Chat = { messages: [] }
+  return (state, messages) => {
+    chat.messages.push(...messages)
+    return { delta: diff(state, chat as unknown as Value) }
+  }
+}
+
+/** The log of Waystone: what changed, as one durable entry. */
+async function openLog(bytes: number, change: Change): Promise<Saving> {
   const name = `bench-${crypto.randomUUID()}`
   const storage = await openIndexedDb(name)
   const log = await RunLog.open('bench' as RunId, {
@@ -61,21 +95,23 @@ async function openCommits(bytes: number): Promise<Saving> {
     nonce: 'bench',
     sdk: '0',
   } as const
-  await log.append(owner, () => [{ kind: 'start', body: { ...identity, state: encodeValue(chatOf(bytes)) } }])
+  await log.append(owner, () => [
+    { kind: 'start', body: { ...identity, state: encodeValue({ messages: [] }) } },
+  ])
+  const commit = async (messages: Chat['messages']): Promise<void> => {
+    const { state, turn } = log.mustFold()
+    const { delta, next } = change(state, messages)
+    const body = { turn, rules: 1, version: 1, delta, next: { type: 'next' } } as const
+    await log.append(owner, () => [{ kind: 'commit', body }], next === undefined ? {} : { state: next })
+  }
+  for (const messages of messagesOf(bytes)) await commit(messages)
   return {
     async save(round) {
       const messages = newMessages(round)
-      const ms = await timed(async () => {
-        const { state, turn } = log.mustFold()
-        const { draft, finish } = createDraft(state as unknown as Chat)
-        draft.messages.push(...messages)
-        const next = finish() as unknown as Value
-        const body = { turn, rules: 1, version: 1, delta: diff(state, next), next: { type: 'next' } } as const
-        await log.append(owner, () => [{ kind: 'commit', body }], { state: next })
-      })
+      const ms = await timed(() => commit(messages))
       const [stored] = await log.lines(log.mustFold().head.seq)
       const line = Uint8Array.from(stored ?? [])
-      return { ms, stored: line.byteLength, line }
+      return { ms, stored: line.byteLength, changed: bytesOf(messages), line }
     },
     async close() {
       await storage.store.close()
@@ -91,7 +127,7 @@ async function openRaw(): Promise<Saving> {
     async save(round, line) {
       if (line === undefined) throw new Error('a raw put without bytes')
       const ms = await timed(() => put(db, round, line.buffer))
-      return { ms, stored: line.byteLength }
+      return { ms, stored: line.byteLength, changed: 0 }
     },
     close: () => closeRecords(db),
   }
@@ -100,7 +136,7 @@ async function openRaw(): Promise<Saving> {
 /** What many agents do: the whole state, written anew at every save. */
 async function openWhole(bytes: number): Promise<Saving> {
   const db = await openRecords()
-  const chat = chatOf(bytes)
+  const chat: Chat = { messages: [...messagesOf(bytes)].flat() }
   return {
     async save(round) {
       chat.messages.push(...newMessages(round))
@@ -110,7 +146,7 @@ async function openWhole(bytes: number): Promise<Saving> {
         stored = line.byteLength
         await put(db, 'whole', line.buffer)
       })
-      return { ms, stored }
+      return { ms, stored, changed: 0 }
     },
     close: () => closeRecords(db),
   }
@@ -138,7 +174,8 @@ async function timed(work: () => Promise<void>): Promise<number> {
 }
 
 const openers: Record<Way, (bytes: number) => Promise<Saving>> = {
-  commit: openCommits,
+  commit: (bytes) => openLog(bytes, byDraft),
+  plain: (bytes) => openLog(bytes, byComparing()),
   raw: openRaw,
   whole: openWhole,
 }
@@ -147,7 +184,7 @@ let saving: Saving | undefined
 async function answer(message: ToWorker): Promise<FromWorker> {
   if (message.type === 'open') saving = await openers[message.way](message.bytes)
   if (message.type === 'close') await saving?.close()
-  if (message.type !== 'save' || saving === undefined) return { ms: 0, stored: 0 }
+  if (message.type !== 'save' || saving === undefined) return { ms: 0, stored: 0, changed: 0 }
   return saving.save(message.round, message.line)
 }
 
