@@ -25,6 +25,12 @@ const patient = [
   ),
 ]
 
+// What has to happen within a second or a lease, on machines with two cores: one file at a time.
+const alone = [
+  'test/chaos/**/*.test.ts',
+  ...['kill-renderer', 'tabs', 'take-over'].map((name) => `test/e2e/${name}.test.ts`),
+]
+
 export default defineConfig({
   ...sources,
   test: {
@@ -75,7 +81,7 @@ export default defineConfig({
           environment: 'node',
           include: patient,
           maxWorkers: 4,
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 3 },
         },
@@ -86,12 +92,24 @@ export default defineConfig({
           name: 'e2e',
           environment: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...faulty, ...simulated, ...patient],
-          // Whole browsers and servers start in these, on machines with two cores: one file at a time.
+          exclude: [...configDefaults.exclude, ...faulty, ...simulated, ...patient, ...alone],
+          // Whole browsers and servers start in these: while one starts, another waits.
+          maxWorkers: 2,
+          testTimeout: 240_000,
+          hookTimeout: 120_000,
+          sequence: { groupOrder: 4 },
+        },
+      },
+      {
+        ...sources,
+        test: {
+          name: 'alone',
+          environment: 'node',
+          include: alone,
           fileParallelism: false,
           testTimeout: 120_000,
           hookTimeout: 120_000,
-          sequence: { groupOrder: 4 },
+          sequence: { groupOrder: 5 },
         },
       },
     ],

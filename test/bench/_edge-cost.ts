@@ -52,6 +52,13 @@ interface Told {
   readonly written: Readonly<Record<string, number>>
   readonly read: number
   readonly bytes: number
+  /** When its alarm is due, in ms since 1970; null when none is set. */
+  readonly alarm: number | null
+}
+
+/** Asks the object of a run that counts. */
+export async function tellOf(url: string, run: string): Promise<Told> {
+  return (await (await fetch(`${url}/counts/${run}`)).json()) as Told
 }
 
 /** Whose cost is counted: a run in an object that counts, pushed over a wire that counts. */
@@ -67,13 +74,12 @@ export interface Counting {
 
 /** What each checkpoint takes of what Cloudflare bills, and what a million cost. */
 export async function costOf({ url, wire, what, run, checkpoints }: Counting, work: () => Promise<void>) {
-  const tell = async (): Promise<Told> => (await (await fetch(`${url}/counts/${run}`)).json()) as Told
-  const before = await tell()
+  const before = await tellOf(url, run)
   const from = performance.now()
   const { requests, sent } = await counted(wire, work)
   // How long the pushes took here, which is more than the object was at work.
   const busyMs = performance.now() - from
-  const after = await tell()
+  const after = await tellOf(url, run)
   const per = (number: number): number => round(number / checkpoints)
   const written = Object.entries(after.written)
     .map(([name, rows]) => [name, rows - (before.written[name] ?? 0)] as const)

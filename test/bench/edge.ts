@@ -9,6 +9,7 @@ import { startLastingEdge } from '../harness/lasting-edge.ts'
 import { nodeClock } from '../harness/node-clock.ts'
 import { startLossyProxy } from '../harness/lossy-proxy.ts'
 import { costOf } from './_edge-cost.ts'
+import { measureRun } from './_edge-run.ts'
 import { PushedRun, pusher } from './_pushed-run.ts'
 import { atMost, quantile, report, round, type Aim } from './_report.ts'
 import { textOf } from './_text.ts'
@@ -21,6 +22,13 @@ import { counted, startWire } from './_wire.ts'
 /** The aims of the issue about the edge. */
 const requestsMax = 1
 const wireMax = 1.1
+/** The aims of issue "A checkpoint costs what changed". */
+const rowsAnAppendMax = 1
+const rowsAStepMax = 1.5
+const idleRowsMax = 0
+/** How much slower an append may be behind so many messages before its time is not constant. */
+const longMessages = 32_000
+const slowerMax = 1.5
 
 const options = {
   runs: { type: 'string', default: '2000' },
@@ -57,10 +65,26 @@ const costs = [
   await measureCost('20 entries a push', 'offer', 20),
   await measureSessionCost(),
 ]
+const wholeRun = await measureRun({ url, wire, token })
+const long = await measureLong()
 await wire.close()
 await edge.close()
 
 const aims: Aim[] = [
+  atMost('rows an append', costs[0]?.each.rowsWritten ?? Infinity, rowsAnAppendMax, 'rows'),
+  atMost('rows a step, of a run of 20 in all', wholeRun.each.rowsWritten, rowsAStepMax, 'rows'),
+  atMost(
+    'rows an hour of a run that waits for a person',
+    wholeRun.idle.alarm === null ? wholeRun.idle.rows * (3_600 / wholeRun.idle.seconds) : Infinity,
+    idleRowsMax,
+    'rows',
+  ),
+  atMost(
+    `an append behind ${String(longMessages)} messages beside one behind none`,
+    long.lastMs.p50 / long.firstMs.p50,
+    slowerMax,
+    'x',
+  ),
   atMost('sync of 20 entries and more: one round trip', synced.requests, requestsMax, 'requests'),
   // One entry is smaller than its own headers.
   ...onTheWire
@@ -88,13 +112,27 @@ report(
         `${String(entries).padStart(4)} entries a push: ${String(sentBytes)} B sent, ${String(receivedBytes)} B back; lines ${String(lineBytes)} B, deflated ${String(deflatedBytes)} B: ${ratio.toFixed(2)}x`,
     ),
     `${'a checkpoint'.padEnd(26)} requests  rows written  rows read  bytes sent  bytes stored  $ a million`,
-    ...costs.map(
+    ...[...costs, wholeRun].map(
       ({ what, each, dollars }) =>
         `${what.padEnd(26)} ${each.requests.toFixed(2).padStart(8)}  ${each.rowsWritten.toFixed(2).padStart(12)}  ${each.rowsRead.toFixed(1).padStart(9)}  ` +
         `${each.sentBytes.toFixed(0).padStart(10)}  ${each.storedBytes.toFixed(0).padStart(12)}  ${dollars.all.toFixed(2).padStart(11)}  (${tablesOf(each.written)})`,
     ),
+    `a run that waits for a person: ${String(wholeRun.idle.rows)} rows in ${String(wholeRun.idle.seconds)} s, ${wholeRun.idle.alarm === null ? 'no alarm set' : 'an alarm set'}`,
+    `an append takes ${ms(long.firstMs)} behind nothing, ${ms(long.lastMs)} behind ${String(longMessages)} messages`,
   ],
-  { name: 'edge', runs: runCount, clients, throughput, followed, synced, onTheWire, costs, aims },
+  {
+    name: 'edge',
+    runs: runCount,
+    clients,
+    throughput,
+    followed,
+    synced,
+    onTheWire,
+    costs,
+    wholeRun,
+    long,
+    aims,
+  },
 )
 
 /** Begins all runs, then appends to one after the other by each client, as fast as it goes. */
@@ -247,6 +285,24 @@ async function measureSessionCost() {
   })
   await session.close()
   return cost
+}
+
+/** Single appends to a run that has nothing yet, and to the same one behind tens of thousands of messages. */
+async function measureLong() {
+  const run = new PushedRun('long')
+  await run.begin(remote)
+  const single = async (): Promise<Quantiles> => {
+    const times: number[] = []
+    for (let number = 0; number < 200; number += 1) {
+      const from = performance.now()
+      await run.push(remote, 1)
+      times.push(performance.now() - from)
+    }
+    return quantiles(times)
+  }
+  const firstMs = await single()
+  for (let count = 0; count < longMessages; count += 500) await run.push(remote, 500)
+  return { messages: longMessages, firstMs, lastMs: await single() }
 }
 
 async function byClients(work: (client: number) => Promise<void>): Promise<void> {

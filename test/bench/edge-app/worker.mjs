@@ -1,10 +1,11 @@
 // The edge of the benchmarks. Plain JavaScript: this folder is type-checked with the DOM, and workers do not fit there.
 import { createRunHost, edgeRoutes, runObject, sharedSecret } from '@waystone/edge'
 import { DurableObject } from 'cloudflare:workers'
+import { twentySteps } from '../pages/edge-agent.ts'
 import { ticker } from '../pages/move-agent.ts'
 import { countWrites } from './count-writes.mjs'
 
-const agents = () => [ticker]
+const agents = () => [ticker, twentySteps]
 
 export const RunObject = runObject({ agents, blobs: (env) => env.BLOBS, report: console.error })
 
@@ -15,7 +16,8 @@ export class CountedObject extends DurableObject {
 
   async fetch(request) {
     const answering = this.#host.fetch(request)
-    if (answering === undefined) return Response.json(this.#counts.tell())
+    if (answering === undefined)
+      return Response.json({ ...this.#counts.tell(), alarm: await this.ctx.storage.getAlarm() })
     return answering.finally(() => this.#counts.settle())
   }
 
