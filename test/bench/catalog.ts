@@ -14,6 +14,7 @@ const options = {
   runs: { type: 'string', default: '1000000' },
   rounds: { type: 'string', default: '200' },
   json: { type: 'boolean' },
+  keep: { type: 'boolean' },
 } as const
 const { values: args } = parseArgs({ options })
 const [runs, rounds] = [Number(args.runs), Number(args.rounds)]

@@ -35,6 +35,7 @@ const options = {
   seconds: { type: 'string', default: '20' },
   clients: { type: 'string', default: '16' },
   json: { type: 'boolean' },
+  keep: { type: 'boolean' },
 } as const
 const { values: args } = parseArgs({ options })
 const [runCount, seconds, clients] = [Number(args.runs), Number(args.seconds), Number(args.clients)]

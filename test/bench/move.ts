@@ -24,7 +24,7 @@ const ways = { 'browser to edge': 1, 'edge to browser': 1, 'browser to browser':
 type Kind = keyof typeof ways
 
 const { values: args } = parseArgs({
-  options: { rounds: { type: 'string' }, json: { type: 'boolean' } },
+  options: { rounds: { type: 'string' }, json: { type: 'boolean' }, keep: { type: 'boolean' } },
 })
 /** Rounds of moves of one run, and how long they may take together, in ms; with `--rounds` as long as they take. */
 const rounds = Number(args.rounds ?? 40)
