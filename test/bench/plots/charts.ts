@@ -102,6 +102,18 @@ const charts: Readonly<Record<string, (kept: never) => readonly Chart[]>> = {
       bars: [...costs, wholeRun].map(({ what, dollars }) => ({ label: what, value: dollars.all })),
     },
   ],
+  smooth: ({ figures }: { figures: readonly SmoothFigures[] }) => [
+    {
+      name: 'smooth',
+      title: 'Tasks of a run of 2,000 turns that took longer than',
+      unit: 'tasks',
+      bars: figures.flatMap(({ name, tasks, over }) =>
+        grouped(`${name}, ${tasks.toLocaleString('en-US')} tasks in all`, {
+          ...Object.fromEntries(Object.entries(over).map(([bound, count]) => [`${bound} ms`, count])),
+        }),
+      ),
+    },
+  ],
   size: ({ sizes }: { sizes: readonly { name: string; gzip: number }[] }) => [
     {
       name: 'size',
@@ -140,6 +152,12 @@ interface PeerFigures {
   readonly name: string
   readonly ratio: number
   readonly lastMs: number
+}
+
+interface SmoothFigures {
+  readonly name: string
+  readonly tasks: number
+  readonly over: Readonly<Record<string, number>>
 }
 
 interface Cost {
