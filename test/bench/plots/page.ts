@@ -17,6 +17,7 @@ const intros: Readonly<Record<string, string>> = {
   growth:
     'A conversation that grows by two messages of 1 KB a turn. Waystone keeps every checkpoint. The others do the closest thing that they can, which is said beside each; only some of them keep more than the newest state. Disk is what the file has, or what the browser says: Chromium writes a log and tidies it later, so that small amounts weigh more there than the records do.',
   compaction: 'What is recorded when half of a large context is dropped.',
+  snapshot: 'Appends while a snapshot of 100 MB is made in the same worker, beside the same appends alone.',
   blobs: 'An artifact of 200 MB of which one megabyte changes.',
   engine: 'What the engine adds to each step, and how fast it replays.',
   edge: 'Appends, followers, and what Cloudflare would bill, counted by workerd itself at its listed prices.',
