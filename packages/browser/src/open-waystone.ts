@@ -27,7 +27,6 @@ import { remember, wasThere } from './store/remembered.ts'
 import { storageEmptied } from './store/storage-error.ts'
 import { StorageWatch, type StorageListener, type StorageState } from './store/storage-state.ts'
 import type { HostStorage } from './worker/host-service.ts'
-import { openHost } from './worker/open-host.ts'
 import { workerRuntime } from './worker/worker-runtime.ts'
 
 /** How to open Waystone: with agents in the page, or with a worker that serves them. */
@@ -247,6 +246,8 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
       terminate: () => runtime.terminate(),
     }
   }
+  // A page with a worker downloads nothing of this.
+  const { openHost } = await import('./worker/open-host.ts')
   const { runtime, ...storage } = await openHost({
     ...config,
     onStorage,
