@@ -1,5 +1,6 @@
 import {
   blobsNamed,
+  checkVersions,
   durationMs,
   encodeValue,
   isWaystoneError,
@@ -53,6 +54,11 @@ export interface WaystoneOptions {
    * waits outside `ctx` before they matter. Costs each turn twice its own code, and no step.
    */
   readonly development?: boolean
+  /**
+   * Versions of what the agents depend on, such as `{ ai: '7.0.1' }`: at most 32, of at most 100 characters. They stand in the
+   * log with the version of Waystone and the browser, and in `run.checkpoints()`.
+   */
+  readonly versions?: Readonly<Record<string, string>>
   /** Keeps the runs of several applications of one origin apart. Default `default`. */
   readonly name?: string
 }
@@ -222,7 +228,8 @@ function policyOf({ every, interval }: NonNullable<WaystoneOptions['sync']>): Sy
 }
 
 async function hostOf(name: string, options: WaystoneOptions, onStorage: StorageListener): Promise<Opened> {
-  const { agents, worker, edge, sync, encryption, development = false } = options
+  const { agents, worker, edge, sync, encryption, versions, development = false } = options
+  checkVersions(versions)
   if ((agents === undefined) === (worker === undefined)) {
     throw new WaystoneError(
       'input_refused',
@@ -235,6 +242,7 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
     ...(edge ? { edgeUrl: absolute(edge).url } : {}),
     ...(sync ? { syncPolicy: policyOf(sync) } : {}),
     ...(encryption ? { isEncrypted: true } : {}),
+    ...(versions ? { versions } : {}),
   }
   if (worker) {
     const runtime = await workerRuntime(worker, config, onStorage, edge?.token)

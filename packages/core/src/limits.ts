@@ -31,6 +31,9 @@ export const limits = {
   mapItemsMax: 10_000,
   /** A name of an agent, a step, a branch, a message or an artifact, in characters. */
   nameCharsMax: 200,
+  /** Versions of dependencies that an application names for its host, and each of them in characters. */
+  versionsMax: 32,
+  versionCharsMax: 100,
   /** An inbox item, in bytes of JSON. */
   inboxItemBytesMax: 60_000,
   /** Items that wait in the inbox of one run. */

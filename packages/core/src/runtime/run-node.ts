@@ -1,5 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { edgeOwner, newId, type OwnerId, type RunId } from '../ids.ts'
+import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
 import { within } from '../engine/in-time.ts'
@@ -11,6 +11,7 @@ import { headOfLine } from '../log/plan-append.ts'
 import { shownEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
+import { writtenBy, type Software } from '../log/written.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Channel } from '../ports/channel.ts'
 import type { Encryption } from '../ports/cipher.ts'
@@ -20,7 +21,6 @@ import type { Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
-import { sdkVersion } from '../version.ts'
 import { Waker } from '../waker.ts'
 import { blockersOf } from './blockers.ts'
 import { damagePause } from './damage-pause.ts'
@@ -47,6 +47,8 @@ export interface RuntimePorts extends RunStorage {
   /** With it the runs that start here are encrypted, and those that are can be read. */
   readonly encryption?: Encryption | undefined
   readonly agents: readonly AnyAgent[]
+  /** What this host runs in and with, for the log. */
+  readonly software?: Software
   readonly breakers?: Breakers
   readonly children?: Children
   /** How long entries may gather before they are pushed; undefined: not at all. */
@@ -435,8 +437,8 @@ export class RunNode {
     }
     const now = this.log.mustFold()
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
-    const { place, random, me } = this.ports
-    const body = { reason: 'opened', place, nonce: newId(random), sdk: sdkVersion } as const
+    const { place, random, software, me } = this.ports
+    const body = { reason: 'opened', place, ...writtenBy(random, software) } as const
     const pause = await damagePause(this.log, this.ports.tails)
     await this.log.append(me, () => [{ kind: 'open', body }, ...(pause ? [pause] : [])])
   }

@@ -8,6 +8,7 @@ import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { sessionAgent } from '../log/session-agent.ts'
+import { checkVersions, writtenBy } from '../log/written.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { RunSummary } from '../ports/log-store.ts'
 import type { WatchEvent } from '../ports/watch.ts'
@@ -64,6 +65,7 @@ export class Runtime implements RuntimeApi {
     const twice = names.find((name, index) => names.indexOf(name) !== index)
     if (twice !== undefined)
       throw new WaystoneError('input_refused', `two agents are named "${twice}": names are unique`)
+    checkVersions(ports.software?.versions)
     const runtime = new Runtime(ports)
     for (const { run } of await runtime.#unfinished()) void runtime.#node(run)
     return runtime
@@ -341,7 +343,8 @@ export class Runtime implements RuntimeApi {
   }
 
   #writer(): Writer {
-    return { place: this.#ports.place, nonce: newId(this.#ports.random) }
+    const { place, random, software } = this.#ports
+    return { place, written: writtenBy(random, software) }
   }
 
   #openLog(run: RunId): Promise<RunLog> {
