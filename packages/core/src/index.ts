@@ -137,6 +137,7 @@ export type {
   OnceOptions,
   Schema,
   ScopeOptions,
+  RedactOptions,
   StepOptions,
   StepTools,
   StreamOut,
