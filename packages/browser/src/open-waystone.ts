@@ -45,10 +45,11 @@ export interface WaystoneOptions {
    */
   readonly encryption?: Encryption | Promise<Encryption>
   /**
-   * When entries go to the edge: `every` so many, or after an `interval`, whichever comes first. Default: each at once.
-   * Questions, starts of `once`, pauses, milestones and ends are never held back.
+   * When entries go to the edge: `every` so many, or after an `interval`, whichever comes first. `adaptive` finds the interval by
+   * itself, between 1 s and 60 s, from what pushes take and how often something fails. Default: each at once. Questions,
+   * starts of `once`, pauses, errors, milestones and ends are never held back, and all goes when the page is hidden.
    */
-  readonly sync?: { readonly every?: number; readonly interval?: Duration }
+  readonly sync?: 'adaptive' | { readonly every?: number; readonly interval?: Duration }
   /**
    * Replays every turn before it commits, and pauses the run when that comes to another end: finds clocks, dice and
    * waits outside `ctx` before they matter. Costs each turn twice its own code, and no step.
@@ -158,7 +159,12 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
   if (isEmptied) watch.set({ state: 'emptied', error: toWire(storageEmptied(name)) })
   if (host.storage.storage === 'indexeddb') remember(name)
   const { device } = await api.info()
-  const stopLifecycle = watchLifecycle({ freeze: () => void api.freeze(), thaw: () => void api.thaw() })
+  const stopLifecycle = watchLifecycle({
+    // What does not arrive is kept here, and goes another time.
+    hide: () => void api.flush().catch(() => undefined),
+    freeze: () => void api.freeze(),
+    thaw: () => void api.thaw(),
+  })
   const handle = <A extends AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>> =>
     RunHandle.open<StateOf<A>, ResultOf<A>>(parseRunId(run), api, browserRandom, encryption?.cipher)
 
@@ -218,7 +224,9 @@ function absolute(edge: EdgeOptions): EdgeOptions {
   return { ...edge, url: new URL(edge.url, location.href).href }
 }
 
-function policyOf({ every, interval }: NonNullable<WaystoneOptions['sync']>): SyncPolicy {
+function policyOf(sync: NonNullable<WaystoneOptions['sync']>): SyncPolicy {
+  if (sync === 'adaptive') return { every: Infinity, intervalMs: 'adaptive' }
+  const { every, interval } = sync
   if (every !== undefined && !(every >= 1))
     throw new WaystoneError('input_refused', `\`sync.every\` is a number from 1 on, found ${String(every)}`)
   return {

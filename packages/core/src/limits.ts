@@ -34,6 +34,9 @@ export const limits = {
   /** Versions of dependencies that an application names for its host, and each of them in characters. */
   versionsMax: 32,
   versionCharsMax: 100,
+  /** Between two pushes of a policy that finds its interval by itself, in ms. */
+  syncIntervalMsMin: 1_000,
+  syncIntervalMsMax: 60_000,
   /** An inbox item, in bytes of JSON. */
   inboxItemBytesMax: 60_000,
   /** Items that wait in the inbox of one run. */

@@ -22,6 +22,7 @@ class Rig {
     this.#way = openWaystone({
       ...host,
       versions: { page: '1.2.3' },
+      ...(query.has('sync') ? { sync: { every: 1_000, interval: '1h' } } : {}),
       ...(encryption ? { encryption } : {}),
       ...(edge === null ? {} : { edge: { url: edge, token: () => query.get('token') ?? '' } }),
     })

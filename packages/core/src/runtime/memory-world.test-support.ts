@@ -10,6 +10,7 @@ import { RunHandle } from './run-handle.ts'
 import type { RuntimePorts } from './run-node.ts'
 import { Runtime } from './runtime.ts'
 import type { Software } from '../log/written.ts'
+import type { SyncPolicy } from '../sync/step.ts'
 import type { Edge } from '../sync/syncer.ts'
 
 /** The clock of the test process. */
@@ -37,6 +38,7 @@ export function testDevice(
     /** That of another device, opened under other circumstances. */
     readonly storage?: RunStorage
     readonly software?: Software
+    readonly syncPolicy?: SyncPolicy
   } = {},
 ) {
   const channels = memoryChannels()
@@ -55,6 +57,7 @@ export function testDevice(
     agents,
     development: options.development ?? false,
     ...(options.edge ? { edge: options.edge } : {}),
+    ...(options.syncPolicy ? { syncPolicy: options.syncPolicy } : {}),
     ...(options.software ? { software: options.software } : {}),
   })
   return { ...shared, open: () => Runtime.open(ports()) }

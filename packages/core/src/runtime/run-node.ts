@@ -6,6 +6,7 @@ import { within } from '../engine/in-time.ts'
 import { retentionOf } from '../engine/retention-of.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
+import type { Entry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { shownEvent } from '../log/public-body.ts'
@@ -29,6 +30,7 @@ import { InboxCourier } from './inbox-courier.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { moveHere, moveToEdge } from './mover.ts'
 import { RunHost } from './run-host.ts'
+import { isPressing } from '../sync/pressing.ts'
 import type { SyncPolicy } from '../sync/step.ts'
 import { Syncer, type Edge } from '../sync/syncer.ts'
 import { throttled } from './throttled.ts'
@@ -57,20 +59,6 @@ export interface RuntimePorts extends RunStorage {
   readonly development?: boolean
 }
 
-/** Kinds of entries that a sync policy does not hold back: somebody waits for them, or their loss would cost most. */
-const pressing = new Set([
-  'start',
-  'fork',
-  'ask',
-  'once.start',
-  'once',
-  'pause',
-  'label',
-  'open',
-  'cancel',
-  'rewind',
-])
-
 /** After it has stood still a host waits this long for the edge before it goes on, in ms. */
 const lookMsMax = 3_000
 
@@ -94,6 +82,8 @@ export class RunNode {
   readonly #courier: InboxCourier
   #closed = new AbortController()
   #frozen = false
+  /** This host has opened the log for writing before. */
+  #hasWritten = false
   #retryMs = 0
   #wakes = 0
   /** When the log here was compared with the edge's, in ms since 1970. */
@@ -140,12 +130,9 @@ export class RunNode {
       const first = entries[0]
       if (first) this.#emit({ type: 'lines', from: first.seq, lines })
       // What others wrote can only have come from the edge.
+      if (entries.some(isTakeOver)) this.syncer?.recovered()
       if (entries.at(-1)?.owner !== ports.me) this.syncer?.received(log.mustFold().head)
-      else
-        this.syncer?.appended(
-          log.mustFold().head,
-          isEnded(log.mustFold()) || entries.some(({ kind }) => pressing.has(kind)),
-        )
+      else this.syncer?.appended(log.mustFold().head, isEnded(log.mustFold()) || entries.some(isPressing))
       if (this.host) tellTabs()
       this.#wake()
     })
@@ -336,6 +323,11 @@ export class RunNode {
     this.#wake()
   }
 
+  /** What has gathered goes to the edge now, where there is one. */
+  flush(): void {
+    this.syncer?.flush()
+  }
+
   thaw(): void {
     this.#frozen = false
     this.#wake()
@@ -427,6 +419,7 @@ export class RunNode {
     const { fold } = this.log
     if (this.#fresh) {
       this.#fresh = false
+      this.#hasWritten = true
       void this.#reconcile().catch(() => undefined)
       if (fold?.head.seq === 0) return
     } else {
@@ -437,6 +430,9 @@ export class RunNode {
     }
     const now = this.log.mustFold()
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
+    // Whoever wrote it before has ended in the middle of a turn; a page that comes out of the cache is the same host.
+    if (!this.#hasWritten && now.records.length > 0) this.syncer?.recovered()
+    this.#hasWritten = true
     const { place, random, software, me } = this.ports
     const body = { reason: 'opened', place, ...writtenBy(random, software) } as const
     const pause = await damagePause(this.log, this.ports.tails)
@@ -592,6 +588,11 @@ export class RunNode {
     this.#wakes += 1
     this.#waker.wake()
   }
+}
+
+/** True for an entry that gives a run to another owner because its last one was gone. */
+function isTakeOver(entry: Entry): boolean {
+  return entry.kind === 'claim' && entry.body.reason !== 'moved'
 }
 
 function noEdge(run: RunId): WaystoneError {

@@ -276,6 +276,10 @@ export class Runtime implements RuntimeApi {
     await this.#ports.tails.drop(run, name)
   }
 
+  async flush(): Promise<void> {
+    await this.#each((node) => node.flush())
+  }
+
   async freeze(): Promise<void> {
     await this.#each((node) => node.freeze())
   }

@@ -1,0 +1,20 @@
+import type { Entry } from '../log/entry.ts'
+
+/** Kinds of entries that no policy holds back: somebody waits for them, or their loss would cost most. */
+const kinds: ReadonlySet<string> = new Set<Entry['kind']>([
+  'start',
+  'fork',
+  'ask',
+  'once.start',
+  'once',
+  'pause',
+  'label',
+  'open',
+  'cancel',
+  'rewind',
+])
+
+/** True for an entry that a sync policy does not hold back: those above, and every outcome that is an error. */
+export function isPressing({ kind, body }: Entry): boolean {
+  return kinds.has(kind) || ('outcome' in body && 'error' in body.outcome)
+}
