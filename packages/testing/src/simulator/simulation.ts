@@ -20,7 +20,6 @@ const first = 'first' as RunId
 
 /** By what is left of a seed; the others push each entry at once. */
 const policies: readonly (SyncPolicy | undefined)[] = [
-  undefined,
   { every: Infinity, intervalMs: 'adaptive' },
   { every: 4, intervalMs: 10_000 },
 ]
@@ -60,7 +59,7 @@ export class Simulation implements SimWorld {
     this.#programs = { own, other: changeProgram(own, dice) }
     this.hasEdge = dice.chance(0.9)
     this.#budget = seed % 3 === 0 ? { steps: 2 + (seed % 7) } : {}
-    this.#syncPolicy = policies[seed % 5]
+    this.#syncPolicy = policies[seed % 10]
     this.network = dice.chance(0.8) ? wildNetwork : calmNetwork
     this.#whenGone = dice.chance(0.5) ? 'edge' : 'offer'
     this.#newDevice('laptop')
