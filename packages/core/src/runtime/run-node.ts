@@ -65,6 +65,9 @@ const lookMsMax = 3_000
 /** For how long what the edge has said of its head is believed when a run is opened, in ms. */
 const comparedMsMax = 500
 
+/** Steps under way may take so long to end before they begin again with other code, in ms. */
+const renewMs = 2_000
+
 /** Between two questions for the inbox of the edge, in ms. */
 const inboxRetryMs = 1_000
 
@@ -321,6 +324,12 @@ export class RunNode {
     this.#waitForLock?.abort()
     this.host?.stop()
     this.#wake()
+  }
+
+  /** The agents have changed: an open turn of one of these is replayed with its new code, which shows what differs. */
+  async renew(agents: ReadonlySet<string>): Promise<void> {
+    const name = this.log.fold?.identity.agent
+    if (name !== undefined && agents.has(name)) await this.host?.renew(renewMs)
   }
 
   /** What has gathered goes to the edge now, where there is one. */
