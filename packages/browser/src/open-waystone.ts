@@ -125,6 +125,14 @@ interface Opened {
   readonly storage: HostStorage
   readonly restart: () => Promise<void>
   readonly terminate: () => void
+  /** Takes what other code brings, when this name is opened again. */
+  readonly renew: (options: WaystoneOptions) => void
+}
+
+/** One that is open, with how it is opened again. */
+interface Known {
+  readonly waystone: Waystone
+  readonly renew: Opened['renew']
 }
 
 /** Opened ones by name, beside the module so that hot reloading finds them again. */
@@ -132,7 +140,9 @@ const registry = Symbol.for('waystone opened')
 
 /**
  * Opens the runs of this browser, goes on with those that were interrupted, and follows the others. Opening again with
- * the same name gives the same Waystone.
+ * the same name gives the same Waystone, as hot reload and strict mode do: other agents of the same names take the place of
+ * those that were there, and open turns are replayed with their code. A run that this does not fit pauses, with `restart` and `fork`
+ * to go on. Another `worker` is started by the next `restartWorker()`; all other options stay as they were.
  *
  * @example
  * const waystone = await openWaystone({ agents: [counter] })
@@ -140,17 +150,23 @@ const registry = Symbol.for('waystone opened')
  * run.subscribe((view) => console.log(view.status, view.state.count))
  */
 export function openWaystone(options: WaystoneOptions): Promise<Waystone> {
-  const known = ((globalThis as { [registry]?: Map<string, Promise<Waystone>> })[registry] ??= new Map())
+  const known = ((globalThis as { [registry]?: Map<string, Promise<Known>> })[registry] ??= new Map())
   const name = options.name ?? 'default'
   const before = known.get(name)
-  if (before) return before
+  if (before) return openedAgain(before, options)
   const opening = open(name, options, () => known.delete(name))
   known.set(name, opening)
   opening.catch(() => known.delete(name))
-  return opening
+  return opening.then(({ waystone }) => waystone)
 }
 
-async function open(name: string, options: WaystoneOptions, forget: () => void): Promise<Waystone> {
+async function openedAgain(before: Promise<Known>, options: WaystoneOptions): Promise<Waystone> {
+  const { waystone, renew } = await before
+  renew(options)
+  return waystone
+}
+
+async function open(name: string, options: WaystoneOptions, forget: () => void): Promise<Known> {
   const encryption = await options.encryption
   const watch = new StorageWatch()
   const host = await hostOf(name, options, (state) => watch.set(state))
@@ -168,7 +184,7 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
   const handle = <A extends AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>> =>
     RunHandle.open<StateOf<A>, ResultOf<A>>(parseRunId(run), api, browserRandom, encryption?.cipher)
 
-  return {
+  const waystone: Waystone = {
     device,
     get storage() {
       return host.storage.storage
@@ -217,6 +233,7 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
       host.terminate()
     },
   }
+  return { waystone, renew: host.renew }
 }
 
 /** With an address that does not depend on the page. */
@@ -253,7 +270,8 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
     ...(versions ? { versions } : {}),
   }
   if (worker) {
-    const runtime = await workerRuntime(worker, config, onStorage, edge?.token)
+    let newest = worker
+    const runtime = await workerRuntime(() => newest(), config, onStorage, edge?.token)
     return {
       api: runtime.api,
       get storage() {
@@ -261,6 +279,7 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
       },
       restart: () => runtime.restart(),
       terminate: () => runtime.terminate(),
+      renew: (again) => void (newest = again.worker ?? newest),
     }
   }
   const { runtime, ...storage } = await openHost({
@@ -275,5 +294,11 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
     Promise.reject(
       new WaystoneError('input_refused', 'the agents are hosted in this page: there is no worker to restart'),
     )
-  return { api: runtime, storage, restart: noWorker, terminate: () => undefined }
+  return {
+    api: runtime,
+    storage,
+    restart: noWorker,
+    terminate: () => undefined,
+    renew: (again) => again.agents && runtime.replaceAgents(again.agents),
+  }
 }
