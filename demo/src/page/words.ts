@@ -46,7 +46,7 @@ function pausedText({ pause }: AnyView): string {
     case 'budget':
       return 'Paused: it has used its budget'
     case 'divergence':
-      return 'Paused: its code has changed'
+      return 'Paused: its turn does not fit the code'
     case undefined:
       return 'Paused'
     default:

@@ -51,10 +51,7 @@ export function PauseCard({ view }: { readonly view: AskView }): JSX.Element {
           : pause.error.message}
       </p>
       {diverged && (
-        <p>
-          Restart the turn and it begins again with the code of now; what it had published is asked about
-          first. Fork, and this run stays as it is.
-        </p>
+        <p>Nothing that it has published happens again without asking. A fork leaves this run as it is.</p>
       )}
       {pause.actions.includes('decide') && start !== undefined && (
         <>
@@ -127,7 +124,7 @@ export function PauseCard({ view }: { readonly view: AskView }): JSX.Element {
 
 function headingOf(pause: NonNullable<AskView['pause']>): string {
   if (isInterrupted(pause)) return 'You interrupted this run'
-  return pause.reason === 'divergence' ? 'The code of this run has changed' : 'This run is paused'
+  return pause.reason === 'divergence' ? 'This turn does not fit the code' : 'This run is paused'
 }
 
 function startOf(details: unknown): string | undefined {
