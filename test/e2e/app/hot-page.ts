@@ -65,8 +65,8 @@ const hot = {
   },
   async paid(id: string): Promise<void> {
     const run = await hot.run(id)
-    const { start } = run.view()?.pause?.error.details as { readonly start: string }
-    await run.decide(start, { type: 'done', value: undefined })
+    const unknown = run.view()?.pause?.error.details as { readonly start: string } | undefined
+    await run.decide(unknown?.start ?? '', { type: 'done', value: undefined })
   },
   async answer(id: string): Promise<unknown> {
     const run = await hot.run(id)

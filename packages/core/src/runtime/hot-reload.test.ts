@@ -146,8 +146,8 @@ describe('restart()', () => {
     await run.restart()
     const { pause } = await run.until(({ pause: now }) => now?.reason === 'outcome')
     expect(ran).toEqual(['draft', 'pay'])
-    const { start } = pause?.error.details as { start: string }
-    await run.decide(start, { type: 'done', value: undefined })
+    const unknown = pause?.error.details as { start: string } | undefined
+    await run.decide(unknown?.start ?? '', { type: 'done', value: undefined })
     await waits(run)
     expect(ran).toEqual(['draft', 'pay'])
     expect(run.entries().findLast(({ kind }) => kind === 'rewind')?.body).toMatchObject({
