@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { defineAgent, done, next, type AnyAgent } from '../engine/agent.ts'
 import type { Ctx } from '../engine/ctx.ts'
-import { handleOf, testDevice } from './memory-world.test-support.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
+import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
 import type { RunHandle } from './run-handle.ts'
 import type { Runtime } from './runtime.ts'
 
@@ -119,6 +120,19 @@ describe('replaceAgents()', () => {
     await run.send('go', null)
     await run.result()
     expect(ran).toHaveLength(attempts)
+  })
+
+  it('beside a move leaves the run still until the move is over', async () => {
+    const edge = memoryEdge({ clock: testClock, agents: [writer(async () => undefined)] })
+    const device = testDevice([writer(async () => undefined)], { edge })
+    const runtime = await device.open()
+    const run = await handleOf(runtime, await runtime.start('writer', null, { id: 'run' }))
+    await waits(run)
+    await run.synced()
+    runtime.replaceAgents([writer(async () => undefined, 'with the new code')])
+    await run.move('edge')
+    expect(run.view()?.owner).toBe('edge')
+    expect(run.entries().filter(({ kind }) => kind === 'claim')).toHaveLength(1)
   })
 
   it('takes what is named, keeps the others, and refuses two of one name', async () => {

@@ -176,7 +176,7 @@ export class RunHost {
       this.#held.isWanted = true
       return this.#held.still
     }
-    await this.#holdStill(ms, true)
+    await this.#holdStill(this.#newHold(true), ms)
   }
 
   /**
@@ -185,15 +185,19 @@ export class RunHost {
    */
   async renew(ms: number): Promise<void> {
     if (this.#over || this.#held || this.#attempt?.over !== false) return
-    const held = await this.#holdStill(ms, false)
-    if (!held.isWanted) this.#letGo(held)
+    const held = this.#newHold(false)
+    try {
+      await this.#holdStill(held, ms)
+    } finally {
+      if (!held.isWanted) this.#letGo(held)
+    }
   }
 
   #letGo(held: Held): void {
     if (this.#held === held) this.release()
   }
 
-  async #holdStill(ms: number, isWanted: boolean): Promise<Held> {
+  #newHold(isWanted: boolean): Held {
     const reached = deferred()
     const released = deferred()
     const held: Held = {
@@ -204,13 +208,16 @@ export class RunHost {
       isWanted,
     }
     this.#held = held
+    return held
+  }
+
+  async #holdStill(held: Held, ms: number): Promise<void> {
     await this.#attempt?.hold(ms)
     this.#attempt?.giveUp()
     this.#signal()
-    await reached.promise
+    await held.still
     // An append that was under way when its attempt was given up is part of the head.
     await this.#log.append(this.#ports.me, () => [])
-    return held
   }
 
   /** True while others may append in the name of this host. */

@@ -14,7 +14,9 @@ const kinds: ReadonlySet<string> = new Set<Entry['kind']>([
   'rewind',
 ])
 
-/** True for an entry that a sync policy does not hold back: those above, and every outcome that is an error. */
+/** True for an entry that a sync policy does not hold back: those above, and all that says that something failed. */
 export function isPressing({ kind, body }: Entry): boolean {
-  return kinds.has(kind) || ('outcome' in body && 'error' in body.outcome)
+  const failed =
+    ('error' in body && body.error !== undefined) || ('outcome' in body && 'error' in body.outcome)
+  return kinds.has(kind) || failed
 }
