@@ -137,6 +137,46 @@ describe('the demo, driven as a person would', () => {
     await network.close()
   })
 
+  it('after an edit of its code: the turn that this does not fit is restarted, or goes on in a fork', async (context) => {
+    skipWithout('chromium', context)
+    const engine = await launchEngine('chromium')
+    const page = await engine.newPage()
+    // A service worker would keep the code as it was, as it should.
+    await page.raw.addInitScript(
+      `Object.defineProperty(Navigator.prototype, 'serviceWorker', { value: undefined })`,
+    )
+    await page.goto(`${edge.url}/#token=${token}`)
+    await page.fill('[data-test="ask-input"]', question)
+    await click(page, 'ask-start')
+    await page.waitFor(`document.querySelector('[data-test="approve-card"]') !== null`, { timeoutMs: 60_000 })
+
+    // The author asks in another way now: the same name by another verb.
+    let edits = 0
+    await page.raw.route(/\/assets\/worker-[^/]*\.js$/, async (route) => {
+      const response = await route.fetch()
+      const code = await response.text()
+      const edited = code.replace(/\.ask\((["'`])approve\1/, '.receive("approve"')
+      if (edited !== code) edits += 1
+      await route.fulfill({ response, body: edited })
+    })
+    await page.raw.reload()
+    await sees(page, 'pause-card', 'code')
+    expect(edits).toBeGreaterThan(0)
+    await sees(page, 'pause-restart', 'Restart')
+    await sees(page, 'pause-fork', 'Fork')
+
+    // The fork goes on with the edited code; this run stays.
+    const address = await page.evaluate<string>('location.href')
+    await click(page, 'pause-fork')
+    await page.waitFor(`location.href !== ${JSON.stringify(address)}`)
+    await sees(page, 'status', 'Waiting for a message')
+    await page.raw.goto(address)
+    await sees(page, 'pause-card', 'code')
+    await click(page, 'pause-restart')
+    await sees(page, 'status', 'Waiting for a message')
+    await engine.close()
+  })
+
   /** Presses Tab until an element has the focus. */
   async function tabTo(page: EnginePage, test: string): Promise<void> {
     for (let presses = 0; presses < 100; presses += 1) {

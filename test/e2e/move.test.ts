@@ -2,6 +2,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { entriesOf, ofKind, resultOf, until, type Tried } from './run-facts.ts'
 import { startWorld, type World } from './world.ts'
 
+/** What a checkpoint tells of whoever wrote it. */
+interface Said {
+  readonly trigger: string
+  readonly host?: string
+  readonly versions: object
+}
+
 describe('a move in the middle of a turn', () => {
   let world: World
   beforeAll(async () => {
@@ -40,6 +47,17 @@ describe('a move in the middle of a turn', () => {
       [true, 1],
       [false, 2],
     ])
+    const said = await tab.evaluate<readonly Said[]>(`rig.software('there-and-back')`)
+    const browser = {
+      host: expect.stringMatching(/^chromium \d+$/) as string,
+      versions: { page: '1.2.3', ai: '7.0.1' },
+    }
+    expect(said[0]).toEqual({ trigger: 'start', ...browser })
+    expect(said.find(({ trigger }) => trigger === 'commit')).toMatchObject({
+      host: 'workerd',
+      versions: { ai: '7.0.2' },
+    })
+    expect(said.at(-1)).toEqual({ trigger: 'commit', ...browser })
     const starts = Object.fromEntries(effects.effects().map(({ path, key }) => [path, effects.starts(key)]))
     expect(starts['/effect/round-0-quick']).toBe(1)
     expect(starts['/effect/round-1-quick']).toBe(1)

@@ -54,12 +54,12 @@ export function killWorker(): Promise<boolean> {
   })
 }
 
-/** Starts a new run from the checkpoint after an entry, and shows it. */
-export function forkFrom(seq: number): Promise<boolean> {
+/** Starts a new run from the checkpoint after an entry, or from where the open turn began, and shows it. */
+export function forkFrom(seq?: number): Promise<boolean> {
   return withRun('fork', async (handle) => {
     const { way, view } = page.get()
     const question = view?.state.question ?? 'fork'
-    const id = await handle.fork({ seq })
+    const id = await handle.fork(seq === undefined ? {} : { seq })
     rememberTitle(id, question)
     if (way !== undefined) show(await way.open<typeof askTheDocs>(id))
   })
@@ -105,6 +105,11 @@ export function cancel(): Promise<boolean> {
 
 export function retry(): Promise<boolean> {
   return withRun('retry', (handle) => handle.retry())
+}
+
+/** Begins the open turn anew, with the code of now. */
+export function restart(): Promise<boolean> {
+  return withRun('restart', (handle) => handle.restart())
 }
 
 /** Says what became of an effect whose outcome is unknown. */

@@ -45,6 +45,8 @@ function pausedText({ pause }: AnyView): string {
       return 'Paused: some entries were set aside'
     case 'budget':
       return 'Paused: it has used its budget'
+    case 'divergence':
+      return 'Paused: its turn does not fit the code'
     case undefined:
       return 'Paused'
     default:

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { decide, move, retry, cancel, forkFrom } from '../page/actions.ts'
+import { cancel, decide, forkFrom, move, restart, retry } from '../page/actions.ts'
 import { page, type AskView } from '../page/state.ts'
 import { useStore } from '../page/store.ts'
 import { isInterrupted } from '../page/words.ts'
@@ -41,14 +41,18 @@ export function PauseCard({ view }: { readonly view: AskView }): JSX.Element {
   if (view.status !== 'paused' || pause === undefined) return <></>
   const interrupted = isInterrupted(pause)
   const start = startOf(pause.error.details)
+  const diverged = pause.reason === 'divergence'
   return (
     <section class="card pause-card" data-test="pause-card" data-reason={pause.reason}>
-      <h2>{interrupted ? 'You interrupted this run' : 'This run is paused'}</h2>
+      <h2>{headingOf(pause)}</h2>
       <p>
         {interrupted
           ? 'What it had is kept. When it goes on, it begins this turn again.'
           : pause.error.message}
       </p>
+      {diverged && (
+        <p>Nothing that it has published happens again without asking. A fork leaves this run as it is.</p>
+      )}
       {pause.actions.includes('decide') && start !== undefined && (
         <>
           <p>
@@ -83,12 +87,27 @@ export function PauseCard({ view }: { readonly view: AskView }): JSX.Element {
         </>
       )}
       <div class="button-row">
-        {pause.actions.includes('retry') && (
-          <button type="button" class="primary" data-test="retry" onClick={() => void retry()}>
-            Go on
+        {pause.actions.includes('restart') && (
+          <button type="button" class="primary" data-test="pause-restart" onClick={() => void restart()}>
+            Restart the turn
           </button>
         )}
-        {pause.actions.includes('fork') && (
+        {pause.actions.includes('fork') && diverged && (
+          <button type="button" data-test="pause-fork" onClick={() => void forkFrom()}>
+            Fork here
+          </button>
+        )}
+        {pause.actions.includes('retry') && (
+          <button
+            type="button"
+            class={pause.actions.includes('restart') ? '' : 'primary'}
+            data-test="retry"
+            onClick={() => void retry()}
+          >
+            {diverged ? 'Try again' : 'Go on'}
+          </button>
+        )}
+        {pause.actions.includes('fork') && !diverged && (
           <button type="button" data-test="pause-fork" onClick={() => void forkFrom(view.head.seq - 1)}>
             Fork from before this
           </button>
@@ -101,6 +120,11 @@ export function PauseCard({ view }: { readonly view: AskView }): JSX.Element {
       </div>
     </section>
   )
+}
+
+function headingOf(pause: NonNullable<AskView['pause']>): string {
+  if (isInterrupted(pause)) return 'You interrupted this run'
+  return pause.reason === 'divergence' ? 'This turn does not fit the code' : 'This run is paused'
 }
 
 function startOf(details: unknown): string | undefined {

@@ -1,6 +1,7 @@
 import { openSession as openCoreSession, type Session, type SessionOptions } from '@waystone/core/session'
 import { browserChannel } from './platform/browser-channel.ts'
 import { browserClock } from './platform/browser-clock.ts'
+import { browserHost } from './platform/browser-host.ts'
 import { browserLocks } from './platform/browser-locks.ts'
 import { browserRandom } from './platform/browser-random.ts'
 import { edgeClient } from './remote/edge-client.ts'
@@ -45,6 +46,7 @@ export async function openSession<State>(options: BrowserSessionOptions<State>):
     me,
     clock: browserClock(),
     random: browserRandom,
+    software: { host: browserHost(navigator), ...rest.software },
     locks: browserLocks(name),
     channel: browserChannel(`${name} sessions`),
     ...(edge ? { edge: edgeClient(edge, me) } : {}),

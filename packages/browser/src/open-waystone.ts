@@ -1,5 +1,6 @@
 import {
   blobsNamed,
+  checkVersions,
   durationMs,
   encodeValue,
   isWaystoneError,
@@ -43,15 +44,21 @@ export interface WaystoneOptions {
    */
   readonly encryption?: Encryption | Promise<Encryption>
   /**
-   * When entries go to the edge: `every` so many, or after an `interval`, whichever comes first. Default: each at once.
-   * Questions, starts of `once`, pauses, milestones and ends are never held back.
+   * When entries go to the edge: `every` so many, or after an `interval`, whichever comes first. `adaptive` finds the interval by
+   * itself, between 1 s and 60 s, from what pushes take and how often something fails. Default: each at once. Questions,
+   * starts of `once`, pauses, errors, milestones and ends are never held back, and all goes when the page is hidden.
    */
-  readonly sync?: { readonly every?: number; readonly interval?: Duration }
+  readonly sync?: 'adaptive' | { readonly every?: number; readonly interval?: Duration }
   /**
    * Replays every turn before it commits, and pauses the run when that comes to another end: finds clocks, dice and
    * waits outside `ctx` before they matter. Costs each turn twice its own code, and no step.
    */
   readonly development?: boolean
+  /**
+   * Versions of what the agents depend on, such as `{ ai: '7.0.1' }`: at most 32, of at most 100 characters. They stand in the
+   * log with the version of Waystone and the browser, and in `run.checkpoints()`.
+   */
+  readonly versions?: Readonly<Record<string, string>>
   /** Keeps the runs of several applications of one origin apart. Default `default`. */
   readonly name?: string
 }
@@ -117,6 +124,14 @@ interface Opened {
   readonly storage: HostStorage
   readonly restart: () => Promise<void>
   readonly terminate: () => void
+  /** Takes what other code brings, when this name is opened again. */
+  readonly renew: (options: WaystoneOptions) => void
+}
+
+/** One that is open, with how it is opened again. */
+interface Known {
+  readonly waystone: Waystone
+  readonly renew: Opened['renew']
 }
 
 /** Opened ones by name, beside the module so that hot reloading finds them again. */
@@ -124,7 +139,9 @@ const registry = Symbol.for('waystone opened')
 
 /**
  * Opens the runs of this browser, goes on with those that were interrupted, and follows the others. Opening again with
- * the same name gives the same Waystone.
+ * the same name gives the same Waystone, as hot reload and strict mode do: other agents of the same names take the place of
+ * those that were there, and open turns are replayed with their code. A run that this does not fit pauses, with `restart` and `fork`
+ * to go on. Another `worker` is started by the next `restartWorker()`; all other options stay as they were.
  *
  * @example
  * const waystone = await openWaystone({ agents: [counter] })
@@ -132,17 +149,23 @@ const registry = Symbol.for('waystone opened')
  * run.subscribe((view) => console.log(view.status, view.state.count))
  */
 export function openWaystone(options: WaystoneOptions): Promise<Waystone> {
-  const known = ((globalThis as { [registry]?: Map<string, Promise<Waystone>> })[registry] ??= new Map())
+  const known = ((globalThis as { [registry]?: Map<string, Promise<Known>> })[registry] ??= new Map())
   const name = options.name ?? 'default'
   const before = known.get(name)
-  if (before) return before
+  if (before) return openedAgain(before, options)
   const opening = open(name, options, () => known.delete(name))
   known.set(name, opening)
   opening.catch(() => known.delete(name))
-  return opening
+  return opening.then(({ waystone }) => waystone)
 }
 
-async function open(name: string, options: WaystoneOptions, forget: () => void): Promise<Waystone> {
+async function openedAgain(before: Promise<Known>, options: WaystoneOptions): Promise<Waystone> {
+  const { waystone, renew } = await before
+  renew(options)
+  return waystone
+}
+
+async function open(name: string, options: WaystoneOptions, forget: () => void): Promise<Known> {
   const encryption = await options.encryption
   const watch = new StorageWatch()
   const host = await hostOf(name, options, (state) => watch.set(state))
@@ -151,11 +174,16 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
   if (isEmptied) watch.set({ state: 'emptied', error: toWire(storageEmptied(name)) })
   if (host.storage.storage === 'indexeddb') remember(name)
   const { device } = await api.info()
-  const stopLifecycle = watchLifecycle({ freeze: () => void api.freeze(), thaw: () => void api.thaw() })
+  const stopLifecycle = watchLifecycle({
+    // What does not arrive is kept here, and goes another time.
+    hide: () => void api.flush().catch(() => undefined),
+    freeze: () => void api.freeze(),
+    thaw: () => void api.thaw(),
+  })
   const handle = <A extends AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>> =>
     RunHandle.open<StateOf<A>, ResultOf<A>>(parseRunId(run), api, browserRandom, encryption?.cipher)
 
-  return {
+  const waystone: Waystone = {
     device,
     get storage() {
       return host.storage.storage
@@ -204,6 +232,7 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
       host.terminate()
     },
   }
+  return { waystone, renew: host.renew }
 }
 
 /** With an address that does not depend on the page. */
@@ -211,7 +240,9 @@ function absolute(edge: EdgeOptions): EdgeOptions {
   return { ...edge, url: new URL(edge.url, location.href).href }
 }
 
-function policyOf({ every, interval }: NonNullable<WaystoneOptions['sync']>): SyncPolicy {
+function policyOf(sync: NonNullable<WaystoneOptions['sync']>): SyncPolicy {
+  if (sync === 'adaptive') return { every: Infinity, intervalMs: 'adaptive' }
+  const { every, interval } = sync
   if (every !== undefined && !(every >= 1))
     throw new WaystoneError('input_refused', `\`sync.every\` is a number from 1 on, found ${String(every)}`)
   return {
@@ -221,7 +252,8 @@ function policyOf({ every, interval }: NonNullable<WaystoneOptions['sync']>): Sy
 }
 
 async function hostOf(name: string, options: WaystoneOptions, onStorage: StorageListener): Promise<Opened> {
-  const { agents, worker, edge, sync, encryption, development = false } = options
+  const { agents, worker, edge, sync, encryption, versions, development = false } = options
+  checkVersions(versions)
   if ((agents === undefined) === (worker === undefined)) {
     throw new WaystoneError(
       'input_refused',
@@ -234,9 +266,11 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
     ...(edge ? { edgeUrl: absolute(edge).url } : {}),
     ...(sync ? { syncPolicy: policyOf(sync) } : {}),
     ...(encryption ? { isEncrypted: true } : {}),
+    ...(versions ? { versions } : {}),
   }
   if (worker) {
-    const runtime = await workerRuntime(worker, config, onStorage, edge?.token)
+    let newest = worker
+    const runtime = await workerRuntime(() => newest(), config, onStorage, edge?.token)
     return {
       api: runtime.api,
       get storage() {
@@ -244,6 +278,7 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
       },
       restart: () => runtime.restart(),
       terminate: () => runtime.terminate(),
+      renew: (again) => void (newest = again.worker ?? newest),
     }
   }
   // A page with a worker downloads nothing of this.
@@ -260,5 +295,11 @@ async function hostOf(name: string, options: WaystoneOptions, onStorage: Storage
     Promise.reject(
       new WaystoneError('input_refused', 'the agents are hosted in this page: there is no worker to restart'),
     )
-  return { api: runtime, storage, restart: noWorker, terminate: () => undefined }
+  return {
+    api: runtime,
+    storage,
+    restart: noWorker,
+    terminate: () => undefined,
+    renew: (again) => again.agents && runtime.replaceAgents(again.agents),
+  }
 }

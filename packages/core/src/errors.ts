@@ -59,7 +59,8 @@ export type ErrorCode =
   | 'bug'
 
 /** What a person or a program can do about a pause or an error; code and UI carry these out by name. */
-export type Action = 'retry' | 'answer' | 'decide' | 'fork' | 'rewind' | 'cancel' | 'move' | 'reload'
+export type Action =
+  'retry' | 'restart' | 'answer' | 'decide' | 'fork' | 'rewind' | 'cancel' | 'move' | 'reload'
 
 /** What an error carries besides its code and message. */
 export interface ErrorOptions {

@@ -137,6 +137,7 @@ export type {
   OnceOptions,
   Schema,
   ScopeOptions,
+  RedactOptions,
   StepOptions,
   StepTools,
   StreamOut,
@@ -159,6 +160,7 @@ export { durationMs, type Duration } from './engine/duration.ts'
 export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
 
 export { sdkVersion } from './version.ts'
+export { checkVersions, type Software } from './log/written.ts'
 export type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './runtime/api.ts'
 export type { Checkpoint } from './runtime/checkpoints.ts'
 export { exportedPages, exportHeader, type LoggedRun, type RunExport } from './log/export-run.ts'

@@ -31,6 +31,12 @@ export const limits = {
   mapItemsMax: 10_000,
   /** A name of an agent, a step, a branch, a message or an artifact, in characters. */
   nameCharsMax: 200,
+  /** Versions of dependencies that an application names for its host, and each of them in characters. */
+  versionsMax: 32,
+  versionCharsMax: 100,
+  /** Between two pushes of a policy that finds its interval by itself, in ms. */
+  syncIntervalMsMin: 1_000,
+  syncIntervalMsMax: 60_000,
   /** An inbox item, in bytes of JSON. */
   inboxItemBytesMax: 60_000,
   /** Items that wait in the inbox of one run. */

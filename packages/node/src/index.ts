@@ -1,1 +1,2 @@
+export { nodeHost } from './node-host.ts'
 export { sqliteStorage, type SqliteOptions } from './sqlite-storage.ts'

@@ -3,4 +3,8 @@ import { agents, pageOnly } from './agents.ts'
 import { encryptionFor } from './encryption-for.ts'
 
 const encryption = encryptionFor(new URLSearchParams(location.search))
-serveAgents({ agents: [...agents, pageOnly], ...(encryption ? { encryption } : {}) })
+serveAgents({
+  agents: [...agents, pageOnly],
+  versions: { ai: '7.0.1' },
+  ...(encryption ? { encryption } : {}),
+})

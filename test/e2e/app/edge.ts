@@ -17,6 +17,7 @@ interface Env {
 /** The edge of the end-to-end tests: the agents of the test, open to the page of the test. */
 export const RunObject = runObject<Env>({
   agents: () => [...agents, ...edgeAgents],
+  versions: { ai: '7.0.2' },
   blobs: (env) => env.BLOBS,
   lendingSecret: (env) => env.LENDING,
   report: console.error,

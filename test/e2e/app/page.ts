@@ -21,6 +21,8 @@ class Rig {
     const encryption = encryptionFor(query)
     this.#way = openWaystone({
       ...host,
+      versions: { page: '1.2.3' },
+      ...(query.has('sync') ? { sync: { every: 1_000, interval: '1h' } } : {}),
       ...(encryption ? { encryption } : {}),
       ...(edge === null ? {} : { edge: { url: edge, token: () => query.get('token') ?? '' } }),
     })
@@ -87,6 +89,13 @@ class Rig {
       const { code, message } = toWire(error)
       return { ok: false, code, message }
     }
+  }
+
+  /** What runs in here said of themselves, by the kind of entry. */
+  async software(id: string): Promise<unknown> {
+    const run = await this.run(id)
+    while (await run.loadEarlier());
+    return run.checkpoints().map(({ trigger, host, versions }) => ({ trigger, host, versions }))
   }
 
   async blockers(id: string, to: MoveTarget): Promise<readonly string[]> {

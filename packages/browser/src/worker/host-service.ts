@@ -7,6 +7,7 @@ export interface HostConfig {
   readonly edgeUrl?: string
   readonly syncPolicy?: SyncPolicy
   readonly development?: boolean
+  readonly versions?: Readonly<Record<string, string>> | undefined
   /** The page encrypts: a worker that does not would start runs in the open. */
   readonly isEncrypted?: boolean
 }

@@ -1,6 +1,7 @@
 import { Runtime } from '@waystone/core'
 import { browserChannel } from '../platform/browser-channel.ts'
 import { browserClock } from '../platform/browser-clock.ts'
+import { browserHost } from '../platform/browser-host.ts'
 import { browserLocks } from '../platform/browser-locks.ts'
 import { browserRandom } from '../platform/browser-random.ts'
 import { edgeClient } from '../remote/edge-client.ts'
@@ -24,6 +25,7 @@ export async function openHost(options: HostOptions): Promise<HostStorage & { re
     inbox,
     streams,
     agents,
+    software: { host: browserHost(navigator), versions: options.versions },
     development: options.development ?? false,
     encryption: options.encryption,
     ...(options.syncPolicy ? { syncPolicy: options.syncPolicy } : {}),

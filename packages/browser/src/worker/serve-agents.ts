@@ -9,6 +9,8 @@ export interface ServeOptions {
   readonly agents: readonly AnyAgent[]
   /** What its runs are encrypted with: the same as the page's. */
   readonly encryption?: Encryption | Promise<Encryption>
+  /** Versions of what these agents depend on, beside those that the page names. */
+  readonly versions?: Readonly<Record<string, string>>
 }
 
 /**
@@ -19,7 +21,7 @@ export interface ServeOptions {
  * // agent.worker.ts
  * serveAgents({ agents: [researcher.provide({ llm })] })
  */
-export function serveAgents({ agents, encryption }: ServeOptions): void {
+export function serveAgents({ agents, encryption, versions }: ServeOptions): void {
   installErrorTransfer()
   let api: RuntimeApi | undefined
   const service: HostService = {
@@ -30,6 +32,7 @@ export function serveAgents({ agents, encryption }: ServeOptions): void {
       const { runtime, storage, made } = await openHost({
         ...config,
         encryption: await encryption,
+        versions: { ...config.versions, ...versions },
         agents,
         place: 'browser',
         onStorage: (state) => void onStorage(state),

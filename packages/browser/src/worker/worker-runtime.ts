@@ -105,6 +105,7 @@ export async function workerRuntime(
     setAside: (run) => call((host) => host.setAside(run)),
     keepAside: (run, name, options) => call((host) => host.keepAside(run, name, options)) as Promise<RunId>,
     dropAside: (run, name) => call((host) => host.dropAside(run, name)),
+    flush: () => call((host) => host.flush()),
     freeze: () => call((host) => host.freeze()),
     thaw: () => call((host) => host.thaw()),
     close: () => call((host) => host.close()),

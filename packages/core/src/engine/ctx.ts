@@ -54,6 +54,21 @@ export interface StreamOut {
   reset(): Promise<void>
 }
 
+/**
+ * What of an outcome is left out of the log. The turn gets what was recorded, live as on replay: a secret that is needed
+ * later is asked for anew, through a need, and never a result.
+ */
+export interface RedactOptions<T> {
+  /**
+   * Makes of a result what is recorded; say its type where it is taken: `redact: (login: Login) => ({ ...login, token: '' })`.
+   * Pure, and of the same type. When it throws, the call fails. With it errors of the body keep their code and lose what
+   * they say, unless `redactError` says it.
+   */
+  redact?(value: NoInfer<T>): NoInfer<T>
+  /** The message that is recorded of an error; its cause and details are not. */
+  redactError?(error: unknown): string
+}
+
 export interface StepOptions {
   /** Needs that must be here before the body starts; without them the step waits for a place that has them. */
   readonly needs?: readonly string[]
@@ -79,7 +94,7 @@ export interface UndoTools<T = unknown> extends StepTools {
   readonly value: T
 }
 
-export interface OnceOptions<T> {
+export interface OnceOptions<T> extends RedactOptions<T> {
   /** After this the call is aborted and its outcome unknown. */
   readonly timeout: Duration
   readonly needs?: readonly string[]
@@ -91,7 +106,8 @@ export interface OnceOptions<T> {
   /**
    * Takes the effect back, when its run is rewound or cancelled so. Tried again until it succeeds: it has to tell a
    * repetition by its key. `value` is what the effect gave; say its type where it is taken:
-   * `undo: ({ value }: UndoTools<Booking>) => ...`.
+   * `undo: ({ value }: UndoTools<Booking>) => ...`. With `redact` that is what was recorded, and of what `undo` gives
+   * nothing is.
    */
   undo?(tools: UndoTools): unknown
   /** What to do about an unknown outcome that `verify` cannot tell. Default `ask`: the run pauses and a person decides. */
@@ -181,8 +197,8 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
 
   /** Runs the body and records its outcome; after a crash it may run again unless its outcome was recorded. */
   step<T>(name: string, body: Body<T>): Promise<T>
-  step<T>(name: string, options: StepOptions, body: Body<T>): Promise<T>
-  /** A step whose partial output readers see live. */
+  step<T>(name: string, options: StepOptions & RedactOptions<T>, body: Body<T>): Promise<T>
+  /** A step whose partial output readers see live. That is stored as it is written, so that it takes no `redact`. */
   stream<T>(name: string, body: StreamBody<T>): Promise<T>
   stream<T>(name: string, options: StepOptions, body: StreamBody<T>): Promise<T>
   /** An effect on the world: never started twice without a decision. */

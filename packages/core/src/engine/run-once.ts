@@ -4,7 +4,6 @@ import type { Digest } from '../ids.ts'
 import type { OnceHow, Outcome } from '../log/bodies.ts'
 import type { TurnRecord } from '../log/fold.ts'
 import type { Decision } from '../ports/inbox.ts'
-import { encodeValue } from '../state/codec.ts'
 import { lostRace } from './attempt-end.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
@@ -12,6 +11,7 @@ import type { OnceOptions, StepTools } from './ctx.ts'
 import { durationMs } from './duration.ts'
 import { reportCost } from './meter.ts'
 import { effectKey } from './paths.ts'
+import { redacted, redactedError } from './redact.ts'
 import { outcomeOf, parkForNeeds, recordedError, runBody, type Ran } from './run-step.ts'
 
 type Body = (tools: StepTools) => unknown
@@ -19,6 +19,7 @@ type Body = (tools: StepTools) => unknown
 /** How often the policy `retry` starts an effect before a person is asked, and the first wait between, in ms. */
 const retriesMax = 5
 const retryMsMin = 500
+const assumed = { aborted: false, timedOut: false } as const
 type StartRecord = Extract<TurnRecord, { kind: 'once.start' }>
 
 /**
@@ -99,7 +100,7 @@ async function start(
     return recordOnce(attempt, call, {
       start: started.digest,
       ms,
-      outcome: outcomeOf(ran, call.path),
+      outcome: outcomeOf(redacted(ran, call.path, options), call.path),
       how: 'ran',
     })
   }
@@ -107,7 +108,7 @@ async function start(
     // The request may have arrived although no answer did.
     return settleUnknown(attempt, call, options, body, { start: started.digest, key, failed: ran })
   }
-  const outcome = { error: recordedError(ran.error, call.path) }
+  const outcome = outcomeOf(redacted(ran, call.path, options), call.path)
   return recordOnce(attempt, call, { start: started.digest, ms, outcome, how: 'ran' })
 }
 
@@ -154,15 +155,16 @@ async function settleUnknown(
       return recordOnce(attempt, call, {
         start: digest,
         ms: 0,
-        outcome: outcomeOf({ ...ran, value: answer.value }, call.path),
+        outcome: outcomeOf(redacted({ ...ran, value: answer.value }, call.path, options), call.path),
         how: 'verified',
       })
     if (answer?.done === false) {
       if (failed === undefined && !call.branch.doomed) return start(attempt, call, options, body, key)
+      const error = failed ? redactedError(failed.error, call.path, options) : lostRace(call.path)
       return recordOnce(attempt, call, {
         start: digest,
         ms: 0,
-        outcome: { error: recordedError(failed ? failed.error : lostRace(call.path), call.path) },
+        outcome: { error: recordedError(error, call.path) },
         how: 'verified',
       })
     }
@@ -179,7 +181,7 @@ async function settleUnknown(
   const outcome: Outcome =
     policy === 'fail'
       ? { error: toWire(unknownOutcome(call.path)) }
-      : { value: encodeValue(policy.assumeDone()) }
+      : outcomeOf(redacted({ ...assumed, value: policy.assumeDone() }, call.path, options), call.path)
   return recordOnce(attempt, call, { start: digest, ms: 0, outcome, how: 'assumed' })
 }
 

@@ -6,11 +6,12 @@ import { readerOf, storeArtifact, type Artifact, type ArtifactContent } from './
 import type { Attempt } from './attempt.ts'
 import type { BreakerOptions } from './breakers.ts'
 import type { Call } from './call.ts'
-import type { StepOptions, StepTools, StreamTools } from './ctx.ts'
+import type { RedactOptions, StepOptions, StepTools, StreamTools } from './ctx.ts'
 import { durationMs } from './duration.ts'
 import { inTime } from './in-time.ts'
 import { reportCost } from './meter.ts'
 import { effectKey } from './paths.ts'
+import { redacted } from './redact.ts'
 import { openStream } from './stream-out.ts'
 import { missingNeed } from './use.ts'
 
@@ -18,7 +19,7 @@ import { missingNeed } from './use.ts'
 export async function beginStep(
   attempt: Attempt,
   call: Call,
-  options: StepOptions,
+  options: StepOptions & RedactOptions<unknown>,
   body: ((tools: StepTools) => unknown) | ((tools: StreamTools) => unknown),
   blobs: () => readonly Digest[] = () => [],
 ): Promise<void> {
@@ -70,7 +71,7 @@ export async function beginStep(
       await out?.flush()
       if (attempt.over) return
       const ms = attempt.ports.clock.now() - began
-      const outcome = outcomeOf(ran, call.path)
+      const outcome = outcomeOf(redacted(ran, call.path, options), call.path)
       return recordStep(attempt, call, { attempts: number, ms, outcome, stream: out?.digest() }, blobs())
     }
     const waitMs = durationMs(options.backoff ?? 500) * 2 ** (number - 1)

@@ -22,6 +22,7 @@ import type {
   Ctx,
   MapOptions,
   OnceOptions,
+  RedactOptions,
   ScopeOptions,
   SequentialCtx,
   SpawnOptions,
@@ -86,12 +87,13 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
     random,
     uuid: () => uuidOf(random),
     current: (value) => attempt.current(value),
-    step: ((name: string, ...rest: [StepOptions, StepBody] | [StepBody]) => {
-      const [options, body] = optionsAndBody<StepOptions, StepBody>(rest, {})
+    step: ((name: string, ...rest: [StepOptions & RedactOptions<unknown>, StepBody] | [StepBody]) => {
+      const [options, body] = optionsAndBody<StepOptions & RedactOptions<unknown>, StepBody>(rest, {})
       return call(name, 'step', 'step', options.input, (c) => beginStep(attempt, c, options, body))
     }) as Ctx['step'],
     stream: ((name: string, ...rest: [StepOptions, StreamBody] | [StreamBody]) => {
       const [options, body] = optionsAndBody<StepOptions, StreamBody>(rest, {})
+      refuseRedact(options, `stream "${name}"`, 'write to `out` and return only what may be kept')
       return call(name, 'stream', 'step', options.input, (c) => beginStep(attempt, c, options, body))
     }) as Ctx['stream'],
     once: ((name: string, options: OnceOptions<unknown>, body: StepBody) => {
@@ -114,10 +116,12 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
       name: string,
       content: Parameters<Ctx['artifact']>[1],
       options: NonNullable<Parameters<Ctx['artifact']>[2]> = {},
-    ) =>
-      call(name, 'artifact', 'step', options.input, (c) =>
+    ) => {
+      refuseRedact(options, `artifact "${name}"`, 'give only bytes that may be kept')
+      return call(name, 'artifact', 'step', options.input, (c) =>
         beginArtifact(attempt, c, name, content, options),
-      )) as Ctx['artifact'],
+      )
+    }) as Ctx['artifact'],
     drain: ((name: string, options: { readonly key?: string } = {}) =>
       call(options.key ?? name, 'drain', 'drain', undefined, (c) =>
         beginDrain(attempt, c, name),
@@ -177,6 +181,15 @@ function numbering(attempt: Attempt, branch: Branch, ctx: Ctx): SequentialCtx {
     },
     Object.getOwnPropertyDescriptors(ctx),
   ) as SequentialCtx
+}
+
+/** What a body stores by itself no `redact` sees: taking one would be a promise that is not kept. */
+function refuseRedact(options: object, what: string, instead: string): void {
+  if (!('redact' in options) && !('redactError' in options)) return
+  throw new WaystoneError(
+    'input_refused',
+    `${what} takes no \`redact\`, since its content is stored as it is made: ${instead}`,
+  )
 }
 
 function optionsAndBody<O, B>(rest: readonly [O, B] | readonly [B], none: O): readonly [O, B] {

@@ -53,6 +53,18 @@ describe('types', () => {
           () => ctx.use.publish('x'),
         )
         expectTypeOf(paid).toEqualTypeOf<{ url: string }>()
+        interface Login {
+          user: string
+          token: string
+        }
+        const redact = (login: Login): Login => ({ ...login, token: '' })
+        const login = await ctx.step('log in', { redact }, async ({ signal }) => ({
+          user: String(signal.aborted),
+          token: 'secret',
+        }))
+        expectTypeOf(login).toEqualTypeOf<{ user: string; token: string }>()
+        const hidden = await ctx.step('hide', { redact: () => 'x' }, () => 'secret')
+        expectTypeOf(hidden).toEqualTypeOf<string>()
         const scoped = await ctx.scope('chat', { sequential: true }, (c) =>
           c.step(c.numbered('model'), () => 5),
         )
@@ -112,6 +124,10 @@ describe('types', () => {
         await ctx.once('effect', { timeout: '1s' }, () => new Blob([]))
         // @ts-expect-error an effect needs a time-out
         await ctx.once('effect', {}, () => 1)
+        // @ts-expect-error what is recorded has the type of the result
+        await ctx.step('hide', { redact: () => 5 }, () => 'secret')
+        // @ts-expect-error what is streamed is stored as it is written
+        await ctx.stream('text', { redact: () => 'x' }, () => 'secret')
         // @ts-expect-error a duration has a unit
         await ctx.sleep('nap', '5 minutes')
         // @ts-expect-error a message that the inbox does not have

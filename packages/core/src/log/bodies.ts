@@ -44,10 +44,14 @@ export interface CarriedRecord {
   readonly body: Json
 }
 
-/** What entries that make somebody a writer say of it: a nonce, and the version of Waystone. */
+/** What entries that make somebody a writer say of it: a nonce, the version of Waystone, and what it runs in and with. */
 export interface Written {
   readonly nonce: string
   readonly sdk: string
+  /** Such as `chromium 156`; absent where that is not known. */
+  readonly host?: string
+  /** Of what the application depends on, by names that it gives. */
+  readonly versions?: Readonly<Record<string, string>>
 }
 
 /** What counts for the budget of a run beside its steps; of a race what its losers have used and not recorded. */

@@ -27,6 +27,8 @@ const any =
   (...checks: readonly Check[]): Check =>
   (value) =>
     checks.some((check) => check(value))
+const textByName: Check = (value) =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(text)
 /** An object with these fields; others may be there, those of a later Waystone. */
 const shape =
   (fields: Fields, optional: Fields = {}): Check =>
@@ -44,6 +46,7 @@ const error = shape({ code: text, message: text })
 const outcome = any(shape({ error }), shape({ value: json }))
 const place = one('browser', 'page', 'edge')
 const written = { nonce: text, sdk: text }
+const software = { host: text, versions: textByName }
 const sender = { id: text, by: text }
 const effects = list(shape({ path: text, key: text }, { outcome }))
 const identity = {
@@ -89,19 +92,20 @@ const artifact = shape({ name: text, type: text, hash: digest, bytes: count }, {
 
 /** The form of the body of each kind. */
 const forms: Readonly<Record<EntryKind, Check>> = {
-  start: shape({ ...identity, ...written, state: json }, { budget }),
+  start: shape({ ...identity, ...written, state: json }, { budget, ...software }),
   fork: shape(
     { ...identity, ...checkpoint, ...written, from: shape({ run: text, ...head }) },
     {
       artifacts: list(artifact),
       sealedWith: list(text),
       budget: shape({ limits: budget, used: spent, total: spent }),
+      ...software,
     },
   ),
-  open: shape({ reason: one('opened', 'stolen', 'move_abandoned', 'lending'), place, ...written }),
+  open: shape({ reason: one('opened', 'stolen', 'move_abandoned', 'lending'), place, ...written }, software),
   claim: shape(
     { reason: one('moved', 'expired', 'forced'), place, from: text, ...written },
-    { lent: shape({ key: text, until: count }) },
+    { lent: shape({ key: text, until: count }), ...software },
   ),
   turn: shape({ turn: count, rules: count, version: count, config: digest }),
   step: shape(

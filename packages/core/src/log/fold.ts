@@ -88,6 +88,10 @@ export interface Fold {
   readonly artifacts: readonly ArtifactNote[]
   /** The version of Waystone that wrote the newest entry that says so. */
   readonly sdk: string
+  /** What that writer runs in, such as `chromium 156`; undefined where it does not say. */
+  readonly host: string | undefined
+  /** The versions that its application names; undefined where it names none. */
+  readonly versions: Readonly<Record<string, string>> | undefined
   /** What was added since the newest snapshot was made: how many entries, and their bytes. */
   readonly since: SinceSnapshot
   /** The snapshots that are kept, by the entry they are of. */
@@ -162,7 +166,8 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
       // Whatever a claim says, which anybody at the edge can write: what is new gets a key that nobody had before.
       const isLent = entry.kind === 'claim' || entry.body.reason === 'lending'
       const lent = isLent ? fold.sealedWith.at(-1) : fold.lent
-      return { ...next, place: entry.body.place, sdk: entry.body.sdk, writerSince: entry.time, lent }
+      const { place, sdk, host, versions } = entry.body
+      return { ...next, place, sdk, host, versions, writerSince: entry.time, lent }
     }
     case 'snapshot':
       return {
@@ -325,6 +330,8 @@ function firstFold(entry: Entry): Fold {
     unwind: undefined,
     artifacts: entry.kind === 'fork' ? (entry.body.artifacts ?? []) : [],
     sdk: entry.body.sdk,
+    host: entry.body.host,
+    versions: entry.body.versions,
     since: { entries: 1, bytes: entry.size },
     snapshots: [],
     onces: [],

@@ -55,7 +55,7 @@ export function everyKind(): Value {
 
 /** Writes logs that hold every kind of entry, the same bytes at every call. */
 export async function goldenLogs(): Promise<readonly GoldenLog[]> {
-  return [await aRun(), await aLargeFork(), await aSession()]
+  return [await aRun(), await aLargeFork(), await aSession(), await aRunOfHosts()]
 }
 
 async function opened(name: string) {
@@ -254,6 +254,20 @@ async function aSession(): Promise<GoldenLog> {
   })
   await add({ kind: 'put', body: { by: 'w', changes: [{ key: 'b', gone: true }] } })
   await add(commitOf(log.mustFold(), { count: 1 }))
+  return { run, storage, log }
+}
+
+/** A run whose writers say what they run in and with, and one that does not. */
+async function aRunOfHosts(): Promise<GoldenLog> {
+  const { run, storage, log, add } = await opened('golden-hosts')
+  const here = { ...written, host: 'chromium 156', versions: { ai: '7.0.1' } }
+  const there = { ...written, host: 'workerd', versions: { ai: '7.0.2' } }
+  await add({ kind: 'start', body: { ...identity, ...here, state: encodeValue({ count: 1 }) } })
+  await add({ kind: 'open', body: { reason: 'opened', place: 'browser', ...here, host: 'chromium 157' } })
+  await add({ kind: 'claim', body: { reason: 'moved', place: 'edge', from: laptop, ...there } }, edge)
+  await snapshot(log, storage, edge)
+  await add(commitOf(log.mustFold(), { count: 2 }), edge)
+  await add({ kind: 'claim', body: { reason: 'forced', place: 'browser', from: edge, ...written } })
   return { run, storage, log }
 }
 

@@ -19,6 +19,8 @@ const plain = [
   'from',
   'origin',
   'sdk',
+  'host',
+  'versions',
   'started',
   'updated',
   'turnBegan',

@@ -29,7 +29,7 @@ describe('after a fault', () => {
     const body = startEntry(
       agent,
       null,
-      { place: 'browser', nonce: 'n' },
+      { place: 'browser', written: { nonce: 'n', sdk: '0' } },
       { whenGone: 'edge', leaseMs: 1_000 },
     )
     const device = 'laptop' as never

@@ -77,6 +77,8 @@ export interface RuntimeApi {
   keepAside(run: RunId, name: string, options: { readonly id?: string }): Promise<RunId>
   /** Drops what was set aside under a name, for ever. One that is not there is fine. */
   dropAside(run: RunId, name: string): Promise<void>
+  /** What has gathered of all runs here goes to the edge now: their page was hidden, and may never be shown again. */
+  flush(): Promise<void>
   /** Lets go of writing while a page is frozen, and takes it up again. */
   freeze(): Promise<void>
   thaw(): Promise<void>

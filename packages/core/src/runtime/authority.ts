@@ -1,19 +1,19 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { InOrder } from '../in-order.ts'
-import { edgeOwner, newId, type Digest, type OwnerId, type RunId } from '../ids.ts'
+import { edgeOwner, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Bodies } from '../log/bodies.ts'
 import { parseLine, verifyChain } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import type { RunLog } from '../log/run-log.ts'
+import { writtenBy, type Software } from '../log/written.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Append, Head } from '../ports/log-store.ts'
 import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
-import { sdkVersion } from '../version.ts'
 import { acceptItem } from './accept-item.ts'
 import { consumedBy } from './inbox-entries.ts'
 import { blockersOf, lacksOf, type Target } from './blockers.ts'
@@ -26,6 +26,8 @@ export interface AuthorityPorts {
   readonly inbox: Inbox
   /** Keys of encrypted runs that devices lend; absent: this edge borrows none. */
   readonly lentKeys?: LentKeys | undefined
+  /** What this edge runs in and with, for the log. */
+  readonly software?: Software | undefined
   agent(name: string): AnyAgent | undefined
   /** Stops a host here, if there is one; resolves when it will append nothing any more. */
   stopHost(): Promise<void>
@@ -145,9 +147,11 @@ export class Authority {
   }
 
   async #append(fold: Fold, claim: Claim, lent?: NonNullable<Bodies['claim']['lent']>): Promise<void> {
-    const nonce = newId(this.#ports.random)
+    const { random, software } = this.#ports
     const { reason, place } = claim
-    const body = { reason, place, from: fold.owner, ...(lent ? { lent } : {}), nonce, sdk: sdkVersion }
+    // What a device runs in it says itself, as it opens what it was given.
+    const written = writtenBy(random, claim.owner === edgeOwner ? software : undefined)
+    const body = { reason, place, from: fold.owner, ...(lent ? { lent } : {}), ...written }
     await this.#log.append(claim.owner, (now) => {
       this.#checkHead(now ?? fold, claim)
       return [{ kind: 'claim', body }]

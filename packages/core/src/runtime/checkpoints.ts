@@ -2,6 +2,7 @@ import type { Digest, OwnerId } from '../ids.ts'
 import type { EntryKind } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
+import type { Software } from '../log/written.ts'
 import type { Place } from '../ports/log-store.ts'
 
 /** A position of a log to resume, fork or rewind at, with what was true then. */
@@ -21,6 +22,10 @@ export interface Checkpoint {
   readonly config: Digest
   /** The version of Waystone that wrote it. */
   readonly sdk: string
+  /** What it runs in, such as `chromium 156`, `workerd` or `node 24`; undefined where it does not say. */
+  readonly host: string | undefined
+  /** The versions of dependencies that its application names; none where it does not. */
+  readonly versions: Readonly<Record<string, string>>
   readonly owner: OwnerId
   readonly place: Place
   readonly epoch: number
@@ -29,7 +34,7 @@ export interface Checkpoint {
   readonly label: string | undefined
 }
 
-type About = Pick<Checkpoint, 'whole' | 'turn' | 'version' | 'config' | 'sdk' | 'place'>
+type About = Pick<Checkpoint, 'whole' | 'turn' | 'version' | 'config' | 'sdk' | 'host' | 'versions' | 'place'>
 
 /** The checkpoints of entries that follow `before`, or begin a log; oldest first. */
 export function checkpointsOf(before: Fold | undefined, entries: readonly Entry[]): readonly Checkpoint[] {
@@ -38,8 +43,7 @@ export function checkpointsOf(before: Fold | undefined, entries: readonly Entry[
     turn: before.turn,
     version: before.identity.version,
     config: before.identity.config,
-    sdk: before.sdk,
-    place: before.place,
+    ...writerOf(before),
   }
   return entries.flatMap((entry): Checkpoint[] => {
     about = after(about, entry)
@@ -54,20 +58,19 @@ function after(about: About | undefined, entry: Entry): About | undefined {
   switch (entry.kind) {
     case 'start':
     case 'fork': {
-      const { version, config, sdk, place } = entry.body
+      const { version, config } = entry.body
       const turn = entry.kind === 'fork' ? entry.body.turn : 0
       return {
         whole: entry.kind === 'start' || entry.body.records.length === 0,
         turn,
         version,
         config,
-        sdk,
-        place,
+        ...writerOf(entry.body),
       }
     }
     case 'open':
     case 'claim':
-      return about && { ...about, sdk: entry.body.sdk, place: entry.body.place }
+      return about && { ...about, ...writerOf(entry.body) }
     case 'turn':
       return about && { ...about, whole: false, config: entry.body.config }
     case 'commit':
@@ -79,4 +82,8 @@ function after(about: About | undefined, entry: Entry): About | undefined {
     default:
       return about
   }
+}
+
+function writerOf({ sdk, host, versions, place }: Pick<Fold, 'sdk' | 'place'> & Software) {
+  return { sdk, host, versions: versions ?? {}, place }
 }

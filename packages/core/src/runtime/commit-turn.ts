@@ -77,6 +77,10 @@ function notReplayable(fold: Fold, why: string, path: string | undefined): Wayst
     'not_replayable',
     `turn ${String(fold.turn)} of run ${fold.run} comes to another end when it is replayed: ${why}. ` +
       'Whatever differs between two runs of the same code (the clock, chance, a fetch, a variable outside) belongs into ctx.step, ctx.now, ctx.random or ctx.uuid',
-    { run: fold.run, ...(path === undefined ? {} : { path }), actions: ['retry', 'fork', 'cancel'] },
+    {
+      run: fold.run,
+      ...(path === undefined ? {} : { path }),
+      actions: ['retry', 'restart', 'fork', 'cancel'],
+    },
   )
 }

@@ -1,14 +1,20 @@
 import { WaystoneError } from '../errors.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { budgetOf, type BudgetOption } from '../engine/budget-of.ts'
-import type { Bodies, CarriedRecord, CheckpointBody, EffectAfter, RunIdentity } from '../log/bodies.ts'
+import type {
+  Bodies,
+  CarriedRecord,
+  CheckpointBody,
+  EffectAfter,
+  RunIdentity,
+  Written,
+} from '../log/bodies.ts'
 import { allowed } from '../log/budget.ts'
 import type { Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import type { Place } from '../ports/log-store.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
-import { sdkVersion } from '../version.ts'
 import { configDigest } from './open-turn.ts'
 
 /** What happens to a run whose owner is gone, and when an owner counts as gone. */
@@ -27,17 +33,17 @@ export interface ForkChanges {
   readonly budget?: BudgetOption
 }
 
-/** Who writes a first entry: where, and what tells it from that of another host at the same moment. */
+/** Who writes a first entry: where, and what it says of itself. */
 export interface Writer {
   readonly place: Place
-  readonly nonce: string
+  readonly written: Written
 }
 
 /** The first entry of a new run. Throws `value_refused` for an input or state that cannot be kept. */
 export function startEntry(
   agent: AnyAgent,
   input: unknown,
-  { place, nonce }: Writer,
+  { place, written }: Writer,
   policy: GonePolicy & { readonly budget?: BudgetOption },
 ): Bodies['start'] {
   const encoded = encodeValue(input, { where: 'input' })
@@ -51,8 +57,7 @@ export function startEntry(
   const { budget, ...gone } = policy
   return {
     ...identity(agent, encoded, place, gone),
-    nonce,
-    sdk: sdkVersion,
+    ...written,
     state: encodeValue(state, { where: 'state' }),
     budget: budgetOf({ ...agent.budget, ...budget }),
   }
@@ -63,7 +68,7 @@ export function forkEntry(
   fold: Fold,
   now: Fold,
   agent: AnyAgent | undefined,
-  { place, nonce }: Writer,
+  { place, written }: Writer,
   changes: ForkChanges = {},
 ): Bodies['fork'] {
   const { version, config, whenGone, leaseMs } = fold.identity
@@ -76,8 +81,7 @@ export function forkEntry(
     place,
     whenGone,
     leaseMs,
-    nonce,
-    sdk: sdkVersion,
+    ...written,
     from: { run: fold.run, ...fold.head },
     artifacts: fold.artifacts,
     ...(isSealed(fold) ? { sealedWith: fold.sealedWith } : {}),

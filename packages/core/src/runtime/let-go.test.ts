@@ -10,7 +10,12 @@ async function hosted(agent: AnyAgent): Promise<HostEnd> {
   const { store, snapshots, blobs, inbox, streams } = testDevice([])
   const log = await RunLog.open('run' as never, { store, snapshots, blobs, now: () => Date.now() })
   const me = 'edge' as never
-  const body = startEntry(agent, null, { place: 'edge', nonce: 'n' }, { whenGone: 'offer', leaseMs: 1_000 })
+  const body = startEntry(
+    agent,
+    null,
+    { place: 'edge', written: { nonce: 'n', sdk: '0' } },
+    { whenGone: 'offer', leaseMs: 1_000 },
+  )
   await log.append(me, () => [{ kind: 'start', body }])
   const ports: HostPorts = {
     me,

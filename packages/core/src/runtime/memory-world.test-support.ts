@@ -9,6 +9,8 @@ import type { RunStorage } from '../ports/run-storage.ts'
 import { RunHandle } from './run-handle.ts'
 import type { RuntimePorts } from './run-node.ts'
 import { Runtime } from './runtime.ts'
+import type { Software } from '../log/written.ts'
+import type { SyncPolicy } from '../sync/step.ts'
 import type { Edge } from '../sync/syncer.ts'
 
 /** The clock of the test process. */
@@ -35,6 +37,8 @@ export function testDevice(
     readonly development?: boolean
     /** That of another device, opened under other circumstances. */
     readonly storage?: RunStorage
+    readonly software?: Software
+    readonly syncPolicy?: SyncPolicy
   } = {},
 ) {
   const channels = memoryChannels()
@@ -53,6 +57,8 @@ export function testDevice(
     agents,
     development: options.development ?? false,
     ...(options.edge ? { edge: options.edge } : {}),
+    ...(options.syncPolicy ? { syncPolicy: options.syncPolicy } : {}),
+    ...(options.software ? { software: options.software } : {}),
   })
   return { ...shared, open: () => Runtime.open(ports()) }
 }

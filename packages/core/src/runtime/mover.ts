@@ -1,10 +1,10 @@
 import { inTime } from '../engine/in-time.ts'
-import { sdkVersion } from '../version.ts'
 import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
-import { edgeOwner, newId, type RunId } from '../ids.ts'
+import { edgeOwner, type RunId } from '../ids.ts'
 import { replayRules } from '../engine/attempt.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import { isEnded } from '../log/fold.ts'
+import { writtenBy } from '../log/written.ts'
 import type { Head } from '../ports/log-store.ts'
 import type { Claim } from '../ports/remote.ts'
 import type { RunHost } from './run-host.ts'
@@ -228,7 +228,8 @@ async function settleUnanswered(node: RunNode, host: RunHost, syncer: Syncer, ca
 }
 
 function opened({ ports }: RunNode, reason: 'lending' | 'move_abandoned'): EntryDraft {
-  return { kind: 'open', body: { reason, place: ports.place, nonce: newId(ports.random), sdk: sdkVersion } }
+  const { place, random, software } = ports
+  return { kind: 'open', body: { reason, place, ...writtenBy(random, software) } }
 }
 
 function withDeadline({ run, ports }: RunNode, work: Promise<void>, message: string): Promise<void> {

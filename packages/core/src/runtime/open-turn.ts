@@ -47,12 +47,12 @@ export function divergence(fold: Fold, end: Extract<AttemptEnd, { type: 'diverge
   return new WaystoneError(
     'divergence',
     `turn ${String(fold.turn)} of run ${fold.run} cannot be replayed by this code: expected ${end.expected}, found ${end.found}. ` +
-      `Restore the code the turn began with, or fork the run at an earlier checkpoint`,
+      `Restore the code the turn began with and retry, restart the turn with this code, or fork the run where the turn began`,
     {
       run: fold.run,
       path: end.path,
       details: { expected: end.expected, found: end.found },
-      actions: ['retry', 'fork', 'cancel'],
+      actions: ['retry', 'restart', 'fork', 'cancel'],
     },
   )
 }

@@ -12,6 +12,7 @@ import {
   resolveEntry,
   type BodySource,
 } from '../log/log-reader.ts'
+import type { Json } from '../json.ts'
 import type { Cipher } from '../ports/cipher.ts'
 import type { Random } from '../ports/clock.ts'
 import type { Decision, InboxContent } from '../ports/inbox.ts'
@@ -23,6 +24,7 @@ import type { MoveOptions, MoveTarget, RuntimeApi } from './api.ts'
 import { checkpointsOf, type Checkpoint } from './checkpoints.ts'
 import { callListener } from '../call-listener.ts'
 import { exportOf, type RunExport } from '../log/export-run.ts'
+import { turnStart } from './turn-start.ts'
 import { viewOf, type RunView } from './view.ts'
 
 /** How a person or program is named as the sender of an item; sending again with the same id is harmless. */
@@ -37,8 +39,8 @@ export type Deciding =
 
 /** Where a fork begins, and what it changes. */
 export interface ForkOptions<State> {
-  /** The entry that it begins after. */
-  readonly seq: number
+  /** The entry that it begins after. Without it where the open turn began: what that has recorded is left out. */
+  readonly seq?: number
   /** Chosen by the caller: forking twice with one id makes one run. */
   readonly id?: string
   readonly state?: State
@@ -235,6 +237,22 @@ export class RunHandle<State = unknown, Result = unknown> {
   }
 
   /**
+   * Begins the open turn of a paused run anew, with the code there is now: a rewind to where it began. Its steps run again; its
+   * effects are asked about when they are reached; messages that it took stay taken. Rejects with `input_refused` when
+   * the run is not paused, and `limit_exceeded` where the turn began in another run and its state is too large to be sent.
+   */
+  async restart(options: SendOptions = {}): Promise<void> {
+    const status = this.#fold?.status
+    if (status !== 'paused')
+      throw new WaystoneError(
+        'input_refused',
+        `the turn of run ${this.id} is restarted while the run is paused, and it is ${status ?? 'not here'}: interrupt it first, or rewind`,
+        { run: this.id },
+      )
+    await this.#send({ type: 'rewind', ...(await this.#turnStart()) }, options)
+  }
+
+  /**
    * Lets a paused run go on; a step that failed runs again. One that has used its budget may use as much again, or what
    * `budget` says, from there on; limits that it does not name stay.
    */
@@ -262,13 +280,14 @@ export class RunHandle<State = unknown, Result = unknown> {
   }
 
   /**
-   * Starts a new run from the checkpoint after entry `seq`; this one stays as it is. Effects after the point are asked
+   * Starts a new run from the checkpoint after entry `seq`, or from where the open turn began; this one stays as it is. Effects after the point are asked
    * about when they are reached. With another `state` a turn that was open there begins anew; `agent` names another
    * agent that is to go on.
    */
-  fork({ state, input, ...options }: ForkOptions<State>): Promise<RunId> {
+  async fork({ seq, state, input, ...options }: ForkOptions<State> = {}): Promise<RunId> {
     return this.#api.fork(this.id, {
       ...options,
+      ...(seq === undefined ? await this.#turnStart() : { seq }),
       ...(state === undefined ? {} : { state: encodeValue(state, { where: 'state' }) }),
       ...(input === undefined ? {} : { input: encodeValue(input, { where: 'input' }) }),
     })
@@ -326,6 +345,18 @@ export class RunHandle<State = unknown, Result = unknown> {
   /** Why this handle could not follow its run, if so. */
   get error(): unknown {
     return this.#failed
+  }
+
+  /** Where the open turn began. Where that is not in this log any more, or never was, the state it began with is. */
+  async #turnStart(): Promise<{ readonly seq: number; readonly state?: Json }> {
+    for (;;) {
+      const found = turnStart(this.#entries)
+      if (typeof found === 'number') return { seq: found }
+      if (found === 'carried' || !(await this.loadEarlier())) break
+    }
+    if (this.#fold === undefined)
+      throw new WaystoneError('run_unknown', `there is no run ${this.id} here`, { run: this.id })
+    return { seq: this.#fold.head.seq, state: encodeValue(this.#fold.state, { where: 'state' }) }
   }
 
   async #send(content: InboxContent, options: SendOptions): Promise<void> {

@@ -78,6 +78,8 @@ interface Held {
   readonly reached: () => void
   readonly until: Promise<void>
   readonly release: () => void
+  /** Somebody else goes on only while nothing runs here, such as a move. */
+  isWanted: boolean
 }
 
 /** While bodies run this host beats so often; between two beats that are further apart it has stood still. In ms. */
@@ -170,19 +172,50 @@ export class RunHost {
    */
   async hold(ms: number): Promise<void> {
     if (this.#over) return
-    if (this.#held) return this.#held.still
+    if (this.#held) {
+      this.#held.isWanted = true
+      return this.#held.still
+    }
+    await this.#holdStill(this.#newHold(true), ms)
+  }
+
+  /**
+   * Begins the open turn anew, by a replay of what it has recorded, with the agent as it is now. What is under way ends as
+   * for `hold`. Whatever else holds this host does that by itself.
+   */
+  async renew(ms: number): Promise<void> {
+    if (this.#over || this.#held || this.#attempt?.over !== false) return
+    const held = this.#newHold(false)
+    try {
+      await this.#holdStill(held, ms)
+    } finally {
+      if (!held.isWanted) this.#letGo(held)
+    }
+  }
+
+  #letGo(held: Held): void {
+    if (this.#held === held) this.release()
+  }
+
+  #newHold(isWanted: boolean): Held {
     const reached = deferred()
     const released = deferred()
-    this.#held = {
+    const held: Held = {
       still: reached.promise,
       reached: reached.resolve,
       until: released.promise,
       release: released.resolve,
+      isWanted,
     }
+    this.#held = held
+    return held
+  }
+
+  async #holdStill(held: Held, ms: number): Promise<void> {
     await this.#attempt?.hold(ms)
     this.#attempt?.giveUp()
     this.#signal()
-    await reached.promise
+    await held.still
     // An append that was under way when its attempt was given up is part of the head.
     await this.#log.append(this.#ports.me, () => [])
   }
@@ -201,9 +234,10 @@ export class RunHost {
 
   /** What is told beside the log. */
   live(): Live {
-    const idle: Live = { phase: this.#held ? 'moving' : 'idle', calls: [] }
+    const isMoving = this.#held?.isWanted === true
+    const idle: Live = { phase: isMoving ? 'moving' : 'idle', calls: [] }
     return this.#attempt?.over === false
-      ? { ...this.#attempt.live(), ...(this.#held ? { phase: 'moving' as const } : {}) }
+      ? { ...this.#attempt.live(), ...(isMoving ? { phase: 'moving' as const } : {}) }
       : idle
   }
 

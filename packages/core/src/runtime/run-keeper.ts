@@ -8,6 +8,7 @@ import { headOfLine } from '../log/plan-append.ts'
 import { isSealed, shownEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
+import type { Software } from '../log/written.ts'
 import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { InboxItem } from '../ports/inbox.ts'
@@ -58,6 +59,8 @@ export interface KeeperPorts {
   /** The streams of the open turn that have text. */
   readonly streamNames: () => readonly string[]
   readonly agents: () => readonly AnyAgent[]
+  /** What this edge runs in and with, for the log. */
+  readonly software?: Software
   /** Keys of encrypted runs that devices lend; absent: none are borrowed. */
   readonly lentKeys?: LentKeys | undefined
   /** There is something new to read: at once, or as often as text is stored. */
@@ -113,6 +116,7 @@ export class RunKeeper {
       blobs: ports.storage.blobs,
       inbox: ports.storage.inbox,
       lentKeys: ports.lentKeys,
+      software: ports.software,
       agent: (name) => this.#agent(name),
       stopHost: () => this.#stopHost(),
       ownerAlive: (fold) => this.#silentMs(fold) < fold.identity.leaseMs,

@@ -1,16 +1,18 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { edgeOwner, newId, type OwnerId, type RunId } from '../ids.ts'
+import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
 import { within } from '../engine/in-time.ts'
 import { retentionOf } from '../engine/retention-of.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
+import type { Entry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { shownEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
+import { writtenBy, type Software } from '../log/written.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Channel } from '../ports/channel.ts'
 import type { Encryption } from '../ports/cipher.ts'
@@ -20,7 +22,6 @@ import type { Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
-import { sdkVersion } from '../version.ts'
 import { Waker } from '../waker.ts'
 import { blockersOf } from './blockers.ts'
 import { damagePause } from './damage-pause.ts'
@@ -29,6 +30,7 @@ import { InboxCourier } from './inbox-courier.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { moveHere, moveToEdge } from './mover.ts'
 import { RunHost } from './run-host.ts'
+import { isPressing } from '../sync/pressing.ts'
 import type { SyncPolicy } from '../sync/step.ts'
 import { Syncer, type Edge } from '../sync/syncer.ts'
 import { throttled } from './throttled.ts'
@@ -47,6 +49,8 @@ export interface RuntimePorts extends RunStorage {
   /** With it the runs that start here are encrypted, and those that are can be read. */
   readonly encryption?: Encryption | undefined
   readonly agents: readonly AnyAgent[]
+  /** What this host runs in and with, for the log. */
+  readonly software?: Software
   readonly breakers?: Breakers
   readonly children?: Children
   /** How long entries may gather before they are pushed; undefined: not at all. */
@@ -55,25 +59,14 @@ export interface RuntimePorts extends RunStorage {
   readonly development?: boolean
 }
 
-/** Kinds of entries that a sync policy does not hold back: somebody waits for them, or their loss would cost most. */
-const pressing = new Set([
-  'start',
-  'fork',
-  'ask',
-  'once.start',
-  'once',
-  'pause',
-  'label',
-  'open',
-  'cancel',
-  'rewind',
-])
-
 /** After it has stood still a host waits this long for the edge before it goes on, in ms. */
 const lookMsMax = 3_000
 
 /** For how long what the edge has said of its head is believed when a run is opened, in ms. */
 const comparedMsMax = 500
+
+/** Steps under way may take so long to end before they begin again with other code, in ms. */
+const renewMs = 2_000
 
 /** Between two questions for the inbox of the edge, in ms. */
 const inboxRetryMs = 1_000
@@ -92,6 +85,8 @@ export class RunNode {
   readonly #courier: InboxCourier
   #closed = new AbortController()
   #frozen = false
+  /** This host has opened the log for writing before. */
+  #hasWritten = false
   #retryMs = 0
   #wakes = 0
   /** When the log here was compared with the edge's, in ms since 1970. */
@@ -138,12 +133,9 @@ export class RunNode {
       const first = entries[0]
       if (first) this.#emit({ type: 'lines', from: first.seq, lines })
       // What others wrote can only have come from the edge.
+      if (entries.some(isTakeOver)) this.syncer?.recovered()
       if (entries.at(-1)?.owner !== ports.me) this.syncer?.received(log.mustFold().head)
-      else
-        this.syncer?.appended(
-          log.mustFold().head,
-          isEnded(log.mustFold()) || entries.some(({ kind }) => pressing.has(kind)),
-        )
+      else this.syncer?.appended(log.mustFold().head, isEnded(log.mustFold()) || entries.some(isPressing))
       if (this.host) tellTabs()
       this.#wake()
     })
@@ -334,6 +326,17 @@ export class RunNode {
     this.#wake()
   }
 
+  /** The agents have changed: an open turn of one of these is replayed with its new code, which shows what differs. */
+  async renew(agents: ReadonlySet<string>): Promise<void> {
+    const name = this.log.fold?.identity.agent
+    if (name !== undefined && agents.has(name)) await this.host?.renew(renewMs)
+  }
+
+  /** What has gathered goes to the edge now, where there is one. */
+  flush(): void {
+    this.syncer?.flush()
+  }
+
   thaw(): void {
     this.#frozen = false
     this.#wake()
@@ -425,6 +428,7 @@ export class RunNode {
     const { fold } = this.log
     if (this.#fresh) {
       this.#fresh = false
+      this.#hasWritten = true
       void this.#reconcile().catch(() => undefined)
       if (fold?.head.seq === 0) return
     } else {
@@ -435,8 +439,11 @@ export class RunNode {
     }
     const now = this.log.mustFold()
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
-    const { place, random, me } = this.ports
-    const body = { reason: 'opened', place, nonce: newId(random), sdk: sdkVersion } as const
+    // Whoever wrote it before has ended in the middle of a turn; a page that comes out of the cache is the same host.
+    if (!this.#hasWritten && now.records.length > 0) this.syncer?.recovered()
+    this.#hasWritten = true
+    const { place, random, software, me } = this.ports
+    const body = { reason: 'opened', place, ...writtenBy(random, software) } as const
     const pause = await damagePause(this.log, this.ports.tails)
     await this.log.append(me, () => [{ kind: 'open', body }, ...(pause ? [pause] : [])])
   }
@@ -590,6 +597,11 @@ export class RunNode {
     this.#wakes += 1
     this.#waker.wake()
   }
+}
+
+/** True for an entry that gives a run to another owner because its last one was gone. */
+function isTakeOver(entry: Entry): boolean {
+  return entry.kind === 'claim' && entry.body.reason !== 'moved'
 }
 
 function noEdge(run: RunId): WaystoneError {

@@ -3,11 +3,13 @@ import { newId, parseRunId, type Digest, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { Breakers } from '../engine/breakers.ts'
+import type { AnyAgent } from '../engine/agent.ts'
 import type { ChildEnd, Children } from '../engine/run-child.ts'
 import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { sessionAgent } from '../log/session-agent.ts'
+import { checkVersions, writtenBy } from '../log/written.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { RunSummary } from '../ports/log-store.ts'
 import type { WatchEvent } from '../ports/watch.ts'
@@ -40,6 +42,7 @@ export class Runtime implements RuntimeApi {
   readonly #runListeners = new Set<() => void>()
   readonly #moves = new Map<string, (error: unknown) => void>()
   readonly #unlisten: () => void
+  readonly #registered: { agents: readonly AnyAgent[] }
   #watcherCount = 0
   #closed = false
 
@@ -51,7 +54,15 @@ export class Runtime implements RuntimeApi {
       end: async (run) => endOf((await this.#node(run)).log.mustFold()),
       cancel: (run, reason) => this.send(run, { type: 'cancel', reason }),
     }
-    this.#ports = { breakers: new Breakers(ports.clock), children, ...ports }
+    const registered = { agents: ports.agents }
+    this.#registered = registered
+    this.#ports = {
+      ...{ breakers: new Breakers(ports.clock), children, ...ports },
+      // Asked at every turn: other ones may have taken their place.
+      get agents() {
+        return registered.agents
+      },
+    }
     this.#unlisten = ports.channel.listen(
       // What a store fails to list now is found when this is opened again.
       (message) => void this.#onTab(message as TabMessage).catch(() => undefined),
@@ -60,13 +71,28 @@ export class Runtime implements RuntimeApi {
 
   /** Opens the runs of this device and goes on with every one that it owns and that has not ended. */
   static async open(ports: RuntimePorts): Promise<Runtime> {
-    const names = ports.agents.map(({ name }) => name)
-    const twice = names.find((name, index) => names.indexOf(name) !== index)
-    if (twice !== undefined)
-      throw new WaystoneError('input_refused', `two agents are named "${twice}": names are unique`)
+    checkNames(ports.agents)
+    checkVersions(ports.software?.versions)
     const runtime = new Runtime(ports)
     for (const { run } of await runtime.#unfinished()) void runtime.#node(run)
     return runtime
+  }
+
+  /**
+   * Puts agents in the place of those of the same names, as hot reload does; others stay. Turns that begin from now on are
+   * theirs, and open turns whose code has changed are replayed with the new code: where that differs the run pauses, with
+   * `retry`, `restart` and `fork` to go on. Throws `input_refused` for two of one name.
+   */
+  replaceAgents(agents: readonly AnyAgent[]): void {
+    this.#checkOpen()
+    checkNames(agents)
+    const before = this.#registered.agents
+    const codeOf = (name: string): unknown => before.find((agent) => agent.name === name)?.turn
+    // What a place provides may be made anew at every call, and is none of the code.
+    const changed = agents.filter(({ name, turn }) => codeOf(name) !== turn).map(({ name }) => name)
+    const names = new Set(agents.map(({ name }) => name))
+    this.#registered.agents = [...before.filter(({ name }) => !names.has(name)), ...agents]
+    void this.#each((node) => node.renew(new Set(changed)))
   }
 
   async info(): ReturnType<RuntimeApi['info']> {
@@ -274,6 +300,10 @@ export class Runtime implements RuntimeApi {
     await this.#ports.tails.drop(run, name)
   }
 
+  async flush(): Promise<void> {
+    await this.#each((node) => node.flush())
+  }
+
   async freeze(): Promise<void> {
     await this.#each((node) => node.freeze())
   }
@@ -341,7 +371,8 @@ export class Runtime implements RuntimeApi {
   }
 
   #writer(): Writer {
-    return { place: this.#ports.place, nonce: newId(this.#ports.random) }
+    const { place, random, software } = this.#ports
+    return { place, written: writtenBy(random, software) }
   }
 
   #openLog(run: RunId): Promise<RunLog> {
@@ -485,6 +516,13 @@ function endOf(fold: Fold): ChildEnd | undefined {
   const { status, reason } = fold
   if (status === 'done') return { status, value: encodeValue(fold.result) }
   return status === 'failed' || status === 'cancelled' ? { status, reason: reason ?? '' } : undefined
+}
+
+function checkNames(agents: readonly AnyAgent[]): void {
+  const names = agents.map(({ name }) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined)
+    throw new WaystoneError('input_refused', `two agents are named "${twice}": names are unique`)
 }
 
 function agentMissing(name: string): WaystoneError {

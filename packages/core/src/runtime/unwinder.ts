@@ -8,6 +8,7 @@ import type { OnceOptions } from '../engine/ctx.ts'
 import { durationMs, type Duration } from '../engine/duration.ts'
 import { inTime } from '../engine/in-time.ts'
 import { reportCost } from '../engine/meter.ts'
+import { redactedError } from '../engine/redact.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
@@ -68,7 +69,9 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
     const reported = { path, cost: 0 }
     const value = await undo(effect, options, ports, reported)
     if (ports.signal.aborted) return
-    const outcome = { value: encodeValue(value, { where: `the undo of "${path}"` }) }
+    // What an undo gives is nothing that `redact` knows.
+    const kept = options.redact === undefined ? value : undefined
+    const outcome = { value: encodeValue(kept, { where: `the undo of "${path}"` }) }
     const cost = reported.cost === 0 ? {} : { cost: reported.cost }
     await ports.append([{ kind: 'undo', body: { path, start, outcome, ...cost } }])
   }
@@ -213,7 +216,7 @@ async function undo(
       const work = (async () => options.undo?.(tools))()
       return await inTime(clock, durationMs(options.timeout), work, () => tooSlow(path, options.timeout))
     } catch (error) {
-      if (attempt >= triesMax || signal.aborted) throw error
+      if (attempt >= triesMax || signal.aborted) throw redactedError(error, path, options)
       await clock.wait(retryMsMin * 2 ** (attempt - 1), signal)
     } finally {
       controller.abort()

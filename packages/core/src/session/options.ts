@@ -2,6 +2,7 @@ import { WaystoneError } from '../errors.ts'
 import { parseOwnerId, parseRunId, type OwnerId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Retention } from '../log/retention.ts'
+import { checkVersions, type Software } from '../log/written.ts'
 import type { Channel } from '../ports/channel.ts'
 import type { Cipher } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
@@ -43,6 +44,8 @@ export interface SessionOptions<State> {
   readonly channel?: Channel
   /** Makes tabs that write at the same time wait for each other, rather than try again and again. */
   readonly locks?: Locks
+  /** What this host runs in, and versions of what the application depends on, for those who look at the log. */
+  readonly software?: Software
 }
 
 /** How much of the history of a session is kept: what one of them asks for stays, whatever the others say. */
@@ -72,11 +75,13 @@ export interface SessionSetup {
   readonly claim: 'onWrite' | 'ask'
   readonly channel: Channel | undefined
   readonly locks: Locks | undefined
+  readonly software: Software | undefined
 }
 
 /** Checks options. Throws `input_refused`. */
 export function sessionSetup<State>(options: SessionOptions<State>): SessionSetup {
   const { storage, initial, clock, random, version = 1, claim = 'onWrite' } = options
+  checkVersions(options.software?.versions)
   if (!Number.isSafeInteger(version) || version < 1)
     throw refused('`version` is a whole number from 1 on', version)
   if (claim !== 'onWrite' && claim !== 'ask') throw refused("`claim` is 'onWrite' or 'ask'", claim)
@@ -96,6 +101,7 @@ export function sessionSetup<State>(options: SessionOptions<State>): SessionSetu
     claim,
     channel: options.channel,
     locks: options.locks,
+    software: options.software,
   }
 }
 

@@ -1,11 +1,11 @@
 import { newId, type Digest, type RunId } from '../ids.ts'
-import type { Bodies, EntryDraft, RunIdentity } from '../log/bodies.ts'
+import type { Bodies, EntryDraft, RunIdentity, Written } from '../log/bodies.ts'
 import type { Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Delta } from '../state/delta.ts'
-import { sdkVersion } from '../version.ts'
 import { sessionAgent } from '../log/session-agent.ts'
+import { writtenBy } from '../log/written.ts'
 import type { SessionSetup } from './options.ts'
 
 /** The first entry of a session. Throws `value_refused`. */
@@ -82,8 +82,8 @@ function identityOf({ place, version }: SessionSetup): RunIdentity {
   }
 }
 
-function written({ random }: SessionSetup): { readonly nonce: string; readonly sdk: string } {
-  return { nonce: newId(random), sdk: sdkVersion }
+function written({ random, software }: SessionSetup): Written {
+  return writtenBy(random, software)
 }
 
 /** The id of a fork that was not given one. */

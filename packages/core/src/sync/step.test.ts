@@ -1,22 +1,28 @@
 import { describe, expect, it } from 'vitest'
 import type { Digest } from '../ids.ts'
+import { limits } from '../limits.ts'
 import type { Head } from '../ports/log-store.ts'
+import { newPace } from './pace.ts'
 import { syncModel, syncStep, type SyncEffect, type SyncEvent, type SyncModel } from './step.ts'
 
 const head = (seq: number): Head => ({ seq, digest: String(seq).repeat(64).slice(0, 64) as Digest })
 
-/** Feeds events one after the other; gives the last model and all effects. */
-function feed(
-  model: SyncModel,
-  ...events: readonly SyncEvent[]
-): readonly [SyncModel, readonly SyncEffect[]] {
-  return events.reduce<readonly [SyncModel, readonly SyncEffect[]]>(
-    ([before, effects], event) => {
-      const [after, more] = syncStep(before, event)
+type Fed = readonly [SyncModel, readonly SyncEffect[]]
+
+/** Feeds events one after the other, each at its time; gives the last model and all effects. */
+function feedAt(model: SyncModel, ...events: readonly (readonly [number, SyncEvent])[]): Fed {
+  return events.reduce<Fed>(
+    ([before, effects], [now, event]) => {
+      const [after, more] = syncStep(before, event, now)
       return [after, [...effects, ...more]]
     },
     [model, []],
   )
+}
+
+/** The same, all at one time. */
+function feed(model: SyncModel, ...events: readonly SyncEvent[]): Fed {
+  return feedAt(model, ...events.map((event) => [0, event] as const))
 }
 const pushes = (effects: readonly SyncEffect[]): readonly (Head | undefined)[] =>
   effects.flatMap((effect) => (effect.type === 'push' ? [effect.base] : []))
@@ -148,6 +154,61 @@ describe('syncStep()', () => {
       const start = syncModel(head(0), head(0), policy)
       const [, effects] = feed(start, appended(1, true), { type: 'failed' }, { type: 'retry' })
       expect(pushes(effects)).toEqual([head(0), head(0)])
+    })
+  })
+
+  describe('with an adaptive policy', () => {
+    const start = syncModel(head(0), head(0), { every: Infinity, intervalMs: 'adaptive' }, newPace(0))
+    const appended = (seq: number, urgent = false) => ({ type: 'appended', head: head(seq), urgent }) as const
+    const pushed = (seq: number): SyncEvent => ({ type: 'pushed', pushed: { ok: true, head: head(seq) } })
+    /** One urgent push that took so long, then an entry that waits. */
+    const afterPush = (ms: number) =>
+      [
+        [0, appended(1, true)],
+        [ms, pushed(1)],
+        [ms, appended(2)],
+      ] as const
+    const intervals = ([, effects]: Fed): readonly number[] =>
+      effects.flatMap((effect) => (effect.type === 'time' ? [effect.ms] : []))
+
+    it('gathers as briefly as it may before anything is known of what a push costs', () => {
+      expect(intervals(feedAt(start, [5_000, appended(1)]))).toEqual([limits.syncIntervalMsMin])
+    })
+
+    it.each([
+      // sqrt(2 x 50 ms x an hour, which is expected at first, and the 50 ms).
+      [50, 18_974],
+      [200, 37_948],
+      [10, 8_485],
+      [10_000, limits.syncIntervalMsMax],
+    ])('gathers after a push of %i ms for %i ms', (ms, interval) => {
+      expect(intervals(feedAt(start, ...afterPush(ms)))).toEqual([interval])
+    })
+
+    it('gathers more briefly after an outage, which counts once however often it was tried', () => {
+      const outage = (tries: number): Fed => {
+        const failures = Array.from({ length: tries }, (_, index): [number, SyncEvent][] => [
+          [index, { type: 'failed' }],
+          [index, { type: 'retry' }],
+        ])
+        const events = [[0, appended(1, true)], ...failures.flat(), [100, pushed(1)]] as [number, SyncEvent][]
+        return feedAt(start, ...events, [100, appended(2)])
+      }
+      const [once] = intervals(outage(1))
+      expect(once).toBeLessThan(intervals(feedAt(start, ...afterPush(100)))[0] ?? 0)
+      expect(outage(5)[0].pace.failures).toBe(1)
+    })
+
+    it('gathers more briefly after a host has ended in the middle of its work', () => {
+      const [calm] = intervals(feedAt(start, ...afterPush(50)))
+      const [shaken] = intervals(feedAt(start, [0, { type: 'recovered' }], ...afterPush(50)))
+      expect(shaken).toBe(Math.round((calm ?? 0) / Math.SQRT2))
+    })
+
+    it('pushes at once what is urgent, and all when the page is hidden', () => {
+      const [gathering] = feedAt(start, ...afterPush(50))
+      expect(pushes(feedAt(gathering, [60, appended(3, true)])[1])).toEqual([head(1)])
+      expect(pushes(feedAt(gathering, [60, { type: 'flush' }])[1])).toEqual([head(1)])
     })
   })
 })

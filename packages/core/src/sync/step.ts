@@ -1,5 +1,6 @@
 import type { Head } from '../ports/log-store.ts'
 import type { Pushed } from '../ports/remote.ts'
+import { adaptiveIntervalMs, newPace, withFailure, withPush, type Pace } from './pace.ts'
 
 /** What a device knows about one run at the edge. */
 export interface SyncModel {
@@ -16,16 +17,21 @@ export interface SyncModel {
   readonly urgent: number
   /** The interval of the policy has begun. */
   readonly timed: boolean
+  /** What the interval of an adaptive policy is made of. */
+  readonly pace: Pace
+  /** When the push under way began, by the clock of this host, in ms since 1970. */
+  readonly pushedAt: number
 }
 
 /**
  * How long entries may gather before they are pushed: so many, or so long, whichever comes first. Questions, starts of
- * `once`, pauses, milestones and ends are pushed at once, with all before them; so is all on a move or when a page is
- * left.
+ * `once`, pauses, errors, milestones and ends are pushed at once, with all before them; so is all on a move, or when a page
+ * is hidden.
  */
 export interface SyncPolicy {
   readonly every: number
-  readonly intervalMs: number
+  /** `adaptive`: what `adaptiveIntervalMs` makes of what pushes cost and how often something fails. */
+  readonly intervalMs: number | 'adaptive'
 }
 
 export type SyncEvent =
@@ -37,6 +43,8 @@ export type SyncEvent =
   /** The interval of the policy is over. */
   | { readonly type: 'due' }
   | { readonly type: 'pushed'; readonly pushed: Pushed }
+  /** A host of this run has ended in the middle of its work, or its owner was gone. */
+  | { readonly type: 'recovered' }
   /** No answer, or the edge refused for a reason of its own. */
   | { readonly type: 'failed' }
   /** The wait after a failure is over, or the network came back. */
@@ -58,25 +66,39 @@ const backoffMin = 500
 const backoffMax = 15_000
 
 /** The start: nothing is known about the edge. */
-export function syncModel(local: Head, acked?: Head, policy?: SyncPolicy): SyncModel {
-  return { local, acked, doing: 'nothing', failures: 0, policy, urgent: -1, timed: false }
+export function syncModel(
+  local: Head,
+  acked?: Head,
+  policy?: SyncPolicy,
+  pace: Pace = newPace(0),
+): SyncModel {
+  const start = { doing: 'nothing', failures: 0, urgent: -1, timed: false, pushedAt: 0 } as const
+  return { ...start, local, acked, policy, pace }
 }
 
-/** One step of pushing a run's tail. Pure: every timing is an event. */
-export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncModel, readonly SyncEffect[]] {
+/** One step of pushing a run's tail, at `now` in ms since 1970. Pure: every timing is an event. */
+export function syncStep(
+  model: SyncModel,
+  event: SyncEvent,
+  now: number,
+): readonly [SyncModel, readonly SyncEffect[]] {
   switch (event.type) {
-    case 'appended':
-      return next({ ...model, local: event.head, urgent: event.urgent ? event.head.seq : model.urgent })
+    case 'appended': {
+      const urgent = event.urgent ? event.head.seq : model.urgent
+      return next({ ...model, local: event.head, urgent }, now)
+    }
     case 'received': {
-      const [after, effects] = next({ ...model, local: event.head, acked: event.head })
+      const [after, effects] = next({ ...model, local: event.head, acked: event.head }, now)
       return [after, [...synced(event.head), ...effects]]
     }
     case 'flush':
-      return next({ ...model, urgent: model.local.seq })
+      return next({ ...model, urgent: model.local.seq }, now)
     case 'due':
-      return next({ ...model, timed: false, urgent: model.local.seq })
+      return next({ ...model, timed: false, urgent: model.local.seq }, now)
     case 'retry':
-      return model.doing === 'waiting' ? next({ ...model, doing: 'nothing' }) : [model, []]
+      return model.doing === 'waiting' ? next({ ...model, doing: 'nothing' }, now) : [model, []]
+    case 'recovered':
+      return [{ ...model, pace: withFailure(model.pace) }, []]
     case 'failed': {
       const ms = Math.min(backoffMax, backoffMin * 2 ** model.failures)
       const failed: SyncModel = {
@@ -84,6 +106,8 @@ export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncMode
         doing: 'waiting',
         failures: Math.min(model.failures + 1, 10),
         urgent: model.local.seq,
+        // An outage is one failure, however often it is tried.
+        pace: model.failures === 0 ? withFailure(model.pace) : model.pace,
       }
       return [
         failed,
@@ -97,30 +121,38 @@ export function syncStep(model: SyncModel, event: SyncEvent): readonly [SyncMode
       // A push under way goes on: its answer tells what to do next.
       const doing = model.doing === 'pushing' ? 'pushing' : 'nothing'
       const { local, acked } = event
-      const [after, effects] = next({ ...model, local, acked, doing, failures: 0, urgent: local.seq })
+      const [after, effects] = next({ ...model, local, acked, doing, failures: 0, urgent: local.seq }, now)
       return [after, [...synced(event.acked), ...effects]]
     }
     case 'pushed':
-      return afterPush(model, event.pushed)
+      return afterPush(model, event.pushed, now)
   }
 }
 
-function afterPush(model: SyncModel, pushed: Pushed): readonly [SyncModel, readonly SyncEffect[]] {
+function afterPush(
+  model: SyncModel,
+  pushed: Pushed,
+  now: number,
+): readonly [SyncModel, readonly SyncEffect[]] {
   if (pushed.ok) {
-    const [after, effects] = next({ ...model, acked: pushed.head, doing: 'nothing', failures: 0 })
+    const pace = withPush(model.pace, now - model.pushedAt)
+    const [after, effects] = next({ ...model, acked: pushed.head, doing: 'nothing', failures: 0, pace }, now)
     return [after, [...synced(pushed.head), ...effects]]
   }
   if (pushed.code === 'blob_missing') return [model, [{ type: 'put blobs', hashes: pushed.hashes }]]
   return [{ ...model, doing: 'lost' }, [{ type: 'reconcile' }]]
 }
 
-function next(model: SyncModel): readonly [SyncModel, readonly SyncEffect[]] {
+function next(model: SyncModel, now: number): readonly [SyncModel, readonly SyncEffect[]] {
   if (model.doing !== 'nothing' || (model.acked && model.acked.seq >= model.local.seq)) return [model, []]
   const { policy, urgent, timed } = model
   const acked = model.acked?.seq ?? -1
-  if (policy && acked >= urgent && model.local.seq - acked < policy.every)
-    return timed ? [model, []] : [{ ...model, timed: true }, [{ type: 'time', ms: policy.intervalMs }]]
-  return [{ ...model, doing: 'pushing' }, [{ type: 'push', base: model.acked }]]
+  if (policy && acked >= urgent && model.local.seq - acked < policy.every) {
+    if (timed) return [model, []]
+    const ms = policy.intervalMs === 'adaptive' ? adaptiveIntervalMs(model.pace, now) : policy.intervalMs
+    return [{ ...model, timed: true }, [{ type: 'time', ms }]]
+  }
+  return [{ ...model, doing: 'pushing', pushedAt: now }, [{ type: 'push', base: model.acked }]]
 }
 
 function synced(head: Head | undefined): readonly SyncEffect[] {

@@ -11,6 +11,7 @@ import type { Head } from '../ports/log-store.ts'
 import type { Remote, Tail } from '../ports/remote.ts'
 import type { SyncState } from '../ports/watch.ts'
 import { Waker } from '../waker.ts'
+import { newPace } from './pace.ts'
 import {
   syncModel,
   syncStep,
@@ -75,6 +76,8 @@ export class Syncer {
   #reconciling: Promise<void> | undefined
   /** What is stored here is not what was written: nothing of it may go to the edge. */
   #isDamaged = false
+  /** Hosts of this run that were found to have ended in the middle of their work, before there was a model. */
+  #recoveries = 0
 
   constructor(log: RunLog, ports: SyncerPorts) {
     this.#log = log
@@ -116,6 +119,12 @@ export class Syncer {
     if (last === undefined || headOfLine(last).seq !== head.seq) return undefined
     const bytes = lines.reduce((sum, line) => sum + line.byteLength, 0)
     return bytes > limits.tailBytesMax ? undefined : { base: acked, lines }
+  }
+
+  /** Whoever wrote the run before has ended in the middle of it, or was gone. */
+  recovered(): void {
+    if (this.#model === undefined) this.#recoveries += 1
+    else this.#event({ type: 'recovered' })
   }
 
   /** What has gathered is pushed now. */
@@ -223,7 +232,8 @@ export class Syncer {
     const local = this.#log.fold?.head
     if (local === undefined) return
     this.#setOnline(true)
-    this.#model ??= syncModel(local, undefined, this.#ports.policy)
+    const pace = newPace(this.#ports.clock.now(), this.#recoveries)
+    this.#model ??= syncModel(local, undefined, this.#ports.policy, pace)
     this.#event({ type: 'reconciled', local, acked })
   }
 
@@ -325,7 +335,7 @@ export class Syncer {
 
   #event(event: SyncEvent): void {
     if (this.#model === undefined || this.#closed.signal.aborted) return
-    const [model, effects] = syncStep(this.#model, event)
+    const [model, effects] = syncStep(this.#model, event, this.#ports.clock.now())
     this.#model = model
     for (const effect of effects) this.#carryOut(effect)
     this.#waker.wake()

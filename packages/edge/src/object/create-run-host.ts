@@ -1,4 +1,11 @@
-import { parseRunId, watchdogMs, WaystoneError, type AnyAgent, type RunId } from '@waystone/core'
+import {
+  checkVersions,
+  parseRunId,
+  watchdogMs,
+  WaystoneError,
+  type AnyAgent,
+  type RunId,
+} from '@waystone/core'
 import { askingOf, type Asking } from '../access/asking.ts'
 import { notLetIn } from '../access/auth.ts'
 import type { CatalogCalls } from '../catalog/catalog-entry.ts'
@@ -26,6 +33,11 @@ import { workDue } from './work-due.ts'
 export interface RunHostOptions {
   /** The agents that run at the edge, with what this place provides. Asked whenever one is needed. */
   readonly agents: () => readonly AnyAgent[]
+  /**
+   * Versions of what the agents depend on, such as `{ ai: '7.0.1' }`: at most 32, of at most 100 characters. They stand in the
+   * log with the version of Waystone.
+   */
+  readonly versions?: Readonly<Record<string, string>>
   /** The bucket of blobs and artifacts. */
   readonly blobs: R2Bucket
   /** The catalog of a tenant, when there is one: it is told when the status of the run changes. */
@@ -90,7 +102,7 @@ export interface HostedRun {
 /**
  * Hosts a run inside a Durable Object class of one's own; `runObject` makes a class that does nothing else. Call it in
  * the constructor. All its tables are named `waystone_...`, its sockets have a tag of their own. `ping` on any
- * WebSocket of the object is answered with `pong` by the runtime.
+ * WebSocket of the object is answered with `pong` by the runtime. Throws `input_refused` for `versions` that are none.
  *
  * @example
  * class Desk extends DurableObject<Env> {
@@ -110,6 +122,7 @@ export interface HostedRun {
  * }
  */
 export function createRunHost(ctx: DurableObjectState, options: RunHostOptions): HostedRun {
+  checkVersions(options.versions)
   const host = new ObjectHost(ctx, options)
   return {
     alarms: host.times.own,
@@ -282,6 +295,7 @@ class ObjectHost {
       storage: objectStorage(storage, this.#options.blobs, tenant),
       sockets: this.#sockets,
       agents: this.#options.agents,
+      software: { host: 'workerd', versions: this.#options.versions },
       catalog: this.#options.catalog !== undefined,
       search: this.#options.search?.isOn(tenant),
       tenant,

@@ -1,4 +1,11 @@
-import { RunKeeper, unresolvedDamage, type AnyAgent, type Fold, type RunId } from '@waystone/core'
+import {
+  RunKeeper,
+  unresolvedDamage,
+  type AnyAgent,
+  type Fold,
+  type RunId,
+  type Software,
+} from '@waystone/core'
 import { counting, watchRun } from '../watch/watch-run.ts'
 import type { Watch } from '../watch/edge-event.ts'
 import { CatalogOutbox } from '../catalog/catalog-outbox.ts'
@@ -36,6 +43,7 @@ export interface EdgeRunPorts {
   readonly storage: ObjectStorage
   readonly sockets: RunSockets
   readonly agents: () => readonly AnyAgent[]
+  readonly software: Software
   readonly report: Report
   /** True when a catalog is to be told of the run. */
   readonly catalog: boolean
@@ -66,7 +74,7 @@ export interface EdgeRun {
 
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
-  const { durable, times, storage, sockets, agents, report, catalog, search, tenant, watch } = ports
+  const { durable, times, storage, sockets, agents, software, report, catalog, search, tenant, watch } = ports
   const { lendingSecret } = ports
   const history = storage.history(run, ports.history)
   const began = Date.now()
@@ -107,6 +115,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     followers: sockets,
     streamNames: () => streams.names(),
     agents,
+    software,
     lentKeys: lendingSecret === undefined ? undefined : lentKeys(durable, lendingSecret),
     changed: (when) => changes[when](),
     failed: (where, error) => report({ where, run, error }),

@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import { WaystoneError, type AnyAgent } from '@waystone/core'
+import { checkVersions, WaystoneError, type AnyAgent } from '@waystone/core'
 import type { CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
@@ -13,6 +13,11 @@ import { createRunHost, type HostedRun } from './create-run-host.ts'
 export interface RunObjectOptions<Env> {
   /** The agents that run at the edge, with their needs from the environment. */
   readonly agents: (env: Env) => readonly AnyAgent[]
+  /**
+   * Versions of what the agents depend on, such as `{ ai: '7.0.1' }`: at most 32, of at most 100 characters. They stand in the
+   * log with the version of Waystone.
+   */
+  readonly versions?: Readonly<Record<string, string>>
   /** The bucket of blobs and artifacts. */
   readonly blobs: (env: Env) => R2Bucket
   /** The namespace of the class that `catalogObject` made; without one runs are in no list at the edge. */
@@ -43,6 +48,7 @@ export interface RunObjectOptions<Env> {
 export function runObject<Env>(
   options: RunObjectOptions<Env>,
 ): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
+  checkVersions(options.versions)
   const report = options.report ?? reportNothing
   return class RunObject extends DurableObject<Env> {
     readonly #host: HostedRun
@@ -57,6 +63,7 @@ export function runObject<Env>(
         ...(catalog ? { catalog: (tenant) => catalog.get(catalog.idFromName(tenant)) } : {}),
         ...(options.search ? { search: runSearch(options.search, env) } : {}),
         report,
+        ...(options.versions ? { versions: options.versions } : {}),
         ...(options.quota ? { quota: options.quota(env) } : {}),
         ...(watch ? { watch } : {}),
         lendingSecret: options.lendingSecret?.(env),

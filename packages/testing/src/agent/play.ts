@@ -48,6 +48,7 @@ export async function play(
       place: options.place ?? 'browser',
       agents: agents.map((one) => watchAgent(one, scene, { anywhere })),
       development: options.replay ?? true,
+      software: { host: 'test', versions: options.versions },
     })
     const input = encodeValue(options.input, { where: 'the input' })
     await open.runtime.start(agent.name, input, { id: testRunId })

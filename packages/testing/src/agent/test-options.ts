@@ -53,6 +53,8 @@ export interface TestSettings {
   readonly decisions?: Readonly<Record<string, TestDecision>>
   /** Where the run is. Without it the test is every place at once, so that needs `at` a place may all be used. */
   readonly place?: Place
+  /** Versions of what the agent depends on, as the application names them where it is hosted. */
+  readonly versions?: Readonly<Record<string, string>>
   /** Agents that the agent starts runs of. */
   readonly agents?: readonly AnyAgent[]
   /** The virtual time at the start, in ms since 1970. Default: the first of January 2030, UTC. */

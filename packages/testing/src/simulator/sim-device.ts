@@ -1,4 +1,4 @@
-import { Runtime, type AnyAgent, type OwnerId, type RunId } from '@waystone/core'
+import { Runtime, type AnyAgent, type OwnerId, type RunId, type SyncPolicy } from '@waystone/core'
 import { realmClock } from './realm-clock.ts'
 import { newRealm, type Realm } from './scheduler.ts'
 import { simChannels } from './sim-channels.ts'
@@ -24,6 +24,8 @@ export interface DeviceOptions {
   readonly object?: (run: RunId) => SimObject
   readonly agents: (realm: Realm) => readonly AnyAgent[]
   readonly faults: () => NetworkFaults
+  /** Absent: each entry goes to the edge at once. */
+  readonly syncPolicy?: SyncPolicy
 }
 
 /** A browser profile and the tabs that are open on it. */
@@ -55,7 +57,7 @@ export class SimDevice {
 
   /** Opens one more tab. */
   open(): SimTab {
-    const { world, object, agents, faults } = this.#options
+    const { world, object, agents, faults, syncPolicy } = this.#options
     this.#opened += 1
     const realm = newRealm(`${this.name} tab ${String(this.#opened)}`)
     const { me } = this
@@ -70,6 +72,7 @@ export class SimDevice {
       channel: this.#channel(realm),
       ...(wire ? { edge: simEdge(realm, wire) } : {}),
       agents: agents(realm),
+      ...(syncPolicy ? { syncPolicy } : {}),
       development: true,
     })
     const tab = { realm, runtime }

@@ -1,4 +1,4 @@
-import { encodeValue, type AnyAgent, type RunId } from '@waystone/core'
+import { encodeValue, type AnyAgent, type RunId, type SyncPolicy } from '@waystone/core'
 import { calmNetwork, wildNetwork } from './network-faults.ts'
 import { Coverage } from './coverage.ts'
 import { Dice } from './dice.ts'
@@ -17,6 +17,12 @@ import type { SimWorld } from './sim-world.ts'
 export type Deployed = 'edge' | 'devices'
 
 const first = 'first' as RunId
+
+/** By what is left of a seed; the others push each entry at once. */
+const policies: readonly (SyncPolicy | undefined)[] = [
+  { every: Infinity, intervalMs: 'adaptive' },
+  { every: 4, intervalMs: 10_000 },
+]
 
 /** One world: devices with tabs, perhaps an edge, people, and an agent, all thrown by a seed. */
 export class Simulation implements SimWorld {
@@ -42,6 +48,8 @@ export class Simulation implements SimWorld {
   readonly #whenGone: 'edge' | 'offer'
   /** What some of the runs may use: of the seed itself, so that the dice of the others fall as they did. */
   readonly #budget: { readonly steps?: number }
+  /** How devices gather entries, in some of the worlds: of the seed itself, too. */
+  readonly #syncPolicy: SyncPolicy | undefined
 
   constructor(seed: number) {
     const dice = new Dice(seed)
@@ -51,6 +59,7 @@ export class Simulation implements SimWorld {
     this.#programs = { own, other: changeProgram(own, dice) }
     this.hasEdge = dice.chance(0.9)
     this.#budget = seed % 3 === 0 ? { steps: 2 + (seed % 7) } : {}
+    this.#syncPolicy = policies[seed % 10]
     this.network = dice.chance(0.8) ? wildNetwork : calmNetwork
     this.#whenGone = dice.chance(0.5) ? 'edge' : 'offer'
     this.#newDevice('laptop')
@@ -154,6 +163,7 @@ export class Simulation implements SimWorld {
       world: this,
       agents: this.#agents('devices', () => device.disk),
       faults: () => this.network,
+      ...(this.#syncPolicy ? { syncPolicy: this.#syncPolicy } : {}),
       ...(this.hasEdge ? { object: (run: RunId) => this.#object(run) } : {}),
     })
     watchLog(device.disk, this)
