@@ -156,6 +156,7 @@ export { readArtifact, storeArtifact, type ArtifactBlobs, type StoredArtifact } 
 export { type BreakerOptions } from './engine/breakers.ts'
 export { budgetOf, type BudgetOption } from './engine/budget-of.ts'
 export { durationMs, type Duration } from './engine/duration.ts'
+export { endOf, parentOver, type ChildEnd, type Children, type ChildStart } from './engine/run-child.ts'
 export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
 
 export { sdkVersion } from './version.ts'
@@ -180,5 +181,6 @@ export {
 export { Runtime } from './runtime/runtime.ts'
 export type { Edge } from './sync/syncer.ts'
 export { sealContent } from './runtime/sealed-items.ts'
+export { startEntry } from './runtime/first-entry.ts'
 export { openAsks } from './runtime/inbox-entries.ts'
 export { statusOf, type OpenAsk, type RunView } from './runtime/view.ts'

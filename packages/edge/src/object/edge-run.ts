@@ -1,4 +1,4 @@
-import { RunKeeper, unresolvedDamage, type AnyAgent, type Fold, type RunId } from '@waystone/core'
+import { RunKeeper, unresolvedDamage, type AnyAgent, type Entry, type Fold, type RunId } from '@waystone/core'
 import { counting, watchRun } from '../watch/watch-run.ts'
 import type { Watch } from '../watch/edge-event.ts'
 import { CatalogOutbox } from '../catalog/catalog-outbox.ts'
@@ -14,6 +14,7 @@ import { runClock } from './edge-clock.ts'
 import { lentKeys } from './lent-keys.ts'
 import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
+import type { RunFamily } from './run-family.ts'
 import { RunStreams } from './run-streams.ts'
 
 /** When the run is due: one of the times that share the alarm of the object. */
@@ -44,6 +45,8 @@ export interface EdgeRunPorts {
   readonly tenant: string
   readonly history: HistoryOptions
   readonly watch: Watch | undefined
+  /** With it the run can have children, and be one. */
+  readonly family: RunFamily | undefined
   /** With it keys of encrypted runs are borrowed. */
   readonly lendingSecret: string | undefined
 }
@@ -58,6 +61,7 @@ export interface EdgeRun {
   readonly devices: SqlDevices
   readonly links: SqlLinks
   readonly history: RunHistory
+  readonly family: RunFamily | undefined
   /** There is one where the application has a catalog. */
   readonly outbox: CatalogOutbox | undefined
   /** There is one where the application has shards for search. */
@@ -67,7 +71,7 @@ export interface EdgeRun {
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
   const { durable, times, storage, sockets, agents, report, catalog, search, tenant, watch } = ports
-  const { lendingSecret } = ports
+  const { family, lendingSecret } = ports
   const history = storage.history(run, ports.history)
   const began = Date.now()
   const counted = counting(storage.store.read)
@@ -107,6 +111,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     followers: sockets,
     streamNames: () => streams.names(),
     agents,
+    children: family?.children,
     lentKeys: lendingSecret === undefined ? undefined : lentKeys(durable, lendingSecret),
     changed: (when) => changes[when](),
     failed: (where, error) => report({ where, run, error }),
@@ -133,8 +138,14 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     changed(keeper.log.fold)
     void textChanged()
   })
+  const relativesChanged = (fold: Fold, entries: readonly Entry[]): void => {
+    const told = family?.changed(fold, entries)
+    told?.catch((error: unknown) => report({ where: 'family', run, error }))
+  }
+  if (keeper.log.fold) relativesChanged(keeper.log.fold, [])
   keeper.log.listen(({ entries }, fold) => {
     changed(fold)
+    relativesChanged(fold, entries)
     void textChanged()
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
       void streams.settle().catch((error: unknown) => report({ where: 'run', run, error }))
@@ -143,5 +154,5 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     if (history.isDue(entries.length, head.seq + 1, durable.sql.databaseSize)) lookAtHistory()
   })
   const [devices, links] = [sqlDevices(durable), sqlLinks(durable)]
-  return { keeper, streams, changes, storage, devices, links, history, outbox, searchOutbox }
+  return { keeper, streams, changes, storage, devices, links, history, family, outbox, searchOutbox }
 }
