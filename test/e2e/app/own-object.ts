@@ -1,11 +1,13 @@
 import { toWire } from '@waystone/core'
-import { askingOf, createRunHost, unguarded } from '@waystone/edge'
+import { askingOf, createRunHost, unguarded, type RunAnswer, type RunCall } from '@waystone/edge'
 import { DurableObject } from 'cloudflare:workers'
 import { edgeAgents, hurrying } from './edge-agents.ts'
+import { familyAgents } from './family-agents.ts'
 
 /** What an object of the application's own needs. */
 export interface OwnEnv {
   readonly BLOBS: R2Bucket
+  readonly OWN: DurableObjectNamespace
 }
 
 /**
@@ -16,7 +18,8 @@ export class OwnObject extends DurableObject<OwnEnv> {
   /** Steps of `hurrying` in each alarm. */
   readonly #steps: number[] = []
   readonly #host = createRunHost(this.ctx, {
-    agents: () => [hurrying.provide({ tell: () => this.#stepped() }), ...edgeAgents],
+    agents: () => [hurrying.provide({ tell: () => this.#stepped() }), ...edgeAgents, ...familyAgents],
+    runs: this.env.OWN,
     stepsAnAlarm: 20,
     blobs: this.env.BLOBS,
     report: console.error,
@@ -33,6 +36,10 @@ export class OwnObject extends DurableObject<OwnEnv> {
     // Some requests of the tests come to it as they are, past the routes of the edge.
     const asking = request.headers.has('waystone-asking') ? askingOf(request) : unguarded
     return this.#host.fetch(request, asking) ?? this.#ownRoutes(new URL(request.url))
+  }
+
+  runCall(call: RunCall): Promise<RunAnswer> {
+    return this.#host.runCall(call)
   }
 
   override async alarm(): Promise<void> {
