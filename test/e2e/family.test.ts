@@ -220,6 +220,20 @@ describe('the family of a run at the edge', () => {
     expect(await endOf('own-boss.x')).toEqual({ status: 'done', result: ['own-a', 'own-b'] })
   })
 
+  it('has a child that fails started anew, as often as it is told to', async () => {
+    await pushRun(world, 'ana.anew', boss, inputOf(['bad-a'], { napMs: 0, attempts: 3 }))
+    expect(await endOf('ana.anew')).toEqual({ status: 'done', result: ['child_failed'] })
+    const tried = world.effects.effects().filter(({ path }) => path === '/effect/bad-a')
+    expect(tried.map(({ key }) => world.effects.starts(key))).toEqual([1, 1, 1])
+  })
+
+  it('cancels a child whose deadline is over', async () => {
+    await pushRun(world, 'ana.slow', boss, inputOf(['slow-a'], { deadlineMs: 500 }))
+    expect(await endOf('ana.slow')).toEqual({ status: 'done', result: ['child_failed'] })
+    const [child = ''] = await childrenOf('ana.slow', 1)
+    expect((await entryOf(child, 'cancel')).body).toMatchObject({ reason: 'its deadline is over' })
+  })
+
   it('goes on with a failure for a child that was deleted', async () => {
     await pushRun(world, 'ana.bereft', boss, inputOf(['bereft-a']))
     const [child = ''] = await childrenOf('ana.bereft', 1)

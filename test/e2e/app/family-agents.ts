@@ -1,6 +1,6 @@
-import { defineAgent, done, type WaystoneError } from '@waystone/core'
+import { defineAgent, done, fail, type WaystoneError } from '@waystone/core'
 
-/** Tells the outside server what it does, sleeps, and ends with its name. */
+/** Tells the outside server what it does, sleeps, and ends with its name; one whose name begins with `bad` fails. */
 export const helper = defineAgent({
   name: 'helper',
   version: 1,
@@ -11,7 +11,7 @@ export const helper = defineAgent({
       await fetch(`${server}/effect/${name}`, { method: 'POST', headers, signal })
     })
     if (napMs > 0) await ctx.sleep('nap', napMs)
-    return done(name)
+    return name.startsWith('bad') ? fail('no good') : done(name)
   },
 })
 
@@ -24,12 +24,19 @@ export const boss = defineAgent({
     names: string[]
     napMs: number
     at?: 'edge' | 'browser'
+    attempts?: number
+    deadlineMs?: number
     leaves?: boolean
   }) => ({ ...input }),
   async turn(ctx, state) {
-    const { server, names, napMs, at, leaves } = ctx.current(state)
+    const { server, names, napMs, at, attempts, deadlineMs, leaves } = ctx.current(state)
+    const options = {
+      ...(at ? { at } : {}),
+      ...(attempts ? { attempts } : {}),
+      ...(deadlineMs ? { deadline: deadlineMs } : {}),
+    }
     const children = await ctx.map('start', names, { key: String }, (c, name) =>
-      c.spawn(name, helper, { server, name, napMs }, at ? { at } : {}),
+      c.spawn(name, helper, { server, name, napMs }, options),
     )
     if (leaves) return done<(string | undefined)[]>([])
     const ends = await ctx.map('wait', children, { key: ({ path }) => path }, (c, child) =>

@@ -318,6 +318,15 @@ describe('the place of a child', () => {
     await runtime.close()
   })
 
+  it('is refused where it was spawned when it is none', async () => {
+    const runtime = await testDevice([parent('nowhere' as never), patient]).open()
+    const run = await handleOf(runtime, await runtime.start('parent', null, {}))
+    await run.until(({ status }) => status === 'paused')
+    expect(run.view()?.pause?.error).toMatchObject({ code: 'input_refused', path: '0/waits' })
+    expect(await runtime.runs()).toHaveLength(1)
+    await runtime.close()
+  })
+
   it('is waited for at the edge when it is to be a browser', async () => {
     const turn = {
       run: 'run' as RunId,

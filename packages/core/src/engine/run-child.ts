@@ -74,7 +74,9 @@ export function beginSpawn(
     const value = encodeValue(input, { where: `the input of "${call.path}"` })
     const { run: parent, origin } = attempt.turn
     const child = childId(prefixOf(parent), origin, call.path, 1)
-    const error = await started(children, { run: child, parent, agent, input: value, isRecorded: false, at })
+    const isPlace = at === undefined || at === 'edge' || at === 'browser'
+    const start = { run: child, parent, agent, input: value, isRecorded: false, at }
+    const error = isPlace ? await started(children, start) : toWire(noPlace(call.path, at))
     if (attempt.over) return
     const due = deadline === undefined ? undefined : clock.now() + durationMs(deadline)
     const draft: EntryDraft = {
@@ -87,7 +89,7 @@ export function beginSpawn(
         given: value,
         attempts: Math.max(1, options.attempts ?? 1),
         ...(due === undefined ? {} : { due }),
-        ...(at === undefined ? {} : { at }),
+        ...(at === undefined || !isPlace ? {} : { at }),
         ...(error ? { error: { ...error, path: call.path } } : {}),
       },
     }
@@ -212,6 +214,16 @@ function childFailed(run: RunId, end: Exclude<ChildEnd, { status: 'done' }>): Wa
     run,
     details: { status: end.status },
   })
+}
+
+function noPlace(path: string, at: unknown): WaystoneError {
+  return new WaystoneError(
+    'input_refused',
+    `a child runs at 'edge' or 'browser', found ${JSON.stringify(at)}`,
+    {
+      path,
+    },
+  )
 }
 
 function parkForChildren(attempt: Attempt, call: Call, again: () => Promise<void>): void {
