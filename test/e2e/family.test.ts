@@ -39,7 +39,9 @@ describe('the family of a run at the edge', () => {
   const ask = (path: string, init: RequestInit = {}): Promise<Response> =>
     fetch(`${world.edge().url}${path}`, { headers: world.headers, ...init })
   const linesOf = async (run: string): Promise<readonly Line[]> => {
-    const text = await (await ask(`/v1/runs/${run}/entries?from=0`)).text()
+    const answer = await ask(`/v1/runs/${run}/entries?from=0`)
+    // Of an object that has just died there is nothing to be heard.
+    const text = answer.ok ? await answer.text() : ''
     return text
       .split('\n')
       .filter((line) => line !== '')
@@ -59,6 +61,9 @@ describe('the family of a run at the edge', () => {
       .filter(({ kind }) => kind === 'spawn')
       .map(({ body }) => String(body['child']))
   }
+  /** The calls at which objects of the application have died. */
+  const deaths = async (): Promise<readonly string[]> =>
+    ((await (await ask('/own/own-any/kept')).json()) as { deaths: readonly string[] }).deaths
   const endOf = async (run: string): Promise<unknown> => {
     const stream = await openEventStream(`${world.edge().url}/v1/runs/${run}/events`, world.headers)
     await stream.closed
@@ -218,6 +223,37 @@ describe('the family of a run at the edge', () => {
   it('works in objects of the application, and with what they are asked past it', async () => {
     await pushRun(world, 'own-boss.x', boss, inputOf(['own-a', 'own-b'], { napMs: 0 }))
     expect(await endOf('own-boss.x')).toEqual({ status: 'done', result: ['own-a', 'own-b'] })
+  })
+
+  it.each([
+    ['start', 'before'],
+    ['start', 'after'],
+    ['end', 'before'],
+    ['end', 'after'],
+    ['ended', 'before'],
+    ['ended', 'after'],
+  ])('goes on when the object that is asked to "%s" dies %s it has done so', async (call, when) => {
+    const name = `${call}-${when}`
+    const run = `own-dies.${name}.boss`
+    await pushRun(world, run, boss, inputOf([`${name}-a`, `${name}-b`], { napMs: 0 }))
+    await entryOf(run, 'commit')
+    expect(await endOf(run)).toEqual({ status: 'done', result: [`${name}-a`, `${name}-b`] })
+    expect(await deaths()).toContain(`own-dies.${name}.`)
+    const ran = world.effects.effects().filter(({ path }) => path.startsWith(`/effect/${name}-`))
+    expect(ran.map(({ path }) => path).toSorted()).toEqual([`/effect/${name}-a`, `/effect/${name}-b`])
+  })
+
+  it.each(['before', 'after'])('cancels its children when one dies %s it is cancelled', async (when) => {
+    const run = `own-dies.cancel-${when}.boss`
+    await pushRun(world, run, boss, inputOf([`cancel-${when}-a`, `cancel-${when}-b`]))
+    const children = await childrenOf(run, 2)
+    for (const child of children) await entryOf(child, 'sleep')
+    expect((await cancel(run)).status).toBe(204)
+    for (const child of children) {
+      expect((await entryOf(child, 'cancel')).body).toMatchObject({ by: run })
+      expect((await linesOf(child)).filter(({ kind }) => kind === 'cancel')).toHaveLength(1)
+    }
+    expect(await deaths()).toContain(`own-dies.cancel-${when}.`)
   })
 
   it('has a child that fails started anew, as often as it is told to', async () => {

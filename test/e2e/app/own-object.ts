@@ -10,6 +10,17 @@ export interface OwnEnv {
   readonly OWN: DurableObjectNamespace
 }
 
+/** The calls at which an object has died: all objects of the tests share one isolate. */
+const deaths = new Set<string>()
+
+/** Runs named `own-dies.CALL-WHEN.` and what follows: the first such call kills the object that is asked. */
+function deathAt({ run, type }: RunCall): string | undefined {
+  const [name = '', call, when] = /^own-dies\.(\w+)-(\w+)\./.exec(run) ?? []
+  if (call !== type || deaths.has(name)) return undefined
+  deaths.add(name)
+  return when
+}
+
 /**
  * An object of the application's own that hosts a run beside its own work: reminders, each an effect at the outside
  * server. Its table has a name that Waystone might have taken.
@@ -38,8 +49,12 @@ export class OwnObject extends DurableObject<OwnEnv> {
     return this.#host.fetch(request, asking) ?? this.#ownRoutes(new URL(request.url))
   }
 
-  runCall(call: RunCall): Promise<RunAnswer> {
-    return this.#host.runCall(call)
+  async runCall(call: RunCall): Promise<RunAnswer> {
+    const death = deathAt(call)
+    if (death === 'before') this.ctx.abort('the test lets it die before it hears a call')
+    const answer = await this.#host.runCall(call)
+    if (death === 'after') this.ctx.abort('the test lets it die before its answer is heard')
+    return answer
   }
 
   override async alarm(): Promise<void> {
@@ -75,7 +90,7 @@ export class OwnObject extends DurableObject<OwnEnv> {
         return new Response(null, { status: 101, webSocket: client })
       }
       case '/kept':
-        return Response.json({ steps: this.#steps, ...(await this.#kept(text('run'))) })
+        return Response.json({ steps: this.#steps, deaths: [...deaths], ...(await this.#kept(text('run'))) })
       default:
         return Response.json({
           rang: Object.fromEntries(
