@@ -24,6 +24,8 @@ interface Line {
 
 /** Long enough for whatever a test does meanwhile. */
 const longMs = 3_600_000
+/** For a run that a device is to keep: a busy machine may be silent for a while. */
+const lasting = { leaseMs: 8_000 }
 
 describe('the family of a run at the edge', () => {
   let world: World
@@ -106,7 +108,7 @@ describe('the family of a run at the edge', () => {
       const device = deviceOf('up-laptop')
       const runtime = await opened(device)
       const held = world.effects.hold('/effect/up-a')
-      await pushRun(world, 'ana.up', boss, inputOf(['up-a'], { napMs: 0 }))
+      await pushRun(world, 'ana.up', boss, inputOf(['up-a'], { napMs: 0 }), lasting)
       await held.arrived
       const run = await device.run(runtime, 'ana.up')
       await run.until(({ turn }) => turn === 0)
@@ -128,7 +130,7 @@ describe('the family of a run at the edge', () => {
       await first.move('ana.late' as never, 'edge')
       await first.close()
       held.drop()
-      // Another edge would not know the child: this one is told of its end when the device is there again.
+      // The child goes on when its device is there again, and with its entries comes its end.
       await opened(device)
       expect(await endOf('ana.late')).toEqual({ status: 'done', result: ['late-a'] })
     })
@@ -150,7 +152,7 @@ describe('the family of a run at the edge', () => {
     it('waits at the edge with a child that is to be in a browser, and starts it there', async () => {
       const device = deviceOf('place-laptop')
       const runtime = await opened(device)
-      await pushRun(world, 'ana.place', boss, inputOf(['place-a'], { napMs: 0, at: 'browser' }))
+      await pushRun(world, 'ana.place', boss, inputOf(['place-a'], { napMs: 0, at: 'browser' }), lasting)
       await entryOf('ana.place', 'claim')
       const run = await device.run(runtime, 'ana.place')
       await run.until(({ live }) =>
@@ -207,7 +209,7 @@ describe('the family of a run at the edge', () => {
     it('is cancelled on a device, and its child at the edge with it', async () => {
       const device = deviceOf('there-laptop')
       const runtime = await opened(device)
-      await pushRun(world, 'ana.there', boss, inputOf(['there-a']))
+      await pushRun(world, 'ana.there', boss, inputOf(['there-a']), lasting)
       const [child = ''] = await childrenOf('ana.there', 1)
       await entryOf(child, 'sleep')
       const run = await device.run(runtime, 'ana.there')
@@ -223,6 +225,23 @@ describe('the family of a run at the edge', () => {
   it('works in objects of the application, and with what they are asked past it', async () => {
     await pushRun(world, 'own-boss.x', boss, inputOf(['own-a', 'own-b'], { napMs: 0 }))
     expect(await endOf('own-boss.x')).toEqual({ status: 'done', result: ['own-a', 'own-b'] })
+  })
+
+  it('uses nothing while it waits for them: no alarm is set', async () => {
+    const run = 'own-idle.boss'
+    await pushRun(world, run, boss, inputOf(['idle-a']))
+    const [child = ''] = await childrenOf(run, 1)
+    await entryOf(child, 'sleep')
+    const alarmOf = async (of: string): Promise<number | null> =>
+      ((await (await ask(`/own/${of}/tell`)).json()) as { alarm: number | null }).alarm
+    await poll(async () => (await alarmOf(run)) === null || undefined, {
+      timeoutMs: 30_000,
+      message: async () => `an alarm is set for ${String(await alarmOf(run))}`,
+    })
+    // That of the child is when it wakes.
+    expect(await alarmOf(child)).toBeGreaterThan(Date.now() + longMs / 2)
+    expect((await cancel(child)).status).toBe(204)
+    expect(await endOf(run)).toEqual({ status: 'done', result: ['child_failed'] })
   })
 
   it.each([
@@ -310,7 +329,7 @@ describe('the family of a run at the edge', () => {
     )
     expect((await cancel('mallory.run')).status).toBe(204)
     await entryOf('mallory.run', 'cancel')
-    // Told of the end is who is no child, too, after which there is nothing left to tell: it stays as it was.
+    // The end of that run is told to whom it names: who is no child of it stays as it was.
     expect((await linesOf('bob.secret')).at(-1)).toMatchObject({ kind: 'sleep' })
     expect((await cancel('bob.secret')).status).toBe(204)
     expect((await entryOf('bob.secret', 'cancel')).body).toMatchObject({ reason: 'enough', id: 'enough' })
