@@ -17,7 +17,16 @@ const simulated = ['test/sim/**/*.test.ts']
 // What mostly waits, for an edge, a browser or a disk of its own, and is never in a hurry: these wait together.
 const patient = [
   ...[
-    ...['edge-events', 'edge-http', 'edge-killed', 'edge-snapshots', 'long-logs', 'many-steps', 'own-object'],
+    ...[
+      'edge-events',
+      'edge-http',
+      'edge-killed',
+      'edge-snapshots',
+      'family',
+      'long-logs',
+      'many-steps',
+      'own-object',
+    ],
     'upgrade',
   ].map((name) => `test/e2e/${name}.test.ts`),
   ...['conformance', 'docs', 'encryption', 'harness', 'langgraph', 'rules', 'security'].map(

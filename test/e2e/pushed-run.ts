@@ -21,7 +21,15 @@ export async function pushRun(
   run: string,
   agent: AnyAgent,
   input: object,
-  { whenGone = 'edge', budget }: { readonly whenGone?: 'edge' | 'offer'; readonly budget?: Budget } = {},
+  {
+    whenGone = 'edge',
+    budget,
+    leaseMs = 200,
+  }: {
+    readonly whenGone?: 'edge' | 'offer'
+    readonly budget?: Budget
+    readonly leaseMs?: number
+  } = {},
 ): Promise<void> {
   const state = encodeValue(agent.initial(input as never))
   const { line } = sealEntry(
@@ -35,7 +43,7 @@ export async function pushRun(
         place: 'browser',
         whenGone,
         ...(budget ? { budget } : {}),
-        leaseMs: 200,
+        leaseMs,
         nonce: 'n',
         sdk: '0',
         state,

@@ -2,14 +2,15 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { EdgeProcess } from '../harness/edge-process.ts'
-import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
+import { startEffectServer, type EffectServer, type EffectServerOptions } from '../harness/effect-server.ts'
 import { launchEngine, type ChromiumEngine, type ChromiumPage } from '../harness/engines.ts'
 import { startLastingEdge } from '../harness/lasting-edge.ts'
 import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
 import { bundle, serveStatic, type StaticServer } from '../harness/static-server.ts'
 
 const app = join(import.meta.dirname, 'app')
-const token = 'a-secret-of-the-tests'
+/** What lets in to the edge of a world. */
+export const token = 'a-secret-of-the-tests'
 
 /** A device: a browser profile of its own with the page of the tests. */
 export interface Device {
@@ -46,10 +47,18 @@ export interface World {
 }
 
 /** Starts all that an end-to-end test needs; `edge: false` leaves everything local. */
-export async function startWorld(options: { readonly edge?: boolean } = {}): Promise<World> {
-  const effects = await startEffectServer()
+export async function startWorld(
+  options: { readonly edge?: boolean; readonly answer?: EffectServerOptions['answer'] } = {},
+): Promise<World> {
+  const { answer } = options
+  const effects = await startEffectServer(answer ? { answer } : {})
   const page = await servePage()
-  const vars = { TOKEN: token, ORIGINS: page.url, LENDING: 'a lending secret of the tests, long enough' }
+  const vars = {
+    TOKEN: token,
+    ORIGINS: page.url,
+    LENDING: 'a lending secret of the tests, long enough',
+    EFFECTS: effects.url,
+  }
   const edge =
     options.edge === false ? undefined : await startLastingEdge({ config: join(app, 'wrangler.toml'), vars })
   const devices: Device[] = []

@@ -36,6 +36,7 @@ export const RunObject = runObject<Env>({
     }),
   ],
   blobs: (env) => env.BLOBS,
+  runs: (env) => env.RUNS,
   catalog: (env) => env.CATALOG,
   lendingSecret: ({ WAYSTONE_LENDING_SECRET }) => WAYSTONE_LENDING_SECRET,
   search,

@@ -11,6 +11,7 @@ export type { RunEndEvent, RunStatusEvent } from './events/run-status.ts'
 export { edgeClock, runClock } from './object/edge-clock.ts'
 export { createRunHost, type HostedRun, type OwnWork, type RunHostOptions } from './object/create-run-host.ts'
 export type { Quota } from './object/quota.ts'
+export type { RunAnswer, RunCall, RunCalls } from './object/run-call.ts'
 export { runObject, type RunObjectOptions } from './object/run-object.ts'
 export type { Failure, Report } from './report.ts'
 export type {

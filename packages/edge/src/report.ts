@@ -13,6 +13,7 @@ export interface Failure {
     | 'own work'
     | 'catalog'
     | 'search'
+    | 'family'
   readonly run?: RunId
   /** The name of the application's own due time whose work failed. */
   readonly name?: string

@@ -1,6 +1,8 @@
 import { edgeRoutes, runObject, sharedSecret } from '@waystone/edge'
 import { agents } from './agents.ts'
+import { askShopAt, buyer, purchaser } from '../../programs/orchestrator/agents.ts'
 import { edgeAgents } from './edge-agents.ts'
+import { familyAgents } from './family-agents.ts'
 import type { OwnObject } from './own-object.ts'
 
 export { OwnObject } from './own-object.ts'
@@ -12,13 +14,19 @@ interface Env {
   readonly TOKEN: string
   readonly ORIGINS: string
   readonly LENDING: string
+  /** The outside server. */
+  readonly EFFECTS: string
 }
 
 /** The edge of the end-to-end tests: the agents of the test, open to the page of the test. */
 export const RunObject = runObject<Env>({
-  agents: () => [...agents, ...edgeAgents],
+  agents: (env) => [
+    ...[...agents, ...edgeAgents, ...familyAgents, purchaser],
+    buyer.provide({ askShop: askShopAt(env.EFFECTS) }),
+  ],
   versions: { ai: '7.0.2' },
   blobs: (env) => env.BLOBS,
+  runs: (env) => env.RUNS,
   lendingSecret: (env) => env.LENDING,
   report: console.error,
 })

@@ -1,11 +1,24 @@
 import { toWire } from '@waystone/core'
-import { askingOf, createRunHost, unguarded } from '@waystone/edge'
+import { askingOf, createRunHost, unguarded, type RunAnswer, type RunCall } from '@waystone/edge'
 import { DurableObject } from 'cloudflare:workers'
 import { edgeAgents, hurrying } from './edge-agents.ts'
+import { familyAgents } from './family-agents.ts'
 
 /** What an object of the application's own needs. */
 export interface OwnEnv {
   readonly BLOBS: R2Bucket
+  readonly OWN: DurableObjectNamespace
+}
+
+/** The calls at which an object has died: all objects of the tests share one isolate. */
+const deaths = new Set<string>()
+
+/** Runs named `own-dies.CALL-WHEN.` and what follows: the first such call kills the object that is asked. */
+function deathAt({ run, type }: RunCall): string | undefined {
+  const [name = '', call, when] = /^own-dies\.(\w+)-(\w+)\./.exec(run) ?? []
+  if (call !== type || deaths.has(name)) return undefined
+  deaths.add(name)
+  return when
 }
 
 /**
@@ -16,7 +29,8 @@ export class OwnObject extends DurableObject<OwnEnv> {
   /** Steps of `hurrying` in each alarm. */
   readonly #steps: number[] = []
   readonly #host = createRunHost(this.ctx, {
-    agents: () => [hurrying.provide({ tell: () => this.#stepped() }), ...edgeAgents],
+    agents: () => [hurrying.provide({ tell: () => this.#stepped() }), ...edgeAgents, ...familyAgents],
+    runs: this.env.OWN,
     stepsAnAlarm: 20,
     blobs: this.env.BLOBS,
     report: console.error,
@@ -33,6 +47,14 @@ export class OwnObject extends DurableObject<OwnEnv> {
     // Some requests of the tests come to it as they are, past the routes of the edge.
     const asking = request.headers.has('waystone-asking') ? askingOf(request) : unguarded
     return this.#host.fetch(request, asking) ?? this.#ownRoutes(new URL(request.url))
+  }
+
+  async runCall(call: RunCall): Promise<RunAnswer> {
+    const death = deathAt(call)
+    if (death === 'before') this.ctx.abort('the test lets it die before it hears a call')
+    const answer = await this.#host.runCall(call)
+    if (death === 'after') this.ctx.abort('the test lets it die before its answer is heard')
+    return answer
   }
 
   override async alarm(): Promise<void> {
@@ -68,7 +90,7 @@ export class OwnObject extends DurableObject<OwnEnv> {
         return new Response(null, { status: 101, webSocket: client })
       }
       case '/kept':
-        return Response.json({ steps: this.#steps, ...(await this.#kept(text('run'))) })
+        return Response.json({ steps: this.#steps, deaths: [...deaths], ...(await this.#kept(text('run'))) })
       default:
         return Response.json({
           rang: Object.fromEntries(

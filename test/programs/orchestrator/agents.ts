@@ -5,6 +5,21 @@ export type AskShop = (request: string, body: string, tools: StepTools) => Promi
 
 const needs = { askShop: need<AskShop>() }
 
+/** Asks the shops behind one service. */
+export function askShopAt(service: string): AskShop {
+  return async (request, body, { idempotencyKey, signal }) => {
+    const response = await fetch(`${service}/effect/${encodeURIComponent(request)}`, {
+      method: 'POST',
+      headers: { 'idempotency-key': idempotencyKey },
+      body,
+      signal,
+    })
+    if (!response.ok) throw new Error(`${request}: the shop answered ${String(response.status)}`)
+    const { answer } = (await response.json()) as { readonly answer: string }
+    return answer
+  }
+}
+
 /** Asks one shop for a price and holds the goods there. Fails when they are sold out. */
 export const buyer = defineAgent({
   name: 'buyer',

@@ -4,14 +4,7 @@ import type { Hold } from '../../harness/effect-server.ts'
 import type { ChromiumPage } from '../../harness/engines.ts'
 import { poll } from '../../harness/poll.ts'
 import { inChromium, type Program } from '../in-chromium.ts'
-
-/** What each shop says: three are sold out. */
-const prices = ['70', '62', 'sold out', '55', '81', 'sold out', '48', '77', '59', 'sold out']
-const soldOut = ['shop-2', 'shop-5', 'shop-9']
-const requestsOfAll = prices.flatMap((price, n) => [
-  `price shop-${String(n)}`,
-  ...(price === 'sold out' ? [] : [`hold shop-${String(n)}`]),
-])
+import { answerTo, prices, requestOf, requestsOfAll, soldOut } from './shops.ts'
 
 /** When the tab dies: the requests that are still unanswered then, and how many of its workers have ended. */
 const deaths = [
@@ -95,12 +88,3 @@ describe('an orchestrator of ten workers in a page', () => {
 const workers = `waystone.runs().then((runs) => runs.filter(({ agent }) => agent === 'buyer'))`
 const endedIn = (runs: string): string =>
   `${runs}.filter(({ status }) => status === 'done' || status === 'failed').length`
-
-function requestOf(path: string): string {
-  return decodeURIComponent(path.slice('/effect/'.length))
-}
-
-function answerTo(request: string): string {
-  const [verb, shop = ''] = request.split(' ')
-  return verb === 'hold' ? `held lamps at ${shop}` : (prices[Number(shop.slice('shop-'.length))] ?? 'no shop')
-}

@@ -1,19 +1,8 @@
 import { openWaystone } from '@waystone/browser'
-import { buyer, purchaser, type AskShop } from './agents.ts'
+import { askShopAt, buyer, purchaser } from './agents.ts'
 
 const service = new URLSearchParams(location.search).get('service') ?? location.origin
-
-const askShop: AskShop = async (request, body, { idempotencyKey, signal }) => {
-  const response = await fetch(`${service}/effect/${encodeURIComponent(request)}`, {
-    method: 'POST',
-    headers: { 'idempotency-key': idempotencyKey },
-    body,
-    signal,
-  })
-  if (!response.ok) throw new Error(`${request}: the shop answered ${String(response.status)}`)
-  const { answer } = (await response.json()) as { readonly answer: string }
-  return answer
-}
+const askShop = askShopAt(service)
 
 // A page that opens anew goes on with the orchestrator and with each of its workers, wherever they were.
 const waystone = await openWaystone({ agents: [purchaser, buyer.provide({ askShop })] })

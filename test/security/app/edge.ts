@@ -44,7 +44,7 @@ const search: SearchOptions<Env> = {
   tenants: (tenant, { SEARCHED = 'acme,globex' }) => SEARCHED.split(',').includes(tenant),
 }
 
-/** Of its runs as little is kept as may be. Nothing runs here. */
+/** Of its runs as little is kept as may be. None of them runs here. */
 const forgetful = defineAgent({
   name: 'forgetful',
   version: 1,
@@ -53,10 +53,32 @@ const forgetful = defineAgent({
   turn: async () => done(null),
 })
 
+/** Rests for a day. */
+const sleeper = defineAgent({
+  name: 'sleeper',
+  version: 1,
+  initial: () => null,
+  async turn(ctx) {
+    await ctx.sleep('day', '1d')
+    return done(null)
+  },
+})
+
+/** Starts a sleeper, and waits for it. */
+const parent = defineAgent({
+  name: 'parent',
+  version: 1,
+  initial: () => null,
+  async turn(ctx) {
+    return done(await ctx.join(await ctx.spawn('child', sleeper, undefined as never)))
+  },
+})
+
 /** The edge of the security tests: as one would deploy it, with signed tokens. */
 export const RunObject = runObject<Env>({
-  agents: () => [forgetful],
+  agents: () => [forgetful, parent, sleeper],
   blobs: (env) => env.BLOBS,
+  runs: (env) => env.RUNS,
   catalog: (env) => env.CATALOG,
   search,
   report,

@@ -45,9 +45,9 @@ export function outcomeOf(record: TurnRecord): Outcome {
     case 'drain':
       return { value: record.body.items.map(({ value }) => value) }
     case 'spawn': {
-      const { child, agent, given, attempts, due, path, error } = record.body
+      const { child, agent, given, attempts, due, path, at, error } = record.body
       if (error) return { error }
-      return { value: { run: child, agent, given, attempts, path, due: due ?? null } }
+      return { value: { run: child, agent, given, attempts, path, due: due ?? null, ...(at ? { at } : {}) } }
     }
     case 'race':
       return { value: record.body.winner }

@@ -1,7 +1,15 @@
 import { describe, expect, it } from 'vitest'
 import { WaystoneError } from '../errors.ts'
 import { memoryEdge } from '../runtime/memory-edge.test-support.ts'
-import { handleOf, hastyClock, testDevice } from '../runtime/memory-world.test-support.ts'
+import { effectsOff } from './attempt-ports.ts'
+import { Attempt } from './attempt.ts'
+import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
+import { edgeOwner, type Digest, type RunId } from '../ids.ts'
+import { isEnded } from '../log/fold.ts'
+import { RunLog } from '../log/run-log.ts'
+import type { RunHandle } from '../runtime/run-handle.ts'
+import type { Runtime } from '../runtime/runtime.ts'
+import { Waker } from '../waker.ts'
 import { defineAgent, done, fail } from './agent.ts'
 import { crashEverywhere } from './crash.test-support.ts'
 
@@ -169,3 +177,192 @@ describe('spawn() and join()', () => {
     await runtime.close()
   })
 })
+
+/** Waits for what never comes. */
+const patient = defineAgent({
+  name: 'patient',
+  version: 1,
+  inbox: { go: anything() },
+  initial: () => ({}),
+  async turn(ctx) {
+    await ctx.receive('go')
+    return done()
+  },
+})
+
+/** Starts one that waits, and one of its own kind while `depth` says so; then ends as it is told. */
+const family = defineAgent({
+  name: 'family',
+  version: 1,
+  inbox: { end: anything() },
+  initial: (input: { readonly depth: number }) => input,
+  async turn(ctx, { depth }) {
+    await ctx.spawn('waits', patient, null as never)
+    if (depth > 0) await ctx.spawn('inner', inner(), { depth: depth - 1 })
+    const how = await ctx.receive('end')
+    return how === 'fail' ? fail('as it was told') : done()
+  },
+})
+function inner(): typeof family {
+  return family
+}
+
+describe('the children of a run that ends', () => {
+  const ends = [
+    { how: 'is cancelled', end: (run: RunHandle) => run.cancel('enough'), says: 'was cancelled' },
+    { how: 'fails', end: (run: RunHandle) => run.send('end', 'fail'), says: 'is failed' },
+    { how: 'is done', end: (run: RunHandle) => run.send('end', 'done'), says: 'is done' },
+  ]
+  it.each(ends)('are cancelled when it $how, and so are theirs', async ({ end, says }) => {
+    const runtime = await testDevice([family, patient]).open()
+    const run = await handleOf(runtime, await runtime.start('family', { depth: 2 }, { id: 'ana.family' }))
+    const four = async () => {
+      const waiting = (await runtime.runs()).filter(
+        ({ agent, status }) => agent === 'patient' && status === 'waiting',
+      )
+      return waiting.length === 3
+    }
+    await untilTrue(runtime, four)
+    await end(run)
+    await untilTrue(runtime, async () => (await runtime.runs()).every(({ status }) => isEnded({ status })))
+    const children = (await runtime.runs()).filter(({ run: id }) => id !== 'ana.family')
+    expect(children.map(({ status }) => status)).toEqual(Array.from({ length: 5 }, () => 'cancelled'))
+    const [entry] = (await handleOf(runtime, 'ana.family')).entries()
+    expect(entry?.kind).toBe('start')
+    for (const child of children) {
+      const first = (await handleOf(runtime, child.run)).entries()
+      const [start, cancel] = [first.at(0), first.at(-1)]
+      const parent = start?.kind === 'start' ? start.body.parent : undefined
+      expect(child.run.startsWith('ana.')).toBe(true)
+      const parentSays = parent === 'ana.family' ? says : 'was cancelled'
+      expect(cancel).toMatchObject({
+        kind: 'cancel',
+        body: { reason: `its parent, run ${String(parent)}, ${parentSays}` },
+      })
+    }
+    await runtime.close()
+  })
+
+  it('are cancelled by the next host when the one before was killed right after the end', async () => {
+    const laptop = testDevice([family, patient])
+    const before = await laptop.open()
+    const run = await handleOf(before, await before.start('family', { depth: 0 }, { id: 'ana.family' }))
+    await run.until(({ live }) => live.calls.some(({ kind, waits }) => kind === 'receive' && waits))
+    const child = (await before.runs()).find(({ agent }) => agent === 'patient')?.run as RunId
+    await before.close()
+    const log = await RunLog.open('ana.family' as RunId, { ...laptop, now: () => Date.now() })
+    await log.append(log.mustFold().owner, () => [
+      { kind: 'cancel', body: { id: 'c', by: 'ana', reason: '' } },
+    ])
+    const after = await laptop.open()
+    await (await handleOf(after, child)).until(({ status }) => status === 'cancelled')
+    await after.close()
+  })
+
+  it('leaves alone what is no child of it', async () => {
+    const runtime = await testDevice([family, patient]).open()
+    const other = await handleOf(runtime, await runtime.start('patient', null, { id: 'ana.other' }))
+    const run = await handleOf(runtime, await runtime.start('family', { depth: 0 }, {}))
+    const child = async () => (await runtime.runs()).filter(({ agent }) => agent === 'patient').length === 2
+    await untilTrue(runtime, child)
+    await run.cancel('enough')
+    await untilTrue(runtime, async () => (await runtime.runs()).filter(isEnded).length === 2)
+    await other.send('go', null)
+    await other.until(({ status }) => status === 'done')
+    await runtime.close()
+  })
+})
+
+describe('the place of a child', () => {
+  const parent = (at: 'edge' | 'browser') =>
+    defineAgent({
+      name: 'parent',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        const child = await ctx.spawn('waits', patient, null as never, { at })
+        await ctx.join(child)
+        return done()
+      },
+    })
+
+  it('is the edge, when it is to be: it is moved there, also when the first try finds no network', async () => {
+    const edge = memoryEdge({ clock: hastyClock, agents: [patient] })
+    let claims = 0
+    const claim: typeof edge.remote.claim = async (...args) => {
+      claims += 1
+      if (claims === 1) throw new WaystoneError('unreachable', 'no network')
+      return edge.remote.claim(...args)
+    }
+    const runtime = await testDevice([parent('edge'), patient], {
+      clock: hastyClock,
+      edge: { ...edge, remote: { ...edge.remote, claim } },
+    }).open()
+    await runtime.start('parent', null, {})
+    const moved = async () =>
+      (await runtime.runs()).some(({ agent, owner }) => agent === 'patient' && owner === edgeOwner)
+    await untilTrue(runtime, moved)
+    expect(claims).toBe(2)
+    await runtime.close()
+  })
+
+  it('stays the browser, where it goes on, when the edge cannot run it', async () => {
+    const edge = memoryEdge({ clock: hastyClock })
+    const runtime = await testDevice([parent('edge'), patient], { clock: hastyClock, edge }).open()
+    const run = await handleOf(runtime, await runtime.start('parent', null, {}))
+    await run.until(({ live }) => live.calls.some(({ waits }) => waits?.for === 'child'))
+    const child = (await runtime.runs()).find(({ agent }) => agent === 'patient')?.run ?? ''
+    expect(await runtime.blockers(child as RunId, 'edge')).toHaveLength(1)
+    await (await handleOf(runtime, child)).send('go', null)
+    expect(await run.result()).toBeUndefined()
+    await runtime.close()
+  })
+
+  it('is refused where it was spawned when it is none', async () => {
+    const runtime = await testDevice([parent('nowhere' as never), patient]).open()
+    const run = await handleOf(runtime, await runtime.start('parent', null, {}))
+    await run.until(({ status }) => status === 'paused')
+    expect(run.view()?.pause?.error).toMatchObject({ code: 'input_refused', path: '0/waits' })
+    expect(await runtime.runs()).toHaveLength(1)
+    await runtime.close()
+  })
+
+  it('is waited for at the edge when it is to be a browser', async () => {
+    const turn = {
+      run: 'run' as RunId,
+      turn: 0,
+      origin: 'a'.repeat(64) as Digest,
+      config: 'b'.repeat(64) as Digest,
+      state: {},
+      records: [],
+      effects: [],
+      began: 0,
+    }
+    const never = (): Promise<never> => Promise.reject(new Error('it was asked for a child'))
+    const children = { start: never, end: never, cancel: never }
+    const attempt = new Attempt(parent('browser'), turn, { ...effectsOff(testClock, 'edge'), children })
+    void attempt.run()
+    while (attempt.waits() === undefined) await testClock.task()
+    expect(attempt.waits()).toEqual([{ for: 'place', need: 'children', at: 'browser' }])
+    attempt.giveUp()
+  })
+})
+
+/** A schema that takes whatever comes. */
+function anything() {
+  return {
+    '~standard': { version: 1, vendor: 'waystone', validate: (value: unknown) => ({ value }) },
+  } as const
+}
+
+/** Looks whenever the runs of a device have changed. */
+async function untilTrue(runtime: Runtime, look: () => Promise<boolean>): Promise<void> {
+  const waker = new Waker()
+  const watcher = await runtime.watchRuns(() => waker.wake())
+  for (;;) {
+    const changed = waker.next()
+    if (await look()) break
+    await changed
+  }
+  await runtime.unwatch(watcher)
+}

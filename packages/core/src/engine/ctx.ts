@@ -138,6 +138,12 @@ export interface SpawnOptions {
   readonly attempts?: number
   /** After this it is cancelled, and `join` rejects. */
   readonly deadline?: Duration
+  /**
+   * Where it is to run; by default where its parent runs when it is started. `edge`: a browser starts it and moves it there
+   * as soon as the edge takes it; until then, and where there is none, it goes on in the browser. `browser`: at the edge the
+   * call waits until the parent is moved to one.
+   */
+  readonly at?: 'edge' | 'browser'
 }
 
 /** A run that a turn has started. */
@@ -149,6 +155,7 @@ export interface Child<T = unknown> {
   readonly given: Json
   readonly attempts: number
   readonly due: number | null
+  readonly at?: 'edge' | 'browser'
   /** Only a type: what `join` gives. */
   readonly result?: T
 }
@@ -215,7 +222,10 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
     name: K,
     options?: { readonly key?: string },
   ): Promise<SchemaOutput<I[K]>[]>
-  /** Starts a run of another agent, which goes on by itself; `join` waits for it. */
+  /**
+   * Starts a run of another agent, which goes on beside this one; `join` waits for it. However this run ends, children that
+   * have not ended by then are cancelled.
+   */
   spawn<A extends AnyAgent>(
     name: string,
     agent: A,

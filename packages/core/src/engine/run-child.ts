@@ -1,6 +1,8 @@
 import { isWaystoneError, toWire, WaystoneError, type ErrorCode, type WireError } from '../errors.ts'
 import { parseRunId, type Digest, type RunId } from '../ids.ts'
 import type { EntryDraft, Outcome } from '../log/bodies.ts'
+import type { Fold } from '../log/fold.ts'
+import type { Place, RunSummary } from '../ports/log-store.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
@@ -14,78 +16,113 @@ export type ChildEnd =
   | { readonly status: 'failed' | 'cancelled'; readonly reason: string }
 type EncodedResult = Extract<Outcome, { value: unknown }>['value']
 
-/** What starts and watches the children of a run. A host without it cannot have any. */
+/** A child that is to be started. */
+export interface ChildStart {
+  readonly run: RunId
+  /** The run whose turn starts it. */
+  readonly parent: RunId
+  readonly agent: string
+  readonly input: EncodedResult
+  /** Its parent has recorded that it was started, perhaps on another device. */
+  readonly isRecorded: boolean
+  /** Where it is to run. */
+  readonly at?: 'edge' | 'browser' | undefined
+}
+
+/**
+ * What starts and watches the children of a run. A host without it cannot have any. What cannot be asked now rejects with
+ * `unreachable`, and is asked again.
+ */
 export interface Children {
+  /** Starts a child by its id; doing it again does nothing. One that is recorded is never started where it may be unknown. */
+  start(child: ChildStart): Promise<void>
   /**
-   * Starts a run of an agent by its id; doing it again does nothing. `isRecorded`: it was started before, perhaps on another
-   * device; then rejects with `unreachable` when it is not here and the edge cannot be asked.
+   * How it ended; undefined while that is not known here: the host is poked when it is. `elsewhere`: this place may not
+   * know, since it is the child of another run, or encrypted.
    */
-  start(agent: string, input: EncodedResult, run: RunId, isRecorded: boolean): Promise<void>
-  /** How it ended; undefined while it has not. The host is poked when that changes. */
-  end(run: RunId): Promise<ChildEnd | undefined>
+  end(run: RunId): Promise<ChildEnd | 'elsewhere' | undefined>
+  /** One that has ended is fine. */
   cancel(run: RunId, reason: string): Promise<void>
+}
+
+/** How a run ended, as its parent is told; undefined while it has not. */
+export function endOf({ status, reason, result }: Fold): ChildEnd | undefined {
+  if (status === 'done') return { status, value: encodeValue(result) }
+  return status === 'failed' || status === 'cancelled' ? { status, reason: reason ?? '' } : undefined
+}
+
+/** Why a child is cancelled whose parent is over. */
+export function parentOver({ run, status }: Pick<RunSummary, 'run' | 'status'>): string {
+  return `its parent, run ${run}, ${status === 'cancelled' ? 'was cancelled' : `is ${status}`}`
 }
 
 /** How long a call that found no network waits before it looks again, in ms. */
 const networkRetryMs = 5_000
 
 /** Starts a child and records it. The id is made of where the call stands, so that it is the same after a crash. */
-export async function beginSpawn(
+export function beginSpawn(
   attempt: Attempt,
   call: Call,
   agent: string,
   input: unknown,
   options: SpawnOptions,
 ): Promise<void> {
-  const { children, clock } = attempt.ports
-  if (children === undefined)
-    return parkForChildren(attempt, call, () => beginSpawn(attempt, call, agent, input, options))
-  const value = encodeValue(input, { where: `the input of "${call.path}"` })
-  const child = childId(attempt.turn.origin, call.path, 1)
-  const error = await started(children, agent, value, child, false)
-  if (attempt.over) return
-  const due = options.deadline === undefined ? undefined : clock.now() + durationMs(options.deadline)
-  const draft: EntryDraft = {
-    kind: 'spawn',
-    body: {
-      path: call.path,
-      ...(call.input ? { input: call.input } : {}),
-      child,
-      agent,
-      given: value,
-      attempts: Math.max(1, options.attempts ?? 1),
-      ...(due === undefined ? {} : { due }),
-      ...(error ? { error: { ...error, path: call.path } } : {}),
-    },
+  const { children, clock, place } = attempt.ports
+  const { at, deadline } = options
+  const spawn = async (): Promise<void> => {
+    if (children === undefined || isElsewhere(at, place)) return parkForChildren(attempt, call, spawn)
+    const value = encodeValue(input, { where: `the input of "${call.path}"` })
+    const { run: parent, origin } = attempt.turn
+    const child = childId(prefixOf(parent), origin, call.path, 1)
+    const isPlace = at === undefined || at === 'edge' || at === 'browser'
+    const start = { run: child, parent, agent, input: value, isRecorded: false, at }
+    const error = isPlace ? await started(children, start) : toWire(noPlace(call.path, at))
+    if (attempt.over) return
+    const due = deadline === undefined ? undefined : clock.now() + durationMs(deadline)
+    const draft: EntryDraft = {
+      kind: 'spawn',
+      body: {
+        path: call.path,
+        ...(call.input ? { input: call.input } : {}),
+        child,
+        agent,
+        given: value,
+        attempts: Math.max(1, options.attempts ?? 1),
+        ...(due === undefined ? {} : { due }),
+        ...(at === undefined || !isPlace ? {} : { at }),
+        ...(error ? { error: { ...error, path: call.path } } : {}),
+      },
+    }
+    attempt.running(call)
+    await attempt.record([draft])
   }
-  await attempt.record([draft])
+  return whenReached(attempt, call, spawn)
 }
 
 /** Waits until a child has ended, with as many attempts as it was given, and records how. */
-export async function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<void> {
-  const { children, clock } = attempt.ports
-  if (children === undefined) return parkForChildren(attempt, call, () => beginJoin(attempt, call, child))
-  const { agent, attempts, due, given, origin } = child
-  const look = async (): Promise<void> => {
-    try {
-      await lookOnce()
-    } catch (error) {
-      if (!isWaystoneError(error, 'unreachable') || attempt.over) throw error
-      attempt.park(call, { for: 'time', due: clock.now() + networkRetryMs }, look)
-    }
-  }
+export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<void> {
+  const { children, clock, place } = attempt.ports
+  const { agent, attempts, at, due, given, origin } = child
+  const { run: parent } = attempt.turn
+  const look = (): Promise<void> => whenReached(attempt, call, lookOnce)
   const lookOnce = async (): Promise<void> => {
+    if (children === undefined) return parkForChildren(attempt, call, look)
     let { run } = child
-    let end: ChildEnd | undefined
+    let end: Awaited<ReturnType<Children['end']>>
     for (let number = 1; number <= attempts; number += 1) {
-      if (number > 1) run = childId(origin, child.path, number)
+      if (number > 1) {
+        if (isElsewhere(at, place)) return parkForChildren(attempt, call, look)
+        run = childId(prefixOf(parent, child.run), origin, child.path, number)
+      }
       // The first may be unknown here, too: on another device than the one that started it.
-      const error = await started(children, agent, given, run, number === 1)
+      const start = { run, parent, agent, input: given, isRecorded: number === 1, at }
+      const error = await started(children, start)
       if (error) return attempt.over ? undefined : recordJoin(attempt, call, run, { error })
       end = await children.end(run)
-      if (end === undefined || end.status === 'done') break
+      if (end === undefined || end === 'elsewhere' || end.status === 'done') break
     }
     if (attempt.over) return
+    if (end === 'elsewhere') return parkForChildren(attempt, call, look)
     if (end) return recordJoin(attempt, call, run, outcomeOf(run, end))
     if (due !== null && clock.now() >= due) {
       await children.cancel(run, 'its deadline is over')
@@ -103,13 +140,43 @@ export async function beginJoin(attempt: Attempt, call: Call, child: Child): Pro
       await look()
     }
   }
-  await look()
+  return look()
 }
 
-/** The id of a child: SHA-256 of where it was called from, and which attempt it is. */
-function childId(origin: Digest, path: string, attempt: number): RunId {
-  return parseRunId(`${effectKey(origin, path).slice(0, 32)}-${String(attempt)}`)
+/** Looks, and again after a while as long as what is asked does not answer. */
+async function whenReached(attempt: Attempt, call: Call, look: () => Promise<void>): Promise<void> {
+  if (call.phase === 'parked') attempt.running(call)
+  try {
+    await look()
+  } catch (error) {
+    if (!isWaystoneError(error, 'unreachable') || attempt.over) throw error
+    const due = attempt.ports.clock.now() + networkRetryMs
+    attempt.park(call, { for: 'time', due }, () => whenReached(attempt, call, look))
+  }
 }
+
+/** True at the edge for a child that is to run in a browser: it is started once its parent is in one. */
+function isElsewhere(at: SpawnOptions['at'], place: Place): boolean {
+  return at === 'browser' && place === 'edge'
+}
+
+/**
+ * The id of a child: where it was called from, as a SHA-256, and which attempt it is, after what its parent's id begins with up to its last dot.
+ * So whoever may see all runs of a person by that beginning may see their children.
+ */
+function childId(prefix: string, origin: Digest, path: string, attempt: number): RunId {
+  return parseRunId(`${prefix}${effectKey(origin, path).slice(0, 32)}-${String(attempt)}`)
+}
+
+/** What the ids of children begin with; `first` is a child whose id was made before they did. */
+function prefixOf(parent: RunId, first?: RunId): string {
+  const prefix = parent.slice(0, parent.lastIndexOf('.') + 1)
+  const isFit = prefix.length <= prefixCharsMax && (first === undefined || first.startsWith(prefix))
+  return isFit ? prefix : ''
+}
+
+/** What an id of 100 characters has room for beside the rest. */
+const prefixCharsMax = 60
 
 async function recordJoin(attempt: Attempt, call: Call, child: RunId, outcome: Outcome): Promise<void> {
   attempt.running(call)
@@ -121,15 +188,9 @@ function outcomeOf(run: RunId, end: ChildEnd): Outcome {
 }
 
 /** Starts a child. What the child itself is to blame for is given back; what else fails is thrown. */
-async function started(
-  children: Children,
-  agent: string,
-  input: EncodedResult,
-  run: RunId,
-  isRecorded: boolean,
-): Promise<WireError | undefined> {
+async function started(children: Children, child: ChildStart): Promise<WireError | undefined> {
   try {
-    await children.start(agent, input, run, isRecorded)
+    await children.start(child)
     return undefined
   } catch (error) {
     const { code } = toWire(error, 'step_failed')
@@ -138,14 +199,31 @@ async function started(
   }
 }
 
-/** No agent of this name, an input or state that cannot be kept, an `initial` that throws. */
-const ownFaults: readonly ErrorCode[] = ['agent_unknown', 'input_refused', 'value_refused', 'step_failed']
+/** No agent of this name, an input or state that cannot be kept, an `initial` that throws, an id that is gone or taken. */
+const ownFaults: readonly ErrorCode[] = [
+  'agent_unknown',
+  'input_refused',
+  'value_refused',
+  'step_failed',
+  'run_deleted',
+  'run_exists',
+]
 
 function childFailed(run: RunId, end: Exclude<ChildEnd, { status: 'done' }>): WaystoneError {
   return new WaystoneError('child_failed', `child ${run} ${end.status}: ${end.reason}`, {
     run,
     details: { status: end.status },
   })
+}
+
+function noPlace(path: string, at: unknown): WaystoneError {
+  return new WaystoneError(
+    'input_refused',
+    `a child runs at 'edge' or 'browser', found ${JSON.stringify(at)}`,
+    {
+      path,
+    },
+  )
 }
 
 function parkForChildren(attempt: Attempt, call: Call, again: () => Promise<void>): void {

@@ -155,6 +155,8 @@ export interface Bodies {
       readonly state: Json
       /** Absent in runs from before there were budgets: these count nothing. */
       readonly budget?: Budget
+      /** The run whose turn has started this one. */
+      readonly parent?: RunId
     }
   /** The first entry of a fork: all that the source's entries would have told. */
   fork: RunIdentity &
@@ -238,6 +240,8 @@ export interface Bodies {
     readonly given: Json
     readonly attempts: number
     readonly due?: number
+    /** Where it is to run, when its parent has said so. */
+    readonly at?: 'edge' | 'browser'
     /** Why it could not be started. */
     readonly error?: WireError
   }

@@ -92,7 +92,7 @@ const artifact = shape({ name: text, type: text, hash: digest, bytes: count }, {
 
 /** The form of the body of each kind. */
 const forms: Readonly<Record<EntryKind, Check>> = {
-  start: shape({ ...identity, ...written, state: json }, { budget, ...software }),
+  start: shape({ ...identity, ...written, state: json }, { budget, parent: text, ...software }),
   fork: shape(
     { ...identity, ...checkpoint, ...written, from: shape({ run: text, ...head }) },
     {
@@ -135,7 +135,7 @@ const forms: Readonly<Record<EntryKind, Check>> = {
   wake: shape({ path: text }),
   spawn: shape(
     { path: text, child: text, agent: text, given: json, attempts: count },
-    { input: digest, due: count, error },
+    { input: digest, due: count, error, at: one('edge', 'browser') },
   ),
   join: shape({ path: text, child: text, outcome }),
   race: shape({ path: text, winner: text, losers: list(text) }, used),

@@ -61,6 +61,8 @@ export interface Fold {
   readonly identity: RunIdentity
   /** The checkpoint of another run that this one was forked from. */
   readonly from: Bodies['fork']['from'] | undefined
+  /** The run whose turn has started this one. A fork of a child has none. */
+  readonly parent: RunId | undefined
   /** Digest of the newest start, fork or rewind entry: part of every idempotency key. */
   readonly origin: Digest
   readonly started: number
@@ -318,6 +320,7 @@ function firstFold(entry: Entry): Fold {
     place,
     identity: { agent, version, config, input, place, whenGone, leaseMs },
     from: entry.kind === 'fork' ? entry.body.from : undefined,
+    parent: entry.kind === 'start' ? entry.body.parent : undefined,
     origin: entry.digest,
     started: entry.time,
     updated: entry.time,

@@ -55,7 +55,19 @@ export function everyKind(): Value {
 
 /** Writes logs that hold every kind of entry, the same bytes at every call. */
 export async function goldenLogs(): Promise<readonly GoldenLog[]> {
-  return [await aRun(), await aLargeFork(), await aSession(), await aRunOfHosts()]
+  return [await aRun(), await aLargeFork(), await aSession(), await aRunOfHosts(), await aChild()]
+}
+
+/** A run that another has started, and that has started one for another place. */
+async function aChild(): Promise<GoldenLog> {
+  const { run, storage, log, add } = await opened('golden.child-1')
+  const parent = 'golden.parent' as RunId
+  await add({ kind: 'start', body: { ...identity, ...written, state: null, parent } })
+  await add({ kind: 'turn', body: { turn: 0, rules: 1, version: 1, config } })
+  const child = 'golden.grandchild-1' as RunId
+  const spawn = { path: '0/help', child, agent: 'helper', given: 1, attempts: 1, at: 'edge' } as const
+  await add({ kind: 'spawn', body: spawn })
+  return { run, storage, log }
 }
 
 async function opened(name: string) {

@@ -21,7 +21,12 @@ const gone: Outcome = { value: { $: 'undefined' } }
 const noDigest = '0'.repeat(64) as Digest
 
 const shown: { readonly [K in EntryKind]: (body: Bodies[K]) => Bodies[K] } = {
-  start: (body) => ({ ...identityOf(body), ...writtenOf(body), state: nothing }),
+  start: (body) => ({
+    ...identityOf(body),
+    ...writtenOf(body),
+    state: nothing,
+    ...(body.parent === undefined ? {} : { parent: body.parent }),
+  }),
   fork: (body) => ({
     ...identityOf(body),
     ...writtenOf(body),

@@ -586,10 +586,12 @@ export class RunLog {
     { kind, body }: { readonly kind: EntryKind; readonly body?: unknown },
     last: string | undefined,
   ): Sealing | undefined {
-    const { cipher } = this.#ports
+    const { cipher, blind } = this.#ports
     // A fork says in its body what its source was sealed with.
     const given = fold?.sealedWith ?? (body as Partial<Bodies['fork']> | undefined)?.sealedWith
-    const begins = fold === undefined && (kind === 'start' ? cipher !== undefined : given !== undefined)
+    // Who only borrows keys has none for what begins there.
+    const isOurs = kind === 'start' ? cipher !== undefined && blind !== true : given !== undefined
+    const begins = fold === undefined && isOurs
     if ((last === undefined && !begins) || openKinds.has(kind)) return undefined
     if (cipher === undefined) throw keyMissing(this.run, last ?? 'of its source')
     let key = cipher.keyFor(this.run, last, last !== undefined && last === fold?.lent)

@@ -17,6 +17,7 @@ const plain = [
   'place',
   'identity',
   'from',
+  'parent',
   'origin',
   'sdk',
   'host',

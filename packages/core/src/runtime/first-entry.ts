@@ -12,6 +12,7 @@ import type {
 import { allowed } from '../log/budget.ts'
 import type { Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
+import type { RunId } from '../ids.ts'
 import type { Place } from '../ports/log-store.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
@@ -44,7 +45,7 @@ export function startEntry(
   agent: AnyAgent,
   input: unknown,
   { place, written }: Writer,
-  policy: GonePolicy & { readonly budget?: BudgetOption },
+  policy: GonePolicy & { readonly budget?: BudgetOption; readonly parent?: RunId },
 ): Bodies['start'] {
   const encoded = encodeValue(input, { where: 'input' })
   const state = agent.initial(input as never)
@@ -54,12 +55,13 @@ export function startEntry(
       `\`initial\` of agent ${agent.name} returned a promise: it must depend on nothing but the input`,
     )
   }
-  const { budget, ...gone } = policy
+  const { budget, parent, ...gone } = policy
   return {
     ...identity(agent, encoded, place, gone),
     ...written,
     state: encodeValue(state, { where: 'state' }),
     budget: budgetOf({ ...agent.budget, ...budget }),
+    ...(parent === undefined ? {} : { parent }),
   }
 }
 

@@ -120,6 +120,8 @@ export class RunHost {
   /** Until it is known who writes the run. */
   #looking: Promise<void> | undefined
   readonly #tellLive: () => void
+  /** It lets go of a turn that waits, and has said for what. */
+  #rests = false
 
   constructor(log: RunLog, ports: HostPorts) {
     this.#log = log
@@ -128,9 +130,9 @@ export class RunHost {
     // From the entry that made this host the writer: it may have stood still since then, before anything ran.
     this.#beatAt = Math.min(this.#opened, log.fold?.updated ?? this.#opened)
     this.#breakers = ports.breakers ?? new Breakers(ports.clock)
-    this.#tellLive = throttled(ports.clock, limits.liveMsMin, () =>
-      ports.tell({ type: 'live', live: this.live() }),
-    )
+    this.#tellLive = throttled(ports.clock, limits.liveMsMin, () => {
+      if (!this.#rests) ports.tell({ type: 'live', live: this.live() })
+    })
     this.#unlisten = log.listen((appending) => this.#onEntries(appending))
   }
 
@@ -329,6 +331,8 @@ export class RunHost {
     const watching = this.#watchTime(attempt)
     const first = await Promise.race([ended, parked])
     if ('waits' in first) {
+      this.#ports.tell({ type: 'live', live: this.live() })
+      this.#rests = true
       attempt.giveUp()
       return { type: 'waiting', ...first }
     }

@@ -1,8 +1,10 @@
 import type { AnyAgent } from '../engine/agent.ts'
 import { retentionOf } from '../engine/retention-of.ts'
+import type { Children } from '../engine/run-child.ts'
 import { toWire, WaystoneError } from '../errors.ts'
 import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
+import type { Bodies } from '../log/bodies.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { isSealed, shownEvent } from '../log/public-body.ts'
@@ -15,7 +17,7 @@ import type { InboxItem } from '../ports/inbox.ts'
 import type { LogStore } from '../ports/log-store.ts'
 import type { Claim, Held } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
-import type { Live, WatchEvent } from '../ports/watch.ts'
+import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
 import { damagePause } from './damage-pause.ts'
 import { RunHost } from './run-host.ts'
@@ -61,6 +63,8 @@ export interface KeeperPorts {
   readonly agents: () => readonly AnyAgent[]
   /** What this edge runs in and with, for the log. */
   readonly software?: Software
+  /** Where runs can have children; those of encrypted runs cannot be here. */
+  readonly children?: Children | undefined
   /** Keys of encrypted runs that devices lend; absent: none are borrowed. */
   readonly lentKeys?: LentKeys | undefined
   /** There is something new to read: at once, or as often as text is stored. */
@@ -106,6 +110,10 @@ export class RunKeeper {
   #heldUntil = -Infinity
   /** Items that came while a host ran: it may have decided to wait without seeing the last of them. */
   readonly #sent = new Set<string>()
+  /** Children that ended while a host ran, likewise. */
+  readonly #endedChildren = new Set<RunId>()
+  /** Somebody has asked for a host since the last one began, and there was none. */
+  #isAskedFor = false
 
   private constructor(log: RunLog, ports: KeeperPorts) {
     this.log = log
@@ -256,10 +264,30 @@ export class RunKeeper {
       this.#sent.add(item.id)
       return this.#host.host.poke()
     }
-    if (fold.owner === edgeOwner) return this.#ports.due.set(this.#ports.clock.now())
+    if (fold.owner === edgeOwner) return this.#askFor()
     this.#ports.followers.tell({ type: 'inbox' })
     if (this.#mayTakeOver(fold)) await this.#ports.due.set(this.#ports.clock.now())
     else if (this.#ports.due.get() === undefined) await this.schedule()
+  }
+
+  /** Starts the run here, owned by the edge; one that has begun stays as it is. */
+  async start(body: Bodies['start']): Promise<void> {
+    await this.log.append(edgeOwner, (fold) => (fold ? [] : [{ kind: 'start', body }]))
+    await this.schedule()
+  }
+
+  /** A child has ended: a run that may wait for it here looks again. */
+  async childEnded(child: RunId): Promise<void> {
+    const { fold } = this.log
+    if (fold === undefined || fold.owner !== edgeOwner || isEnded(fold)) return
+    if (this.#host === undefined) return this.#askFor()
+    this.#endedChildren.add(child)
+    this.#host.host.poke()
+  }
+
+  async #askFor(): Promise<void> {
+    this.#isAskedFor = true
+    await this.#ports.due.set(this.#ports.clock.now())
   }
 
   /** Live events of the owner, for those who follow it. */
@@ -352,6 +380,8 @@ export class RunKeeper {
     // A device may have claimed it back before there was a host to stop.
     if (this.log.mustFold().owner !== edgeOwner) return { settle: () => this.schedule(), isMore: false }
     this.#sent.clear()
+    this.#endedChildren.clear()
+    this.#isAskedFor = false
     const host = this.#newHost()
     const ended = host.run({ letGo: true })
     this.#host = { host, ended }
@@ -362,13 +392,21 @@ export class RunKeeper {
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
       const missed = (await storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
-      const at = missed ? clock.now() : end.due
-      return { settle: () => (at === undefined ? due.delete() : due.set(at)), isMore: false }
+      const settle = (): Promise<void> => {
+        const isMissed = missed || this.#isAskedFor || end.waits.some((wait) => this.#hasEnded(wait))
+        const at = isMissed ? clock.now() : end.due
+        return at === undefined ? due.delete() : due.set(at)
+      }
+      return { settle, isMore: false }
     }
     this.#live = nothingLive
     if (end.type !== 'lost') return { settle: () => this.schedule(), isMore: end.type === 'stopped' }
     this.#ports.failed('run', end.error)
     return { settle: () => due.set(clock.now() + 1_000), isMore: false }
+  }
+
+  #hasEnded(wait: Wait): boolean {
+    return wait.for === 'child' && this.#endedChildren.has(wait.run)
   }
 
   /** Resolves when so many steps and turns have been recorded, or with the signal. */
@@ -387,7 +425,7 @@ export class RunKeeper {
   }
 
   #newHost(): RunHost {
-    const { storage, followers, clock } = this.#ports
+    const { storage, followers, clock, children } = this.#ports
     const { blobs, inbox, streams } = storage
     return new RunHost(this.log, {
       me: edgeOwner,
@@ -399,6 +437,7 @@ export class RunKeeper {
       agent: (name) => this.#agent(name),
       consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
       confirm: () => Promise.resolve(),
+      ...(children && !isSealed(this.log.fold) ? { children } : {}),
       tell: (event) => {
         if (event.type === 'live') this.#live = event.live
         // Who looks on has a token, and not the key.

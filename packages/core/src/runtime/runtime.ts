@@ -4,7 +4,7 @@ import { limits } from '../limits.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { AnyAgent } from '../engine/agent.ts'
-import type { ChildEnd, Children } from '../engine/run-child.ts'
+import { endOf, parentOver, type ChildStart, type Children } from '../engine/run-child.ts'
 import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -13,7 +13,7 @@ import { checkVersions, writtenBy } from '../log/written.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { RunSummary } from '../ports/log-store.ts'
 import type { WatchEvent } from '../ports/watch.ts'
-import { decodeValue, encodeValue } from '../state/codec.ts'
+import { decodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
 import { digestBytes } from '../state/digest.ts'
 import { callListener } from '../call-listener.ts'
@@ -31,6 +31,10 @@ import type { TabMessage } from './tab-message.ts'
 /** How long a move waits for the tab that writes the run, in ms. */
 const tabAnswerMs = 60_000
 
+/** Between two tries to move a child to the edge, in ms. */
+const leaveMsMin = 1_000
+const leaveMsMax = 60_000
+
 /** Where a run of an id is looked for before one is started; `edge` rejects when that does not answer. */
 type Look = 'here' | 'edge if it answers' | 'edge'
 
@@ -41,6 +45,8 @@ export class Runtime implements RuntimeApi {
   readonly #watchers = new Map<number, () => void>()
   readonly #runListeners = new Set<() => void>()
   readonly #moves = new Map<string, (error: unknown) => void>()
+  /** Children that are on their way to the edge. */
+  readonly #leaving = new Set<RunId>()
   readonly #unlisten: () => void
   readonly #registered: { agents: readonly AnyAgent[] }
   #watcherCount = 0
@@ -48,11 +54,13 @@ export class Runtime implements RuntimeApi {
 
   private constructor(ports: RuntimePorts) {
     const children: Children = {
-      // One that another device may have started is not started anew because nobody can be asked.
-      start: async (agent, input, run, isRecorded) =>
-        void (await this.#start(agent, input, { id: run }, isRecorded ? 'edge' : 'edge if it answers')),
-      end: async (run) => endOf((await this.#node(run)).log.mustFold()),
-      cancel: (run, reason) => this.send(run, { type: 'cancel', reason }),
+      start: (child) => this.#startChild(child),
+      // One that is at the edge may not have come here yet.
+      end: async (run) => {
+        const { fold } = (await this.#node(run)).log
+        return fold && endOf(fold)
+      },
+      cancel: (run, reason) => this.#cancelChild(run, reason),
     }
     const registered = { agents: ports.agents }
     this.#registered = registered
@@ -74,7 +82,15 @@ export class Runtime implements RuntimeApi {
     checkNames(ports.agents)
     checkVersions(ports.software?.versions)
     const runtime = new Runtime(ports)
-    for (const { run } of await runtime.#unfinished()) void runtime.#node(run)
+    const runs = await runtime.runs()
+    const over = new Map(runs.filter(isEnded).map((summary) => [summary.run, summary]))
+    for (const { run } of runs.filter((summary) => runtime.#isUnfinished(summary)))
+      void runtime.#node(run).then(
+        // A host that was killed had no time for the children of a run that ended.
+        (node) => runtime.#cancelIfOver(node, over.get(node.log.fold?.parent ?? node.run)),
+        // It says so to whoever opens it.
+        () => undefined,
+      )
     return runtime
   }
 
@@ -103,14 +119,19 @@ export class Runtime implements RuntimeApi {
     return this.#start(name, input, options, options.generated ? 'here' : 'edge if it answers')
   }
 
-  async #start(name: string, input: Json, options: StartOptions, look: Look): Promise<RunId> {
+  async #start(
+    name: string,
+    input: Json,
+    options: StartOptions & { readonly parent?: RunId },
+    look: Look,
+  ): Promise<RunId> {
     this.#checkOpen()
     const agent = this.#ports.agents.find((one) => one.name === name)
     if (agent === undefined) throw agentMissing(name)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, look))) return this.#opened(run)
-    const { whenGone = 'offer' as const, leaseMs = 30_000, budget } = options
-    const policy = { whenGone, leaseMs, ...(budget ? { budget } : {}) }
+    const { whenGone = 'offer' as const, leaseMs = 30_000, budget, parent } = options
+    const policy = { whenGone, leaseMs, ...(budget ? { budget } : {}), ...(parent ? { parent } : {}) }
     if (this.#ports.encryption && policy.whenGone === 'edge') throw notByItself(run)
     const log = await this.#openLog(run)
     const body = startEntry(agent, decodeValue(input), this.#writer(), policy)
@@ -321,10 +342,62 @@ export class Runtime implements RuntimeApi {
     await this.#ports.store.close()
   }
 
-  async #unfinished(): Promise<readonly RunSummary[]> {
-    const mine = (summary: RunSummary): boolean =>
-      summary.owner === this.#ports.me && !isEnded(summary) && summary.agent !== sessionAgent
-    return (await this.runs()).filter(mine)
+  #isUnfinished(summary: RunSummary): boolean {
+    return summary.owner === this.#ports.me && !isEnded(summary) && summary.agent !== sessionAgent
+  }
+
+  async #startChild({ run, parent, agent, input, isRecorded, at }: ChildStart): Promise<void> {
+    // One that another device may have started is not started anew because nobody can be asked.
+    await this.#start(agent, input, { id: run, parent }, isRecorded ? 'edge' : 'edge if it answers')
+    // Its parent may have ended meanwhile, and have found no child.
+    const started = await this.#nodes.get(run)
+    const { fold } = (await this.#nodes.get(parent))?.log ?? {}
+    if (started && fold && isEnded(fold)) await this.#cancelIfOver(started, fold)
+    if (at === 'edge') void this.#sendToEdge(run).catch(() => undefined)
+  }
+
+  /** A child that has ended meanwhile is fine. */
+  async #cancelChild(run: RunId, reason: string, by?: { readonly id: string }): Promise<void> {
+    try {
+      await this.send(run, { type: 'cancel', reason }, by)
+    } catch (error) {
+      if (!isWaystoneError(error, 'run_ended')) throw error
+    }
+  }
+
+  /** The children that a run which has ended has here. Of those elsewhere the edge takes care, once it knows of the end. */
+  async #endChildren(parent: Fold): Promise<void> {
+    for (const node of await this.#open()) await this.#cancelIfOver(node, parent)
+  }
+
+  /** `over` is a run that has ended: when it is the parent of one that is written here, that one is cancelled. */
+  async #cancelIfOver(node: RunNode, over: Pick<RunSummary, 'run' | 'status'> | undefined): Promise<void> {
+    const { fold } = node.log
+    const isOurs = fold?.owner === this.#ports.me && !isEnded(fold)
+    if (over === undefined || !isOurs || fold.parent !== over.run) return
+    // What cannot be stored now is when this is opened again.
+    const cancelling = this.#cancelChild(fold.run, parentOver(over), { id: `end of ${over.run}` })
+    await cancelling.catch(() => undefined)
+  }
+
+  /** Moves a child to the edge, as soon as that takes it. One that the edge cannot run goes on here. */
+  async #sendToEdge(run: RunId): Promise<void> {
+    if (this.#ports.edge === undefined || this.#leaving.has(run)) return
+    this.#leaving.add(run)
+    const node = await this.#node(run)
+    const isHere = (): boolean => {
+      const { fold } = node.log
+      return !node.closed && fold?.owner === this.#ports.me && !isEnded(fold)
+    }
+    for (let ms = leaveMsMin; isHere(); ms = Math.min(2 * ms, leaveMsMax)) {
+      const blockers = await this.move(run, 'edge').then(
+        () => [],
+        () => this.blockers(run, 'edge').catch(() => []),
+      )
+      if (blockers.length > 0) break
+      if (isHere()) await this.#ports.clock.wait(ms, node.closing)
+    }
+    this.#leaving.delete(run)
   }
 
   async #opened(run: RunId): Promise<RunId> {
@@ -387,7 +460,9 @@ export class Runtime implements RuntimeApi {
     const opening = RunNode.open(run, this.#ports, options).then((node) => {
       node.log.listen(({ entries }) => {
         if (entries.some(({ kind }) => listed.has(kind))) this.#runsChanged()
-        if (isEnded(node.log.mustFold())) void this.#pokeAll()
+        if (!isEnded(node.log.mustFold())) return
+        void this.#pokeAll()
+        void this.#endChildren(node.log.mustFold())
       })
       node.watch((event) => {
         if (event.type === 'live') this.#runsChanged()
@@ -423,7 +498,8 @@ export class Runtime implements RuntimeApi {
     if (message.type === 'moved') return this.#moves.get(message.id)?.(message.error)
     if (message.type === 'run') {
       this.#runsChanged()
-      if ((await this.#unfinished()).some(({ run }) => run === message.run)) await this.#node(message.run)
+      const mine = (await this.runs()).filter((summary) => this.#isUnfinished(summary))
+      if (mine.some(({ run }) => run === message.run)) await this.#node(message.run)
       return
     }
     const node = await this.#nodes.get(message.run)?.catch(() => undefined)
@@ -511,12 +587,6 @@ const listed = new Set([
   'unwind',
   'rewind',
 ])
-
-function endOf(fold: Fold): ChildEnd | undefined {
-  const { status, reason } = fold
-  if (status === 'done') return { status, value: encodeValue(fold.result) }
-  return status === 'failed' || status === 'cancelled' ? { status, reason: reason ?? '' } : undefined
-}
 
 function checkNames(agents: readonly AnyAgent[]): void {
   const names = agents.map(({ name }) => name)

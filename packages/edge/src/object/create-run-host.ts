@@ -1,10 +1,17 @@
 import {
   checkVersions,
+  fromWire,
   parseRunId,
+  startEntry,
+  writtenBy,
+  toWire,
   watchdogMs,
   WaystoneError,
+  decodeValue,
   type AnyAgent,
+  type Bodies,
   type RunId,
+  type Software,
 } from '@waystone/core'
 import { askingOf, type Asking } from '../access/asking.ts'
 import { notLetIn } from '../access/auth.ts'
@@ -24,6 +31,8 @@ import { historyName, historyWaitMs, openEdgeRun, runName, streamsName, type Edg
 import { safely, type Watch } from '../watch/edge-event.ts'
 import { openLink } from './link-routes.ts'
 import { checkQuota, type Quota } from './quota.ts'
+import { askRelatives, type RunAnswer, type RunCall } from './run-call.ts'
+import { familyName, RunFamily } from './run-family.ts'
 import { runRoutes } from './run-routes.ts'
 import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
 import { storedPaths, storedRoutes } from './stored-routes.ts'
@@ -40,6 +49,12 @@ export interface RunHostOptions {
   readonly versions?: Readonly<Record<string, string>>
   /** The bucket of blobs and artifacts. */
   readonly blobs: R2Bucket
+  /**
+   * The namespace of this object's own class, in which an object has the name that `edgeRoutes` gives it. With it a run can have
+   * children here: each is an object of the class, which has to pass `runCall` on. Without it a run that spawns waits for a
+   * browser.
+   */
+  readonly runs?: DurableObjectNamespace
   /** The catalog of a tenant, when there is one: it is told when the status of the run changes. */
   readonly catalog?: (tenant: string) => CatalogCalls
   /** Where the text of runs goes that may be searched. */
@@ -64,6 +79,9 @@ export interface RunHostOptions {
 /** Steps of a run in one alarm: with 5 requests each they stay within the 1,000 that an invocation may make (2026). */
 const stepsAnAlarmDefault = 200
 
+/** Of a child that was started here, should it move to a device: that counts as gone after so long, and the run goes on here. */
+const childLeaseMs = 30_000
+
 /** When a deletion that was not finished goes on. */
 const deletionName = 'waystone.deletion'
 
@@ -83,6 +101,11 @@ export interface HostedRun {
    * `asking`, such as `unguarded`. An object has one run: another one is `request_refused`.
    */
   fetch(request: Request, asking?: Asking): Promise<Response> | undefined
+  /**
+   * What other objects of the class ask: the parent of the run, or its children. Call it from a method `runCall` of the class, and
+   * never with what a request says.
+   */
+  runCall(call: RunCall): Promise<RunAnswer>
   /**
    * Call it from `alarm()`: lets the run go on when it is due, and does the application's `work` for each of its names
    * that has come due, one after the other, while the run works. A name is forgotten when its work is over, unless it was
@@ -127,6 +150,7 @@ export function createRunHost(ctx: DurableObjectState, options: RunHostOptions):
   return {
     alarms: host.times.own,
     fetch: (request, asking) => (isOurs(request) ? host.answer(request, asking) : undefined),
+    runCall: (call) => host.called(call),
     alarm: (work) => host.alarm(work),
     webSocketMessage: (socket, message) => host.heard(socket, message),
     webSocketClose: (socket, code) => host.closed(socket, code),
@@ -141,11 +165,14 @@ class ObjectHost {
   readonly #sockets: RunSockets
   readonly #named: SqlRunName
   readonly #telling = new Set<Promise<void>>()
+  readonly #software: Software
   #opened: { readonly name: RunName; readonly edgeRun: Promise<EdgeRun> } | undefined
+  #family: RunFamily | undefined
 
   constructor(ctx: DurableObjectState, options: RunHostOptions) {
     this.#ctx = ctx
     this.#options = options
+    this.#software = { host: 'workerd', versions: options.versions }
     this.#report = options.report ?? reportNothing
     this.#sockets = new RunSockets(ctx)
     this.times = sqlDueTimes(ctx.storage)
@@ -196,6 +223,33 @@ class ObjectHost {
     }
   }
 
+  async called(call: RunCall): Promise<RunAnswer> {
+    try {
+      const name = { run: parseRunId(call.run), tenant: call.tenant }
+      this.#checkName(name)
+      if (this.#named.isDeleted()) return whenDeleted(call)
+      if (call.type === 'start') return await this.#startChild(name, call)
+      // Nothing is opened, nor written, for a run that is not here.
+      if (this.#named.get() === undefined) return { isKnown: false }
+      const { family, keeper } = await this.#open(name)
+      return (await family?.answer(call, keeper)) ?? { isKnown: false }
+    } catch (error) {
+      return { error: toWire(error) }
+    }
+  }
+
+  /** Starts the run as the child of another. It is written down which run this is before that has an alarm. */
+  async #startChild(name: RunName, call: Extract<RunCall, { type: 'start' }>): Promise<RunAnswer> {
+    const body = childEntry(call, this.#options.agents(), this.#software)
+    const { keeper } = await this.#open(name)
+    if (this.#named.isDeleted()) throw deleted(name.run)
+    const { fold } = keeper.log
+    if (fold && fold.parent !== call.by) throw exists(name.run)
+    this.#named.set(name)
+    await keeper.start(body)
+    return { isKnown: true }
+  }
+
   async heard(socket: WebSocket, message: string | ArrayBuffer): Promise<boolean> {
     if (!this.#sockets.has(socket)) return false
     const name = this.#named.get()
@@ -219,6 +273,7 @@ class ObjectHost {
       if (name === runName) return await this.#workRun(until)
       if (name === streamsName) (await this.#known())?.streams.forget()
       else if (name === catalogName || name === searchName) await this.#tell(name)
+      else if (name === familyName) await this.#tellFamily()
       else if (name === historyName) await this.#moveHistory()
       else if (name === deletionName) await this.#finishDeletion()
       else if (!isOwnName(name)) await work(name)
@@ -229,6 +284,20 @@ class ObjectHost {
       if (isOwnName(name)) this.#report({ ...about, where: 'alarm', error })
       else this.#report({ ...about, where: 'own work', name, error })
     }
+  }
+
+  async #tellFamily(): Promise<void> {
+    const known = await this.#known()
+    await known?.family?.tell(known.keeper)
+  }
+
+  /** Its parent and its children, where objects can ask each other. */
+  #familyOf(name: RunName): RunFamily | undefined {
+    const { runs } = this.#options
+    if (runs === undefined) return undefined
+    const ask = askRelatives(runs, name, this.#report)
+    this.#family ??= new RunFamily({ durable: this.#ctx.storage, times: this.times, ask })
+    return this.#family
   }
 
   /** The keeper sets when the run is due next. */
@@ -286,7 +355,8 @@ class ObjectHost {
     )
   }
 
-  #newRun({ run, tenant }: RunName): Promise<EdgeRun> {
+  #newRun(name: RunName): Promise<EdgeRun> {
+    const { run, tenant } = name
     const { storage } = this.#ctx
     const { times } = this
     return openEdgeRun(run, {
@@ -295,10 +365,11 @@ class ObjectHost {
       storage: objectStorage(storage, this.#options.blobs, tenant),
       sockets: this.#sockets,
       agents: this.#options.agents,
-      software: { host: 'workerd', versions: this.#options.versions },
+      software: this.#software,
       catalog: this.#options.catalog !== undefined,
       search: this.#options.search?.isOn(tenant),
       tenant,
+      family: this.#familyOf(name),
       lendingSecret: this.#options.lendingSecret,
       history: this.#options.history ?? {},
       watch: this.#options.watch && safely(this.#options.watch),
@@ -364,11 +435,13 @@ class ObjectHost {
     // What is under way to others gets there before they are told to forget.
     await Promise.allSettled(this.#telling)
     await edgeRun?.history.close()
+    await this.#familyOf(name)?.deleted(name.run)
+    this.#family = undefined
     await clearBlobs(this.#options.blobs, name.tenant, name.run)
     if (isIndexed(this.#ctx.storage)) await this.#options.search?.indexOf(name.tenant, name.run).remove()
     await this.#options.catalog?.(name.tenant).remove(name.run)
     this.#named.clearAllElse()
-    for (const own of [runName, streamsName, catalogName, searchName, historyName])
+    for (const own of [runName, streamsName, catalogName, searchName, historyName, familyName])
       await this.times.delete(own)
   }
 }
@@ -390,6 +463,37 @@ function deleted(run: RunId): WaystoneError {
       actions: ['fork'],
     },
   )
+}
+
+/** The first entry of a child. Whatever its agent throws is the child's fault, as a step's would be. */
+function childEntry(
+  { agent: name, by, input, run }: Extract<RunCall, { type: 'start' }>,
+  agents: readonly AnyAgent[],
+  software: Software,
+): Bodies['start'] {
+  const agent = agents.find((one) => one.name === name)
+  if (agent === undefined)
+    throw new WaystoneError('agent_unknown', `agent "${name}" is not registered at the edge`, { run })
+  const written = writtenBy((bytes) => crypto.getRandomValues(new Uint8Array(bytes)), software)
+  const policy = { whenGone: 'edge', leaseMs: childLeaseMs, parent: by } as const
+  try {
+    return startEntry(agent, decodeValue(input), { place: 'edge', written }, policy)
+  } catch (error) {
+    throw fromWire(toWire(error, 'step_failed'))
+  }
+}
+
+/** What a relative is told of a run that was deleted. */
+function whenDeleted({ type, run }: RunCall): RunAnswer {
+  if (type === 'start') throw deleted(run)
+  const end = { status: 'cancelled', reason: 'it was deleted' } as const
+  return { isKnown: true, end, over: `its parent, run ${run}, was deleted` }
+}
+
+function exists(run: RunId): WaystoneError {
+  return new WaystoneError('run_exists', `there is a run ${run} already, which is no child of this one`, {
+    run,
+  })
 }
 
 function isOurs(request: Request): boolean {

@@ -2,6 +2,7 @@ import {
   RunKeeper,
   unresolvedDamage,
   type AnyAgent,
+  type Entry,
   type Fold,
   type RunId,
   type Software,
@@ -21,6 +22,7 @@ import { runClock } from './edge-clock.ts'
 import { lentKeys } from './lent-keys.ts'
 import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
+import type { RunFamily } from './run-family.ts'
 import { RunStreams } from './run-streams.ts'
 
 /** When the run is due: one of the times that share the alarm of the object. */
@@ -52,6 +54,8 @@ export interface EdgeRunPorts {
   readonly tenant: string
   readonly history: HistoryOptions
   readonly watch: Watch | undefined
+  /** With it the run can have children, and be one. */
+  readonly family: RunFamily | undefined
   /** With it keys of encrypted runs are borrowed. */
   readonly lendingSecret: string | undefined
 }
@@ -66,6 +70,7 @@ export interface EdgeRun {
   readonly devices: SqlDevices
   readonly links: SqlLinks
   readonly history: RunHistory
+  readonly family: RunFamily | undefined
   /** There is one where the application has a catalog. */
   readonly outbox: CatalogOutbox | undefined
   /** There is one where the application has shards for search. */
@@ -75,7 +80,7 @@ export interface EdgeRun {
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
   const { durable, times, storage, sockets, agents, software, report, catalog, search, tenant, watch } = ports
-  const { lendingSecret } = ports
+  const { family, lendingSecret } = ports
   const history = storage.history(run, ports.history)
   const began = Date.now()
   const counted = counting(storage.store.read)
@@ -116,6 +121,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     streamNames: () => streams.names(),
     agents,
     software,
+    children: family?.children,
     lentKeys: lendingSecret === undefined ? undefined : lentKeys(durable, lendingSecret),
     changed: (when) => changes[when](),
     failed: (where, error) => report({ where, run, error }),
@@ -142,8 +148,14 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     changed(keeper.log.fold)
     void textChanged()
   })
+  const relativesChanged = (fold: Fold, entries: readonly Entry[]): void => {
+    const told = family?.changed(fold, entries)
+    told?.catch((error: unknown) => report({ where: 'family', run, error }))
+  }
+  if (keeper.log.fold) relativesChanged(keeper.log.fold, [])
   keeper.log.listen(({ entries }, fold) => {
     changed(fold)
+    relativesChanged(fold, entries)
     void textChanged()
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'cancel'))
       void streams.settle().catch((error: unknown) => report({ where: 'run', run, error }))
@@ -152,5 +164,5 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     if (history.isDue(entries.length, head.seq + 1, durable.sql.databaseSize)) lookAtHistory()
   })
   const [devices, links] = [sqlDevices(durable), sqlLinks(durable)]
-  return { keeper, streams, changes, storage, devices, links, history, outbox, searchOutbox }
+  return { keeper, streams, changes, storage, devices, links, history, family, outbox, searchOutbox }
 }

@@ -8,6 +8,7 @@ import type { HistoryOptions } from '../store/run-history.ts'
 import type { Watch } from '../watch/edge-event.ts'
 import type { Quota } from './quota.ts'
 import { createRunHost, type HostedRun } from './create-run-host.ts'
+import type { RunAnswer, RunCall, RunCalls } from './run-call.ts'
 
 /** What an object of runs needs. */
 export interface RunObjectOptions<Env> {
@@ -20,6 +21,8 @@ export interface RunObjectOptions<Env> {
   readonly versions?: Readonly<Record<string, string>>
   /** The bucket of blobs and artifacts. */
   readonly blobs: (env: Env) => R2Bucket
+  /** The namespace of this class itself. With it runs can have children here; without it one that spawns waits for a browser. */
+  readonly runs?: (env: Env) => DurableObjectNamespace
   /** The namespace of the class that `catalogObject` made; without one runs are in no list at the edge. */
   readonly catalog?: (env: Env) => CatalogNamespace
   /** Where the text of runs may be searched, and whose. The same as for `edgeRoutes`; by default nobody's. */
@@ -43,14 +46,14 @@ export interface RunObjectOptions<Env> {
  * host a run in a class of your own instead, use `createRunHost`.
  *
  * @example
- * export const RunObject = runObject<Env>({ agents: (env) => [researcher.provide({ llm: viaKey(env.KEY) })], blobs: (env) => env.BLOBS })
+ * export const RunObject = runObject<Env>({ agents: (env) => [researcher.provide({ llm: viaKey(env.KEY) })], blobs: (env) => env.BLOBS, runs: (env) => env.RUNS })
  */
 export function runObject<Env>(
   options: RunObjectOptions<Env>,
-): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> {
+): new (ctx: DurableObjectState, env: Env) => DurableObject<Env> & RunCalls {
   checkVersions(options.versions)
   const report = options.report ?? reportNothing
-  return class RunObject extends DurableObject<Env> {
+  return class RunObject extends DurableObject<Env> implements RunCalls {
     readonly #host: HostedRun
 
     constructor(ctx: DurableObjectState, env: Env) {
@@ -62,6 +65,7 @@ export function runObject<Env>(
         blobs: options.blobs(env),
         ...(catalog ? { catalog: (tenant) => catalog.get(catalog.idFromName(tenant)) } : {}),
         ...(options.search ? { search: runSearch(options.search, env) } : {}),
+        ...(options.runs ? { runs: options.runs(env) } : {}),
         report,
         ...(options.versions ? { versions: options.versions } : {}),
         ...(options.quota ? { quota: options.quota(env) } : {}),
@@ -74,6 +78,10 @@ export function runObject<Env>(
 
     override async fetch(request: Request): Promise<Response> {
       return this.#host.fetch(request) ?? errorResponse(noRoute(), report)
+    }
+
+    runCall(call: RunCall): Promise<RunAnswer> {
+      return this.#host.runCall(call)
     }
 
     override async alarm(): Promise<void> {

@@ -1,0 +1,209 @@
+import {
+  isEnded,
+  isSealed,
+  isWaystoneError,
+  endOf,
+  parentOver,
+  type ChildEnd,
+  type Children,
+  type Entry,
+  type Fold,
+  type RunId,
+  type RunKeeper,
+} from '@waystone/core'
+import type { DueTimes } from '../store/sql-due-times.ts'
+import { sqlFamily, type SqlFamily } from '../store/sql-family.ts'
+import type { AskRelative, RunAnswer, RunCall } from './run-call.ts'
+
+/** When parent or children of the run are to be told something. */
+export const familyName = 'waystone.family'
+
+/** What the family of a run works with. */
+export interface FamilyPorts {
+  readonly durable: DurableObjectStorage
+  readonly times: DueTimes
+  readonly ask: AskRelative
+}
+
+/** What the run itself is, where it could be opened. */
+type Opened = Pick<RunKeeper, 'log' | 'send' | 'childEnded'>
+
+/**
+ * What the run of an object has to do with its parent and its children, which are other objects. What they have to be told is
+ * written down together with the entries that say it, with nothing awaited between, and so is the alarm: whatever happens
+ * then, they are told. While a run waits for a child it asks it once, and is told.
+ */
+export class RunFamily {
+  readonly children: Children
+  readonly #ports: FamilyPorts
+  readonly #rows: SqlFamily
+  /** Children that are being started: they are told of an end after that. */
+  readonly #starting = new Set<Promise<unknown>>()
+  readonly #started = new Set<RunId>()
+  /** What was untold after the last change, as JSON. */
+  #untoldBefore = '[]'
+  /** What is known of children that were asked; one that had not ended then tells when it has. */
+  readonly #known = new Map<RunId, ChildEnd | 'not yet' | object>()
+
+  constructor(ports: FamilyPorts) {
+    this.#ports = ports
+    this.#rows = sqlFamily(ports.durable)
+    this.children = {
+      start: async ({ run, agent, input, isRecorded }) => {
+        // What is recorded was started: one that is not here is on a device that has not synced it yet.
+        if (isRecorded || this.#started.has(run)) return
+        this.#rows.add(run, 'child')
+        const starting = ports.ask(run, { type: 'start', agent, input })
+        this.#starting.add(starting)
+        await starting.finally(() => this.#starting.delete(starting))
+        this.#started.add(run)
+      },
+      end: (run) => this.#endOf(run),
+      cancel: async (run, reason) => void (await ports.ask(run, { type: 'cancel', reason })),
+    }
+  }
+
+  /** Call it with the fold that an append has made, before anything else is awaited; `entries` are those that are new. */
+  async changed(fold: Fold, entries: readonly Entry[] = []): Promise<void> {
+    for (const entry of entries) {
+      if (entry.kind === 'spawn' && entry.body.error === undefined) this.#rows.add(entry.body.child, 'child')
+      if (entry.kind === 'join') this.#joined(entry.body.child)
+    }
+    if (fold.parent !== undefined) this.#rows.add(fold.parent, 'parent')
+    const { times } = this.#ports
+    const untold = JSON.stringify(this.#untold(fold))
+    // What waits to be told keeps its time, which is later after each failure.
+    const isNews = untold !== this.#untoldBefore
+    this.#untoldBefore = untold
+    if (untold !== '[]' && (isNews || times.get(familyName) === undefined))
+      await times.set(familyName, Date.now())
+  }
+
+  /** Tells whoever has to be told something. Rejects when one of them could not be: it is done again. */
+  async tell(run: Opened): Promise<void> {
+    await Promise.allSettled(this.#starting)
+    const fold = run.log.fold
+    if (fold === undefined) return
+    await this.#tellEach(this.#untold(fold), async ({ run: relative, role, told }) => {
+      if (role === 'child') return this.#cancel(relative, parentOver(fold))
+      const { over } = await this.#ports.ask(relative, { type: told })
+      this.#rows.tell(relative, told)
+      if (over !== undefined) await cancelBy(run, relative, over)
+    })
+  }
+
+  /** The run is deleted: its children are cancelled, and its parent need not wait. May be done again. */
+  async deleted(run: RunId): Promise<void> {
+    await Promise.allSettled(this.#starting)
+    await this.#tellEach(this.#rows.all(), async ({ run: relative, role, told }) => {
+      if (role === 'child') await this.#cancel(relative, `its parent, run ${run}, was deleted`)
+      else if (told !== 'ended') await this.#ports.ask(relative, { type: 'ended' })
+    })
+  }
+
+  /** Answers a relative. Whoever is none learns nothing, and changes nothing. */
+  async answer(call: Exclude<RunCall, { type: 'start' }>, run: Opened): Promise<RunAnswer> {
+    const { fold } = run.log
+    if (fold === undefined) return { isKnown: false }
+    const { by } = call
+    switch (call.type) {
+      case 'end': {
+        if (fold.parent !== by || isSealed(fold)) return { isKnown: true, end: 'elsewhere' }
+        const end = endOf(fold)
+        return { isKnown: true, ...(end ? { end } : {}) }
+      }
+      case 'cancel':
+        if (fold.parent === by) await cancelBy(run, by, call.reason)
+        return { isKnown: true }
+      case 'came':
+        if (!this.#isChild(by)) return { isKnown: true }
+        // A later attempt at a child that is known.
+        this.#rows.add(by, 'child')
+        return { isKnown: true, ...(isEnded(fold) ? { over: parentOver(fold) } : {}) }
+      case 'ended':
+        if (!this.#isChild(by)) return { isKnown: true }
+        this.#known.delete(by)
+        await run.childEnded(by)
+        return { isKnown: true }
+    }
+  }
+
+  async #endOf(run: RunId): Promise<ChildEnd | 'elsewhere' | undefined> {
+    const known = this.#known.get(run)
+    if (known === 'not yet') return undefined
+    if (known && 'status' in known) return known
+    // Told meanwhile it is asked again.
+    const asked = {}
+    this.#known.set(run, asked)
+    const { end } = await this.#ports.ask(run, { type: 'end' })
+    const isCurrent = this.#known.get(run) === asked
+    // It is heard by its row.
+    if (end === undefined) this.#rows.add(run, 'child')
+    if (end === undefined && isCurrent) this.#known.set(run, 'not yet')
+    else if (end === undefined || end === 'elsewhere' || end.status === 'done') this.#known.delete(run)
+    else this.#known.set(run, end)
+    return end
+  }
+
+  /** Its later attempts have names that differ in their number only. */
+  #joined(child: RunId): void {
+    const joined = this.#rows
+      .all()
+      .filter(({ run, role }) => role === 'child' && stemOf(run) === stemOf(child))
+    for (const { run } of joined) {
+      this.#rows.remove(run)
+      this.#known.delete(run)
+    }
+  }
+
+  #isChild(run: RunId): boolean {
+    return this.#rows.all().some((one) => one.role === 'child' && stemOf(one.run) === stemOf(run))
+  }
+
+  /** Who is to be told what, now that the run is what it is. */
+  #untold(fold: Fold): readonly Telling[] {
+    const isOver = isEnded(fold)
+    return this.#rows.all().flatMap(({ run, role, told }): readonly Telling[] => {
+      if (role === 'child') return isOver && told === '' ? [{ run, role, told: 'cancelled' }] : []
+      // One that was started here was started by its parent.
+      const news = isOver ? 'ended' : fold.identity.place === 'edge' ? '' : 'came'
+      return news === '' || news === told ? [] : [{ run, role, told: news }]
+    })
+  }
+
+  /** One that is not here yet is told when it comes. */
+  async #cancel(child: RunId, reason: string): Promise<void> {
+    const { isKnown } = await this.#ports.ask(child, { type: 'cancel', reason })
+    if (isKnown) this.#rows.remove(child)
+    else this.#rows.tell(child, 'cancelled')
+  }
+
+  /** One that cannot be told holds up no other. */
+  async #tellEach<T>(all: readonly T[], tell: (one: T) => Promise<void>): Promise<void> {
+    const told = await Promise.allSettled(all.map(tell))
+    const failures = told.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+    if (failures.length > 0)
+      throw new AggregateError(failures, `${String(failures.length)} relatives of a run were not told`)
+  }
+}
+
+/** What a relative is to be told. */
+type Telling =
+  | { readonly run: RunId; readonly role: 'parent'; readonly told: 'came' | 'ended' }
+  | { readonly run: RunId; readonly role: 'child'; readonly told: 'cancelled' }
+
+/** Puts a cancel of a parent into the inbox of its child, which may have ended. */
+async function cancelBy(run: Opened, parent: RunId, reason: string): Promise<void> {
+  if (isEnded(run.log.mustFold())) return
+  const item = { type: 'cancel', id: `cancel by ${parent}`, by: parent, time: Date.now(), reason } as const
+  try {
+    await run.send(item)
+  } catch (error) {
+    if (!isWaystoneError(error, 'run_ended')) throw error
+  }
+}
+
+/** The id of a child without the number of its attempt. */
+function stemOf(child: RunId): string {
+  return child.replace(/-\d+$/, '')
+}

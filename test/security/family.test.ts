@@ -1,0 +1,83 @@
+import { parseDigest, parseRunId, type EntryDraft } from '@waystone/core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { poll } from '../harness/poll.ts'
+import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
+
+/** The first entry of a run that the edge takes over as soon as its device has gone. */
+const start: EntryDraft = {
+  kind: 'start',
+  body: {
+    agent: 'parent',
+    version: 1,
+    config: parseDigest('0'.repeat(64)),
+    input: null,
+    place: 'browser',
+    whenGone: 'edge',
+    leaseMs: 200,
+    nonce: 'n',
+    sdk: '0',
+    state: null,
+  },
+}
+
+describe('a child at the edge', () => {
+  let world: SecurityWorld
+  beforeAll(async () => {
+    world = await startSecurityWorld()
+  })
+  afterAll(() => world.close())
+
+  const listed = async (tenant: string, runs = ['*']): Promise<readonly string[]> => {
+    const answer = await world.ask('/v1/runs', await world.token({ tenant, runs }))
+    return (JSON.parse(answer.text) as { runs: { run: string }[] }).runs.map(({ run }) => run)
+  }
+  /** Pushes a parent, and waits until its child is in the list of its tenant. */
+  const childOf = async (tenant: string, run: string): Promise<string> => {
+    const before = await listed(tenant)
+    await world.push(tenant, parseRunId(run), [start])
+    return poll(async () => (await listed(tenant)).find((one) => one !== run && !before.includes(one)), {
+      timeoutMs: 30_000,
+      message: async () => `only these are listed: ${(await listed(tenant)).join(', ')}`,
+    })
+  }
+
+  it('is for those who may see the runs of its parent, and for no other tenant', async () => {
+    const child = await childOf('acme', 'ana.report')
+    expect(child).toMatch(/^ana\.[0-9a-f]{32}-1$/)
+    const read = async (grant: object): Promise<number> =>
+      (await world.ask(`/v1/runs/${child}/entries?from=0`, await world.token(grant))).status
+    expect(await read({ runs: ['ana.*'] })).toBe(200)
+    expect(await read({ runs: ['bob.*'] })).toBe(403)
+    expect(await listed('acme', ['ana.*'])).toContain(child)
+    expect(await listed('acme', ['bob.*'])).toEqual([])
+    expect(await listed('globex')).toEqual([])
+    // The same name in another tenant is another run, of which there is nothing.
+    const elsewhere = await world.ask(
+      `/v1/runs/${child}/entries?from=0`,
+      await world.token({ tenant: 'globex' }),
+    )
+    expect(elsewhere.text).toBe('')
+  })
+
+  it('is asked for by no route: what objects ask each other no token reaches', async () => {
+    const child = await childOf('acme', 'ana.route')
+    const token = await world.token()
+    for (const path of ['runCall', 'family', 'children', 'start', 'end', 'cancel', 'came', 'ended'])
+      for (const method of ['GET', 'POST'])
+        expect(await world.ask(`/v1/runs/${child}/${path}`, token, { method })).toMatchObject({
+          code: 'request_refused',
+        })
+  })
+
+  it('is deleted with all runs of its tenant', async () => {
+    const child = await childOf('initech', 'ana.all')
+    const token = await world.token({ tenant: 'initech' })
+    expect((await world.ask('/v1/runs', token, { method: 'DELETE' })).status).toBe(202)
+    await poll(async () => (await listed('initech')).length === 0 || undefined, {
+      timeoutMs: 30_000,
+      message: async () => `these are still there: ${(await listed('initech')).join(', ')}`,
+    })
+    for (const run of ['ana.all', child])
+      expect(await world.ask(`/v1/runs/${run}/entries?from=0`, token)).toMatchObject({ code: 'run_deleted' })
+  })
+})
