@@ -43,6 +43,7 @@ describe('a session at the edge', () => {
     await here.update(note('more'))
     await until(() => there.state.notes.length > 1)
     expect(there.head).toEqual(here.head)
+    expect(there.sync).toEqual({ online: true, synced: there.head })
   })
 
   it('is claimed by the device that writes it, at what the edge has', async () => {

@@ -109,7 +109,7 @@ export class SessionEdge {
       const proof = { head, version, rules: 0 }
       const claim: Claim = { base: head, epoch, owner: me, place, reason: 'moved', proof }
       try {
-        await log.adopt(await edge.remote.claim(run, claim))
+        await this.#adopt(await edge.remote.claim(run, claim))
       } catch (error) {
         // The claim may be in the log although no answer came: the log says.
         await this.#syncer.reconcile().catch(() => undefined)
@@ -118,6 +118,13 @@ export class SessionEdge {
       }
       if (log.mustFold().owner === me) return this.#ports.grown()
     }
+  }
+
+  /** What the edge has sent it has: nothing of that is to be pushed. */
+  async #adopt(lines: readonly Uint8Array[]): Promise<void> {
+    await this.#ports.log.adopt(lines)
+    const last = lines.at(-1)
+    if (last) this.#syncer.received(headOfLine(last))
   }
 
   async #reach(): Promise<void> {
@@ -164,8 +171,9 @@ export class SessionEdge {
     try {
       const last = event.lines.at(-1)
       if (last === undefined || headOfLine(last).seq <= (log.fold?.head.seq ?? -1)) return
-      await log.adopt(event.lines)
+      await this.#adopt(event.lines)
       this.#ports.grown()
+      this.#ports.changed()
     } catch {
       // What did not fit is fetched whole.
       await this.reach()
