@@ -281,9 +281,9 @@ export class RunHandle<State = unknown, Result = unknown> {
   }
 
   /**
-   * Starts a new run from the checkpoint after entry `seq`, or from where the open turn began; this one stays as it is. Effects after the point are asked
-   * about when they are reached. With another `state` a turn that was open there begins anew; `agent` names another
-   * agent that is to go on.
+   * Starts a new run from the checkpoint after entry `seq`, or from where the open turn began; this one stays as it is.
+   * Effects after the point are asked about when they are reached. With another `state` a turn that was open there begins
+   * anew; `agent` names another agent that is to go on.
    */
   async fork({ seq, state, input, ...options }: ForkOptions<State> = {}): Promise<RunId> {
     return this.#api.fork(this.id, {
