@@ -17,8 +17,9 @@ describe('code that is edited while a run goes on, in Chromium', () => {
   let page: EnginePage
   beforeAll(async () => {
     const html = '<!doctype html><title>Hot</title><body><script type="module" src="./hot-page.js"></script>'
-    const scripts = await bundle(join(import.meta.dirname, 'app/hot-page.ts'))
-    site = await serveStatic({ 'index.html': html, ...scripts })
+    const app = (file: string): string => join(import.meta.dirname, 'app', file)
+    const scripts = await bundle([app('hot-page.ts'), app('agent.worker.ts')])
+    site = await serveStatic({ 'index.html': html, 'mistaken.worker.js': 'serveAgents({', ...scripts })
     chromium = await launchEngine('chromium')
   })
   afterAll(async () => {
@@ -88,6 +89,14 @@ describe('code that is edited while a run goes on, in Chromium', () => {
     const fork = await page.evaluate<string>(`hot.fork('reloaded')`)
     await endsAnew(fork)
     expect(await view('reloaded')).toMatchObject({ status: 'paused', head })
+    await page.close()
+  })
+
+  it('a worker with a mistake says so, and once that is mended its runs go on without a reload', async () => {
+    expect(await page.evaluate(`hot.mendWorker('/mistaken.worker.js', '/agent.worker.js')`)).toEqual({
+      refused: 'closed',
+      status: 'cancelled',
+    })
     await page.close()
   })
 })

@@ -655,6 +655,7 @@ export interface components {
           readonly seq: number
           readonly undo?: boolean
           readonly state?: unknown
+          readonly turn?: number
           readonly sealed?: {
             readonly key: string
             readonly box: string

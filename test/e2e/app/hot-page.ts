@@ -74,6 +74,21 @@ const hot = {
     await run.answer(asks[0]?.ask ?? '', 'yes')
     return run.result()
   },
+  /** A worker that is saved with a mistake in it, and then without: what a handle from before tells in the end. */
+  async mendWorker(mistaken: string, mended: string): Promise<unknown> {
+    const load = (script: string): Promise<Waystone> =>
+      openWaystone({ name: 'worker', worker: () => new Worker(script, { type: 'module' }) })
+    const waystone = await load(mended)
+    const run = await waystone.start('asker', { server: '' })
+    await run.until(({ asks }) => asks.length > 0)
+    await load(mistaken)
+    const refused = await waystone.restartWorker().then(String, (error: { code: string }) => error.code)
+    await load(mended)
+    await waystone.restartWorker()
+    await run.cancel('over')
+    const { status } = await run.until((view) => view.status === 'cancelled')
+    return { refused, status }
+  },
   started: (): unknown => ({
     draft: Number(localStorage.getItem('draft')),
     pay: Number(localStorage.getItem('pay')),

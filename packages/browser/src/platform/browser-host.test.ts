@@ -25,4 +25,8 @@ describe('browserHost()', () => {
     ]
     expect(browserHost({ userAgent: chromium, userAgentData: { brands } })).toBe('chromium 157')
   })
+
+  it('goes by the user agent where somebody has taken the brands away', () => {
+    expect(browserHost({ userAgent: chromium, userAgentData: {} })).toBe('chromium 156')
+  })
 })

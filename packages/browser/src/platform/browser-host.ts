@@ -3,13 +3,14 @@ export interface BrowserNames {
   readonly userAgent: string
   /** In Chromium alone, and only where the context is secure (2026-11). */
   readonly userAgentData?: {
-    readonly brands: readonly { readonly brand: string; readonly version: string }[]
+    /** Absent where an extension tells less than the browser does. */
+    readonly brands?: readonly { readonly brand: string; readonly version: string }[]
   }
 }
 
 /** The engine of a browser and its major version, such as `chromium 156`; undefined for one that is not known. */
 export function browserHost({ userAgent, userAgentData }: BrowserNames): string | undefined {
-  const brand = userAgentData?.brands.find((one) => one.brand === 'Chromium')
+  const brand = userAgentData?.brands?.find((one) => one.brand === 'Chromium')
   if (brand) return named('chromium', brand.version)
   for (const [engine, pattern] of patterns) {
     const version = pattern.exec(userAgent)?.[1]

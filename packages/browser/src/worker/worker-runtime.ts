@@ -51,7 +51,12 @@ export async function workerRuntime(
     })
     const service = wrap<HostService>(worker)
     const opened = service.open(config, proxy(onStorage), token ? proxy(async () => token()) : undefined)
-    storage = await Promise.race([opened, ended])
+    try {
+      storage = await Promise.race([opened, ended])
+    } catch (error) {
+      worker.terminate()
+      throw error
+    }
     return { worker, service, ended, end }
   }
   let current: Promise<Hosted> = host()
@@ -112,11 +117,14 @@ export async function workerRuntime(
   }
   const terminate = (): void => {
     closed = true
-    void current.then(({ worker, service, end }) => {
-      service[releaseProxy]()
-      worker.terminate()
-      end(new WaystoneError('closed', 'this Waystone was closed'))
-    })
+    void current.then(
+      ({ worker, service, end }) => {
+        service[releaseProxy]()
+        worker.terminate()
+        end(new WaystoneError('closed', 'this Waystone was closed'))
+      },
+      () => undefined,
+    )
   }
   return {
     api,
@@ -124,10 +132,11 @@ export async function workerRuntime(
       return storage
     },
     async restart() {
-      const before = await current
-      before.worker.terminate()
+      // One that could not be started is replaced, too: its script may be mended by now.
+      const before = await current.catch(() => undefined)
+      before?.worker.terminate()
       current = host()
-      before.end(new WaystoneError('closed', 'the worker was replaced'))
+      before?.end(new WaystoneError('closed', 'the worker was replaced'))
       await current
       for (const [id, { run, listener }] of [...watches]) {
         watches.delete(id)

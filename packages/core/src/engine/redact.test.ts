@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { RunId } from '../ids.ts'
 import { parseLine } from '../log/entry.ts'
-import { handleOf, hastyClock, testDevice } from '../runtime/memory-world.test-support.ts'
+import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { WaystoneError } from '../errors.ts'
 import { fromUtf8 } from '../state/digest.ts'
 import { defineAgent, done, next } from './agent.ts'
@@ -197,6 +197,26 @@ describe('redact', () => {
     const { error } = await run.until(({ status }) => status === 'paused')
     expect(error?.message).toContain(message)
     expect(JSON.stringify(run.entries())).not.toContain('the-secret-token')
+  })
+
+  it('that gives a promise fails the call, and nobody hears what that rejects with', async () => {
+    const unheard: unknown[] = []
+    const hear = (error: unknown): unknown => unheard.push(error)
+    process.on('unhandledRejection', hear)
+    const redact = (async () => fail('the-secret-token')) as unknown as (login: Login) => Login
+    const agent = defineAgent({
+      name: 'promising',
+      version: 1,
+      initial: () => ({}),
+      turn: async (ctx) => done(await ctx.step('log in', { redact }, () => loginOf('the-secret-token'))),
+    })
+    const runtime = await testDevice([agent]).open()
+    const run = await handleOf(runtime, await runtime.start('promising', null, { id: 'run' }))
+    const { error } = await run.until(({ status }) => status === 'paused')
+    await testClock.task()
+    process.off('unhandledRejection', hear)
+    expect(error).toMatchObject({ code: 'step_failed', path: '0/log in' })
+    expect(unheard).toEqual([])
   })
 
   it.each(['stream', 'artifact'] as const)(

@@ -11,11 +11,14 @@ export function redacted(ran: Ran, path: string, options: RedactOptions<unknown>
   if ('error' in ran) return { ...ran, error: redactedError(ran.error, path, options) }
   if (redact === undefined) return ran
   try {
-    return { ...ran, value: redact(ran.value) }
+    const value: unknown = redact(ran.value)
+    if (!(value instanceof Promise)) return { ...ran, value }
+    value.catch(() => undefined)
   } catch {
-    const { aborted, timedOut } = ran
-    return { aborted, timedOut, error: redactFailed(path) }
+    // Nobody hears it, and nobody what a promise rejects with: that may be what was to be left out.
   }
+  const { aborted, timedOut } = ran
+  return { aborted, timedOut, error: redactFailed(path) }
 }
 
 /** The same of an error alone: its code stays, what it says does not. */
@@ -45,7 +48,7 @@ function wordsOf(error: unknown, redactError: RedactOptions<unknown>['redactErro
 function redactFailed(path: string): WaystoneError {
   return new WaystoneError(
     'step_failed',
-    `\`redact\` of "${path}" threw: nothing of its result was recorded. Mend it; what it threw is left out, too`,
+    `\`redact\` of "${path}" threw, or gave a promise: nothing of its result was recorded. Mend it; what it threw is left out, too`,
     { path },
   )
 }

@@ -43,29 +43,34 @@ describe('a run killed after any of its entries comes to the same end', () => {
         initial: () => ({ order: [] as string[], seen: [] as string[] }),
         async turn(ctx, state) {
           const order: string[] = []
-          const wait = { slow: 12, quick: 1, middle: 6 }
+          // In this order each ends, however fast the machine is: the body of one ends when the turn has seen the one before.
+          const ends = ['quick', 'middle', 'slow', 'quick again', 'middle again', 'slow again']
+          const seen = ends.map(() => Promise.withResolvers<void>())
+          const untilTurnOf = (what: string) => seen[ends.indexOf(what) - 1]?.promise
+          const see = (what: string): void => {
+            order.push(what)
+            seen[ends.indexOf(what)]?.resolve()
+          }
+          const hops = { slow: 0, quick: 11, middle: 6 }
           await ctx.all(
             'race',
             Object.fromEntries(
-              Object.entries(wait).map(([name, ms]) => [
+              Object.entries(hops).map(([name, count]) => [
                 name,
                 async (c: typeof ctx) => {
-                  await c.step('first', () =>
-                    new Promise((resolve) => setTimeout(resolve, ms)).then(() => ran(`0/race/${name}/first`)),
-                  )
+                  await c.step('first', async () => {
+                    await untilTurnOf(name)
+                    ran(`0/race/${name}/first`)
+                  })
                   // A branch may take its time, in microtasks, to notice: the others must not overtake it on replay.
-                  for (let hop = 0; hop < 12 - ms; hop += 1) await Promise.resolve()
-                  order.push(name)
+                  for (let hop = 0; hop < count; hop += 1) await Promise.resolve()
+                  see(name)
                   // What a branch does depends on who was there before it.
-                  await c.step(
-                    `after-${String(order.length)}`,
-                    // Long enough that all three have recorded their first step before: nothing else keeps them apart.
-                    async () => {
-                      ran(`0/race/${name}/after-${String(order.length)}`)
-                      await new Promise((resolve) => setTimeout(resolve, 30))
-                    },
-                  )
-                  order.push(`${name} again`)
+                  await c.step(`after-${String(order.length)}`, async () => {
+                    ran(`0/race/${name}/after-${String(order.length)}`)
+                    await untilTurnOf(`${name} again`)
+                  })
+                  see(`${name} again`)
                 },
               ]),
             ),

@@ -178,11 +178,23 @@ async function settleUnknown(
     return attempt.over ? undefined : start(attempt, call, options, body, key)
   }
   if (policy === 'retry') return attempt.parkUndecided(call, { start: digest, key })
-  const outcome: Outcome =
-    policy === 'fail'
-      ? { error: toWire(unknownOutcome(call.path)) }
-      : outcomeOf(redacted({ ...assumed, value: policy.assumeDone() }, call.path, options), call.path)
+  const outcome =
+    policy === 'fail' ? { error: toWire(unknownOutcome(call.path)) } : assumedOutcome(call, options, policy)
+  if (outcome === undefined) return attempt.parkUndecided(call, { start: digest, key })
   return recordOnce(attempt, call, { start: digest, ms: 0, outcome, how: 'assumed' })
+}
+
+/** What the agent assumes; undefined when that throws: then a person decides. */
+function assumedOutcome(
+  { path }: Call,
+  options: OnceOptions<unknown>,
+  policy: { assumeDone(): unknown },
+): Outcome | undefined {
+  try {
+    return outcomeOf(redacted({ ...assumed, value: policy.assumeDone() }, path, options), path)
+  } catch {
+    return undefined
+  }
 }
 
 /** Waits for the edge, shown as waiting for the network when that takes longer than a moment. */

@@ -238,7 +238,12 @@ async function recordStep(
 
 /** An error says that trying again is useless by `retryable: false`; so does a value that cannot be kept. */
 function isRetryable(error: unknown, { retryIf }: StepOptions): boolean {
-  if (retryIf && !retryIf(error)) return false
+  try {
+    if (retryIf && !retryIf(error)) return false
+  } catch {
+    // What it does not know is not tried again: what the body said counts.
+    return false
+  }
   if (error instanceof WaystoneError) return error.code === 'step_timeout' || error.code === 'unreachable'
   return !(typeof error === 'object' && error !== null && 'retryable' in error && error.retryable === false)
 }

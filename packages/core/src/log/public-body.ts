@@ -141,6 +141,7 @@ export function shownFold(fold: Fold): Fold {
 export function publicFold(fold: Fold): Fold {
   return {
     ...fold,
+    ...(isOpened(fold) ? {} : { host: undefined, versions: undefined }),
     identity: identityOf(fold.identity),
     state: null,
     result: undefined,
@@ -158,6 +159,11 @@ export function publicFold(fold: Fold): Fold {
     keys: [],
     budget: undefined,
   }
+}
+
+/** True once an entry has said in the open who writes: what the first one says of that is sealed in it. */
+function isOpened({ epoch, term }: Fold): boolean {
+  return epoch > 0 || term > 1
 }
 
 function identityOf({ agent, version, place, whenGone, leaseMs }: RunIdentity): RunIdentity {

@@ -30,6 +30,7 @@ describe('checkVersions()', () => {
     ['a version that is too long', { ai: 'v'.repeat(limits.versionCharsMax + 1) }],
     ['a version that is none', { ai: '' }],
     ['a number', { ai: 7 as unknown as string }],
+    ['a number that JSON has no form for', { ai: 7n as unknown as string }],
     ['a name that is none', { '': '1' }],
     ['a name that is too long', { ['n'.repeat(limits.nameCharsMax + 1)]: '1' }],
     ['a list', ['ai 7'] as unknown as Record<string, string>],

@@ -27,7 +27,7 @@ export function writtenBy(random: Random, { host, versions }: Software = {}): Wr
 export function checkVersions(versions: Software['versions']): void {
   if (versions === undefined) return
   if (typeof versions !== 'object' || versions === null || Array.isArray(versions))
-    throw refused('an object of names and versions', JSON.stringify(versions))
+    throw refused('an object of names and versions', Array.isArray(versions) ? 'a list' : String(versions))
   const entries = Object.entries<unknown>(versions)
   const { versionsMax, nameCharsMax, versionCharsMax } = limits
   if (entries.length > versionsMax)
@@ -38,14 +38,14 @@ export function checkVersions(versions: Software['versions']): void {
     if (typeof version !== 'string' || version === '' || version.length > versionCharsMax)
       throw refused(
         `a version of 1 to ${String(versionCharsMax)} characters for "${name}"`,
-        typeof version === 'string' ? `one of ${String(version.length)}` : JSON.stringify(version),
+        typeof version === 'string' ? `one of ${String(version.length)}` : `a ${typeof version}`,
       )
   }
 }
 
-function refused(expected: string, found: string | undefined): WaystoneError {
+function refused(expected: string, found: string): WaystoneError {
   return new WaystoneError(
     'input_refused',
-    `\`versions\` was refused: expected ${expected}, found ${String(found)}. Name what your agents depend on, such as { ai: '7.0.1' }`,
+    `\`versions\` was refused: expected ${expected}, found ${found}. Name what your agents depend on, such as { ai: '7.0.1' }`,
   )
 }

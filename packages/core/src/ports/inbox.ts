@@ -17,7 +17,14 @@ type Plain =
   /** `undo`: the effects of the run are undone first, newest first. */
   | { readonly type: 'cancel'; readonly reason: string; readonly undo?: boolean }
   /** The same run back at the checkpoint after entry `seq`, with another state when one is given (encoded form). */
-  | { readonly type: 'rewind'; readonly seq: number; readonly undo?: boolean; readonly state?: Json }
+  | {
+      readonly type: 'rewind'
+      readonly seq: number
+      readonly undo?: boolean
+      readonly state?: Json
+      /** Only while the run is paused in this turn: what was asked for one turn takes back no other. */
+      readonly turn?: number
+    }
   /** Goes on after a pause; with a budget the run may use so much from there on. */
   | { readonly type: 'retry'; readonly budget?: Budget }
   /** Decides about an effect whose outcome is unknown; `start` is the digest of its start entry. */

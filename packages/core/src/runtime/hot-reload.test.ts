@@ -2,8 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { defineAgent, done, next, type AnyAgent } from '../engine/agent.ts'
 import type { Ctx } from '../engine/ctx.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
-import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
-import type { RunHandle } from './run-handle.ts'
+import { handleOf, testClock, testDevice, testRandom } from './memory-world.test-support.ts'
+import type { RuntimeApi } from './api.ts'
+import { RunHandle } from './run-handle.ts'
 import type { Runtime } from './runtime.ts'
 
 /** The same agent as its author edits it: turn 0 is always the same, `edited` is what turn 1 does before it waits. */
@@ -57,6 +58,20 @@ async function edited(): Promise<{ runtime: Runtime; run: RunHandle; ran: Ran }>
   runtime.replaceAgents([writer(asksFirst(ran))])
   await isPaused(run)
   return { runtime, run, ran }
+}
+
+/** A runtime to which what is sent to runs is on its way until `arrive`. */
+function lateApi(runtime: Runtime): { readonly api: RuntimeApi; readonly arrive: () => Promise<unknown> } {
+  const sent: (() => Promise<void>)[] = []
+  const api: RuntimeApi = Object.create(runtime, {
+    send: {
+      value: async (...item: Parameters<RuntimeApi['send']>) => void sent.push(() => runtime.send(...item)),
+    },
+    watch: { value: runtime.watch.bind(runtime) },
+    lines: { value: runtime.lines.bind(runtime) },
+    snapshot: { value: runtime.snapshot.bind(runtime) },
+  }) as RuntimeApi
+  return { api, arrive: () => Promise.all(sent.map((arrive) => arrive())) }
 }
 
 describe('replaceAgents()', () => {
@@ -154,6 +169,9 @@ describe('replaceAgents()', () => {
   })
 })
 
+/** What becomes of a request to go back. */
+const tookOrRefused = new Set(['unwind', 'refuse'])
+
 describe('restart()', () => {
   it('begins the turn anew with the new code, and asks about its effects before they start again', async () => {
     const { run, ran } = await edited()
@@ -186,6 +204,45 @@ describe('restart()', () => {
   it('is refused while the run goes on', async () => {
     const { run } = await started(writer(async () => undefined))
     await expect(run.restart()).rejects.toMatchObject({ code: 'input_refused' })
+  })
+
+  it('asked for twice begins the turn anew once', async () => {
+    const { run } = await edited()
+    await Promise.all([run.restart(), run.restart()])
+    await run.until(() => run.entries().filter(({ kind }) => tookOrRefused.has(kind)).length === 2)
+    expect(run.entries().filter(({ kind }) => kind === 'unwind')).toHaveLength(1)
+  })
+
+  it.each([
+    ['goes on', [], 'waiting'],
+    ['is paused in a later turn', [2], 'paused'],
+  ] as const)('that comes when its run %s takes nothing back', async (_, failsLater, status) => {
+    const fails = new Set<number>([1])
+    const agent = defineAgent({
+      name: 'writer',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        if (fails.has(ctx.turn)) throw new Error('not yet')
+        if (ctx.turn === 2) await ctx.receive('go' as never)
+        return next()
+      },
+    })
+    const runtime = await testDevice([agent]).open()
+    const run = await handleOf(runtime, await runtime.start('writer', null, { id: 'run' }))
+    await isPaused(run)
+    const late = lateApi(runtime)
+    const elsewhere = await RunHandle.open(run.id, late.api, testRandom)
+    await elsewhere.restart()
+
+    fails.delete(1)
+    for (const turn of failsLater) fails.add(turn)
+    await run.retry()
+    await run.until((view) => view.turn === 2 && view.status === status)
+    await late.arrive()
+    await run.until(() => run.entries().some(({ kind }) => tookOrRefused.has(kind)))
+    expect(run.view()).toMatchObject({ turn: 2, status })
+    expect(run.entries().some(({ kind }) => kind === 'unwind')).toBe(false)
   })
 })
 

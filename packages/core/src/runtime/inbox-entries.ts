@@ -94,6 +94,8 @@ function whyRefused(item: InboxItem, fold: Fold): string | undefined {
       return state === 'answered' ? 'the question was answered already' : 'the question is not open'
     }
     case 'rewind':
+      if (item.turn !== undefined && (fold.status !== 'paused' || fold.turn !== item.turn))
+        return `the run is not paused in turn ${String(item.turn)}`
       return item.seq >= 0 && item.seq <= fold.head.seq
         ? undefined
         : `the log has no entry ${String(item.seq)}`

@@ -7,6 +7,11 @@ import { diff } from '../state/delta.ts'
 import { migrateState } from '../state/migrate-state.ts'
 import { configDigest } from './open-turn.ts'
 
+/** True when the state has to be brought to the version of the code, before a turn begins. */
+export function isOfOtherVersion({ identity, records }: Fold, { version }: AnyAgent): boolean {
+  return version !== identity.version && records.length === 0
+}
+
 /**
  * The entry that brings the state to the version of the code, before a turn begins; undefined when none is due. A turn
  * that has begun goes on with the state it has, as long as its code can be replayed. Throws `version_skew` when the code
@@ -17,7 +22,7 @@ export function migration(
   agent: AnyAgent,
 ): { readonly draft: EntryDraft; readonly state: Value } | undefined {
   const { version } = fold.identity
-  if (agent.version === version || fold.records.length > 0) return undefined
+  if (!isOfOtherVersion(fold, agent)) return undefined
   if (agent.version < version) throw olderCode(fold, agent)
   const way = { from: version, to: agent.version, migrate: agent.migrate }
   const migrated = migrateState(fold.state, way, (to) => noWay(fold, agent, to))

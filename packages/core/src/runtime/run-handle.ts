@@ -238,18 +238,19 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   /**
    * Begins the open turn of a paused run anew, with the code there is now: a rewind to where it began. Its steps run again; its
-   * effects are asked about when they are reached; messages that it took stay taken. Rejects with `input_refused` when
-   * the run is not paused, and `limit_exceeded` where the turn began in another run and its state is too large to be sent.
+   * effects are asked about when they are reached; messages that it took stay taken. A run that has gone on meanwhile refuses
+   * it, since later turns are not meant. Rejects with `input_refused` when the run is not paused, and `limit_exceeded` where
+   * the turn began in another run and its state is too large to be sent.
    */
   async restart(options: SendOptions = {}): Promise<void> {
-    const status = this.#fold?.status
-    if (status !== 'paused')
+    const { status, turn } = this.#fold ?? {}
+    if (status !== 'paused' || turn === undefined)
       throw new WaystoneError(
         'input_refused',
         `the turn of run ${this.id} is restarted while the run is paused, and it is ${status ?? 'not here'}: interrupt it first, or rewind`,
         { run: this.id },
       )
-    await this.#send({ type: 'rewind', ...(await this.#turnStart()) }, options)
+    await this.#send({ type: 'rewind', ...(await this.#turnStart()), turn }, options)
   }
 
   /**
@@ -280,9 +281,9 @@ export class RunHandle<State = unknown, Result = unknown> {
   }
 
   /**
-   * Starts a new run from the checkpoint after entry `seq`, or from where the open turn began; this one stays as it is. Effects after the point are asked
-   * about when they are reached. With another `state` a turn that was open there begins anew; `agent` names another
-   * agent that is to go on.
+   * Starts a new run from the checkpoint after entry `seq`, or from where the open turn began; this one stays as it is.
+   * Effects after the point are asked about when they are reached. With another `state` a turn that was open there begins
+   * anew; `agent` names another agent that is to go on.
    */
   async fork({ seq, state, input, ...options }: ForkOptions<State> = {}): Promise<RunId> {
     return this.#api.fork(this.id, {

@@ -1,10 +1,23 @@
 import { expect, it } from 'vitest'
-import { defineAgent, done } from '../engine/agent.ts'
+import { defineAgent, done, type AnyAgent } from '../engine/agent.ts'
 import { me, run, start } from '../log/log.test-support.ts'
 import { RunLog } from '../log/run-log.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { testClock } from './memory-world.test-support.ts'
-import { RunHost } from './run-host.ts'
+import { RunHost, type HostPorts } from './run-host.ts'
+
+function portsOf(storage: ReturnType<typeof memoryStorage>, agent: () => AnyAgent): HostPorts {
+  return {
+    ...storage,
+    me,
+    place: 'browser',
+    clock: testClock,
+    agent,
+    confirm: () => Promise.resolve(),
+    consumed: () => undefined,
+    tell: () => undefined,
+  }
+}
 
 it('a host that stood still before its first step begins none, beside each other or not, before it knows who writes', async () => {
   const ran: string[] = []
@@ -25,15 +38,9 @@ it('a host that stood still before its first step begins none, beside each other
   const asked = Promise.withResolvers<void>()
   let looks = 0
   const host = new RunHost(log, {
-    ...storage,
-    me,
-    place: 'browser',
+    ...portsOf(storage, () => agent),
     // A minute has passed since the entry above.
     clock: { ...testClock, now: () => Date.now() + 60_000 },
-    agent: () => agent,
-    confirm: () => Promise.resolve(),
-    consumed: () => undefined,
-    tell: () => undefined,
     slept: () => {
       looks += 1
       asked.resolve()
@@ -47,4 +54,78 @@ it('a host that stood still before its first step begins none, beside each other
   looked.resolve()
   await ended
   expect([looks, ran.toSorted()]).toEqual([1, ['a', 'b']])
+})
+
+it('hold() waits for what is being stored also when a turn is about to begin anew, so that no move leaves it behind', async () => {
+  const working = Promise.withResolvers<void>()
+  const storing = Promise.withResolvers<void>()
+  const stored = Promise.withResolvers<void>()
+  const agent = defineAgent({
+    name: 'a',
+    version: 1,
+    initial: () => ({}),
+    turn: async (ctx) => done(await ctx.step('a', () => working.resolve())),
+  })
+  const storage = memoryStorage()
+  const store: typeof storage.store = {
+    ...storage.store,
+    append: async (...args) => {
+      if (args[1].base !== undefined) {
+        storing.resolve()
+        await stored.promise
+      }
+      return storage.store.append(...args)
+    },
+  }
+  const log = await RunLog.open(run, { ...storage, store, now: () => Date.now() })
+  await log.append(me, () => [start({})])
+  const host = new RunHost(
+    log,
+    portsOf(storage, () => agent),
+  )
+  const ended = host.run()
+  await working.promise
+  await storing.promise
+  const renewed = host.renew(0)
+  let isHeld = false
+  const held = host.hold(0).then(() => (isHeld = true))
+  for (let task = 0; task < 100; task += 1) await testClock.task()
+  expect(isHeld).toBe(false)
+  stored.resolve()
+  await Promise.all([held, renewed])
+  expect(log.mustFold().records.map(({ kind }) => kind)).toEqual(['step'])
+  host.stop()
+  await ended
+})
+
+it('a turn never begins with code of a version that its state was not brought to', async () => {
+  const seen: unknown[] = []
+  const before = defineAgent({
+    name: 'a',
+    version: 1,
+    initial: () => ({}),
+    turn: async () => done('with the old code'),
+  })
+  const after = defineAgent({
+    name: 'a',
+    version: 2,
+    initial: () => ({ notes: [] as string[] }),
+    migrate: { 2: () => ({ notes: ['migrated'] }) },
+    async turn(ctx, state) {
+      seen.push(ctx.current(state))
+      return done('with the new code')
+    },
+  })
+  const storage = memoryStorage()
+  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
+  await log.append(me, () => [start({})])
+  let asked = 0
+  // Replaced between what comes before the turn and the turn.
+  const host = new RunHost(
+    log,
+    portsOf(storage, () => (++asked === 1 ? before : after)),
+  )
+  await host.run()
+  expect(seen).toEqual([{ notes: ['migrated'] }])
+  expect(log.mustFold()).toMatchObject({ status: 'done', result: 'with the new code' })
 })

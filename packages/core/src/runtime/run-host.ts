@@ -31,7 +31,7 @@ import {
   waitsOutside,
 } from './open-turn.ts'
 import { commitDrafts, verifyTurn, type TurnEnded } from './commit-turn.ts'
-import { migration } from './migrate.ts'
+import { isOfOtherVersion, migration } from './migrate.ts'
 import { Waker } from '../waker.ts'
 import { throttled } from './throttled.ts'
 import { unwind } from './unwinder.ts'
@@ -174,11 +174,10 @@ export class RunHost {
    */
   async hold(ms: number): Promise<void> {
     if (this.#over) return
-    if (this.#held) {
-      this.#held.isWanted = true
-      return this.#held.still
-    }
-    await this.#holdStill(this.#newHold(true), ms)
+    const before = this.#held
+    if (before === undefined) return this.#holdStill(this.#newHold(true), ms)
+    before.isWanted = true
+    await this.#untilStill(before)
   }
 
   /**
@@ -217,7 +216,11 @@ export class RunHost {
     await this.#attempt?.hold(ms)
     this.#attempt?.giveUp()
     this.#signal()
-    await held.still
+    await this.#untilStill(held)
+  }
+
+  async #untilStill({ still }: Held): Promise<void> {
+    await still
     // An append that was under way when its attempt was given up is part of the head.
     await this.#log.append(this.#ports.me, () => [])
   }
@@ -323,6 +326,8 @@ export class RunHost {
   async #runTurn(fold: Fold, letGo: boolean): Promise<HostEnd | undefined> {
     const agent = this.#ports.agent(fold.identity.agent)
     if (agent === undefined) return this.#pause(fold, 'error', toWire(agentUnknown(fold)))
+    // Replaced since `#prepare` looked: the loop prepares for this one.
+    if (isOfOtherVersion(fold, agent)) return undefined
     const config = configDigest(agent)
     const attempt = new Attempt(agent, openTurn(fold, config), this.#attemptPorts())
     this.#attempt = attempt

@@ -51,8 +51,9 @@ function publicContent(content: InboxContent): InboxContent {
     case 'cancel':
       return { type: 'cancel', reason: '', ...(content.undo ? { undo: true } : {}) }
     case 'rewind': {
-      const { type, seq, undo, state } = content
-      return state === undefined ? content : { type, seq, ...(undo ? { undo } : {}) }
+      const { type, seq, undo, turn, state } = content
+      if (state === undefined) return content
+      return { type, seq, ...(undo ? { undo } : {}), ...(turn === undefined ? {} : { turn }) }
     }
     case 'decide':
       return content.decision.type === 'again'

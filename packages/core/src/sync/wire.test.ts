@@ -61,6 +61,9 @@ describe('what comes from outside', () => {
       name: 'hint',
       value: 1,
     })
+    const rewind = { ...item, type: 'rewind', seq: 3, undo: true, state: null, turn: 1 }
+    expect(parseInboxItem({ ...rewind, to: 0 })).toEqual(rewind)
+    expect(() => parseInboxItem({ ...rewind, turn: -1 })).toThrow()
     expect(parseInboxItem({ ...item, type: 'answer', ask: digest, value: null })).toEqual({
       ...item,
       type: 'answer',

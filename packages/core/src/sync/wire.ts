@@ -116,6 +116,7 @@ export function parseInboxItem(value: unknown): InboxItem {
         seq: wholeNumber(item['seq'], 'a sequence number'),
         ...(item['undo'] === true ? { undo: true } : {}),
         ...(item['state'] === undefined ? {} : { state: json(item['state']) }),
+        ...(item['turn'] === undefined ? {} : { turn: wholeNumber(item['turn'], 'a turn') }),
       }
     case 'decide':
       return {

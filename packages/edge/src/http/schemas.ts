@@ -119,7 +119,11 @@ export const schemas = {
       item('interrupt', {}),
       item('retry', { budget }, ['budget']),
       item('cancel', { reason: { type: 'string' }, undo: { type: 'boolean' } }, ['reason', 'undo']),
-      item('rewind', { seq: count, undo: { type: 'boolean' }, state: {} }, ['undo', 'state']),
+      item('rewind', { seq: count, undo: { type: 'boolean' }, state: {}, turn: count }, [
+        'undo',
+        'state',
+        'turn',
+      ]),
       item('decide', {
         start: digest,
         decision: {
