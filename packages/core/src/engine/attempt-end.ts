@@ -1,4 +1,4 @@
-import { WaystoneError } from '../errors.ts'
+import { WaystoneError, type WireError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Outcome } from '../log/bodies.ts'
@@ -17,8 +17,14 @@ export type AttemptEnd =
   | { readonly type: 'diverged'; readonly path: string; readonly expected: string; readonly found: string }
   | { readonly type: 'open'; readonly path: string }
   | { readonly type: 'outside' }
-  /** Nothing runs, and a person has to decide about this effect. */
-  | { readonly type: 'unknown'; readonly path: string; readonly start: Digest; readonly key: string }
+  /** Nothing runs, and a person has to decide about this effect. `unkept`: it happened, and this is why its result is not kept. */
+  | {
+      readonly type: 'unknown'
+      readonly path: string
+      readonly start: Digest
+      readonly key: string
+      readonly unkept?: WireError
+    }
   /** Nothing runs, and the budget does not allow what the turn calls for. */
   | { readonly type: 'spent'; readonly error: WaystoneError }
   /** The host may not or cannot write any more. */

@@ -366,7 +366,10 @@ export class Attempt {
   }
 
   /** Parks a call until a person has decided; when nothing else runs, the attempt ends and the run pauses. */
-  parkUndecided(call: Call, unknown: { readonly start: Digest; readonly key: string }): void {
+  parkUndecided(
+    call: Call,
+    unknown: Pick<Extract<AttemptEnd, { type: 'unknown' }>, 'start' | 'key' | 'unkept'>,
+  ): void {
     this.#unknown = { type: 'unknown', path: call.path, ...unknown }
     this.park(call, { for: 'answer', ask: unknown.start }, () => new Promise(() => undefined))
   }

@@ -97,12 +97,11 @@ async function start(
   if (attempt.over) return
   const ms = clock.now() - began
   if (!('error' in ran)) {
-    return recordOnce(attempt, call, {
-      start: started.digest,
-      ms,
-      outcome: outcomeOf(redacted(ran, call.path, options), call.path),
-      how: 'ran',
-    })
+    const outcome = outcomeOf(redacted(ran, call.path, options), call.path)
+    // It happened: recorded as failed it would be passed over when effects are undone.
+    if ('error' in outcome)
+      return attempt.parkUndecided(call, { start: started.digest, key, unkept: outcome.error })
+    return recordOnce(attempt, call, { start: started.digest, ms, outcome, how: 'ran' })
   }
   if (ran.timedOut || options.verify) {
     // The request may have arrived although no answer did.

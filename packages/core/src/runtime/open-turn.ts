@@ -101,7 +101,9 @@ export function budgetSpent({ run, budget }: Fold, begun: number): WaystoneError
 export function unknownOutcome(fold: Fold, end: Extract<AttemptEnd, { type: 'unknown' }>): WaystoneError {
   return new WaystoneError(
     'outcome_unknown',
-    `run ${fold.run} started "${end.path}" and does not know how it ended. Look it up by its key ${end.key}, then decide: done, again or failed`,
+    end.unkept === undefined
+      ? `run ${fold.run} started "${end.path}" and does not know how it ended. Look it up by its key ${end.key}, then decide: done, again or failed`
+      : `run ${fold.run} has carried out "${end.path}" (key ${end.key}), but cannot keep its result: ${end.unkept.message}. Decide: done, with a value that stands for it`,
     {
       run: fold.run,
       path: end.path,
