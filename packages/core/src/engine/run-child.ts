@@ -111,7 +111,10 @@ export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<v
     let end: Awaited<ReturnType<Children['end']>>
     for (let number = 1; number <= attempts; number += 1) {
       if (number > 1) {
-        if (isElsewhere(at, place)) return parkForChildren(attempt, call, look)
+        if (isElsewhere(at, place)) {
+          end = 'elsewhere'
+          break
+        }
         run = childId(prefixOf(parent, child.run), origin, child.path, number)
       }
       // The first may be unknown here, too: on another device than the one that started it.
@@ -122,10 +125,10 @@ export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<v
       if (end === undefined || end === 'elsewhere' || end.status === 'done') break
     }
     if (attempt.over) return
-    if (end === 'elsewhere') return parkForChildren(attempt, call, look)
-    if (end) return recordJoin(attempt, call, run, outcomeOf(run, end))
+    if (end && end !== 'elsewhere') return recordJoin(attempt, call, run, outcomeOf(run, end))
     if (due !== null && clock.now() >= due) {
-      await children.cancel(run, 'its deadline is over')
+      // One that is elsewhere has ended, or is another run's.
+      if (end === undefined) await children.cancel(run, 'its deadline is over')
       return recordJoin(
         attempt,
         call,
@@ -133,6 +136,7 @@ export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<v
         outcomeOf(run, { status: 'cancelled', reason: 'its deadline is over' }),
       )
     }
+    if (end === 'elsewhere') return parkForChildren(attempt, call, look, due)
     attempt.park(call, { for: 'child', run, ...(due === null ? {} : { due }) }, look)
     // It may have ended between the look and the wait.
     if ((await children.end(run)) && call.poke === look) {
@@ -226,6 +230,12 @@ function noPlace(path: string, at: unknown): WaystoneError {
   )
 }
 
-function parkForChildren(attempt: Attempt, call: Call, again: () => Promise<void>): void {
-  attempt.park(call, { for: 'place', need: 'children', at: 'browser' }, again)
+function parkForChildren(
+  attempt: Attempt,
+  call: Call,
+  again: () => Promise<void>,
+  due: number | null = null,
+): void {
+  const until = due === null ? {} : { due }
+  attempt.park(call, { for: 'place', need: 'children', at: 'browser', ...until }, again)
 }
