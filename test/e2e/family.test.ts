@@ -12,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEventStream } from '../harness/event-stream.ts'
 import { nodeDevice, type NodeDevice } from '../harness/node-device.ts'
 import { poll } from '../harness/poll.ts'
-import { boss, familyAgents, helper, owner } from './app/family-agents.ts'
+import { boss, endless, familyAgents, helper, owner } from './app/family-agents.ts'
 import { pushedBy, pushRun } from './pushed-run.ts'
 import { startWorld, token, type World } from './world.ts'
 
@@ -281,6 +281,12 @@ describe('the family of a run at the edge', () => {
     expect(await endOf('ana.anew')).toEqual({ status: 'done', result: ['child_failed'] })
     const tried = world.effects.effects().filter(({ path }) => path === '/effect/bad-a')
     expect(tried.map(({ key }) => world.effects.starts(key))).toEqual([1, 1, 1])
+  })
+
+  it('has no end of descendants: one too far below is refused where it was spawned', async () => {
+    await pushRun(world, 'ana.endless', endless, {})
+    const result = [...Array.from({ length: 16 }, () => 'one'), 'limit_exceeded']
+    expect(await endOf('ana.endless')).toEqual({ status: 'done', result })
   })
 
   it('cancels a child whose deadline is over', async () => {

@@ -5,6 +5,7 @@ import { effectsOff } from './attempt-ports.ts'
 import { Attempt } from './attempt.ts'
 import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { edgeOwner, type Digest, type RunId } from '../ids.ts'
+import type { EntryDraft } from '../log/bodies.ts'
 import { isEnded } from '../log/fold.ts'
 import { RunLog } from '../log/run-log.ts'
 import type { RunHandle } from '../runtime/run-handle.ts'
@@ -133,6 +134,45 @@ describe('spawn() and join()', () => {
     const run = await handleOf(runtime, await runtime.start('parent', null, {}))
     expect(await run.result()).toBe('agent_unknown')
     await runtime.close()
+  })
+
+  it('a child is started anew a limited number of times, whatever its record says', async () => {
+    const parent = defineAgent({
+      name: 'parent',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        const child = await ctx.spawn('w', worker, { n: 2 }, { attempts: 101 })
+        return done(await ctx.join(child))
+      },
+    })
+    const runtime = await testDevice([parent, worker]).open()
+    const run = await handleOf(runtime, await runtime.start('parent', null))
+    const { pause } = await run.until(({ status }) => status === 'paused')
+    expect(pause?.error).toMatchObject({ code: 'input_refused', path: '0/w' })
+    expect(await runtime.runs()).toHaveLength(1)
+    await runtime.close()
+
+    // One that was recorded otherwise, as a device may have written it.
+    const digest = 'c'.repeat(64) as Digest
+    const spawn = { path: '0/w', child: 'child-1' as RunId, agent: 'worker', given: { n: 2 }, attempts: 1e9 }
+    const records = [{ kind: 'spawn', body: spawn, time: 0, digest, owner: edgeOwner, inert: false }] as const
+    const begun = { origin: digest, config: digest, state: {}, effects: [], began: 0 }
+    const turn = { run: 'run' as RunId, turn: 0, records, ...begun }
+    let starts = 0
+    const children = {
+      start: () => Promise.resolve(void (starts += 1)),
+      end: () => Promise.resolve({ status: 'failed', reason: 'as ever' } as const),
+      cancel: () => Promise.resolve(),
+    }
+    const append = (drafts: readonly EntryDraft[]): Promise<never> =>
+      Promise.reject(new Error(`it has recorded ${drafts.map(({ kind }) => kind).join()}`))
+    const ports = { ...effectsOff(testClock, 'edge'), children, append }
+    expect(await new Attempt(parent, turn, ports).run()).toMatchObject({
+      type: 'lost',
+      error: new Error('it has recorded join'),
+    })
+    expect(starts).toBe(100)
   })
 
   it('a child that another device has started is not started anew while the edge cannot be asked', async () => {

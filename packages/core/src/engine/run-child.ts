@@ -1,5 +1,6 @@
 import { isWaystoneError, toWire, WaystoneError, type ErrorCode, type WireError } from '../errors.ts'
 import { parseRunId, type Digest, type RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
 import type { EntryDraft, Outcome } from '../log/bodies.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Place, RunSummary } from '../ports/log-store.ts'
@@ -21,6 +22,8 @@ export interface ChildStart {
   readonly run: RunId
   /** The run whose turn starts it. */
   readonly parent: RunId
+  /** How many runs are above it. */
+  readonly depth: number
   readonly agent: string
   readonly input: EncodedResult
   /** Its parent has recorded that it was started, perhaps on another device. */
@@ -73,10 +76,11 @@ export function beginSpawn(
     if (children === undefined || isElsewhere(at, place)) return parkForChildren(attempt, call, spawn)
     const value = encodeValue(input, { where: `the input of "${call.path}"` })
     const { run: parent, origin } = attempt.turn
+    const depth = depthOf(attempt)
     const child = childId(prefixOf(parent), origin, call.path, 1)
-    const isPlace = at === undefined || at === 'edge' || at === 'browser'
-    const start = { run: child, parent, agent, input: value, isRecorded: false, at }
-    const error = isPlace ? await started(children, start) : toWire(noPlace(call.path, at))
+    const start = { run: child, parent, depth, agent, input: value, isRecorded: false, at }
+    const refused = refusalOf(call.path, options, depth)
+    const error = refused ? toWire(refused) : await started(children, start)
     if (attempt.over) return
     const due = deadline === undefined ? undefined : clock.now() + durationMs(deadline)
     const draft: EntryDraft = {
@@ -87,9 +91,9 @@ export function beginSpawn(
         child,
         agent,
         given: value,
-        attempts: Math.max(1, options.attempts ?? 1),
+        attempts: refused ? 1 : attemptsOf(options),
         ...(due === undefined ? {} : { due }),
-        ...(at === undefined || !isPlace ? {} : { at }),
+        ...(at === undefined || refused ? {} : { at }),
         ...(error ? { error: { ...error, path: call.path } } : {}),
       },
     }
@@ -104,12 +108,15 @@ export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<v
   const { children, clock, place } = attempt.ports
   const { agent, attempts, at, due, given, origin } = child
   const { run: parent } = attempt.turn
+  const depth = depthOf(attempt)
+  // Records come from devices, too.
+  const last = Math.min(attempts, limits.childAttemptsMax)
   const look = (): Promise<void> => whenReached(attempt, call, lookOnce)
   const lookOnce = async (): Promise<void> => {
     if (children === undefined) return parkForChildren(attempt, call, look)
     let { run } = child
     let end: Awaited<ReturnType<Children['end']>>
-    for (let number = 1; number <= attempts; number += 1) {
+    for (let number = 1; number <= last; number += 1) {
       if (number > 1) {
         if (isElsewhere(at, place)) {
           end = 'elsewhere'
@@ -118,7 +125,7 @@ export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<v
         run = childId(prefixOf(parent, child.run), origin, child.path, number)
       }
       // The first may be unknown here, too: on another device than the one that started it.
-      const start = { run, parent, agent, input: given, isRecorded: number === 1, at }
+      const start = { run, parent, depth, agent, input: given, isRecorded: number === 1, at }
       const error = await started(children, start)
       if (error) return attempt.over ? undefined : recordJoin(attempt, call, run, { error })
       end = await children.end(run)
@@ -220,14 +227,34 @@ function childFailed(run: RunId, end: Exclude<ChildEnd, { status: 'done' }>): Wa
   })
 }
 
-function noPlace(path: string, at: unknown): WaystoneError {
+/** How many runs are above a child of this turn's run. */
+function depthOf({ turn }: Attempt): number {
+  return (turn.depth ?? 0) + 1
+}
+
+function attemptsOf({ attempts = 1 }: SpawnOptions): number {
+  return Math.max(1, attempts)
+}
+
+/** Why a child is not started as it was asked for; undefined when it may be. */
+function refusalOf(path: string, options: SpawnOptions, depth: number): WaystoneError | undefined {
+  const { at } = options
+  const attempts = attemptsOf(options)
+  const { childAttemptsMax, childDepthMax } = limits
+  if (at !== undefined && at !== 'edge' && at !== 'browser')
+    return refused(path, `a child runs at 'edge' or 'browser', found ${JSON.stringify(at)}`)
+  if (!Number.isSafeInteger(attempts) || attempts > childAttemptsMax)
+    return refused(path, `a child has 1 to ${String(childAttemptsMax)} attempts, found ${String(attempts)}`)
+  if (depth <= childDepthMax) return undefined
   return new WaystoneError(
-    'input_refused',
-    `a child runs at 'edge' or 'browser', found ${JSON.stringify(at)}`,
-    {
-      path,
-    },
+    'limit_exceeded',
+    `"${path}" would start a run below ${String(depth)} others, and there may be ${String(childDepthMax)}: let an agent that starts itself end`,
+    { path },
   )
+}
+
+function refused(path: string, why: string): WaystoneError {
+  return new WaystoneError('input_refused', why, { path })
 }
 
 function parkForChildren(

@@ -63,7 +63,7 @@ async function startChild(
 
 /** The first entry of a child. Whatever its agent throws is the child's fault, as a step's would be. */
 function childEntry(
-  { agent: name, by, input, run }: Extract<RunCall, { type: 'start' }>,
+  { agent: name, by, depth, input, run }: Extract<RunCall, { type: 'start' }>,
   agents: readonly AnyAgent[],
   software: Software,
 ): Bodies['start'] {
@@ -71,7 +71,7 @@ function childEntry(
   if (agent === undefined)
     throw new WaystoneError('agent_unknown', `agent "${name}" is not registered at the edge`, { run })
   const written = writtenBy((bytes) => crypto.getRandomValues(new Uint8Array(bytes)), software)
-  const policy = { whenGone: 'edge', leaseMs: childLeaseMs, parent: by } as const
+  const policy = { whenGone: 'edge', leaseMs: childLeaseMs, parent: by, depth } as const
   try {
     return startEntry(agent, decodeValue(input), { place: 'edge', written }, policy)
   } catch (error) {

@@ -50,11 +50,11 @@ export class RunFamily {
     this.#ports = ports
     this.#rows = sqlFamily(ports.durable)
     this.children = {
-      start: async ({ run, agent, input, isRecorded }) => {
+      start: async ({ run, depth, agent, input, isRecorded }) => {
         // What is recorded was started: one that is not here is on a device that has not synced it yet.
         if (isRecorded || this.#started.has(run)) return
         this.#rows.add(run, 'child')
-        const starting = ports.ask(run, { type: 'start', agent, input })
+        const starting = ports.ask(run, { type: 'start', depth, agent, input })
         this.#starting.add(starting)
         await starting.finally(() => this.#starting.delete(starting))
         this.#started.add(run)
