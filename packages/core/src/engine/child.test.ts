@@ -175,7 +175,7 @@ describe('spawn() and join()', () => {
     expect(starts).toBe(100)
   })
 
-  it('a child that another device has started is not started anew while the edge cannot be asked', async () => {
+  it('a child that another device has started is not started anew, whether the edge answers or not', async () => {
     const parent = defineAgent({
       name: 'parent',
       version: 1,
@@ -194,26 +194,43 @@ describe('spawn() and join()', () => {
     const lines = (await laptop.store.read('parent' as never, 0)).slice(0, spawned + 1)
 
     let isConnected = false
+    let answers = 0
     const edge = memoryEdge({ clock: hastyClock })
     const pull: typeof edge.remote.pull = async (...args) => {
+      if (args[0] === 'parent') return edge.remote.pull(...args)
       if (!isConnected) throw new WaystoneError('unreachable', 'no network')
+      answers += 1
       return edge.remote.pull(...args)
     }
+    await edge.remote.push('parent' as RunId, { base: undefined, lines })
     const phone = testDevice([parent, worker], {
+      name: 'phone',
       clock: hastyClock,
       edge: { ...edge, remote: { ...edge.remote, pull } },
     })
-    await phone.store.append('parent' as never, { base: undefined, lines, durability: 'relaxed' })
     const runtime = await phone.open()
     const run = await handleOf(runtime, 'parent')
-    await run.until(({ live }) =>
-      live.calls.some(({ kind, waits }) => kind === 'join' && waits?.for === 'time'),
-    )
+    await runtime.move('parent' as RunId, 'here', { force: true })
+    const looksAgain = () =>
+      run.until(({ live }) => live.calls.some(({ kind, waits }) => kind === 'join' && waits?.for === 'time'))
+    await looksAgain()
     const spawn = first.entries()[spawned]
-    expect(spawn?.kind === 'spawn' && (await phone.store.head(spawn.body.child))).toBeUndefined()
+    const child = spawn?.kind === 'spawn' ? spawn.body.child : ('' as RunId)
+    expect(await phone.store.head(child)).toBeUndefined()
     isConnected = true
+    for (const asked of [1, 2]) {
+      await looksAgain()
+      await run.send('anything', null)
+      while (answers < asked) await testClock.task()
+    }
+    // The edge knows nothing of it, and the device that has it is away.
+    expect(await phone.store.head(child)).toBeUndefined()
+    const synced = await laptop.store.read(child, 0)
+    await edge.remote.push(child, { base: undefined, lines: synced })
+    await looksAgain()
     await run.send('anything', null)
     expect(await run.result()).toBe(4)
+    expect(await phone.store.read(child, 0)).toEqual(synced)
     await runtime.close()
   })
 })

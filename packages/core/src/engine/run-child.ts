@@ -1,8 +1,8 @@
 import { isWaystoneError, toWire, WaystoneError, type ErrorCode, type WireError } from '../errors.ts'
-import { parseRunId, type Digest, type RunId } from '../ids.ts'
+import { parseRunId, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft, Outcome } from '../log/bodies.ts'
-import type { Fold } from '../log/fold.ts'
+import type { Fold, TurnRecord } from '../log/fold.ts'
 import type { Place, RunSummary } from '../ports/log-store.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Attempt } from './attempt.ts'
@@ -28,6 +28,8 @@ export interface ChildStart {
   readonly input: EncodedResult
   /** Its parent has recorded that it was started, perhaps on another device. */
   readonly isRecorded: boolean
+  /** It was another device that has recorded that: what is not here yet may be there. */
+  readonly isOthers: boolean
   /** Where it is to run. */
   readonly at?: 'edge' | 'browser' | undefined
 }
@@ -78,7 +80,7 @@ export function beginSpawn(
     const { run: parent, origin } = attempt.turn
     const depth = depthOf(attempt)
     const child = childId(prefixOf(parent), origin, call.path, 1)
-    const start = { run: child, parent, depth, agent, input: value, isRecorded: false, at }
+    const start = { run: child, parent, depth, agent, input: value, isRecorded: false, isOthers: false, at }
     const refused = refusalOf(call.path, options, depth)
     const error = refused ? toWire(refused) : await started(children, start)
     if (attempt.over) return
@@ -109,6 +111,7 @@ export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<v
   const { agent, attempts, at, due, given, origin } = child
   const { run: parent } = attempt.turn
   const depth = depthOf(attempt)
+  const isOurs = isStartedBy(attempt.ports.me, attempt.turn.records, child.run)
   // Records come from devices, too.
   const last = Math.min(attempts, limits.childAttemptsMax)
   const look = (): Promise<void> => whenReached(attempt, call, lookOnce)
@@ -125,7 +128,9 @@ export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<v
         run = childId(prefixOf(parent, child.run), origin, child.path, number)
       }
       // The first may be unknown here, too: on another device than the one that started it.
-      const start = { run, parent, depth, agent, input: given, isRecorded: number === 1, at }
+      const isRecorded = number === 1
+      const isOthers = isRecorded && !isOurs
+      const start = { run, parent, depth, agent, input: given, isRecorded, isOthers, at }
       const error = await started(children, start)
       if (error) return attempt.over ? undefined : recordJoin(attempt, call, run, { error })
       end = await children.end(run)
@@ -225,6 +230,12 @@ function childFailed(run: RunId, end: Exclude<ChildEnd, { status: 'done' }>): Wa
     run,
     details: { status: end.status },
   })
+}
+
+/** True when `me` has recorded that a child was started: what is no record of the turn as it began is its own. */
+function isStartedBy(me: OwnerId, records: readonly TurnRecord[], child: RunId): boolean {
+  const record = records.find(({ kind, body }) => kind === 'spawn' && body.child === child)
+  return record === undefined || record.owner === me
 }
 
 /** How many runs are above a child of this turn's run. */

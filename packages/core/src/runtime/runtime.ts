@@ -346,7 +346,9 @@ export class Runtime implements RuntimeApi {
     return summary.owner === this.#ports.me && !isEnded(summary) && summary.agent !== sessionAgent
   }
 
-  async #startChild({ run, parent, depth, agent, input, isRecorded, at }: ChildStart): Promise<void> {
+  async #startChild(child: ChildStart): Promise<void> {
+    const { run, parent, depth, agent, input, isRecorded, isOthers, at } = child
+    if (isOthers && this.#ports.edge && !(await this.#exists(run, 'edge'))) throw notSynced(run)
     // One that another device may have started is not started anew because nobody can be asked.
     await this.#start(agent, input, { id: run, parent, depth }, isRecorded ? 'edge' : 'edge if it answers')
     // Its parent may have ended meanwhile, and have found no child.
@@ -604,6 +606,14 @@ function notByItself(run: RunId): WaystoneError {
     'input_refused',
     `run ${run} is to be encrypted: the edge cannot take it over by itself, as \`whenGone: 'edge'\` asks for. Move it there instead, which lends the edge its keys`,
     { run },
+  )
+}
+
+function notSynced(run: RunId): WaystoneError {
+  return new WaystoneError(
+    'unreachable',
+    `child ${run} was started on another device, which has not synced it yet: open that, or cancel the parent`,
+    { run, actions: ['retry', 'cancel'] },
   )
 }
 
