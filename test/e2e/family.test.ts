@@ -5,13 +5,14 @@ import {
   sealEntry,
   type AnyAgent,
   type EntryDraft,
+  type RunId,
   type Runtime,
 } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEventStream } from '../harness/event-stream.ts'
 import { nodeDevice, type NodeDevice } from '../harness/node-device.ts'
 import { poll } from '../harness/poll.ts'
-import { boss, familyAgents, helper, owner } from './app/family-agents.ts'
+import { boss, endless, familyAgents, helper, owner } from './app/family-agents.ts'
 import { pushedBy, pushRun } from './pushed-run.ts'
 import { startWorld, token, type World } from './world.ts'
 
@@ -282,6 +283,12 @@ describe('the family of a run at the edge', () => {
     expect(tried.map(({ key }) => world.effects.starts(key))).toEqual([1, 1, 1])
   })
 
+  it('has no end of descendants: one too far below is refused where it was spawned', async () => {
+    await pushRun(world, 'ana.endless', endless, {})
+    const result = [...Array.from({ length: 16 }, () => 'one'), 'limit_exceeded']
+    expect(await endOf('ana.endless')).toEqual({ status: 'done', result })
+  })
+
   it('cancels a child whose deadline is over', async () => {
     await pushRun(world, 'ana.slow', boss, inputOf(['slow-a'], { deadlineMs: 500 }))
     expect(await endOf('ana.slow')).toEqual({ status: 'done', result: ['child_failed'] })
@@ -311,17 +318,9 @@ describe('the family of a run at the edge', () => {
     await pushRun(world, 'bob.secret', helper, { server: world.effects.url, name: 'secret', napMs: longMs })
     await entryOf('bob.secret', 'sleep')
     // A log that says the other run is its child, pushed by somebody who may write their own runs only.
-    const given = encodeValue({ server: world.effects.url, name: 'mallory-a', napMs: 0 })
-    await pushForged('mallory.run', boss, inputOf(['mallory-a'], { napMs: 0 }), () => ({
-      kind: 'spawn',
-      body: {
-        path: '0/start/mallory-a/mallory-a',
-        child: parseRunId('bob.secret'),
-        agent: 'helper',
-        given,
-        attempts: 1,
-      },
-    }))
+    await pushForged('mallory.run', boss, inputOf(['mallory-a'], { napMs: 0 }), {
+      records: [spawned('mallory-a', 'bob.secret')],
+    })
     const device = deviceOf('mallory-laptop')
     const run = await device.run(await opened(device), 'mallory.run')
     await run.until(({ live }) =>
@@ -336,12 +335,61 @@ describe('the family of a run at the edge', () => {
     expect((await linesOf('bob.secret')).filter(({ kind }) => kind === 'cancel')).toHaveLength(1)
   })
 
-  /** A run whose device has pushed a record of its open turn, made up, and gone away. */
+  it('is deleted whatever its device says that its parent and its child are', async () => {
+    const run = 'mallory.stuck'
+    await pushForged(run, boss, inputOf(['stuck-a']), {
+      parent: '../no run',
+      records: [spawned('stuck-a', 'no/run/has such a name')],
+    })
+    await entryOf(run, 'claim')
+    expect((await ask(`/v1/runs/${run}`, { method: 'DELETE' })).status).toBe(204)
+  })
+
+  it('cancels a child that a device brings after its deadline', async () => {
+    const [run, child] = ['ana.overdue', 'ana.overdue-child-1']
+    await pushForged(run, boss, inputOf(['overdue-a', 'overdue-b']), {
+      records: [spawned('overdue-a', child, { due: Date.now() + 500 })],
+    })
+    expect((await entryOf(run, 'join')).body).toMatchObject({ child })
+    const input = { server: world.effects.url, name: 'overdue-a', napMs: longMs }
+    await pushForged(child, helper, input, { parent: run })
+    expect((await entryOf(child, 'cancel')).body).toMatchObject({ by: run })
+    // Its parent waits for the other one.
+    expect((await linesOf(run)).map(({ kind }) => kind)).not.toContain('commit')
+    expect((await cancel(run)).status).toBe(204)
+  })
+
+  it('waits no longer than until the deadline for what is no child of it', async () => {
+    await pushRun(world, 'bob.other', helper, { server: world.effects.url, name: 'other', napMs: longMs })
+    await entryOf('bob.other', 'sleep')
+    const run = 'ana.deadline-of-another'
+    await pushForged(run, boss, inputOf(['another-a']), {
+      records: [spawned('another-a', 'bob.other', { due: Date.now() + 500 })],
+    })
+    await entryOf(run, 'commit')
+    expect(await endOf(run)).toEqual({ status: 'done', result: ['child_failed'] })
+    expect((await linesOf('bob.other')).at(-1)).toMatchObject({ kind: 'sleep' })
+  })
+
+  /** The record of a child that a run of `boss` has started, as its device would write it. */
+  const spawned = (name: string, child: string, more: object = {}): EntryDraft => ({
+    kind: 'spawn',
+    body: {
+      path: `0/start/${name}/${name}`,
+      child: child as RunId,
+      agent: 'helper',
+      given: encodeValue({ server: world.effects.url, name, napMs: 0 }),
+      attempts: 1,
+      ...more,
+    },
+  })
+
+  /** A run whose device has pushed records of its open turn, made up, and gone away. */
   async function pushForged(
     run: string,
     agent: AnyAgent,
     input: object,
-    record: () => EntryDraft,
+    { records = [], parent }: { readonly records?: readonly EntryDraft[]; readonly parent?: string },
   ): Promise<void> {
     const state = encodeValue(agent.initial(input as never))
     const config = parseDigest('0'.repeat(64))
@@ -354,9 +402,12 @@ describe('the family of a run at the edge', () => {
     } as const
     const policy = { whenGone: 'edge', leaseMs: 200, nonce: 'n', sdk: '0' } as const
     const drafts: readonly EntryDraft[] = [
-      { kind: 'start', body: { ...identity, ...policy, state } },
+      {
+        kind: 'start',
+        body: { ...identity, ...policy, state, ...(parent === undefined ? {} : { parent: parent as RunId }) },
+      },
       { kind: 'turn', body: { turn: 0, rules: 1, version: 1, config } },
-      record(),
+      ...records,
     ]
     let prev = null as ReturnType<typeof parseDigest> | null
     const lines = drafts.map((draft, seq) => {

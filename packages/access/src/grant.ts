@@ -1,4 +1,4 @@
-import { parseRunId, WaystoneError, type RunId } from '@waystone/core'
+import { isRunId, WaystoneError } from '@waystone/core'
 
 /**
  * What one may do with a run at the edge.
@@ -77,9 +77,9 @@ export function parseGrant(value: unknown): Grant {
   }
 }
 
-/** Checks the name of a tenant. Throws `input_refused`. */
+/** Checks the name of a tenant: tenants and runs are named alike. Throws `input_refused`. */
 export function parseTenant(value: unknown): string {
-  if (isId(value)) return value
+  if (isRunId(value)) return value
   throw refused('a tenant of 1 to 100 characters of A-Z a-z 0-9 . _ ~ -', value)
 }
 
@@ -111,22 +111,12 @@ export function covers(pattern: string, other: string): boolean {
 
 function isPattern(value: unknown): value is string {
   return (
-    value === '*' || (typeof value === 'string' && isId(value.endsWith('*') ? value.slice(0, -1) : value))
+    value === '*' || (typeof value === 'string' && isRunId(value.endsWith('*') ? value.slice(0, -1) : value))
   )
 }
 
 function isOperation(value: unknown): value is Operation {
   return (operations as readonly unknown[]).includes(value)
-}
-
-/** Tenants and runs are named alike. */
-function isId(value: unknown): value is RunId {
-  try {
-    parseRunId(value)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function isText(value: unknown, charsMax: number): value is string {

@@ -16,10 +16,14 @@ const digestPattern = /^[0-9a-f]{64}$/
 /** The owner id of a run's object at the edge. */
 export const edgeOwner = 'edge' as OwnerId
 
+/** True for a run id. */
+export function isRunId(value: unknown): value is RunId {
+  return typeof value === 'string' && idPattern.test(value) && value !== '.' && value !== '..'
+}
+
 /** Checks a run id. Throws `input_refused`. */
 export function parseRunId(value: unknown): RunId {
-  if (typeof value === 'string' && idPattern.test(value) && value !== '.' && value !== '..')
-    return value as RunId
+  if (isRunId(value)) return value
   throw new WaystoneError(
     'input_refused',
     `a run id is 1 to 100 characters of A-Z a-z 0-9 . _ ~ -; found ${JSON.stringify(value)}`,

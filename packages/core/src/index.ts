@@ -13,6 +13,7 @@ export {
 export {
   edgeOwner,
   isDigest,
+  isRunId,
   newId,
   parseDigest,
   parseOwnerId,

@@ -27,6 +27,9 @@ export const limits = {
   stateBytesMax: 24 * 1024 * 1024,
   /** Recorded calls of one turn. */
   turnRecordsMax: 10_000,
+  /** How often a child is started anew, and how many runs there may be above one: an agent that starts itself ends there. */
+  childAttemptsMax: 100,
+  childDepthMax: 16,
   /** Items of one `ctx.map`. */
   mapItemsMax: 10_000,
   /** A name of an agent, a step, a branch, a message or an artifact, in characters. */

@@ -1,4 +1,4 @@
-import { defineAgent, done, fail, type WaystoneError } from '@waystone/core'
+import { defineAgent, done, fail, type TurnEnd, type WaystoneError } from '@waystone/core'
 
 /** Tells the outside server what it does, sleeps, and ends with its name; one whose name begins with `bad` fails. */
 export const helper = defineAgent({
@@ -56,4 +56,21 @@ export const owner = defineAgent({
   },
 })
 
-export const familyAgents = [helper, boss, owner]
+/** Starts one of its own kind, and ends with how many there were below it, and why there were no more. */
+export const endless = defineAgent({
+  name: 'endless',
+  version: 1,
+  initial: () => ({}),
+  async turn(ctx): Promise<TurnEnd<string[]>> {
+    try {
+      return done(['one', ...(await ctx.join(await ctx.spawn('next', itself(), null as never)))])
+    } catch (error) {
+      return done([(error as WaystoneError).code])
+    }
+  },
+})
+function itself(): typeof endless {
+  return endless
+}
+
+export const familyAgents = [helper, boss, owner, endless]

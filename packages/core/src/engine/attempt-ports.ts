@@ -14,6 +14,8 @@ import type { Value } from '../state/codec.ts'
 /** The turn an attempt works on, as the log has it. */
 export interface OpenTurn {
   readonly run: RunId
+  /** How many runs are above it. */
+  readonly depth?: number | undefined
   readonly turn: number
   readonly origin: Digest
   readonly config: Digest

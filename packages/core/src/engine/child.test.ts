@@ -5,6 +5,7 @@ import { effectsOff } from './attempt-ports.ts'
 import { Attempt } from './attempt.ts'
 import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { edgeOwner, type Digest, type RunId } from '../ids.ts'
+import type { EntryDraft } from '../log/bodies.ts'
 import { isEnded } from '../log/fold.ts'
 import { RunLog } from '../log/run-log.ts'
 import type { RunHandle } from '../runtime/run-handle.ts'
@@ -135,7 +136,46 @@ describe('spawn() and join()', () => {
     await runtime.close()
   })
 
-  it('a child that another device has started is not started anew while the edge cannot be asked', async () => {
+  it('a child is started anew a limited number of times, whatever its record says', async () => {
+    const parent = defineAgent({
+      name: 'parent',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        const child = await ctx.spawn('w', worker, { n: 2 }, { attempts: 101 })
+        return done(await ctx.join(child))
+      },
+    })
+    const runtime = await testDevice([parent, worker]).open()
+    const run = await handleOf(runtime, await runtime.start('parent', null))
+    const { pause } = await run.until(({ status }) => status === 'paused')
+    expect(pause?.error).toMatchObject({ code: 'input_refused', path: '0/w' })
+    expect(await runtime.runs()).toHaveLength(1)
+    await runtime.close()
+
+    // One that was recorded otherwise, as a device may have written it.
+    const digest = 'c'.repeat(64) as Digest
+    const spawn = { path: '0/w', child: 'child-1' as RunId, agent: 'worker', given: { n: 2 }, attempts: 1e9 }
+    const records = [{ kind: 'spawn', body: spawn, time: 0, digest, owner: edgeOwner, inert: false }] as const
+    const begun = { origin: digest, config: digest, state: {}, effects: [], began: 0 }
+    const turn = { run: 'run' as RunId, turn: 0, records, ...begun }
+    let starts = 0
+    const children = {
+      start: () => Promise.resolve(void (starts += 1)),
+      end: () => Promise.resolve({ status: 'failed', reason: 'as ever' } as const),
+      cancel: () => Promise.resolve(),
+    }
+    const append = (drafts: readonly EntryDraft[]): Promise<never> =>
+      Promise.reject(new Error(`it has recorded ${drafts.map(({ kind }) => kind).join()}`))
+    const ports = { ...effectsOff(testClock, 'edge'), children, append }
+    expect(await new Attempt(parent, turn, ports).run()).toMatchObject({
+      type: 'lost',
+      error: new Error('it has recorded join'),
+    })
+    expect(starts).toBe(100)
+  })
+
+  it('a child that another device has started is not started anew, whether the edge answers or not', async () => {
     const parent = defineAgent({
       name: 'parent',
       version: 1,
@@ -154,26 +194,43 @@ describe('spawn() and join()', () => {
     const lines = (await laptop.store.read('parent' as never, 0)).slice(0, spawned + 1)
 
     let isConnected = false
+    let answers = 0
     const edge = memoryEdge({ clock: hastyClock })
     const pull: typeof edge.remote.pull = async (...args) => {
+      if (args[0] === 'parent') return edge.remote.pull(...args)
       if (!isConnected) throw new WaystoneError('unreachable', 'no network')
+      answers += 1
       return edge.remote.pull(...args)
     }
+    await edge.remote.push('parent' as RunId, { base: undefined, lines })
     const phone = testDevice([parent, worker], {
+      name: 'phone',
       clock: hastyClock,
       edge: { ...edge, remote: { ...edge.remote, pull } },
     })
-    await phone.store.append('parent' as never, { base: undefined, lines, durability: 'relaxed' })
     const runtime = await phone.open()
     const run = await handleOf(runtime, 'parent')
-    await run.until(({ live }) =>
-      live.calls.some(({ kind, waits }) => kind === 'join' && waits?.for === 'time'),
-    )
+    await runtime.move('parent' as RunId, 'here', { force: true })
+    const looksAgain = () =>
+      run.until(({ live }) => live.calls.some(({ kind, waits }) => kind === 'join' && waits?.for === 'time'))
+    await looksAgain()
     const spawn = first.entries()[spawned]
-    expect(spawn?.kind === 'spawn' && (await phone.store.head(spawn.body.child))).toBeUndefined()
+    const child = spawn?.kind === 'spawn' ? spawn.body.child : ('' as RunId)
+    expect(await phone.store.head(child)).toBeUndefined()
     isConnected = true
+    for (const asked of [1, 2]) {
+      await looksAgain()
+      await run.send('anything', null)
+      while (answers < asked) await testClock.task()
+    }
+    // The edge knows nothing of it, and the device that has it is away.
+    expect(await phone.store.head(child)).toBeUndefined()
+    const synced = await laptop.store.read(child, 0)
+    await edge.remote.push(child, { base: undefined, lines: synced })
+    await looksAgain()
     await run.send('anything', null)
     expect(await run.result()).toBe(4)
+    expect(await phone.store.read(child, 0)).toEqual(synced)
     await runtime.close()
   })
 })

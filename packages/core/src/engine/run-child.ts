@@ -1,7 +1,8 @@
 import { isWaystoneError, toWire, WaystoneError, type ErrorCode, type WireError } from '../errors.ts'
-import { parseRunId, type Digest, type RunId } from '../ids.ts'
+import { parseRunId, type Digest, type OwnerId, type RunId } from '../ids.ts'
+import { limits } from '../limits.ts'
 import type { EntryDraft, Outcome } from '../log/bodies.ts'
-import type { Fold } from '../log/fold.ts'
+import type { Fold, TurnRecord } from '../log/fold.ts'
 import type { Place, RunSummary } from '../ports/log-store.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { Attempt } from './attempt.ts'
@@ -21,10 +22,14 @@ export interface ChildStart {
   readonly run: RunId
   /** The run whose turn starts it. */
   readonly parent: RunId
+  /** How many runs are above it. */
+  readonly depth: number
   readonly agent: string
   readonly input: EncodedResult
   /** Its parent has recorded that it was started, perhaps on another device. */
   readonly isRecorded: boolean
+  /** It was another device that has recorded that: what is not here yet may be there. */
+  readonly isOthers: boolean
   /** Where it is to run. */
   readonly at?: 'edge' | 'browser' | undefined
 }
@@ -73,10 +78,11 @@ export function beginSpawn(
     if (children === undefined || isElsewhere(at, place)) return parkForChildren(attempt, call, spawn)
     const value = encodeValue(input, { where: `the input of "${call.path}"` })
     const { run: parent, origin } = attempt.turn
+    const depth = depthOf(attempt)
     const child = childId(prefixOf(parent), origin, call.path, 1)
-    const isPlace = at === undefined || at === 'edge' || at === 'browser'
-    const start = { run: child, parent, agent, input: value, isRecorded: false, at }
-    const error = isPlace ? await started(children, start) : toWire(noPlace(call.path, at))
+    const start = { run: child, parent, depth, agent, input: value, isRecorded: false, isOthers: false, at }
+    const refused = refusalOf(call.path, options, depth)
+    const error = refused ? toWire(refused) : await started(children, start)
     if (attempt.over) return
     const due = deadline === undefined ? undefined : clock.now() + durationMs(deadline)
     const draft: EntryDraft = {
@@ -87,9 +93,9 @@ export function beginSpawn(
         child,
         agent,
         given: value,
-        attempts: Math.max(1, options.attempts ?? 1),
+        attempts: refused ? 1 : attemptsOf(options),
         ...(due === undefined ? {} : { due }),
-        ...(at === undefined || !isPlace ? {} : { at }),
+        ...(at === undefined || refused ? {} : { at }),
         ...(error ? { error: { ...error, path: call.path } } : {}),
       },
     }
@@ -104,28 +110,37 @@ export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<v
   const { children, clock, place } = attempt.ports
   const { agent, attempts, at, due, given, origin } = child
   const { run: parent } = attempt.turn
+  const depth = depthOf(attempt)
+  const isOurs = isStartedBy(attempt.ports.me, attempt.turn.records, child.run)
+  // Records come from devices, too.
+  const last = Math.min(attempts, limits.childAttemptsMax)
   const look = (): Promise<void> => whenReached(attempt, call, lookOnce)
   const lookOnce = async (): Promise<void> => {
     if (children === undefined) return parkForChildren(attempt, call, look)
     let { run } = child
     let end: Awaited<ReturnType<Children['end']>>
-    for (let number = 1; number <= attempts; number += 1) {
+    for (let number = 1; number <= last; number += 1) {
       if (number > 1) {
-        if (isElsewhere(at, place)) return parkForChildren(attempt, call, look)
+        if (isElsewhere(at, place)) {
+          end = 'elsewhere'
+          break
+        }
         run = childId(prefixOf(parent, child.run), origin, child.path, number)
       }
       // The first may be unknown here, too: on another device than the one that started it.
-      const start = { run, parent, agent, input: given, isRecorded: number === 1, at }
+      const isRecorded = number === 1
+      const isOthers = isRecorded && !isOurs
+      const start = { run, parent, depth, agent, input: given, isRecorded, isOthers, at }
       const error = await started(children, start)
       if (error) return attempt.over ? undefined : recordJoin(attempt, call, run, { error })
       end = await children.end(run)
       if (end === undefined || end === 'elsewhere' || end.status === 'done') break
     }
     if (attempt.over) return
-    if (end === 'elsewhere') return parkForChildren(attempt, call, look)
-    if (end) return recordJoin(attempt, call, run, outcomeOf(run, end))
+    if (end && end !== 'elsewhere') return recordJoin(attempt, call, run, outcomeOf(run, end))
     if (due !== null && clock.now() >= due) {
-      await children.cancel(run, 'its deadline is over')
+      // One that is elsewhere has ended, or is another run's.
+      if (end === undefined) await children.cancel(run, 'its deadline is over')
       return recordJoin(
         attempt,
         call,
@@ -133,6 +148,7 @@ export function beginJoin(attempt: Attempt, call: Call, child: Child): Promise<v
         outcomeOf(run, { status: 'cancelled', reason: 'its deadline is over' }),
       )
     }
+    if (end === 'elsewhere') return parkForChildren(attempt, call, look, due)
     attempt.park(call, { for: 'child', run, ...(due === null ? {} : { due }) }, look)
     // It may have ended between the look and the wait.
     if ((await children.end(run)) && call.poke === look) {
@@ -216,16 +232,48 @@ function childFailed(run: RunId, end: Exclude<ChildEnd, { status: 'done' }>): Wa
   })
 }
 
-function noPlace(path: string, at: unknown): WaystoneError {
+/** True when `me` has recorded that a child was started: what is no record of the turn as it began is its own. */
+function isStartedBy(me: OwnerId, records: readonly TurnRecord[], child: RunId): boolean {
+  const record = records.find(({ kind, body }) => kind === 'spawn' && body.child === child)
+  return record === undefined || record.owner === me
+}
+
+/** How many runs are above a child of this turn's run. */
+function depthOf({ turn }: Attempt): number {
+  return (turn.depth ?? 0) + 1
+}
+
+function attemptsOf({ attempts = 1 }: SpawnOptions): number {
+  return Math.max(1, attempts)
+}
+
+/** Why a child is not started as it was asked for; undefined when it may be. */
+function refusalOf(path: string, options: SpawnOptions, depth: number): WaystoneError | undefined {
+  const { at } = options
+  const attempts = attemptsOf(options)
+  const { childAttemptsMax, childDepthMax } = limits
+  if (at !== undefined && at !== 'edge' && at !== 'browser')
+    return refused(path, `a child runs at 'edge' or 'browser', found ${JSON.stringify(at)}`)
+  if (!Number.isSafeInteger(attempts) || attempts > childAttemptsMax)
+    return refused(path, `a child has 1 to ${String(childAttemptsMax)} attempts, found ${String(attempts)}`)
+  if (depth <= childDepthMax) return undefined
   return new WaystoneError(
-    'input_refused',
-    `a child runs at 'edge' or 'browser', found ${JSON.stringify(at)}`,
-    {
-      path,
-    },
+    'limit_exceeded',
+    `"${path}" would start a run below ${String(depth)} others, and there may be ${String(childDepthMax)}: let an agent that starts itself end`,
+    { path },
   )
 }
 
-function parkForChildren(attempt: Attempt, call: Call, again: () => Promise<void>): void {
-  attempt.park(call, { for: 'place', need: 'children', at: 'browser' }, again)
+function refused(path: string, why: string): WaystoneError {
+  return new WaystoneError('input_refused', why, { path })
+}
+
+function parkForChildren(
+  attempt: Attempt,
+  call: Call,
+  again: () => Promise<void>,
+  due: number | null = null,
+): void {
+  const until = due === null ? {} : { due }
+  attempt.park(call, { for: 'place', need: 'children', at: 'browser', ...until }, again)
 }

@@ -157,6 +157,8 @@ export interface Bodies {
       readonly budget?: Budget
       /** The run whose turn has started this one. */
       readonly parent?: RunId
+      /** How many runs there are above it; absent in those from before that was counted. */
+      readonly depth?: number
     }
   /** The first entry of a fork: all that the source's entries would have told. */
   fork: RunIdentity &

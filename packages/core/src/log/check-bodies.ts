@@ -92,7 +92,7 @@ const artifact = shape({ name: text, type: text, hash: digest, bytes: count }, {
 
 /** The form of the body of each kind. */
 const forms: Readonly<Record<EntryKind, Check>> = {
-  start: shape({ ...identity, ...written, state: json }, { budget, parent: text, ...software }),
+  start: shape({ ...identity, ...written, state: json }, { budget, parent: text, depth: count, ...software }),
   fork: shape(
     { ...identity, ...checkpoint, ...written, from: shape({ run: text, ...head }) },
     {

@@ -63,6 +63,8 @@ export interface Fold {
   readonly from: Bodies['fork']['from'] | undefined
   /** The run whose turn has started this one. A fork of a child has none. */
   readonly parent: RunId | undefined
+  /** How many runs are above this one, where its first entry says so. */
+  readonly depth: number | undefined
   /** Digest of the newest start, fork or rewind entry: part of every idempotency key. */
   readonly origin: Digest
   readonly started: number
@@ -321,6 +323,7 @@ function firstFold(entry: Entry): Fold {
     identity: { agent, version, config, input, place, whenGone, leaseMs },
     from: entry.kind === 'fork' ? entry.body.from : undefined,
     parent: entry.kind === 'start' ? entry.body.parent : undefined,
+    depth: entry.kind === 'start' ? entry.body.depth : undefined,
     origin: entry.digest,
     started: entry.time,
     updated: entry.time,

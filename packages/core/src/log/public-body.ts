@@ -26,6 +26,7 @@ const shown: { readonly [K in EntryKind]: (body: Bodies[K]) => Bodies[K] } = {
     ...writtenOf(body),
     state: nothing,
     ...(body.parent === undefined ? {} : { parent: body.parent }),
+    ...(body.depth === undefined ? {} : { depth: body.depth }),
   }),
   fork: (body) => ({
     ...identityOf(body),

@@ -18,6 +18,7 @@ const plain = [
   'identity',
   'from',
   'parent',
+  'depth',
   'origin',
   'sdk',
   'host',

@@ -19,7 +19,7 @@ export type Wait =
   | { readonly for: 'answer'; readonly ask: Digest; readonly due?: number }
   | { readonly for: 'message'; readonly name: string }
   | { readonly for: 'time'; readonly due: number }
-  | { readonly for: 'place'; readonly need: string; readonly at?: string }
+  | { readonly for: 'place'; readonly need: string; readonly at?: string; readonly due?: number }
   | { readonly for: 'child'; readonly run: RunId; readonly due?: number }
   | { readonly for: 'network' }
 

@@ -45,7 +45,7 @@ export function startEntry(
   agent: AnyAgent,
   input: unknown,
   { place, written }: Writer,
-  policy: GonePolicy & { readonly budget?: BudgetOption; readonly parent?: RunId },
+  policy: GonePolicy & { readonly budget?: BudgetOption; readonly parent?: RunId; readonly depth?: number },
 ): Bodies['start'] {
   const encoded = encodeValue(input, { where: 'input' })
   const state = agent.initial(input as never)
@@ -55,13 +55,14 @@ export function startEntry(
       `\`initial\` of agent ${agent.name} returned a promise: it must depend on nothing but the input`,
     )
   }
-  const { budget, parent, ...gone } = policy
+  const { budget, parent, depth, ...gone } = policy
   return {
     ...identity(agent, encoded, place, gone),
     ...written,
     state: encodeValue(state, { where: 'state' }),
     budget: budgetOf({ ...agent.budget, ...budget }),
     ...(parent === undefined ? {} : { parent }),
+    ...(depth === undefined ? {} : { depth }),
   }
 }
 

@@ -10,8 +10,8 @@ import { digestBytes, utf8 } from '../state/digest.ts'
 
 /** The open turn of a fold, as an attempt needs it. */
 export function openTurn(fold: Fold, config: Digest): OpenTurn {
-  const { run, turn, origin, state, records, effects, turnBegan } = fold
-  return { run, turn, origin, config, state, records, effects, began: turnBegan }
+  const { run, depth, turn, origin, state, records, effects, turnBegan } = fold
+  return { run, depth, turn, origin, config, state, records, effects, began: turnBegan }
 }
 
 /** SHA-256 of an agent's configuration. Throws `value_refused` when it is not a value. */

@@ -122,7 +122,7 @@ export class Runtime implements RuntimeApi {
   async #start(
     name: string,
     input: Json,
-    options: StartOptions & { readonly parent?: RunId },
+    options: StartOptions & { readonly parent?: RunId; readonly depth?: number },
     look: Look,
   ): Promise<RunId> {
     this.#checkOpen()
@@ -130,8 +130,8 @@ export class Runtime implements RuntimeApi {
     if (agent === undefined) throw agentMissing(name)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, look))) return this.#opened(run)
-    const { whenGone = 'offer' as const, leaseMs = 30_000, budget, parent } = options
-    const policy = { whenGone, leaseMs, ...(budget ? { budget } : {}), ...(parent ? { parent } : {}) }
+    const { whenGone = 'offer' as const, leaseMs = 30_000, budget, parent, depth } = options
+    const policy = { whenGone, leaseMs, ...(budget ? { budget } : {}), ...(parent ? { parent, depth } : {}) }
     if (this.#ports.encryption && policy.whenGone === 'edge') throw notByItself(run)
     const log = await this.#openLog(run)
     const body = startEntry(agent, decodeValue(input), this.#writer(), policy)
@@ -346,9 +346,11 @@ export class Runtime implements RuntimeApi {
     return summary.owner === this.#ports.me && !isEnded(summary) && summary.agent !== sessionAgent
   }
 
-  async #startChild({ run, parent, agent, input, isRecorded, at }: ChildStart): Promise<void> {
+  async #startChild(child: ChildStart): Promise<void> {
+    const { run, parent, depth, agent, input, isRecorded, isOthers, at } = child
+    if (isOthers && this.#ports.edge && !(await this.#exists(run, 'edge'))) throw notSynced(run)
     // One that another device may have started is not started anew because nobody can be asked.
-    await this.#start(agent, input, { id: run, parent }, isRecorded ? 'edge' : 'edge if it answers')
+    await this.#start(agent, input, { id: run, parent, depth }, isRecorded ? 'edge' : 'edge if it answers')
     // Its parent may have ended meanwhile, and have found no child.
     const started = await this.#nodes.get(run)
     const { fold } = (await this.#nodes.get(parent))?.log ?? {}
@@ -604,6 +606,14 @@ function notByItself(run: RunId): WaystoneError {
     'input_refused',
     `run ${run} is to be encrypted: the edge cannot take it over by itself, as \`whenGone: 'edge'\` asks for. Move it there instead, which lends the edge its keys`,
     { run },
+  )
+}
+
+function notSynced(run: RunId): WaystoneError {
+  return new WaystoneError(
+    'unreachable',
+    `child ${run} was started on another device, which has not synced it yet: open that, or cancel the parent`,
+    { run, actions: ['retry', 'cancel'] },
   )
 }
 

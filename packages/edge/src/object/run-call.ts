@@ -4,7 +4,7 @@ import { objectName } from '../store/tenant-names.ts'
 
 /** What the object of a run asks that of another run of its tenant: a parent its child, or a child its parent. */
 export type RunCall = { readonly tenant: string; readonly run: RunId; readonly by: RunId } & (
-  | { readonly type: 'start'; readonly agent: string; readonly input: Json }
+  | { readonly type: 'start'; readonly depth: number; readonly agent: string; readonly input: Json }
   | { readonly type: 'end' }
   | { readonly type: 'cancel'; readonly reason: string }
   /** A child that a device has started is here for the first time. */

@@ -1,5 +1,6 @@
 import {
   isEnded,
+  isRunId,
   isSealed,
   isWaystoneError,
   endOf,
@@ -49,27 +50,31 @@ export class RunFamily {
     this.#ports = ports
     this.#rows = sqlFamily(ports.durable)
     this.children = {
-      start: async ({ run, agent, input, isRecorded }) => {
+      start: async ({ run, depth, agent, input, isRecorded }) => {
         // What is recorded was started: one that is not here is on a device that has not synced it yet.
         if (isRecorded || this.#started.has(run)) return
         this.#rows.add(run, 'child')
-        const starting = ports.ask(run, { type: 'start', agent, input })
+        const starting = ports.ask(run, { type: 'start', depth, agent, input })
         this.#starting.add(starting)
         await starting.finally(() => this.#starting.delete(starting))
         this.#started.add(run)
       },
       end: (run) => this.#endOf(run),
-      cancel: async (run, reason) => void (await ports.ask(run, { type: 'cancel', reason })),
+      cancel: async (run, reason) => {
+        const { isKnown } = await ports.ask(run, { type: 'cancel', reason })
+        // Its row stays when it is joined: it is told when it comes.
+        if (!isKnown) this.#rows.tell(run, 'cancelled')
+      },
     }
   }
 
   /** Call it with the fold that an append has made, before anything else is awaited; `entries` are those that are new. */
   async changed(fold: Fold, entries: readonly Entry[] = []): Promise<void> {
     for (const entry of entries) {
-      if (entry.kind === 'spawn' && entry.body.error === undefined) this.#rows.add(entry.body.child, 'child')
+      if (entry.kind === 'spawn' && entry.body.error === undefined) this.#relate(entry.body.child, 'child')
       if (entry.kind === 'join') this.#joined(entry.body.child)
     }
-    if (fold.parent !== undefined) this.#rows.add(fold.parent, 'parent')
+    if (fold.parent !== undefined) this.#relate(fold.parent, 'parent')
     const { times } = this.#ports
     const untold = JSON.stringify(this.#untold(fold))
     // What waits to be told keeps its time, which is later after each failure.
@@ -87,8 +92,9 @@ export class RunFamily {
     await this.#tellEach(this.#untold(fold), async ({ run: relative, role, told }) => {
       if (role === 'child') return this.#cancel(relative, parentOver(fold))
       const { over } = await this.#ports.ask(relative, { type: told })
-      this.#rows.tell(relative, told)
+      // It asks no second time once it is written down that it did.
       if (over !== undefined) await cancelBy(run, relative, over)
+      this.#rows.tell(relative, told)
     })
   }
 
@@ -119,10 +125,11 @@ export class RunFamily {
         if (!this.#isChild(by)) return { isKnown: true }
         // A later attempt at a child that is known.
         this.#rows.add(by, 'child')
-        return { isKnown: true, ...(isEnded(fold) ? { over: parentOver(fold) } : {}) }
+        return { isKnown: true, ...this.#overFor(by, fold) }
       case 'ended':
         if (!this.#isChild(by)) return { isKnown: true }
         this.#known.delete(by)
+        if (this.#isGivenUp(by)) this.#rows.remove(by)
         await run.childEnded(by)
         return { isKnown: true }
     }
@@ -145,11 +152,27 @@ export class RunFamily {
     return end
   }
 
+  /** Devices name relatives: whoever has a name that no run can have is none. */
+  #relate(run: RunId, role: 'parent' | 'child'): void {
+    if (isRunId(run)) this.#rows.add(run, role)
+  }
+
+  /** Why a child is over that has come only now. */
+  #overFor(child: RunId, fold: Fold): { readonly over?: string } {
+    if (isEnded(fold)) return { over: parentOver(fold) }
+    return this.#isGivenUp(child) ? { over: `its parent, run ${fold.run}, waits for it no more` } : {}
+  }
+
+  /** True for a child that was cancelled before it was here. */
+  #isGivenUp(child: RunId): boolean {
+    return this.#rows.get(child)?.told === 'cancelled'
+  }
+
   /** Its later attempts have names that differ in their number only. */
   #joined(child: RunId): void {
     const joined = this.#rows
       .all()
-      .filter(({ run, role }) => role === 'child' && stemOf(run) === stemOf(child))
+      .filter(({ run, role }) => role === 'child' && stemOf(run) === stemOf(child) && !this.#isGivenUp(run))
     for (const { run } of joined) {
       this.#rows.remove(run)
       this.#known.delete(run)

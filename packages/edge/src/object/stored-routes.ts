@@ -39,9 +39,14 @@ export function storedRoutes({ run, storage, checkAsking, report }: StoredRoutes
   })
   app.get('/export', async () => {
     const head = await storage.store.head(run)
-    if (head === undefined) throw new WaystoneError('run_unknown', `there is no run ${run} here`, { run })
+    if (head === undefined) throw runUnknown(run)
     const parts = whileLetIn(exportStored(run, head, storage), checkAsking)
     return new Response(byteStream(parts), { headers: exportHeaders })
   })
   return app
+}
+
+/** The error for who asks for a run that is not here. */
+export function runUnknown(run: RunId): WaystoneError {
+  return new WaystoneError('run_unknown', `there is no run ${run} here`, { run })
 }

@@ -7,6 +7,11 @@ export interface RunName {
   readonly tenant: string
 }
 
+/** True when both name one run of one tenant. */
+export function isSame(one: RunName, other: RunName): boolean {
+  return one.run === other.run && one.tenant === other.tenant
+}
+
 /** What an object knows of itself: an alarm wakes it without its name. */
 export interface SqlRunName {
   get(): RunName | undefined

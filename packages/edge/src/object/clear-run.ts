@@ -1,0 +1,51 @@
+import { WaystoneError, type RunId } from '@waystone/core'
+import { catalogName } from '../catalog/catalog-outbox.ts'
+import { isIndexed, searchName } from '../search/search-outbox.ts'
+import { clearBlobs } from '../store/r2-blobs.ts'
+import type { DueTimes } from '../store/sql-due-times.ts'
+import type { RunName, SqlRunName } from '../store/sql-run-name.ts'
+import { historyName, runName, streamsName, type EdgeRun } from './edge-run.ts'
+import { familyName, type RunFamily } from './run-family.ts'
+import type { RunHostOptions } from './run-host-options.ts'
+
+/** When a deletion that was not finished goes on. */
+export const deletionName = 'waystone.deletion'
+
+/** What there is of a run that was deleted. */
+export interface ClearPorts {
+  readonly durable: DurableObjectStorage
+  readonly options: RunHostOptions
+  readonly times: DueTimes
+  readonly named: SqlRunName
+  /** The run, if it was open: it is closed. */
+  readonly edgeRun: EdgeRun | undefined
+  readonly family: RunFamily | undefined
+  /** What is under way to others. */
+  readonly telling: ReadonlySet<Promise<void>>
+}
+
+/** Empties the object of a run that was deleted, and has everybody else forget it. May be done again. */
+export async function clearRun({ run, tenant }: RunName, ports: ClearPorts): Promise<void> {
+  const { durable, options, times, named, edgeRun, family, telling } = ports
+  edgeRun?.changes.now()
+  await edgeRun?.keeper.close()
+  // What is under way to others gets there before they are told to forget.
+  await Promise.allSettled(telling)
+  await edgeRun?.history.close()
+  await family?.deleted(run)
+  await clearBlobs(options.blobs, tenant, run)
+  if (isIndexed(durable)) await options.search?.indexOf(tenant, run).remove()
+  await options.catalog?.(tenant).remove(run)
+  named.clearAllElse()
+  for (const own of [runName, streamsName, catalogName, searchName, historyName, familyName])
+    await times.delete(own)
+}
+
+/** The error for who asks for a run that was deleted. */
+export function runDeleted(run: RunId): WaystoneError {
+  return new WaystoneError(
+    'run_deleted',
+    `run ${run} was deleted at the edge: what is left of it is where it was copied to`,
+    { run, actions: ['fork'] },
+  )
+}
