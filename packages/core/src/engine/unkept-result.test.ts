@@ -49,7 +49,7 @@ describe('a `once` that succeeds with a result that', () => {
       const { runtime, run, effects, pause } = await paid(result, options)
       expect(pause).toMatchObject({ reason: 'outcome', error: { code: 'outcome_unknown', path: '0/pay' } })
       expect(pause?.error.message).toContain('has carried out "0/pay"')
-      await run.decide((pause?.error.details as { readonly start: string }).start, {
+      await run.decide(String((pause?.error.details as { readonly start?: string } | undefined)?.start), {
         type: 'done',
         value: 'by hand',
       })
