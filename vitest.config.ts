@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 // The packages are taken from their sources, so that no test can run against a stale build.
 const conditions = ['@waystone/source', 'module', 'node', 'development|production']
@@ -40,12 +41,29 @@ const alone = [
   ...['kill-renderer', 'tabs', 'take-over'].map((name) => `test/e2e/${name}.test.ts`),
 ]
 
+/** These take minutes: begun last, each would go on when all others are done. */
+const longest = [
+  ...['conformance/edge', 'conformance/indexeddb', 'e2e/many-steps', 'conformance/hosts', 'demo/demo'],
+  ...['security/description', 'security/search', 'e2e/family'],
+].map((name) => `test/${name}.test.ts`)
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const placeOf = ({ moduleId }: TestSpecification): number => {
+      const place = longest.findIndex((name) => moduleId.endsWith(name))
+      return place < 0 ? longest.length : place
+    }
+    return (await super.sort(files)).toSorted((one, other) => placeOf(one) - placeOf(other))
+  }
+}
+
 export default defineConfig({
   ...sources,
   test: {
     // The JSON report is what .ci/run counts.
     reporters: ['default', 'json'],
     teardownTimeout: 30_000,
+    sequence: { sequencer: LongestFirst },
     outputFile: { json: '.waystone/reports/vitest.json' },
     projects: [
       {

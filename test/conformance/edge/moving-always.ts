@@ -5,8 +5,9 @@ import type { ObjectStorage } from '@waystone/edge'
 const always = { entries: 1, bytes: 1, objectBytes: 1, rangeBytes: 5_000 }
 const often = { entries: 1, bytes: 1, objectBytes: 20_000, rangeBytes: 10_000 }
 const changesMax = 20
+const changesBetween = 50
 
-/** A storage that moves its history into the bucket after whatever has changed it: of a long log after every tenth time. */
+/** A storage that moves its history into the bucket after whatever has changed it: of a long log now and then. */
 export function movingAlways(storage: ObjectStorage): ObjectStorage {
   const { store } = storage
   let changes = 0
@@ -17,7 +18,7 @@ export function movingAlways(storage: ObjectStorage): ObjectStorage {
   }
   const moved = async (run: RunId): Promise<void> => {
     changes += 1
-    if (changes > changesMax && changes % 10 > 0) return
+    if (changes > changesMax && changes % changesBetween > 0) return
     // One at a time, as in an object that hosts a run.
     await (moving ??= move(run).finally(() => (moving = undefined)))
   }
