@@ -1,7 +1,5 @@
-import { parseOwnerId, Runtime, RunHandle, type RunView } from '@waystone/core'
-import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
-import { browserRandom, edgeClient } from '@waystone/browser'
 import { nodeClock } from '../harness/node-clock.ts'
+import { nodeDevice } from '../harness/node-device.ts'
 import { costOf, tellOf } from './_edge-cost.ts'
 import type { Wire } from './_wire.ts'
 import { twentySteps } from './pages/edge-agent.ts'
@@ -16,21 +14,16 @@ const idleMs = 5_000
  * are counted, from its first entry to its last, and those that are written while it waits for a person.
  */
 export async function measureRun({ url, wire, token }: { url: string; wire: Wire; token: string }) {
-  const me = 'the-laptop'
-  const runtime = await Runtime.open({
-    ...memoryStorage(),
-    ...{ me: parseOwnerId(me), place: 'browser', clock: nodeClock, random: browserRandom },
-    ...{ locks: memoryLocks(), channel: memoryChannels()(), agents: [twentySteps] },
-    edge: edgeClient({ url: wire.url, token: () => token }, me),
-  })
+  const laptop = nodeDevice('the-laptop', [twentySteps], { url: wire.url, token })
+  const runtime = await laptop.open()
   let idle = { seconds: idleMs / 1_000, rows: Number.NaN, alarm: null as number | null }
   const counting = { url, wire, what: 'a step of a whole run', run: 'counted-whole-run', checkpoints: steps }
   const cost = await costOf(counting, async () => {
     const id = await runtime.start('twenty-steps', { stepMs }, { id: counting.run })
-    const run = await RunHandle.open<unknown, number>(id, runtime, browserRandom)
-    await until(run, () => run.entries().filter(({ kind }) => kind === 'step').length >= 3)
+    const run = await laptop.run(runtime, id)
+    await run.until(() => run.entries().filter(({ kind }) => kind === 'step').length >= 3)
     await run.move('edge')
-    await until(run, ({ asks }) => asks.length > 0)
+    await run.until(({ asks }) => asks.length > 0)
     const before = await atRest(url, id)
     await nodeClock.wait(idleMs)
     const after = await tellOf(url, id)
@@ -55,18 +48,4 @@ async function atRest(url: string, run: string) {
 
 function sum(written: Readonly<Record<string, number>>): number {
   return Object.values(written).reduce((all, rows) => all + rows, 0)
-}
-
-/** Resolves when what is known of a run is as wanted. */
-function until(
-  run: RunHandle<unknown, number>,
-  holds: (view: RunView<unknown, number>) => boolean,
-): Promise<void> {
-  return new Promise((resolve) => {
-    const stop = run.subscribe((view) => {
-      if (!holds(view)) return
-      queueMicrotask(() => stop())
-      resolve()
-    })
-  })
 }

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 import { launchEngine } from '../harness/engines.ts'
 import { bundle, serveStatic } from '../harness/static-server.ts'
+import { pageOf } from './_serve-page.ts'
 import type { Grown } from './peers/peer.ts'
 
 /** Lets each peer keep a conversation of so many messages in Chromium, each in an origin of its own. */
 export async function growPeers(messages: number): Promise<readonly (Grown & { readonly name: string })[]> {
   const files = {
     ...(await bundle([join(import.meta.dirname, 'peers/page.ts')])),
-    'index.html':
-      '<!doctype html><meta charset="utf-8"><title>growth</title><script type="module" src="/page.js"></script>',
+    'index.html': pageOf('growth', 'page.js'),
   }
   const engine = await launchEngine('chromium')
   const grown: (Grown & { readonly name: string })[] = []

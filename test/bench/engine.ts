@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import { engineNames, launchEngine, type EngineName } from '../harness/engines.ts'
-import { bundle, serveStatic } from '../harness/static-server.ts'
 import { atMost, quantile, report, round, type Aim } from './_report.ts'
+import { servePage } from './_serve-page.ts'
 import type { EngineRequest, EngineTimes } from './pages/engine-messages.ts'
 
 // What the engine costs beside the store: a step beyond its append, the replay of a long turn, a map over many items.
@@ -11,12 +10,7 @@ const request: EngineRequest = { steps: 1_000, items: 10_000 }
 const stepMsMax = 0.2
 const replayMsMax = 100
 
-const pages = join(import.meta.dirname, 'pages')
-const server = await serveStatic({
-  ...(await bundle([join(pages, 'engine-page.ts'), join(pages, 'engine-worker.ts')])),
-  'index.html':
-    '<!doctype html><meta charset="utf-8"><title>engine</title><script type="module" src="/engine-page.js"></script>',
-})
+const server = await servePage('engine')
 const figures: ReturnType<typeof figuresOf>[] = []
 for (const name of engineNames) {
   const engine = await launchEngine(name)

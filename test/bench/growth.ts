@@ -1,25 +1,12 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setImmediate as nextTask, setTimeout as sleep } from 'node:timers/promises'
-import {
-  createDraft,
-  defineAgent,
-  diff,
-  done,
-  encodeValue,
-  next,
-  parseDigest,
-  RunLog,
-  Runtime,
-  Snapshotter,
-  type OwnerId,
-  type RunId,
-  type RunStorage,
-  type Value,
-} from '@waystone/core'
+import { setImmediate as nextTask } from 'node:timers/promises'
+import { defineAgent, done, next, Runtime, type OwnerId, type RunStorage } from '@waystone/core'
 import { memoryChannels, memoryLocks } from '@waystone/core/memory'
 import { sqliteStorage } from '@waystone/node'
+import { nodeClock } from '../harness/node-clock.ts'
+import { beginLog, commitDraft, snapshotterOf } from './_chat-log.ts'
 import { growWithLangGraph } from './_growth-langgraph.ts'
 import { growPeers } from './_growth-peers.ts'
 import { atMost, quantile, report, round, type Aim } from './_report.ts'
@@ -57,44 +44,15 @@ function messagesOf(turn: number): Chat['messages'] {
 
 /** Commits and snapshots, without an engine. */
 async function byCommits(storage: RunStorage, messages: number): Promise<Grown> {
-  const run = 'growth' as RunId
-  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
-  const snapshotter = new Snapshotter(log, {
-    me,
-    blobs: storage.blobs,
-    snapshots: storage.snapshots,
-    clock: { task: () => nextTask(), now: () => Date.now() },
-    mayAppend: () => true,
-    retention: () => undefined,
-    synced: () => Infinity,
-    failed: (error) => {
-      throw error
-    },
-  })
-  const identity = {
-    agent: 'chat',
-    version: 1,
-    config: parseDigest('0'.repeat(64)),
-    input: null,
-    place: 'browser',
-    whenGone: 'offer',
-    leaseMs: 30_000,
-    nonce: 'bench',
-    sdk: '0',
-  } as const
-  await log.append(me, () => [{ kind: 'start', body: { ...identity, state: encodeValue({ messages: [] }) } }])
+  const log = await beginLog('growth', storage, { messages: [] })
+  const snapshotter = snapshotterOf(log, storage, { clock: nodeClock })
   const turns: number[] = []
   let rawBytes = 0
   for (let turn = 0; turn < messages / 2; turn += 1) {
     const added = messagesOf(turn)
     rawBytes += JSON.stringify(added).length
     const from = performance.now()
-    const { state } = log.mustFold()
-    const { draft, finish } = createDraft(state as unknown as Chat)
-    draft.messages.push(...added)
-    const after = finish() as unknown as Value
-    const body = { turn, rules: 1, version: 1, delta: diff(state, after), next: { type: 'next' } } as const
-    await log.append(me, () => [{ kind: 'commit', body }], { state: after })
+    await commitDraft<Chat>(log, (draft) => void draft.messages.push(...added))
     // What is written between the turns belongs to them.
     await snapshotter.settle()
     turns.push(performance.now() - from)
@@ -125,14 +83,7 @@ async function byEngine(storage: RunStorage, messages: number): Promise<Grown> {
     store: { ...counted.storage.store, close: () => Promise.resolve() },
     me,
     place: 'browser',
-    clock: {
-      now: () => Date.now(),
-      task: () => nextTask(),
-      wait: (ms, signal) =>
-        sleep(ms, undefined, signal ? { signal: signal as globalThis.AbortSignal } : {}).catch(
-          () => undefined,
-        ),
-    },
+    clock: nodeClock,
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
     locks: memoryLocks(),
     channel: memoryChannels()(),

@@ -6,9 +6,9 @@ import { parseArgs } from 'node:util'
 import { launchEngine, type ChromiumPage } from '../harness/engines.ts'
 import { startLastingEdge } from '../harness/lasting-edge.ts'
 import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
-import { bundle, serveStatic } from '../harness/static-server.ts'
 import { followLog, type EntryLog } from './_entry-log.ts'
 import { atMost, quantile, report, round, type Aim } from './_report.ts'
+import { servePage } from './_serve-page.ts'
 import type { Moved } from './pages/move-page.ts'
 
 // How long a live run stands still when it is moved: from the last entry of its source to the first entry of its target,
@@ -48,12 +48,7 @@ const startMsMax = 60_000
 let mustForce = false
 
 const token = 'a-secret-of-the-benchmark'
-const pages = join(import.meta.dirname, 'pages')
-const site = await serveStatic({
-  ...(await bundle([join(pages, 'move-page.ts'), join(pages, 'move-worker.ts')])),
-  'index.html':
-    '<!doctype html><meta charset="utf-8"><title>move</title><script type="module" src="/move-page.js"></script>',
-})
+const site = await servePage('move')
 const edge = await startLastingEdge({
   config: join(import.meta.dirname, 'edge-app/wrangler.toml'),
   vars: { TOKEN: token, ORIGINS: site.url },

@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import { launchEngine, type EngineName } from '../harness/engines.ts'
-import { bundle, serveStatic } from '../harness/static-server.ts'
 import { atMost, quantile, report, round, type Aim } from './_report.ts'
+import { servePage } from './_serve-page.ts'
 import type { ResumeTimes } from './pages/resume-page.ts'
 
 // Opening a run, verified and folded, beside reading the same bytes raw, each from a database that was closed.
@@ -12,12 +11,7 @@ const ratioMax = 2
 const msMax: Partial<Record<EngineName, number>> = { chromium: 100, firefox: 250 }
 const cases = { deltas: '1 MB and 600 turns', compacted: '10,000 turns, compacted' } as const
 
-const pages = join(import.meta.dirname, 'pages')
-const server = await serveStatic({
-  ...(await bundle([join(pages, 'resume-page.ts')])),
-  'index.html':
-    '<!doctype html><meta charset="utf-8"><title>resume</title><script type="module" src="/resume-page.js"></script>',
-})
+const server = await servePage('resume')
 const figures: {
   engine: EngineName
   what: string

@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import { engineNames, launchEngine, type EngineName } from '../harness/engines.ts'
-import { bundle, serveStatic } from '../harness/static-server.ts'
 import { atLeast, atMost, quantile, report, round, type Aim } from './_report.ts'
+import { servePage } from './_serve-page.ts'
 import type { SaveRequest, SaveTimes } from './pages/save-messages.ts'
 
 // A durable commit of a turn that adds two messages to a conversation, through a draft and from a plain state that was
@@ -35,12 +34,7 @@ interface Figures {
   readonly changeBytes: number
 }
 
-const pages = join(import.meta.dirname, 'pages')
-const server = await serveStatic({
-  ...(await bundle([join(pages, 'save-page.ts'), join(pages, 'save-worker.ts')])),
-  'index.html':
-    '<!doctype html><meta charset="utf-8"><title>save</title><script type="module" src="/save-page.js"></script>',
-})
+const server = await servePage('save')
 const figures: Figures[] = []
 for (const name of engineNames) {
   const engine = await launchEngine(name)

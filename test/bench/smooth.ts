@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import { launchEngine } from '../harness/engines.ts'
-import { bundle, serveStatic } from '../harness/static-server.ts'
 import { atMost, report, round } from './_report.ts'
+import { servePage } from './_serve-page.ts'
 import { traceTasks } from './_task-trace.ts'
 
 // A run of 2,000 turns in a worker, shown by its page as it goes: the tasks of both threads, from a trace of Chromium.
@@ -12,12 +11,7 @@ const taskMsMax = 50
 const threads = { CrRendererMain: 'the page', 'DedicatedWorker thread': 'the worker' } as const
 const bounds = [1, 4, 8, 16, 50]
 
-const pages = join(import.meta.dirname, 'pages')
-const server = await serveStatic({
-  ...(await bundle([join(pages, 'smooth-page.ts'), join(pages, 'smooth-worker.ts')])),
-  'index.html':
-    '<!doctype html><meta charset="utf-8"><title>smooth</title><script type="module" src="/smooth-page.js"></script>',
-})
+const server = await servePage('smooth')
 const engine = await launchEngine('chromium')
 const page = await engine.newPage()
 await page.goto(`${server.url}/`)

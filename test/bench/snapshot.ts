@@ -1,7 +1,6 @@
-import { join } from 'node:path'
 import { engineNames, launchEngine, type EngineName } from '../harness/engines.ts'
-import { bundle, serveStatic } from '../harness/static-server.ts'
 import { atMost, quantile, report, round } from './_report.ts'
+import { servePage } from './_serve-page.ts'
 import type { SnapshotRequest, SnapshotTimes } from './pages/snapshot-worker.ts'
 
 // Appends while a snapshot of a large state is made in the same worker, beside the same appends alone.
@@ -10,12 +9,7 @@ const request: SnapshotRequest = { bytes: 100_000_000, everyMs: 10, alone: 60 }
 /** The aim of issue "A checkpoint costs what changed": how long an append waits behind a snapshot. */
 const waitMsMax = 20
 
-const pages = join(import.meta.dirname, 'pages')
-const server = await serveStatic({
-  ...(await bundle([join(pages, 'snapshot-page.ts'), join(pages, 'snapshot-worker.ts')])),
-  'index.html':
-    '<!doctype html><meta charset="utf-8"><title>snapshot</title><script type="module" src="/snapshot-page.js"></script>',
-})
+const server = await servePage('snapshot')
 const figures: {
   engine: EngineName
   alone: ReturnType<typeof quantiles>

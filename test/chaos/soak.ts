@@ -1,19 +1,11 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { browserRandom, edgeClient } from '@waystone/browser'
-import {
-  parseLine,
-  parseOwnerId,
-  RunHandle,
-  Runtime,
-  type Bodies,
-  type RunId,
-  type RuntimePorts,
-} from '@waystone/core'
-import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
+import { browserRandom } from '@waystone/browser'
+import { parseLine, RunHandle, type Bodies, type RunId, type Runtime } from '@waystone/core'
 import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
 import { startLastingEdge, type LastingEdge } from '../harness/lasting-edge.ts'
 import { nodeClock } from '../harness/node-clock.ts'
+import { nodeDevice } from '../harness/node-device.ts'
 import { poll } from '../harness/poll.ts'
 import { soaker } from './app/soaker.ts'
 import { randomFrom, type Random } from './random.ts'
@@ -56,19 +48,7 @@ const peaceMsMax = 6_000
 
 /** A device in this process: it begins runs, and follows those that have moved. */
 function deviceOf(name: string, url: string): Promise<Runtime> {
-  const me = parseOwnerId(name)
-  const ports: RuntimePorts = {
-    ...memoryStorage(),
-    me,
-    place: 'browser',
-    clock: nodeClock,
-    random: browserRandom,
-    locks: memoryLocks(),
-    channel: memoryChannels()(),
-    agents: [soaker(1)],
-    edge: edgeClient({ url, token: () => token }, me),
-  }
-  return Runtime.open(ports)
+  return nodeDevice(name, [soaker(1)], { url, token }).open()
 }
 
 /** Many runs in use while the edge is killed and deployed anew, until all have ended; then everything is looked at. */

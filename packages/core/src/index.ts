@@ -158,7 +158,14 @@ export { readArtifact, storeArtifact, type ArtifactBlobs, type StoredArtifact } 
 export { type BreakerOptions } from './engine/breakers.ts'
 export { budgetOf, type BudgetOption } from './engine/budget-of.ts'
 export { durationMs, type Duration } from './engine/duration.ts'
-export { endOf, parentOver, type ChildEnd, type Children, type ChildStart } from './engine/run-child.ts'
+export {
+  childStem,
+  endOf,
+  parentOver,
+  type ChildEnd,
+  type Children,
+  type ChildStart,
+} from './engine/run-child.ts'
 export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
 
 export { sdkVersion } from './version.ts'

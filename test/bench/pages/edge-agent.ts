@@ -1,12 +1,8 @@
 import { defineAgent, done } from '@waystone/core'
 import { textOf } from '../_text.ts'
+import { anything } from './anything.ts'
 
 const messageChars = 1_000
-/** A schema that takes anything: what is counted is not what a library checks. */
-const anything = {
-  '~standard': { version: 1, vendor: 'bench', validate: (value: unknown) => ({ value }) },
-} as const
-
 /** Twenty steps, with a question to a person and a sleep between them, in one turn. */
 export const twentySteps = defineAgent({
   name: 'twenty-steps',

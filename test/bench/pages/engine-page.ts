@@ -1,3 +1,4 @@
+import { startWorker } from './ask-worker.ts'
 import type { EngineRequest, EngineTimes } from './engine-messages.ts'
 
 declare global {
@@ -7,14 +8,7 @@ declare global {
 }
 
 /** Measures in a worker, which is where runs live. */
-window.engine = (request) =>
-  new Promise((resolve, reject) => {
-    const worker = new Worker('/engine-worker.js', { type: 'module' })
-    worker.onmessage = ({ data }: MessageEvent<{ times?: EngineTimes; error?: string }>) => {
-      worker.terminate()
-      if (data.times) resolve(data.times)
-      else reject(new Error(data.error))
-    }
-    worker.onerror = ({ message }) => reject(new Error(message))
-    worker.postMessage(request)
-  })
+window.engine = async (request) => {
+  const worker = startWorker<EngineRequest, EngineTimes>('/engine-worker.js')
+  return worker.ask(request).finally(() => worker.end())
+}

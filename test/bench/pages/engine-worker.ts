@@ -17,12 +17,11 @@ import { browserClock } from '../../../packages/browser/src/platform/browser-clo
 import { browserLocks } from '../../../packages/browser/src/platform/browser-locks.ts'
 import { browserRandom } from '../../../packages/browser/src/platform/browser-random.ts'
 import { openIndexedDb } from '../../../packages/browser/src/store/open-indexed-db.ts'
+import { anything } from './anything.ts'
+import { answerWith } from './ask-worker.ts'
 import type { EngineRequest, EngineTimes } from './engine-messages.ts'
 
 const replaysCount = 9
-const text = {
-  '~standard': { version: 1 as const, vendor: 'bench', validate: (value: unknown) => ({ value }) },
-}
 
 async function measure({ steps, items }: EngineRequest): Promise<EngineTimes> {
   const name = `engine-${newId(browserRandom)}`
@@ -44,7 +43,7 @@ async function measure({ steps, items }: EngineRequest): Promise<EngineTimes> {
   const agent = defineAgent({
     name: 'stepper',
     version: 1,
-    inbox: { end: text },
+    inbox: { end: anything },
     initial: () => ({ sum: 0 }),
     async turn(ctx, state) {
       let sum = 0
@@ -148,10 +147,4 @@ async function measure({ steps, items }: EngineRequest): Promise<EngineTimes> {
   return { steps: stepTimes, replays, resume, map: { whole, entries } }
 }
 
-addEventListener('message', ({ data }: MessageEvent<EngineRequest>) => {
-  measure(data).then(
-    (times) => postMessage({ times }),
-    (error: unknown) =>
-      postMessage({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
-  )
-})
+answerWith(measure)

@@ -1,15 +1,7 @@
-import {
-  createDraft,
-  diff,
-  encodeValue,
-  parseDigest,
-  RunLog,
-  Snapshotter,
-  type RunId,
-  type Value,
-} from '@waystone/core'
+import { RunLog, type RunId } from '@waystone/core'
 import { openDB } from 'idb'
 import { openIndexedDb, type BrowserStorage } from '../../../packages/browser/src/store/open-indexed-db.ts'
+import { beginLog, commitDraft, snapshotterOf } from '../_chat-log.ts'
 
 /** What opening one run took, beside reading as many bytes. */
 export interface ResumeTimes {
@@ -25,7 +17,6 @@ interface Chat {
   messages: { role: string; text: string }[]
 }
 
-const owner = 'bench' as never
 const run = 'resume' as RunId
 
 function text(number: number, chars: number): string {
@@ -39,36 +30,17 @@ async function build(
   kept: number,
   tidy: boolean,
 ): Promise<void> {
-  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
-  const snapshotter = new Snapshotter(log, {
-    me: owner,
-    blobs: storage.blobs,
-    snapshots: storage.snapshots,
+  const log = await beginLog(run, storage, start)
+  const snapshotter = snapshotterOf(log, storage, {
     clock: { task: () => Promise.resolve(), now: () => Date.now() },
     mayAppend: () => tidy,
     retention: () => ({ turns: 100, ms: 0, labels: true }),
-    synced: () => Infinity,
   })
-  const identity = {
-    agent: 'chat',
-    version: 1,
-    config: parseDigest('0'.repeat(64)),
-    input: null,
-    place: 'browser',
-    whenGone: 'offer',
-    leaseMs: 30_000,
-    nonce: 'bench',
-    sdk: '0',
-  } as const
-  await log.append(owner, () => [{ kind: 'start', body: { ...identity, state: encodeValue(start) } }])
   for (let turn = 0; turn < turns; turn += 1) {
-    const { state } = log.mustFold()
-    const { draft, finish } = createDraft(state as unknown as Chat)
-    draft.messages.push({ role: 'user', text: text(turn, 500) })
-    if (draft.messages.length > kept) draft.messages.shift()
-    const next = finish() as unknown as Value
-    const body = { turn, rules: 1, version: 1, delta: diff(state, next), next: { type: 'next' } } as const
-    await log.append(owner, () => [{ kind: 'commit', body }], { state: next })
+    await commitDraft<Chat>(log, ({ messages }) => {
+      messages.push({ role: 'user', text: text(turn, 500) })
+      if (messages.length > kept) messages.shift()
+    })
     if (tidy) await snapshotter.settle()
   }
   snapshotter.close()

@@ -27,11 +27,9 @@ export type ToWorker =
   | { readonly type: 'close' }
 
 /** What a worker answers: how long the save took, and what it stored. */
-export type FromWorker =
-  | {
-      readonly ms: number
-      readonly stored: number
-      readonly changed: number
-      readonly line?: Uint8Array<ArrayBuffer>
-    }
-  | { readonly error: string }
+export interface Saved {
+  readonly ms: number
+  readonly stored: number
+  readonly changed: number
+  readonly line?: Uint8Array<ArrayBuffer>
+}

@@ -1,4 +1,5 @@
-import type { FromWorker, SaveRequest, SaveTimes, ToWorker, Way } from './save-messages.ts'
+import { startWorker } from './ask-worker.ts'
+import type { Saved, SaveRequest, SaveTimes, ToWorker, Way } from './save-messages.ts'
 
 declare global {
   interface Window {
@@ -43,23 +44,12 @@ window.save = async ({ bytes, rounds, warmup }) => {
   return { ...times, commitBytes: stored.commit, wholeBytes: stored.whole, changeBytes }
 }
 
-type Saved = Exclude<FromWorker, { error: string }>
-
 async function open(way: Way, bytes: number): Promise<(message: ToWorker) => Promise<Saved>> {
-  const worker = new Worker('/save-worker.js', { type: 'module' })
-  const ask = (message: ToWorker): Promise<Saved> =>
-    new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-        if ('error' in data) reject(new Error(data.error))
-        else resolve(data)
-      }
-      worker.onerror = ({ message: text }) => reject(new Error(text))
-      worker.postMessage(message)
-    })
-  await ask({ type: 'open', way, bytes })
+  const worker = startWorker<ToWorker, Saved>('/save-worker.js')
+  await worker.ask({ type: 'open', way, bytes })
   return async (message) => {
-    const saved = await ask(message)
-    if (message.type === 'close') worker.terminate()
+    const saved = await worker.ask(message)
+    if (message.type === 'close') worker.end()
     return saved
   }
 }

@@ -1,16 +1,9 @@
-import {
-  createDraft,
-  diff,
-  encodeValue,
-  parseDigest,
-  RunLog,
-  type Delta,
-  type RunId,
-  type Value,
-} from '@waystone/core'
+import { diff, type RunLog, type Value } from '@waystone/core'
 import { openDB, type IDBPDatabase } from 'idb'
 import { openIndexedDb } from '../../../packages/browser/src/store/open-indexed-db.ts'
-import type { FromWorker, ToWorker, Way } from './save-messages.ts'
+import { beginLog, commitDelta, commitDraft } from '../_chat-log.ts'
+import { answerWith } from './ask-worker.ts'
+import type { Saved, ToWorker, Way } from './save-messages.ts'
 
 interface Chat {
   messages: { role: string; text: string }[]
@@ -19,15 +12,11 @@ interface Chat {
 /** One way to save. */
 interface Saving {
   /** Saves once. The time is taken around the part that such an application would have to do. */
-  save(
-    round: number,
-    line: Uint8Array<ArrayBuffer> | undefined,
-  ): Promise<Exclude<FromWorker, { error: string }>>
+  save(round: number, line: Uint8Array<ArrayBuffer> | undefined): Promise<Saved>
   close(): Promise<void>
 }
 
 const messageBytes = 1_000
-const owner = 'bench' as never
 /** What the conversation begins with is said in commits of so many messages: what one commit says has a limit. */
 const messagesAtOnce = 8_000
 
@@ -54,61 +43,31 @@ function bytesOf(messages: Chat['messages']): number {
   return new TextEncoder().encode(JSON.stringify(messages)).byteLength
 }
 
-/** How a state becomes the next one: what changed, and the new state where the log need not make it itself. */
-type Change = (state: Value, messages: Chat['messages']) => { delta: Delta; next?: Value }
+/** How messages come into a log. */
+type Commit = (log: RunLog, messages: Chat['messages']) => Promise<void>
 
-/** A draft of the state knows what was written to it. */
-const byDraft: Change = (state, messages) => {
-  const { draft, finish } = createDraft(state as unknown as Chat)
-  draft.messages.push(...messages)
-  const next = finish() as unknown as Value
-  return { delta: diff(state, next), next }
-}
+const byDraft: Commit = (log, messages) =>
+  commitDraft<Chat>(log, (draft) => void draft.messages.push(...messages))
 
 /** A state of the application's own, changed in place: all of it is compared. */
-function byComparing(): Change {
+function byComparing(): Commit {
   const chat: Chat = { messages: [] }
-  return (state, messages) => {
+  return (log, messages) => {
     chat.messages.push(...messages)
-    return { delta: diff(state, chat as unknown as Value) }
+    return commitDelta(log, diff(log.mustFold().state, chat as unknown as Value))
   }
 }
 
 /** The log of Waystone: what changed, as one durable entry. */
-async function openLog(bytes: number, change: Change): Promise<Saving> {
+async function openLog(bytes: number, commit: Commit): Promise<Saving> {
   const name = `bench-${crypto.randomUUID()}`
   const storage = await openIndexedDb(name)
-  const log = await RunLog.open('bench' as RunId, {
-    store: storage.store,
-    snapshots: storage.snapshots,
-    blobs: storage.blobs,
-    now: () => Date.now(),
-  })
-  const identity = {
-    agent: 'chat',
-    version: 1,
-    config: parseDigest('0'.repeat(64)),
-    input: null,
-    place: 'browser',
-    whenGone: 'offer',
-    leaseMs: 30_000,
-    nonce: 'bench',
-    sdk: '0',
-  } as const
-  await log.append(owner, () => [
-    { kind: 'start', body: { ...identity, state: encodeValue({ messages: [] }) } },
-  ])
-  const commit = async (messages: Chat['messages']): Promise<void> => {
-    const { state, turn } = log.mustFold()
-    const { delta, next } = change(state, messages)
-    const body = { turn, rules: 1, version: 1, delta, next: { type: 'next' } } as const
-    await log.append(owner, () => [{ kind: 'commit', body }], next === undefined ? {} : { state: next })
-  }
-  for (const messages of messagesOf(bytes)) await commit(messages)
+  const log = await beginLog('bench', storage, { messages: [] })
+  for (const messages of messagesOf(bytes)) await commit(log, messages)
   return {
     async save(round) {
       const messages = newMessages(round)
-      const ms = await timed(() => commit(messages))
+      const ms = await timed(() => commit(log, messages))
       const [stored] = await log.lines(log.mustFold().head.seq)
       const line = Uint8Array.from(stored ?? [])
       return { ms, stored: line.byteLength, changed: bytesOf(messages), line }
@@ -181,17 +140,9 @@ const openers: Record<Way, (bytes: number) => Promise<Saving>> = {
 }
 let saving: Saving | undefined
 
-async function answer(message: ToWorker): Promise<FromWorker> {
+answerWith<ToWorker>(async (message): Promise<Saved> => {
   if (message.type === 'open') saving = await openers[message.way](message.bytes)
   if (message.type === 'close') await saving?.close()
   if (message.type !== 'save' || saving === undefined) return { ms: 0, stored: 0, changed: 0 }
   return saving.save(message.round, message.line)
-}
-
-addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
-  answer(data).then(
-    (answered) => postMessage(answered),
-    (error: unknown) =>
-      postMessage({ error: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
-  )
 })

@@ -177,11 +177,16 @@ function isElsewhere(at: SpawnOptions['at'], place: Place): boolean {
 }
 
 /**
- * The id of a child: where it was called from, as a SHA-256, and which attempt it is, after what its parent's id begins with up to its last dot.
- * So whoever may see all runs of a person by that beginning may see their children.
+ * The id of a child: where it was called from, as a SHA-256, and which attempt it is, after what its parent's id begins
+ * with up to its last dot. So whoever may see all runs of a person by that beginning may see their children.
  */
 function childId(prefix: string, origin: Digest, path: string, attempt: number): RunId {
   return parseRunId(`${prefix}${effectKey(origin, path).slice(0, 32)}-${String(attempt)}`)
+}
+
+/** The id of a child without the number of its attempt: all attempts at it have this in common. */
+export function childStem(child: RunId): string {
+  return child.replace(/-\d+$/, '')
 }
 
 /** What the ids of children begin with; `first` is a child whose id was made before they did. */

@@ -11,7 +11,7 @@ import type { OnceOptions, StepTools } from './ctx.ts'
 import { durationMs } from './duration.ts'
 import { reportCost } from './meter.ts'
 import { effectKey } from './paths.ts'
-import { redacted, redactedError } from './redact.ts'
+import { redactedError } from './redact.ts'
 import { outcomeOf, parkForNeeds, recordedError, runBody, type Ran } from './run-step.ts'
 
 type Body = (tools: StepTools) => unknown
@@ -97,7 +97,7 @@ async function start(
   if (attempt.over) return
   const ms = clock.now() - began
   if (!('error' in ran)) {
-    const outcome = outcomeOf(redacted(ran, call.path, options), call.path)
+    const outcome = outcomeOf(ran, call.path, options)
     // It happened: recorded as failed it would be passed over when effects are undone.
     if ('error' in outcome)
       return attempt.parkUndecided(call, { start: started.digest, key, unkept: outcome.error })
@@ -107,7 +107,7 @@ async function start(
     // The request may have arrived although no answer did.
     return settleUnknown(attempt, call, options, body, { start: started.digest, key, failed: ran })
   }
-  const outcome = outcomeOf(redacted(ran, call.path, options), call.path)
+  const outcome = outcomeOf(ran, call.path, options)
   return recordOnce(attempt, call, { start: started.digest, ms, outcome, how: 'ran' })
 }
 
@@ -154,7 +154,7 @@ async function settleUnknown(
       return recordOnce(attempt, call, {
         start: digest,
         ms: 0,
-        outcome: outcomeOf(redacted({ ...ran, value: answer.value }, call.path, options), call.path),
+        outcome: outcomeOf({ ...ran, value: answer.value }, call.path, options),
         how: 'verified',
       })
     if (answer?.done === false) {
@@ -190,7 +190,7 @@ function assumedOutcome(
   policy: { assumeDone(): unknown },
 ): Outcome | undefined {
   try {
-    return outcomeOf(redacted({ ...assumed, value: policy.assumeDone() }, path, options), path)
+    return outcomeOf({ ...assumed, value: policy.assumeDone() }, path, options)
   } catch {
     return undefined
   }

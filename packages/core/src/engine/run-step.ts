@@ -71,7 +71,7 @@ export async function beginStep(
       await out?.flush()
       if (attempt.over) return
       const ms = attempt.ports.clock.now() - began
-      const outcome = outcomeOf(redacted(ran, call.path, options), call.path)
+      const outcome = outcomeOf(ran, call.path, options)
       return recordStep(attempt, call, { attempts: number, ms, outcome, stream: out?.digest() }, blobs())
     }
     const waitMs = durationMs(options.backoff ?? 500) * 2 ** (number - 1)
@@ -188,11 +188,12 @@ export function parkForNeeds(
   return true
 }
 
-/** A recorded outcome; a value that cannot be kept becomes an error that says where. */
-export function outcomeOf(ran: Ran, path: string): Outcome {
-  if ('error' in ran) return { error: recordedError(ran.error, path) }
+/** What is recorded of an outcome, less what `redact` leaves out; a value that cannot be kept becomes an error that says where. */
+export function outcomeOf(ran: Ran, path: string, options: RedactOptions<unknown>): Outcome {
+  const kept = redacted(ran, path, options)
+  if ('error' in kept) return { error: recordedError(kept.error, path) }
   try {
-    return { value: encodeValue(ran.value, { where: `the result of "${path}"` }) }
+    return { value: encodeValue(kept.value, { where: `the result of "${path}"` }) }
   } catch (error) {
     return { error: toWire(error) }
   }

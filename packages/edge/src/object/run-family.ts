@@ -1,4 +1,5 @@
 import {
+  childStem,
   isEnded,
   isRunId,
   isSealed,
@@ -13,7 +14,7 @@ import {
   type RunKeeper,
 } from '@waystone/core'
 import type { DueTimes } from '../store/sql-due-times.ts'
-import { sqlFamily, type SqlFamily } from '../store/sql-family.ts'
+import { sqlFamily, type Relative, type SqlFamily } from '../store/sql-family.ts'
 import type { AskRelative, RunAnswer, RunCall } from './run-call.ts'
 
 /** When parent or children of the run are to be told something. */
@@ -170,17 +171,20 @@ export class RunFamily {
 
   /** Its later attempts have names that differ in their number only. */
   #joined(child: RunId): void {
-    const joined = this.#rows
-      .all()
-      .filter(({ run, role }) => role === 'child' && stemOf(run) === stemOf(child) && !this.#isGivenUp(run))
-    for (const { run } of joined) {
+    for (const { run } of this.#attemptsAt(child)) {
+      if (this.#isGivenUp(run)) continue
       this.#rows.remove(run)
       this.#known.delete(run)
     }
   }
 
   #isChild(run: RunId): boolean {
-    return this.#rows.all().some((one) => one.role === 'child' && stemOf(one.run) === stemOf(run))
+    return this.#attemptsAt(run).length > 0
+  }
+
+  #attemptsAt(child: RunId): readonly Relative[] {
+    const stem = childStem(child)
+    return this.#rows.all().filter(({ run, role }) => role === 'child' && childStem(run) === stem)
   }
 
   /** Who is to be told what, now that the run is what it is. */
@@ -224,9 +228,4 @@ async function cancelBy(run: Opened, parent: RunId, reason: string): Promise<voi
   } catch (error) {
     if (!isWaystoneError(error, 'run_ended')) throw error
   }
-}
-
-/** The id of a child without the number of its attempt. */
-function stemOf(child: RunId): string {
-  return child.replace(/-\d+$/, '')
 }
