@@ -167,6 +167,7 @@ export {
   type ChildStart,
 } from './engine/run-child.ts'
 export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
+export { type SnapshotsOption } from './engine/snapshot-policy-of.ts'
 
 export { sdkVersion } from './version.ts'
 export { checkVersions, writtenBy, type Software } from './log/written.ts'

@@ -5,6 +5,7 @@ import { budgetOf, type BudgetOption } from './budget-of.ts'
 import type { Ctx, InboxSchemas } from './ctx.ts'
 import { durationMs, type Duration } from './duration.ts'
 import type { RetentionOption } from './retention-of.ts'
+import { snapshotPolicyOf, type SnapshotsOption } from './snapshot-policy-of.ts'
 
 declare const provides: unique symbol
 
@@ -66,6 +67,8 @@ export interface AgentDefinition<Input, State, N extends Needs, I extends InboxS
   readonly once?: 'wait' | 'go'
   /** How much history is kept. Default: the last 1,000 turns, what is not older than 30 days, and what has a label. */
   readonly retention?: RetentionOption
+  /** When snapshots are made although opening a run is quick without. Default: never. */
+  readonly snapshots?: SnapshotsOption
   /** What a run may use until it pauses and a person is asked. Default: no limit. A start may say otherwise. */
   readonly budget?: BudgetOption
   /** The state of a new run. Must depend on nothing but the input. */
@@ -108,6 +111,7 @@ export interface AnyAgent {
   readonly migrate: Readonly<Record<number, (state: never) => unknown>>
   readonly once: 'wait' | 'go'
   readonly retention: RetentionOption
+  readonly snapshots: SnapshotsOption
   readonly budget: BudgetOption
   readonly initial: (input: never) => unknown
   readonly turn: (ctx: never, state: never) => Promise<TurnEnd>
@@ -165,10 +169,12 @@ export function defineAgent<
     migrate: {},
     once: 'wait' as const,
     retention: {},
+    snapshots: {},
     budget: {},
     ...definition,
   }
   budgetOf(base.budget)
+  snapshotPolicyOf(base.snapshots)
   const providing = (provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result> => ({
     ...base,
     provided,

@@ -13,16 +13,33 @@ export interface Retention {
   readonly labels: boolean
 }
 
+/** When a snapshot is made although reading from the newest one on is short: whichever comes first. */
+export interface SnapshotPolicy {
+  /** After so many commits. */
+  readonly turns?: number
+  /** With the first commit that is so many milliseconds after what the newest one is of. */
+  readonly ms?: number
+}
+
 /**
  * True when reading from the newest snapshot on has become long: what came since outweighs a quarter of it, so that all
- * snapshots of a run together cost a few times what its entries do, however large the state is. Between two turns only:
- * the records of an open turn are needed one by one, wherever reading begins.
+ * snapshots of a run together cost a few times what its entries do, however large the state is; or when a policy wants
+ * one sooner. Between two turns only: the records of an open turn are needed one by one, wherever reading begins.
  */
-export function snapshotDue({ since, snapshots, records }: Fold): boolean {
+export function snapshotDue(fold: Fold, policy: SnapshotPolicy = {}): boolean {
+  const { since, snapshots, records } = fold
   if (records.length > 0) return false
-  if (since.entries >= limits.snapshotEntriesMax) return true
+  if (since.entries >= limits.snapshotEntriesMax || isWanted(fold, policy)) return true
   const quarter = (snapshots.at(-1)?.bytes ?? 0) / 4
   return since.bytes >= Math.max(limits.snapshotBytesMin, quarter)
+}
+
+function isWanted({ turn, snapshots, started, updated }: Fold, { turns, ms }: SnapshotPolicy): boolean {
+  const newest = snapshots.at(-1) ?? { turn: 0, time: started }
+  // A run that went back has one of a later turn: so many turns back are as far as so many forth.
+  const commits = Math.abs(turn - newest.turn)
+  if (commits === 0) return false
+  return commits >= (turns ?? Infinity) || updated - newest.time >= (ms ?? Infinity)
 }
 
 /** What stays of a run, and what goes. */

@@ -8,7 +8,13 @@ import { isDamage } from './damage.ts'
 import type { Fold } from './fold.ts'
 import { LogCollector } from './log-collector.ts'
 import type { Chunk, PackCache } from './pack.ts'
-import { planRetention, snapshotDue, type Retention, type RetentionPlan } from './retention.ts'
+import {
+  planRetention,
+  snapshotDue,
+  type Retention,
+  type RetentionPlan,
+  type SnapshotPolicy,
+} from './retention.ts'
 import type { Appending, RunLog } from './run-log.ts'
 import { snapshotOf, type SnapshotOptions } from './snapshot.ts'
 
@@ -28,6 +34,8 @@ export interface SnapshotterPorts {
   mayLetGo?(): boolean
   /** What of a run is to be kept; undefined: all. */
   retention(fold: Fold): Retention | undefined
+  /** When a run wants snapshots that reading does not need yet. Absent: never. */
+  policy?(fold: Fold): SnapshotPolicy | undefined
   /** The last entry that is elsewhere too; Infinity where there is no elsewhere. */
   synced(): number
   /** Hears of what went wrong in the background: nothing is lost by it, and it is tried again after the next entries. */
@@ -82,7 +90,7 @@ export class Snapshotter {
   }
 
   #onEntries({ entries }: Appending, fold: Fold): void {
-    const isDue = snapshotDue(fold) && this.#mayAppend()
+    const isDue = this.#isDue(fold)
     if (isDue || entries.some(({ kind }) => kind === 'snapshot')) void this.settle()
   }
 
@@ -94,8 +102,7 @@ export class Snapshotter {
     if (fold === undefined || this.#closed) return
     // First what may have been left undone before: a snapshot forgets what was let go.
     await this.#tidy()
-    const isDue = snapshotDue(fold) && this.#mayAppend() && this.#replaced === replaced
-    if (isDue && (await this.#snapshot(fold))) await this.#tidy()
+    if (this.#isDue(fold) && this.#replaced === replaced && (await this.#snapshot(fold))) await this.#tidy()
   }
 
   /** Gives labelled checkpoints snapshots of their own, if this host may, then lets go of what is not to be kept. */
@@ -126,6 +133,10 @@ export class Snapshotter {
   #plan(fold: Fold): RetentionPlan {
     const { retention, clock, synced } = this.#ports
     return planRetention(fold, retention(fold), clock.now(), synced(), this.#lost)
+  }
+
+  #isDue(fold: Fold): boolean {
+    return this.#mayAppend() && snapshotDue(fold, this.#ports.policy?.(fold))
   }
 
   #mayAppend(): boolean {

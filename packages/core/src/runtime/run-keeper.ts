@@ -1,5 +1,6 @@
 import type { AnyAgent } from '../engine/agent.ts'
 import { retentionOf } from '../engine/retention-of.ts'
+import { snapshotPolicyOf } from '../engine/snapshot-policy-of.ts'
 import type { Children } from '../engine/run-child.ts'
 import { toWire, WaystoneError } from '../errors.ts'
 import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
@@ -142,6 +143,7 @@ export class RunKeeper {
         return !isSealed(fold) || (fold.owner === edgeOwner && log.isReadable)
       },
       retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention),
+      policy: (fold) => snapshotPolicyOf(this.#agent(fold.identity.agent)?.snapshots),
       synced: () => Infinity,
       failed: (error) => ports.failed('snapshot', error),
     })

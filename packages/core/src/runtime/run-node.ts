@@ -4,6 +4,7 @@ import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
 import { within } from '../engine/in-time.ts'
 import { retentionOf } from '../engine/retention-of.ts'
+import { snapshotPolicyOf } from '../engine/snapshot-policy-of.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import type { Entry } from '../log/entry.ts'
@@ -124,6 +125,7 @@ export class RunNode {
       // Not while another tab may be writing it.
       mayLetGo: () => this.writing || log.fold?.owner !== ports.me || isEnded(log.fold),
       retention: (fold) => retentionOf(this.agent(fold.identity.agent)?.retention),
+      policy: (fold) => snapshotPolicyOf(this.agent(fold.identity.agent)?.snapshots),
       synced: () => (ports.edge ? (this.#sync.synced?.seq ?? -1) : Infinity),
     })
     const tellTabs = throttled(ports.clock, limits.liveMsMin, () =>
