@@ -43,8 +43,8 @@ const alone = [
 
 /** These take minutes: begun last, each would go on when all others are done. */
 const longest = [
-  ...['conformance/edge', 'conformance/indexeddb', 'e2e/many-steps', 'conformance/hosts', 'demo/demo'],
-  ...['security/description', 'security/search', 'e2e/family'],
+  ...['e2e/many-steps', 'conformance/hosts', 'conformance/edge', 'conformance/edge-history', 'demo/demo'],
+  ...['security/search', 'security/description', 'e2e/family', 'harness/engines', 'security/hostile-bodies'],
 ].map((name) => `test/${name}.test.ts`)
 
 class LongestFirst extends BaseSequencer {
@@ -107,7 +107,7 @@ export default defineConfig({
           name: 'patient',
           environment: 'node',
           include: patient,
-          maxWorkers: 4,
+          maxWorkers: 3 * cores,
           testTimeout: 300_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 3 },
@@ -120,8 +120,8 @@ export default defineConfig({
           environment: 'node',
           include: ['test/**/*.test.ts'],
           exclude: [...configDefaults.exclude, ...faulty, ...simulated, ...patient, ...alone],
-          // Whole browsers and servers start in these: while one starts, another waits.
-          maxWorkers: 2,
+          // Whole browsers and servers start in these: while one starts, others wait.
+          maxWorkers: cores + 1,
           testTimeout: 240_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 4 },

@@ -17,6 +17,9 @@ import type { DueTimes } from '../store/sql-due-times.ts'
 import { sqlFamily, type Relative, type SqlFamily } from '../store/sql-family.ts'
 import type { AskRelative, RunAnswer, RunCall } from './run-call.ts'
 
+/** Relatives that are told at the same time: each may have to be opened, and all share one isolate with others. */
+const toldAtOnce = 50
+
 /** When parent or children of the run are to be told something. */
 export const familyName = 'waystone.family'
 
@@ -207,8 +210,11 @@ export class RunFamily {
 
   /** One that cannot be told holds up no other. */
   async #tellEach<T>(all: readonly T[], tell: (one: T) => Promise<void>): Promise<void> {
-    const told = await Promise.allSettled(all.map(tell))
-    const failures = told.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []))
+    const failures: unknown[] = []
+    for (let at = 0; at < all.length; at += toldAtOnce) {
+      for (const told of await Promise.allSettled(all.slice(at, at + toldAtOnce).map(tell)))
+        if (told.status === 'rejected') failures.push(told.reason)
+    }
     if (failures.length > 0)
       throw new AggregateError(failures, `${String(failures.length)} relatives of a run were not told`)
   }

@@ -1,0 +1,3 @@
+import { describeIndexedDb } from './indexeddb.ts'
+
+describeIndexedDb('firefox')
