@@ -22,6 +22,18 @@ describe('SQLite in a Durable Object, R2 and its clock, in workerd', () => {
       expect(bytes).toBeLessThan((before[index]?.bytes ?? 0) / 10)
   })
 
+  it('counts its blobs in R2, however they come and go', async () => {
+    expect(await (await fetch(`${edge.url}/counted`)).json()).toEqual({
+      'a row': 0,
+      'from a device': 70_000,
+      'from a device again': 70_000,
+      'by the object': 170_000,
+      shared: 170_000,
+      removed: 100_000,
+      'removed of another run': 170_000,
+    })
+  })
+
   it('leaves out only what it has a reason for', () => {
     const names = new Set<string>(cases.map(([, name]) => name))
     expect(Object.keys(notHere).filter((name) => !names.has(name))).toEqual([])

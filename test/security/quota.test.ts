@@ -1,14 +1,25 @@
-import { parseRunId, sealEntry } from '@waystone/core'
-import { createHash } from 'node:crypto'
+import { parseRunId, sealEntry, type RunId } from '@waystone/core'
+import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { poll } from '../harness/poll.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
+
+// A run of the tests has three entries.
+const quota = { entriesMax: 3, bytesMax: 400_000, blobBytesMax: 250_000, runsMax: 4 }
 
 let world: SecurityWorld
 beforeAll(async () => {
-  // A run of the tests has three entries.
-  world = await startSecurityWorld({ QUOTA: '3,400000' })
+  world = await startSecurityWorld({ QUOTA: JSON.stringify(quota) })
 })
 afterAll(() => world.close())
+
+/** Puts a blob of random bytes, or the one that is given. Tells what became of it. */
+async function putBlob(run: RunId, bytes: number | Uint8Array<ArrayBuffer>): Promise<string | undefined> {
+  const body = typeof bytes === 'number' ? Uint8Array.from(randomBytes(bytes)) : bytes
+  const hash = createHash('sha256').update(body).digest('hex')
+  const put = { method: 'PUT', body }
+  return (await world.ask(`/v1/runs/${run}/blobs/${hash}`, await world.token(), put)).code
+}
 
 it('a run over its quota takes nothing more from devices, and keeps what it has', async () => {
   const run = parseRunId('ana.full')
@@ -24,13 +35,48 @@ it('a run over its quota takes nothing more from devices, and keeps what it has'
   expect((await push(fourth, `2:${head.digest}`)).code).toBe('limit_exceeded')
 
   const codes: (string | undefined)[] = []
-  for (let blob = 0; blob < 20; blob++) {
-    // Bytes that do not get smaller.
-    const bytes = crypto.getRandomValues(new Uint8Array(50_000))
-    const hash = createHash('sha256').update(bytes).digest('hex')
-    codes.push((await world.ask(`/v1/runs/${run}/blobs/${hash}`, token, { method: 'PUT', body: bytes })).code)
-  }
+  for (let blob = 0; blob < 20; blob++) codes.push(await putBlob(run, 50_000))
   expect(codes[0]).toBeUndefined()
   expect(codes.at(-1)).toBe('limit_exceeded')
   expect((await world.ask(`/v1/runs/${run}/entries?from=0`, token)).text).toBe(text)
+})
+
+it('the blobs of a run in the bucket have a quota of their own, and one that is there may come again', async () => {
+  const run = parseRunId('ana.large')
+  await world.begin('acme', run)
+  const first = Uint8Array.from(randomBytes(100_000))
+  expect([await putBlob(run, first), await putBlob(run, 100_000)]).toEqual([undefined, undefined])
+  expect(await putBlob(run, 100_000)).toBe('limit_exceeded')
+  expect(await putBlob(run, first)).toBeUndefined()
+  // What was refused takes no room.
+  expect(await putBlob(run, 50_000)).toBeUndefined()
+  expect(await putBlob(run, 66_000)).toBe('limit_exceeded')
+})
+
+it('a tenant with as many runs as it may have gets no other, until one is deleted; others are not concerned', async () => {
+  const tenant = 'busy'
+  const runs = ['1', '2', '3', '4'].map((number) => parseRunId(`ana.${number}`))
+  for (const run of runs) await world.begin(tenant, run)
+  const token = await world.token({ tenant })
+  const listed = async (): Promise<number> =>
+    (JSON.parse((await world.ask('/v1/runs', token)).text) as { runs: readonly unknown[] }).runs.length
+  await poll(async () => (await listed()) === 4 || undefined, {
+    timeoutMs: 30_000,
+    message: async () => `${String(await listed())} runs are listed`,
+  })
+
+  const fifth = parseRunId('ana.5')
+  await expect(world.begin(tenant, fifth)).rejects.toThrow('limit_exceeded')
+  expect((await world.ask(`/v1/runs/${fifth}/entries?from=0`, token)).text).toBe('')
+  // One that is there goes on.
+  const [first] = runs
+  const again = await world.ask(`/v1/runs/${String(first)}/blobs/${'0'.repeat(64)}`, token, {
+    method: 'PUT',
+    body: 'no such bytes',
+  })
+  expect(again.code).toBe('request_refused')
+  await world.begin('calm', fifth)
+
+  expect((await world.ask(`/v1/runs/${String(first)}`, token, { method: 'DELETE' })).status).toBe(204)
+  await world.begin(tenant, fifth)
 })

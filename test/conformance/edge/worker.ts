@@ -1,4 +1,5 @@
 import {
+  digestBytes,
   fromWire,
   toWire,
   type Blobs,
@@ -66,6 +67,11 @@ class StoreObjectOf extends DurableObject<Env> {
   async rows(): Promise<readonly { readonly entries: number; readonly bytes: number }[]> {
     const query = 'SELECT entries, length(lines) AS bytes FROM waystone_log ORDER BY seq'
     return this.ctx.storage.sql.exec<{ entries: number; bytes: number }>(query).toArray()
+  }
+
+  /** What its blobs in R2 come to, as it counts them. */
+  async largeBytes(): Promise<number> {
+    return this.#storage.largeBlobs.bytes()
   }
 
   /** Changes a byte of an entry where it is stored. */
@@ -234,11 +240,37 @@ async function packing(env: Env): Promise<object> {
   return { before, after: await object.rows() }
 }
 
+/** What two objects have counted of their blobs in R2, after each way in which such blobs come and go. */
+async function countedBlobs(env: Env): Promise<Readonly<Record<string, number>>> {
+  const world = crypto.randomUUID()
+  const blobs = edgeBlobs(env, world, env.STORES)
+  const [one, other] = ['one' as RunId, 'other' as RunId]
+  const blobOf = (length: number) => {
+    const bytes = new Uint8Array(length).fill(7)
+    return { bytes, hash: digestBytes(bytes) as Digest }
+  }
+  const [row, large, larger] = [blobOf(65_000), blobOf(70_000), blobOf(100_000)]
+  const counts: Record<string, number> = {}
+  const count = async (what: string, of: RunId, work: Promise<unknown>): Promise<void> => {
+    await work
+    counts[what] = await env.STORES.get(env.STORES.idFromName(ownRun(world, of))).largeBytes()
+  }
+  await count('a row', one, blobs.put(one, row.hash, row.bytes))
+  await count('from a device', one, blobs.put(one, large.hash, large.bytes))
+  await count('from a device again', one, blobs.put(one, large.hash, large.bytes))
+  await count('by the object', one, blobs.put(one, larger.hash, larger.bytes, { cold: true }))
+  await count('shared', other, blobs.share(one, other, [row.hash, large.hash, larger.hash]))
+  await count('removed', one, blobs.remove(one, [row.hash, large.hash]))
+  await count('removed of another run', other, Promise.resolve())
+  return counts
+}
+
 export default {
   async fetch(request, env, ctx) {
     const { pathname } = new URL(request.url)
     if (pathname.startsWith('/v1/')) return remoteRoutes.fetch(request, env, ctx)
     if (pathname === '/packing') return Response.json(await packing(env))
+    if (pathname === '/counted') return Response.json(await countedBlobs(env))
     if (pathname === '/killed') return Response.json(await killedMoves(env))
     const { port, name, moving } = await request.json<{
       port: PortName | 'clock' | 'durable'

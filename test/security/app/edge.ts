@@ -6,6 +6,7 @@ import {
   searchObject,
   signedTokens,
   type CatalogNamespace,
+  type Quota,
   type Report,
   type IndexUpdated,
   type SearchCalls,
@@ -24,7 +25,7 @@ interface Env {
   readonly ORIGINS: string
   /** With it keys are borrowed. */
   readonly LENDING?: string
-  /** How many entries and bytes a run may have. */
+  /** How much runs may keep: a `Quota` as JSON. */
   readonly QUOTA?: string
   /** The tenants for whom search is switched on. */
   readonly SEARCHED?: string
@@ -84,10 +85,7 @@ export const RunObject = runObject<Env>({
   report,
   watch,
   lendingSecret: ({ LENDING }) => LENDING,
-  quota: ({ QUOTA }) => {
-    const [entriesMax, bytesMax] = QUOTA?.split(',').map(Number) ?? []
-    return entriesMax && bytesMax ? { entriesMax, bytesMax } : {}
-  },
+  quota: ({ QUOTA }) => JSON.parse(QUOTA ?? '{}') as Quota,
 })
 
 export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS, report })

@@ -52,6 +52,8 @@ export interface CatalogCalls {
   /** There are blobs of a run, and no entry yet: it is in no list, and is deleted with all others. */
   begun(run: string): Promise<void>
   remove(run: string): Promise<void>
+  /** How many runs there are, with those of which there are blobs only. */
+  runs(): Promise<number>
   page(query: CatalogQuery): Promise<CatalogPage>
 }
 

@@ -56,6 +56,10 @@ export function catalogObject<Env>(
       this.#catalog.remove(parseRunId(run))
     }
 
+    async runs(): Promise<number> {
+      return this.#catalog.size()
+    }
+
     async page(query: CatalogQuery): Promise<CatalogPage> {
       return this.#catalog.page(query)
     }

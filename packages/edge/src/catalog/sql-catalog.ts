@@ -14,6 +14,8 @@ export interface SqlCatalog {
   page(query: CatalogQuery): CatalogPage
   /** The first so many runs that there is anything of, by their ids. */
   all(count: number, after?: RunId): readonly RunId[]
+  /** How many runs there is anything of. */
+  size(): number
   /** How many runs there are of each status. */
   counts(): readonly { readonly status: string; readonly runs: number }[]
 }
@@ -135,6 +137,12 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
         'SELECT run FROM waystone_catalog WHERE run > ? UNION SELECT run FROM waystone_catalog_begun WHERE run > ? ORDER BY run LIMIT ?'
       const rows = sql.exec<{ run: string }>(query, after ?? '', after ?? '', count).toArray()
       return rows.map(({ run }) => parseRunId(run))
+    },
+    size() {
+      const [begun] = sql
+        .exec<{ runs: number }>('SELECT count(*) AS runs FROM waystone_catalog_begun')
+        .toArray()
+      return [...counted().values()].reduce((sum, runs) => sum + runs, begun?.runs ?? 0)
     },
     counts: () => [...counted()].map(([status, runs]) => ({ status, runs })).filter(({ runs }) => runs > 0),
   }

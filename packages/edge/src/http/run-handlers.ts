@@ -4,6 +4,7 @@ import { forbidden } from '../access/asking.ts'
 import { blobHeaders, blobMissing } from '../object/blob-routes.ts'
 import { blobKey, r2Blobs } from '../store/r2-blobs.ts'
 import { rowBlobBytesMax } from '../store/row-blobs.ts'
+import type { LargeBlob } from '../store/sql-large-blobs.ts'
 import { hashesBytesMax, hashesOf } from './blob-frames.ts'
 import { readBody, readJson } from './body.ts'
 import type { AskRun } from './guard.ts'
@@ -32,10 +33,13 @@ async function shareSome({ request, run, grant, ask, bucket }: RunRequest): Prom
   const body = await readJson(request, hashesBytesMax)
   const from = parseRunId(typeof body === 'object' && body !== null && 'from' in body ? body.from : undefined)
   if (!allows(grant, from, 'fork')) throw forbidden(from, ['fork'])
+  const stored: LargeBlob[] = []
+  const count = { add: (blob: LargeBlob) => void stored.push(blob), remove: () => undefined }
   const places = {
     ask: (other: RunId, route: string, init: RequestInit): Promise<Response> =>
       ask(other, new Request(new URL(`/v1/runs/${other}/${route}`, request.url), init)),
-    blobs: r2Blobs(bucket, grant.tenant),
+    blobs: r2Blobs(bucket, grant.tenant, count),
+    stored,
   }
   return Response.json({ hashes: await shareBlobs(places, from, run, hashesOf(body)) })
 }
@@ -46,13 +50,13 @@ async function putBlob({ request, run, hash: named, grant, ask, bucket }: RunReq
   if (bytes.byteLength <= rowBlobBytesMax)
     return ask(run, new Request(request.url, { method: 'PUT', body: bytes }))
   const blobs = r2Blobs(bucket, grant.tenant)
-  const url = new URL(`/v1/runs/${run}/blobs/expect`, request.url)
-  const expect = (): Promise<Response> => ask(run, new Request(url, { method: 'POST' }))
+  const tell = (what: string, body = ''): Promise<Response> =>
+    ask(run, new Request(new URL(`/v1/runs/${run}/blobs/${what}`, request.url), { method: 'POST', body }))
   // Known before it is there, so that it is found when all is deleted; whether the run is still there is asked afterwards.
-  const expected = await expect()
+  const expected = await tell(`expect?hash=${hash}&bytes=${String(bytes.byteLength)}`)
   if (!expected.ok) return expected
   await blobs.put(run, hash, bytes)
-  const taken = await expect()
+  const taken = await tell('stored', JSON.stringify([{ hash, bytes: bytes.byteLength }]))
   // Else it may be one that the run had before.
   if (taken.status === 410) await blobs.remove(run, [hash])
   return taken

@@ -1,4 +1,5 @@
 import { fromWire, type Blobs, type Digest, type RunId } from '@waystone/core'
+import type { LargeBlob } from '../store/sql-large-blobs.ts'
 import { framesMax, hashesOf } from './blob-frames.ts'
 
 /** Where the blobs of runs are. */
@@ -7,11 +8,13 @@ export interface BlobPlaces {
   readonly ask: (run: RunId, route: string, init: RequestInit) => Promise<Response>
   /** Those that are in R2. */
   readonly blobs: Pick<Blobs, 'share'>
+  /** Those that `blobs` has put there so far. */
+  readonly stored: readonly LargeBlob[]
 }
 
 /** Gives a run blobs of another one without bringing them here. Those of the hashes that neither has. */
 export async function shareBlobs(
-  { ask, blobs }: BlobPlaces,
+  { ask, blobs, stored }: BlobPlaces,
   from: RunId,
   to: RunId,
   hashes: readonly Digest[],
@@ -28,7 +31,12 @@ export async function shareBlobs(
   const large = wanted.length === 0 ? [] : await missing(wanted)
   if (large.length === 0) return []
   await mustAnswer(await ask(to, 'blobs/expect', { method: 'POST' }))
-  return blobs.share(from, to, large)
+  try {
+    return await blobs.share(from, to, large)
+  } finally {
+    // Also when not all of them were: asked again they are not missing any more.
+    if (stored.length > 0) await mustAnswer(await ask(to, 'blobs/stored', post(stored)))
+  }
 }
 
 function post(body: unknown): RequestInit {

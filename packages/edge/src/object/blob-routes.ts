@@ -12,27 +12,30 @@ import {
 import { readBody, readJson } from '../http/body.ts'
 import { wrongHash } from '../store/r2-blobs.ts'
 import { rowBlobBytesMax, type RowBlobs } from '../store/row-blobs.ts'
+import type { LargeBlob, SqlLargeBlobs } from '../store/sql-large-blobs.ts'
+import type { Coming } from './quota.ts'
 
 /** What the routes of blobs work with. */
 export interface BlobRoutesPorts {
   readonly run: RunId
   readonly blobs: Blobs
   readonly rows: RowBlobs
+  readonly large: SqlLargeBlobs
   /** Called when something is stored. */
   readonly used: () => void
-  /** Throws `limit_exceeded` when there is no room for another. */
-  readonly checkRoom: () => void
+  /** Rejects with `limit_exceeded` when there is no room for another. */
+  readonly checkRoom: (coming: Coming) => Promise<void>
 }
 
 /**
  * The routes of the blobs that are rows of an object. Large ones pass it by: the worker hands them to R2 and reads them
  * there. What comes over HTTP is the copy of a device that has the bytes, so it is kept cold.
  */
-export function blobRoutes({ run, blobs, rows, used, checkRoom }: BlobRoutesPorts): Hono {
+export function blobRoutes({ run, blobs, rows, large, used, checkRoom }: BlobRoutesPorts): Hono {
   const app = new Hono()
   const store = async (frames: readonly BlobFrame[]): Promise<void> => {
     for (const { hash, bytes } of frames) if ((await sha256(bytes)) !== hash) throw wrongHash(run, hash)
-    checkRoom()
+    await checkRoom({ blobBytes: 0 })
     used()
     for (const { hash, bytes } of frames) await rows.put(hash, bytes, true)
   }
@@ -41,9 +44,18 @@ export function blobRoutes({ run, blobs, rows, used, checkRoom }: BlobRoutesPort
       hashes: await blobs.missing(run, hashesOf(await readJson(context.req.raw, hashesBytesMax))),
     }),
   )
-  // A large blob is about to go to R2, past this object.
-  app.post('/expect', (context) => {
-    checkRoom()
+  // Large blobs are about to go to R2, past this object. Of one it is known which, and how many bytes it has.
+  app.post('/expect', async (context) => {
+    const { hash, bytes } = context.req.query()
+    const isNew = hash !== undefined && !large.has(parseDigest(hash))
+    await checkRoom({ blobBytes: isNew ? Number(bytes) : 0 })
+    used()
+    return context.body(null, 204)
+  })
+  // They are there.
+  app.post('/stored', async (context) => {
+    for (const blob of (await readJson(context.req.raw, hashesBytesMax)) as readonly LargeBlob[])
+      large.add(blob)
     used()
     return context.body(null, 204)
   })

@@ -14,7 +14,7 @@ import { answerRelative } from './answer-relative.ts'
 import { clearRun, deletionName, runDeleted } from './clear-run.ts'
 import { historyName, historyWaitMs, openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { openLink } from './link-routes.ts'
-import { checkQuota } from './quota.ts'
+import { checkQuota, checkRuns, type Coming } from './quota.ts'
 import { askRelatives, type RunAnswer, type RunCall } from './run-call.ts'
 import { familyName, RunFamily } from './run-family.ts'
 import type { OwnWork, RunHostOptions } from './run-host-options.ts'
@@ -67,11 +67,7 @@ export class ObjectHost {
           .catch((error: unknown) => this.#report({ where: 'catalog', run, error }))
       }
       checkAsking()
-      const checkRoom = (wanted?: number): void => {
-        const entries = (edgeRun.keeper.log.fold?.head.seq ?? -1) + 1
-        const kept = { entries, bytes: this.#ctx.storage.sql.databaseSize }
-        checkQuota(run, this.#options.quota ?? {}, kept, wanted)
-      }
+      const checkRoom = (coming: Coming): Promise<void> => this.#checkRoom(name, edgeRun, coming, checkAsking)
       const ports = { edgeRun, sockets: this.#sockets, used, checkAsking, checkRoom, report: this.#report }
       const routes = runRoutes(ports, asking)
       return await routes.fetch(request)
@@ -187,6 +183,26 @@ export class ObjectHost {
     if (this.#named.isDeleted()) throw runDeleted(run)
     const isTakenBack = link !== undefined && !sqlLinks(this.#ctx.storage).has(link, Date.now())
     if (until <= Date.now() || isTakenBack) throw notLetIn()
+  }
+
+  /** Rejects with `limit_exceeded` when what comes is more than the run, or its tenant, may have. */
+  async #checkRoom(
+    { run, tenant }: RunName,
+    { keeper, storage }: EdgeRun,
+    coming: Coming,
+    checkAsking: () => void,
+  ): Promise<void> {
+    const { quota = {}, catalog } = this.#options
+    if (quota.runsMax !== undefined && catalog && this.#named.get() === undefined) {
+      checkRuns(run, quota, await catalog(tenant).runs())
+      checkAsking()
+    }
+    const kept = {
+      entries: (keeper.log.fold?.head.seq ?? -1) + 1,
+      bytes: this.#ctx.storage.sql.databaseSize,
+      blobBytes: storage.largeBlobs.bytes(),
+    }
+    checkQuota(run, quota, kept, coming)
   }
 
   /** Nothing is opened, nor written, to read what is stored. */

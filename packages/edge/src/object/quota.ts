@@ -1,31 +1,57 @@
 import { WaystoneError, type RunId } from '@waystone/core'
 
-/** How much one run may keep in its object. What is there already stays; the edge's own host is not held up by it. */
+/** How much runs may keep at the edge. What is there already stays; the edge's own host is not held up by it. */
 export interface Quota {
   /** Default a million. */
   readonly entriesMax?: number
-  /** Of its rows, in bytes; default 1 GiB. An object has 10 GB (2026). */
+  /** Of the rows of its object, in bytes; default 1 GiB. An object has 10 GB (2026). */
   readonly bytesMax?: number
+  /** Of its blobs in R2, which are those of 64 KiB and more, in bytes; default 10 GiB. */
+  readonly blobBytesMax?: number
+  /** How many runs its tenant may have when a device brings another one; default any number. Needs a catalog. */
+  readonly runsMax?: number
 }
 
 const entriesMaxDefault = 1_000_000
 const bytesMaxDefault = 1024 ** 3
+const blobBytesMaxDefault = 10 * 1024 ** 3
 
 /** What there is of a run before more of it comes from a device. */
 export interface Kept {
   readonly entries: number
   readonly bytes: number
+  readonly blobBytes: number
 }
 
+/** What comes: a push that makes it so many entries, or a blob, which has so many bytes when it is for R2. */
+export type Coming = { readonly entries: number } | { readonly blobBytes: number }
+
 /**
- * Throws `limit_exceeded` when a device may not bring a run to so many entries, or store a blob of it. What is stored already
- * may be sent again.
+ * Throws `limit_exceeded` when a device may not bring a run what it is about to. What is stored already may be sent again.
  */
-export function checkQuota(run: RunId, quota: Quota, kept: Kept, wanted = Infinity): void {
-  const { entriesMax = entriesMaxDefault, bytesMax = bytesMaxDefault } = quota
-  if (wanted <= kept.entries) return
-  if (wanted !== Infinity && wanted > entriesMax) throw full(run, `${String(entriesMax)} entries`)
+export function checkQuota(run: RunId, quota: Quota, kept: Kept, coming: Coming): void {
+  const {
+    entriesMax = entriesMaxDefault,
+    bytesMax = bytesMaxDefault,
+    blobBytesMax = blobBytesMaxDefault,
+  } = quota
+  if ('entries' in coming) {
+    if (coming.entries <= kept.entries) return
+    if (coming.entries > entriesMax) throw full(run, `${String(entriesMax)} entries`)
+  } else if (coming.blobBytes > 0 && kept.blobBytes + coming.blobBytes > blobBytesMax) {
+    throw full(run, `${String(blobBytesMax)} bytes in blobs of 64 KiB and more`)
+  }
   if (kept.bytes > bytesMax) throw full(run, `${String(bytesMax)} bytes`)
+}
+
+/** Throws `limit_exceeded` when a tenant with so many runs may have no other. */
+export function checkRuns(run: RunId, { runsMax = Infinity }: Quota, runs: number): void {
+  if (runs < runsMax) return
+  throw new WaystoneError(
+    'limit_exceeded',
+    `run ${run} was not taken: at most ${String(runsMax)} runs may be at the edge, found ${String(runs)}. Delete some that have ended, or go on here`,
+    { run },
+  )
 }
 
 function full(run: RunId, what: string): WaystoneError {

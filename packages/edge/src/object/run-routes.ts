@@ -29,6 +29,7 @@ import { blobRoutes } from './blob-routes.ts'
 import { edgeClock } from './edge-clock.ts'
 import type { EdgeRun } from './edge-run.ts'
 import { linkRoutes } from './link-routes.ts'
+import type { Coming } from './quota.ts'
 import type { RunSockets } from './run-sockets.ts'
 
 /** Tells clients what they may send. */
@@ -42,8 +43,8 @@ export interface RunRoutesPorts {
   readonly used: () => void
   /** Throws when who asks is not let in any more, or the run was deleted: looked at again after everything awaited. */
   readonly checkAsking: () => void
-  /** Throws `limit_exceeded` when the run may not come to have so many entries, or any blob more. */
-  readonly checkRoom: (entries?: number) => void
+  /** Rejects with `limit_exceeded` when the run may not have what comes. */
+  readonly checkRoom: (coming: Coming) => Promise<void>
   readonly report: Report
 }
 
@@ -69,7 +70,7 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     const base = parseHead(context.req.header(headers.base))
     const lines = splitLines(await pushedBytes(context.req.raw))
     const device = actingAs(context)
-    checkRoom((base?.seq ?? -1) + 1 + lines.length)
+    await checkRoom({ entries: (base?.seq ?? -1) + 1 + lines.length })
     const before = log.fold?.head.seq ?? -1
     const pushed = await authority.push({ base, lines }, device)
     checkAsking()
@@ -111,7 +112,7 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     const claim = parseClaim(await readJson(context.req.raw, routes.claim.body.bytesMax))
     if (claim.tail) {
       demand(asking, log.run, 'append')
-      checkRoom((claim.tail.base?.seq ?? -1) + 1 + claim.tail.lines.length)
+      await checkRoom({ entries: (claim.tail.base?.seq ?? -1) + 1 + claim.tail.lines.length })
       if (log.fold) used()
     }
     const lines = await keeper.claim(claim, device)
@@ -160,7 +161,14 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
   app.route('/links', linkRoutes({ log, links: edgeRun.links, sockets, changes: edgeRun.changes }, asking))
   app.route(
     '/blobs',
-    blobRoutes({ run: log.run, blobs: storage.blobs, rows: storage.rowBlobs, used, checkRoom }),
+    blobRoutes({
+      run: log.run,
+      blobs: storage.blobs,
+      rows: storage.rowBlobs,
+      large: storage.largeBlobs,
+      used,
+      checkRoom,
+    }),
   )
   app.get('/events', (context) =>
     eventResponse(context, { ...edgeRun, checkAsking, until: asking.until }, fromOf(context), report),

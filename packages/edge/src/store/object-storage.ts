@@ -13,6 +13,7 @@ import { listBlobs, r2Blobs } from './r2-blobs.ts'
 import { r2History } from './r2-history.ts'
 import { rowBlobs, type RowBlobs } from './row-blobs.ts'
 import { runHistory, type HistoryOptions, type RunHistory } from './run-history.ts'
+import { sqlLargeBlobs, type SqlLargeBlobs } from './sql-large-blobs.ts'
 import { sqlStreams, type SqlStreams } from './sql-streams.ts'
 import { onlyTenant } from './tenant-names.ts'
 
@@ -22,6 +23,8 @@ export interface ObjectStorage extends RunStorage {
   readonly streams: SqlStreams
   /** Those of its blobs that are rows. */
   readonly rowBlobs: RowBlobs
+  /** What the others come to. */
+  readonly largeBlobs: SqlLargeBlobs
   /** The hashes of all blobs of the run, by pages. */
   allBlobs(run: RunId): AsyncGenerator<readonly Digest[], void>
   /** What moves the history of its run into the bucket. */
@@ -44,15 +47,17 @@ export function objectStorage(
 ): ObjectStorage {
   const sql = durableSql(storage)
   const rows = rowBlobs(sql)
+  const largeBlobs = sqlLargeBlobs(storage)
   const objects = r2History(bucket, tenant)
   return {
     store: sqlLogStore(sql, oneRun, { packing, history: objects }),
     tails: sqlTails(sql, oneRun),
     snapshots: sqlSnapshots(sql, oneRun),
-    blobs: objectBlobs(rows, r2Blobs(bucket, tenant)),
+    blobs: objectBlobs(rows, r2Blobs(bucket, tenant, largeBlobs)),
     inbox: sqlInbox(sql, oneRun),
     streams: sqlStreams(sql),
     rowBlobs: rows,
+    largeBlobs,
     async *allBlobs(run) {
       for (
         let some = rows.list('', listedAtOnce);

@@ -1,4 +1,5 @@
 import { checkBlobSize, isDigest, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
+import type { BlobCount } from './sql-large-blobs.ts'
 import { blobFolder } from './tenant-names.ts'
 
 /** More hashes than this are looked for in a list of all, which costs as much as 12 single looks and pages at 1,000. */
@@ -8,8 +9,11 @@ const deletedMax = 1_000
 /** How many blobs are copied at a time. */
 const copiesMax = 4
 
-/** Blobs of a tenant's runs in an R2 bucket, by run and hash: never a head, since R2 takes one write a second to a key. */
-export function r2Blobs(bucket: R2Bucket, tenant: string): Blobs {
+/**
+ * Blobs of a tenant's runs in an R2 bucket, by run and hash: never a head, since R2 takes one write a second to a key. `count` hears
+ * of what is put and removed, once it is.
+ */
+export function r2Blobs(bucket: R2Bucket, tenant: string, count?: BlobCount): Blobs {
   const folder = (run: RunId): string => blobFolder(tenant, run)
   const keyOf = (run: RunId, hash: Digest): string => blobKey(tenant, run, hash)
   const blobs: Blobs = {
@@ -21,6 +25,7 @@ export function r2Blobs(bucket: R2Bucket, tenant: string): Blobs {
       } catch (cause) {
         throw wrongHash(run, hash, cause)
       }
+      count?.add({ hash, bytes: bytes.byteLength })
     },
     async get(run, hash) {
       const object = await bucket.get(keyOf(run, hash))
@@ -38,7 +43,9 @@ export function r2Blobs(bucket: R2Bucket, tenant: string): Blobs {
       while (wanted.length > 0) {
         await Promise.all(
           wanted.splice(0, copiesMax).map(async (hash) => {
-            if (!(await copied(bucket, keyOf(from, hash), keyOf(to, hash), hash))) absent.add(hash)
+            const bytes = await copied(bucket, keyOf(from, hash), keyOf(to, hash), hash)
+            if (bytes === undefined) absent.add(hash)
+            else count?.add({ hash, bytes })
           }),
         )
       }
@@ -47,6 +54,7 @@ export function r2Blobs(bucket: R2Bucket, tenant: string): Blobs {
     async remove(run, hashes) {
       const keys = hashes.map((hash) => keyOf(run, hash))
       while (keys.length > 0) await bucket.delete(keys.splice(0, deletedMax))
+      count?.remove(hashes)
     },
   }
   return blobs
@@ -98,12 +106,12 @@ export async function* listBlobs(
     yield keys.map((key) => key.slice(prefix.length)).filter(isDigest)
 }
 
-/** Copies a blob, of which R2 checks the hash once more; false when there is none. */
-async function copied(bucket: R2Bucket, from: string, to: string, hash: Digest): Promise<boolean> {
+/** Copies a blob, of which R2 checks the hash once more. How many bytes it has; undefined when there is none. */
+async function copied(bucket: R2Bucket, from: string, to: string, hash: Digest): Promise<number | undefined> {
   const object = await bucket.get(from)
-  if (object === null) return false
+  if (object === null) return undefined
   await bucket.put(to, object.body, { sha256: hash })
-  return true
+  return object.size
 }
 
 /** Removes all blobs of a run. */
