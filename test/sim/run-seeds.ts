@@ -17,6 +17,9 @@ export interface SeedsWanted {
 const child = fileURLToPath(new URL('seeds-child.ts', import.meta.url))
 const hook = fileURLToPath(new URL('plant-hook.ts', import.meta.url))
 
+// A world leaves much behind that is young: with room for it (in MB) a tenth of the time is saved.
+const flags = ['--conditions=@waystone/source', '--max-semi-space-size=32']
+
 /** Runs seeds in one process for each core, and adds up what they found. */
 export async function runSeeds({
   from,
@@ -34,7 +37,7 @@ export async function runSeeds({
   const run = (index: number): Promise<void> =>
     new Promise((resolve, reject) => {
       const mine = Math.ceil((count - index) / processes)
-      const execArgv = ['--conditions=@waystone/source', ...(plant === undefined ? [] : [`--import=${hook}`])]
+      const execArgv = [...flags, ...(plant === undefined ? [] : [`--import=${hook}`])]
       const process = fork(child, [from + index, mine, processes].map(String), {
         execArgv,
         env: { ...env, ...(plant === undefined ? {} : { WAYSTONE_PLANT: plant }) },

@@ -26,19 +26,17 @@ process.on('unhandledRejection', (error) => {
   unhandled ??= `a failure that nobody hears: ${error instanceof Error ? String(error.stack) : String(error)}`
 })
 
-Error.stackTraceLimit = 5
 let done: SeedsDone = { seeds: 0, events: 0, pairs: {}, failures: [] }
 let failed = 0
 for (let index = 0; index < count && failed < failuresMax; index += 1) {
-  const { seed, events, coverage, failure: found, story } = await simulate(from + index * step)
-  const failure = found ?? unhandled
-  unhandled = undefined
+  const { simulated, failure } = await tried(from + index * step)
+  const { seed, events, coverage } = simulated
   if (failure) failed += 1
   done = {
     seeds: done.seeds + 1,
     events: done.events + events,
     pairs: added(done.pairs, coverage),
-    failures: failure ? [...done.failures, { seed, failure, story: story.slice(-40) }] : done.failures,
+    failures: failure ? [...done.failures, await told(seed, failure)] : done.failures,
   }
   if (done.seeds < chunk && failure === undefined) continue
   process.send?.(done)
@@ -46,6 +44,21 @@ for (let index = 0; index < count && failed < failuresMax; index += 1) {
 }
 process.send?.(done)
 process.disconnect()
+
+/** Runs a seed. Where an error was made takes long to note, and only a seed that fails is asked for it. */
+async function tried(seed: number, stackLines = 0) {
+  Error.stackTraceLimit = stackLines
+  const simulated = await simulate(seed)
+  const failure = simulated.failure ?? unhandled
+  unhandled = undefined
+  return { simulated, failure }
+}
+
+/** A seed that has failed goes the same way once more, and says where. */
+async function told(seed: number, failure: string): Promise<SeedFailure> {
+  const { simulated, failure: again } = await tried(seed, 5)
+  return { seed, failure: again ?? failure, story: simulated.story.slice(-40) }
+}
 
 function added(a: SeedsDone['pairs'], b: SeedsDone['pairs']): SeedsDone['pairs'] {
   const sum = { ...a }

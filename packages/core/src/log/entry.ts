@@ -187,16 +187,20 @@ export function parseLine(line: Uint8Array): ParsedEntry {
   return { ...(entry as unknown as StoredEntry), digest: digestBytes(line) as Digest, size: line.byteLength }
 }
 
-/** Checks that lines follow `base` in one chain of one run. Returns their headers. Throws `log_damaged`. */
+/**
+ * Checks that lines follow `base` in one chain of one run. Returns their headers. Throws `log_damaged`. `known`: the headers of
+ * the first ones, from a caller that has parsed these very bytes.
+ */
 export function verifyChain(
   run: RunId,
   base: Head | undefined,
   lines: readonly Uint8Array[],
+  known: readonly ParsedEntry[] = [],
 ): readonly ParsedEntry[] {
   let seq = base === undefined ? -1 : base.seq
   let prev: Digest | null = base?.digest ?? null
-  return lines.map((line) => {
-    const entry = parseLine(line)
+  return lines.map((line, index) => {
+    const entry = known[index] ?? parseLine(line)
     if (entry.run !== run || entry.seq !== seq + 1 || entry.prev !== prev) {
       throw new WaystoneError(
         'log_damaged',

@@ -6,11 +6,20 @@ import type { Blobs } from '../ports/blobs.ts'
 import type { Cipher } from '../ports/cipher.ts'
 import type { Append, Compaction, Head, LogStore } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
+import { sameBytes } from '../state/bytes.ts'
 import { digestBytes } from '../state/digest.ts'
 import type { Value } from '../state/codec.ts'
 import type { Bodies, EntryDraft, EntryKind } from './bodies.ts'
 import { damagedReason, effectsStarted, isDamage, type Damage } from './damage.ts'
-import { parseLine, sealEntry, verifyChain, type Entry, type Sealed, type Sealing } from './entry.ts'
+import {
+  parseLine,
+  sealEntry,
+  verifyChain,
+  type Entry,
+  type ParsedEntry,
+  type Sealed,
+  type Sealing,
+} from './entry.ts'
 import { foldEntries, isEnded, summaryOf, type Fold } from './fold.ts'
 import { checkBodies } from './check-bodies.ts'
 import { foldBegun, LogReader, openedBlob, packedKinds, type BodySource } from './log-reader.ts'
@@ -240,15 +249,17 @@ export class RunLog {
   /**
    * Stores lines that another host sealed. Those the log has already must be the very same. A log that is empty here may
    * begin with the lines after the entry that a snapshot among them is of. Rejects with `log_damaged` when they are no
-   * chain, `head_moved` when they do not continue this log, `blob_missing` when a body is not here.
+   * chain, `head_moved` when they do not continue this log, `blob_missing` when a body is not here. `parsed`: the headers of
+   * all of them, from a caller that has parsed these very bytes.
    */
-  adopt(lines: readonly Uint8Array[]): Promise<readonly Entry[]> {
+  adopt(lines: readonly Uint8Array[], parsed?: readonly ParsedEntry[]): Promise<readonly Entry[]> {
     return this.#inOrder.run(async () => {
-      const fresh = await this.#unknownOf(lines)
+      const { fresh, headers } = await this.#unknownOf(lines, parsed)
       if (fresh.length === 0) return []
       const isLost = this.#fold === undefined && this.#damage !== undefined
-      if (this.#fold === undefined && isLater(fresh)) return this.#begin(fresh, isLost ? this.#aside() : {})
-      const entries = await this.reader.resolve(verifyChain(this.run, this.#fold?.head, fresh))
+      if (this.#fold === undefined && (headers[0]?.seq ?? 0) > 0)
+        return this.#begin(fresh, isLost ? this.#aside() : {})
+      const entries = await this.reader.resolve(verifyChain(this.run, this.#fold?.head, fresh, headers))
       checkBodies(entries)
       const fold = this.#after(this.#fold, entries)
       this.#checkSealed(fold)
@@ -516,22 +527,27 @@ export class RunLog {
     return new Set(this.#fold?.snapshots.map(({ entry }) => entry.digest))
   }
 
-  /** Those of the lines that come after the head. */
-  async #unknownOf(lines: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+  /** Those of the lines that come after the head, and the headers of as many as were parsed: of the first at least. */
+  async #unknownOf(
+    lines: readonly Uint8Array[],
+    parsed: readonly ParsedEntry[] = [],
+  ): Promise<{ readonly fresh: readonly Uint8Array[]; readonly headers: readonly ParsedEntry[] }> {
     const head = this.#fold?.head
-    const first = lines[0] && parseLine(lines[0])
-    if (first === undefined) return []
-    if (head === undefined) return lines
+    const first = parsed[0] ?? (lines[0] && parseLine(lines[0]))
+    if (first === undefined) return { fresh: [], headers: [] }
+    if (head === undefined) return { fresh: lines, headers: [first, ...parsed.slice(1)] }
     const known = Math.max(0, Math.min(lines.length, head.seq - first.seq + 1))
     const mine = known === 0 ? [] : await this.reader.lines(first.seq, first.seq + known - 1)
     // What was let go here is not there to compare: the newest ones are.
     const theirs = lines.slice(known - mine.length, known)
-    if (mine.some((line, index) => digestBytes(line) !== digestBytes(theirs[index] as Uint8Array)))
+    if (mine.some((line, index) => !sameBytes(line, theirs[index] as Uint8Array)))
       throw headMoved(this.run, head, head)
-    const next = lines[known] && parseLine(lines[known])
-    if (next && next.prev !== head.digest)
+    const fresh = lines.slice(known)
+    if (fresh[0] === undefined) return { fresh: [], headers: [] }
+    const next = known === 0 ? first : (parsed[known] ?? parseLine(fresh[0]))
+    if (next.prev !== head.digest)
       throw headMoved(this.run, head, { seq: next.seq - 1, digest: next.prev as Digest })
-    return lines.slice(known)
+    return { fresh, headers: [next, ...parsed.slice(known + 1)] }
   }
 
   async #seal(
@@ -669,11 +685,6 @@ const afterEnd: ReadonlySet<string> = new Set(['claim', 'open', 'snapshot'])
 
 /** A state of more than this is stored in chunks. */
 const packedCharsMin = 30_000
-
-/** True for lines of which the first is not the first of a run. */
-function isLater([first]: readonly Uint8Array[]): boolean {
-  return first !== undefined && parseLine(first).seq > 0
-}
 
 function dueOf(draft: EntryDraft): number | undefined {
   if (draft.kind === 'ask' || draft.kind === 'sleep') return draft.body.due

@@ -11,6 +11,8 @@ interface MemoryRun {
   /** The sequence number of the first line. */
   readonly first: number
   readonly lines: readonly Uint8Array[]
+  /** Of the last line, as its append told it: what is stored is not read again to append to it. */
+  readonly head: Head | undefined
   readonly summary: RunSummary | undefined
   readonly aside: readonly SetAside[]
 }
@@ -21,13 +23,13 @@ export function memoryLogStore(): { readonly store: LogStore; readonly tails: Ta
   let closed = false
   const open = (run: RunId): MemoryRun => {
     if (closed) throw new WaystoneError('closed', 'this store was closed', { run })
-    return runs.get(run) ?? { first: 0, lines: [], summary: undefined, aside: [] }
+    return runs.get(run) ?? { first: 0, lines: [], head: undefined, summary: undefined, aside: [] }
   }
 
   const store: LogStore = {
     async append(run: RunId, append: Append): Promise<Appended> {
       const kept = open(run)
-      const plan = planAppend(append, headOf(kept.lines.at(-1)), (seq) => headAt(kept, seq, append))
+      const plan = planAppend(append, kept.head, (seq) => headAt(kept, seq, append))
       if (!plan.ok) return plan
       const stays = Math.min(Math.max(0, plan.keep - kept.first), kept.lines.length)
       const aside = kept.lines.slice(stays)
@@ -35,6 +37,7 @@ export function memoryLogStore(): { readonly store: LogStore; readonly tails: Ta
       runs.set(run, {
         first: stays === 0 ? plan.from : kept.first,
         lines: [...kept.lines.slice(0, stays), ...plan.lines.map((line) => line.slice())],
+        head: plan.head,
         // What is stored again changes nothing, its summary neither.
         summary: isRepeat ? kept.summary : (append.summary ?? kept.summary),
         aside: [...kept.aside, ...asideOf(append, plan.keep, aside)],
@@ -51,7 +54,7 @@ export function memoryLogStore(): { readonly store: LogStore; readonly tails: Ta
       return lines.slice(begin, to).map((line) => line.slice())
     },
     async head(run) {
-      return headOf(open(run).lines.at(-1))
+      return open(run).head
     },
     async list(after) {
       if (closed) throw new WaystoneError('closed', 'this store was closed')
@@ -107,11 +110,8 @@ function asideOf({ setAside }: Append, from: number, lines: readonly Uint8Array[
 
 /** The head at a sequence number. The one before the first line is known by that line, to whom goes on from there. */
 function headAt({ first, lines }: MemoryRun, seq: number, append: Append): Head | undefined {
-  if (seq >= first) return headOf(lines[seq - first])
+  const line = seq >= first ? lines[seq - first] : undefined
+  if (seq >= first) return line && headOfLine(line)
   const prev = lines[0] && parseLine(lines[0]).prev
   return prev && seq === first - 1 && append.lines.length > 0 ? { seq, digest: prev } : undefined
-}
-
-function headOf(line: Uint8Array | undefined): Head | undefined {
-  return line && headOfLine(line)
 }

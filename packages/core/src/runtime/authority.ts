@@ -3,7 +3,7 @@ import { InOrder } from '../in-order.ts'
 import { edgeOwner, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Bodies } from '../log/bodies.ts'
-import { parseLine, verifyChain } from '../log/entry.ts'
+import { parseLine, verifyChain, type ParsedEntry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import type { RunLog } from '../log/run-log.ts'
@@ -12,7 +12,7 @@ import type { Blobs } from '../ports/blobs.ts'
 import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
-import type { Append, Head } from '../ports/log-store.ts'
+import type { Append } from '../ports/log-store.ts'
 import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
 import { acceptItem } from './accept-item.ts'
 import { consumedBy } from './inbox-entries.ts'
@@ -54,8 +54,7 @@ export class Authority {
   async push({ base, lines }: Pick<Append, 'base' | 'lines'>, as?: OwnerId): Promise<Pushed> {
     const { run } = this.#log
     const entries = verifyChain(run, base, lines)
-    const last = entries.at(-1)
-    if (last === undefined)
+    if (entries.length === 0)
       throw new WaystoneError('request_refused', 'a push has at least one entry', { run })
     const fold = this.#log.fold
     const fresh = entries.filter(({ seq }) => seq > (fold?.head.seq ?? -1))
@@ -70,19 +69,24 @@ export class Authority {
     if (as !== undefined && other) throw notYours(run, other.owner, as)
     if (fold && isEnded(fold) && fresh.length > 0) return { ok: false, code: 'head_moved', head: fold.head }
     const hashes = [...new Set(fresh.flatMap(({ blobs }) => blobs ?? []))]
-    const take = (): Promise<Pushed> => this.#take(lines, hashes, { seq: last.seq, digest: last.digest })
+    const take = (): Promise<Pushed> => this.#take(lines, entries, hashes)
     return hashes.length === 0 ? take() : this.#log.holding(hashes, take)
   }
 
-  async #take(lines: readonly Uint8Array[], hashes: readonly Digest[], head: Head): Promise<Pushed> {
+  async #take(
+    lines: readonly Uint8Array[],
+    entries: readonly ParsedEntry[],
+    hashes: readonly Digest[],
+  ): Promise<Pushed> {
     const { run } = this.#log
+    const { seq, digest } = entries.at(-1) as ParsedEntry
     const missing = hashes.length === 0 ? [] : await this.#ports.blobs.missing(run, hashes)
     if (missing.length > 0) return { ok: false, code: 'blob_missing', hashes: missing }
     try {
-      const stored = await this.#log.adopt(lines)
+      const stored = await this.#log.adopt(lines, entries)
       const used = stored.flatMap(consumedBy)
       if (used.length > 0) await this.#ports.inbox.remove(run, used)
-      return { ok: true, head }
+      return { ok: true, head: { seq, digest } }
     } catch (error) {
       if (isWaystoneError(error, 'head_moved'))
         return { ok: false, code: 'head_moved', head: this.#log.fold?.head }

@@ -2,8 +2,9 @@ import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import { inflate } from '../deflate.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { HistoryObjects, HistoryRange } from '../ports/history.ts'
+import { sameBytes } from '../state/bytes.ts'
 import { isAway, isPacked, linesOf, plainLines, rowAt, type LogRow } from './log-rows.ts'
-import { bytesOf, sameBytes, type Keys, type Sql } from './sql.ts'
+import { bytesOf, type Keys, type Sql } from './sql.ts'
 
 /** Where the lines of a row are that are not in the database. */
 export interface Away extends HistoryRange {

@@ -4,7 +4,8 @@ import { limits } from '../limits.ts'
 import type { Head } from '../ports/log-store.ts'
 import { digestBytes } from '../state/digest.ts'
 import { joinLines, splitLines } from '../sync/wire.ts'
-import { bytesOf, firstOf, sameBytes, type Keys, type Sql } from './sql.ts'
+import { sameBytes } from '../state/bytes.ts'
+import { bytesOf, firstOf, type Keys, type Sql } from './sql.ts'
 
 /**
  * One row an append, however many entries it has, up to a page of them. `seq` is the key of its first entry. A row that

@@ -73,8 +73,3 @@ export function firstOf<Row>(rows: Iterable<Row>): Row | undefined {
 export function bytesOf(value: Uint8Array | ArrayBuffer): Uint8Array {
   return value instanceof Uint8Array ? value : new Uint8Array(value)
 }
-
-/** True for the same bytes. */
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index])
-}

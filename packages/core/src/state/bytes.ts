@@ -8,6 +8,10 @@ declare const TextDecoder: new (
   options: { fatal: true; ignoreBOM: true },
 ) => { decode(bytes: Uint8Array): string }
 
+// Made once: to make one takes longer than to read a line with it.
+let encoder: { encode(text: string): Uint8Array } | undefined
+let decoder: { decode(bytes: Uint8Array): string } | undefined
+
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 
 /**
@@ -16,13 +20,15 @@ const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
  */
 export function utf8(text: string): Uint8Array {
   if (!text.isWellFormed()) throw refused('a text holds half of a surrogate pair, which has no UTF-8')
-  return new TextEncoder().encode(text)
+  encoder ??= new TextEncoder()
+  return encoder.encode(text)
 }
 
 /** The text of UTF-8 bytes, a byte order mark included. Throws `value_refused` when they are not UTF-8. */
 export function fromUtf8(bytes: Uint8Array): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
+    decoder ??= new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+    return decoder.decode(bytes)
   } catch (cause) {
     throw refused(`${bytes.length} bytes are not UTF-8`, cause)
   }
@@ -30,6 +36,13 @@ export function fromUtf8(bytes: Uint8Array): string {
 
 interface NativeBase64 {
   toBase64?(this: Uint8Array): string
+}
+
+/** True for two arrays of the same bytes. */
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
 }
 
 /** The base64 of bytes: the standard alphabet, padded, without line breaks. */

@@ -1,3 +1,4 @@
+import { sameBytes } from './bytes.ts'
 import { classOf, type OpaqueValue } from './classes.ts'
 import { errorClassName, errorParts } from './error-parts.ts'
 import { isBytesKind, isObject, kindOf, type BytesKind, type Kind } from './value.ts'
@@ -35,12 +36,6 @@ export function sameItem(
 ): boolean {
   const item = a[i]
   return sameValue(item, b[j], unequal) && (item !== undefined || i in a === j in b)
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  if (a.length !== b.length) return false
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
-  return true
 }
 
 function sameItems(a: readonly unknown[], b: readonly unknown[], unequal?: Unequal): boolean {

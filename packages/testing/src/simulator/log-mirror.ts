@@ -106,15 +106,21 @@ function carriedBy(entry: Seen): readonly Seen[] {
   return records.map(({ kind, digest, body }) => ({ ...entry, kind, digest, body }))
 }
 
+/** The digests of lines that follow each other, read where they stand: in the header of the line after. */
+export function digestsOf(lines: readonly Uint8Array[]): readonly Digest[] {
+  return lines.map((line, index) => {
+    const next = lines[index + 1]
+    const prev = next && /"prev":"([0-9a-f]{64})"/.exec(fromUtf8(next))?.[1]
+    return (prev ?? digestBytes(line)) as Digest
+  })
+}
+
 /** A line's digest stands in the line after it, so that an onlooker need not hash. */
 function seenOf(lines: readonly Uint8Array[], last?: Digest): readonly Seen[] {
   const parsed = lines.map((line) => JSON.parse(fromUtf8(line)) as Omit<Seen, 'digest'>)
   return parsed.map((entry, index) => {
     const next = parsed[index + 1]?.prev ?? (index === lines.length - 1 ? last : undefined)
-    return {
-      ...entry,
-      body: entry.body ?? {},
-      digest: next ?? (digestBytes(lines[index] as Uint8Array) as Digest),
-    }
+    const digest = next ?? (digestBytes(lines[index] as Uint8Array) as Digest)
+    return Object.assign(entry, { body: entry.body ?? {}, digest })
   })
 }

@@ -1,4 +1,4 @@
-import { realTask } from '../agent/virtual-clock.ts'
+import { nextTask } from './next-task.ts'
 
 /** A process, or what is killed and frozen like one: a tab, a worker, an object at the edge. */
 export interface Realm {
@@ -78,11 +78,11 @@ export class Scheduler {
     return at - this.now
   }
 
-  /** Lets the next event happen, and all that follows from it at once. False when none is due. */
-  async step(): Promise<boolean> {
+  /** Lets the next event happen. Resolves after all that follows from it at once; undefined when none is due. */
+  step(): Promise<void> | undefined {
     for (;;) {
       const event = this.#pop()
-      if (event === undefined) return false
+      if (event === undefined) return undefined
       if (event.cancelled || event.realm?.alive === false) continue
       this.now = Math.max(this.now, event.at)
       if (event.realm?.frozen) {
@@ -92,8 +92,7 @@ export class Scheduler {
       this.events += 1
       this.#note(event)
       event.work()
-      await realTask()
-      return true
+      return nextTask()
     }
   }
 

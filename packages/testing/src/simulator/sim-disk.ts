@@ -9,7 +9,7 @@ import {
   type RunStorage,
 } from '@waystone/core'
 import { memoryStorage } from '@waystone/core/memory'
-import { LogMirror, type Seen } from './log-mirror.ts'
+import { digestsOf, LogMirror, type Seen } from './log-mirror.ts'
 import type { Realm } from './scheduler.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -135,16 +135,9 @@ export class SimDisk {
   /** What was acknowledged and is neither in the log nor set aside. */
   async lost(run: RunId): Promise<readonly number[]> {
     const lines = await this.#lines(run)
-    const kept = new LogMirror(run)
-    kept.reset(lines)
-    const { entries, first } = kept
-    const known = new Set(entries.map(({ digest }) => digest))
+    const first = lines[0] ? headOfLine(lines[0]).seq : 0
     const tails = await this.#storage.tails.list(run)
-    for (const { lines: tail } of tails) {
-      const aside = new LogMirror(run)
-      aside.reset(tail)
-      for (const { digest } of aside.entries) known.add(digest)
-    }
+    const known = new Set([lines, ...tails.map((tail) => tail.lines)].flatMap(digestsOf))
     const promised = this.#acknowledged.get(run) ?? new Map<Digest, number>()
     return [...promised].flatMap(([digest, seq]) => (known.has(digest) || seq < first ? [] : [seq]))
   }

@@ -13,7 +13,7 @@ export interface Simulated {
   readonly failure: string | undefined
   /** Which faults have hit which operations, and how often. */
   readonly coverage: Readonly<Record<string, number>>
-  /** What happened, in words. */
+  /** What happened, in words: written when it is asked for, which most seeds never are. */
   readonly story: readonly string[]
 }
 
@@ -36,8 +36,18 @@ export async function simulate(seed: number): Promise<Simulated> {
   simulation.heal()
   await comeToRest(simulation)
   if (simulation.failure === undefined) await checkEnd(simulation)
-  const { scheduler, failure, coverage, story } = simulation
-  return { seed, events: scheduler.events, trace: scheduler.trace, failure, coverage: coverage.pairs, story }
+  const { scheduler, failure, coverage } = simulation
+  const { events, trace } = scheduler
+  return {
+    seed,
+    events,
+    trace,
+    failure,
+    coverage: coverage.pairs,
+    get story() {
+      return simulation.story
+    },
+  }
 }
 
 async function goWild(simulation: Simulation): Promise<void> {
@@ -46,7 +56,9 @@ async function goWild(simulation: Simulation): Promise<void> {
   simulation.begin()
   const rate = dice.between(0.01, 0.08)
   while (scheduler.events < wildEvents && simulation.failure === undefined) {
-    if (!(await scheduler.step())) break
+    const happened = scheduler.step()
+    if (happened === undefined) break
+    await happened
     if (dice.chance(rate)) await throwFault(simulation)
   }
 }

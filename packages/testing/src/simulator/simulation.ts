@@ -38,7 +38,7 @@ export class Simulation implements SimWorld {
   edgeSkew = 0
   network: typeof calmNetwork
   failure: string | undefined
-  readonly story: string[] = []
+  readonly #told: { readonly at: number; readonly what: string }[] = []
   readonly #copies = new Set<SimDevice>()
   readonly #isOtherCode: Record<Deployed, boolean> = { edge: false, devices: false }
   readonly #programs: {
@@ -78,7 +78,12 @@ export class Simulation implements SimWorld {
   }
 
   tell(what: string): void {
-    this.story.push(`${this.scheduler.now.toFixed(0).padStart(8)} ms  ${what}`)
+    this.#told.push({ at: this.scheduler.now, what })
+  }
+
+  /** What was told, line by line. */
+  get story(): readonly string[] {
+    return this.#told.map(({ at, what }) => `${at.toFixed(0).padStart(8)} ms  ${what}`)
   }
 
   /** Starts the run, unless there is one. */
