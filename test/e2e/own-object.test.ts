@@ -1,7 +1,8 @@
+import { limits } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEventStream } from '../harness/event-stream.ts'
 import { poll } from '../harness/poll.ts'
-import { sleeper, speaker } from './app/edge-agents.ts'
+import { deadly, sleeper, speaker } from './app/edge-agents.ts'
 import { pushRun } from './pushed-run.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -152,6 +153,39 @@ describe('a run in an object of the application, beside its own due times', () =
     expect(await other.json()).toMatchObject({ code: 'request_refused' })
     for (const name of ['waystone.run', '', 'x'.repeat(201)])
       expect(await (await remind('own-one', name, 0)).json()).toMatchObject({ code: 'input_refused' })
+  })
+
+  it('pauses a run that ends its object whenever it is woken, whoever wakes it', async () => {
+    const run = 'own-deadly'
+    await pushRun(world, run, deadly, {})
+    const path = `${world.edge().url}/v1/runs/${run}`
+    const { headers } = world
+    const pauseAfter = async (message: number): Promise<string | undefined> => {
+      // Whoever comes as the object ends hears nothing.
+      const item = { type: 'message', id: `m${String(message)}`, by: 'ana', time: 0, name: 'poke', value: 1 }
+      await fetch(`${path}/inbox`, { method: 'POST', headers, body: JSON.stringify(item) })
+      const stored = await fetch(`${path}/entries?from=0`, { headers })
+      const text = stored.ok ? await stored.text() : ''
+      return text.split('\n').find((line) => line.includes('"kind":"pause"'))
+    }
+    let messages = 0
+    const pause = await poll(() => pauseAfter((messages += 1)), {
+      everyMs: 200,
+      timeoutMs: 60_000,
+      message: () => `the run was not paused after ${String(messages)} messages`,
+    })
+    expect(JSON.parse(pause)).toMatchObject({
+      body: { reason: 'error', error: { code: 'no_progress', run } },
+    })
+    expect(await (await own(run, 'kept')).json()).toMatchObject({ died: limits.stallsMax })
+  })
+
+  it('keeps tables for what it has, and none else', async () => {
+    const run = 'own-tables'
+    await sleep(run, 1)
+    expect(await endOf(run)).toEqual({ status: 'done', result: 'rested' })
+    const tables = ['waystone_due', 'waystone_log', 'waystone_run']
+    expect(await (await own(run, 'kept')).json()).toMatchObject({ tables })
   })
 
   const kindsOf = async (run: string): Promise<readonly string[]> => {

@@ -33,7 +33,6 @@ export class FaultEdge {
   readonly #agents: readonly AnyAgent[]
   readonly #due = new Map<RunId, number>()
   readonly #appended = new Map<RunId, number>()
-  readonly #stalls = new Map<RunId, { seq: number; count: number }>()
   readonly #followers = new Map<RunId, Set<Follower>>()
   readonly #newFault: () => Fault
   #process: EdgeProcess
@@ -140,15 +139,6 @@ export class FaultEdge {
         },
         get: () => this.#due.get(run),
       },
-      stalls: {
-        count: (seq) => {
-          const before = this.#stalls.get(run)
-          const count = before?.seq === seq ? before.count + 1 : 1
-          this.#stalls.set(run, { seq, count })
-          return count
-        },
-        clear: () => void this.#stalls.delete(run),
-      },
       followers: {
         tell: (event, except) => {
           if (fault.alive) this.#tell(run, event, except)
@@ -175,7 +165,7 @@ export class FaultEdge {
       try {
         await (
           await this.#keeper(process, run)
-        ).alarm({ until: this.#clock.now() + watchdogMs, steps: Infinity })
+        ).alarm({ until: this.#clock.now() + watchdogMs, steps: Infinity, tries: 1 })
       } finally {
         const due = this.#due.get(run)
         if (due !== undefined) this.#arm(run, due)

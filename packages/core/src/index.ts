@@ -187,7 +187,6 @@ export {
   type Followers,
   type KeeperPorts,
   type Slice,
-  type Stalls,
 } from './runtime/run-keeper.ts'
 export { Runtime } from './runtime/runtime.ts'
 export type { Edge } from './sync/syncer.ts'

@@ -1,5 +1,6 @@
 import { limits, type LogStore, type RunId, type RunStorage } from '@waystone/core'
 import {
+  runTables,
   sqlInbox,
   sqlLogStore,
   sqlSnapshots,
@@ -49,6 +50,7 @@ export function sqliteStorage(path: string, options: SqliteOptions = {}): RunSto
     // All tables in one go, whoever else opens the file at this moment.
     return sql.transaction('strict', () => {
       prepareSchema(sql, path)
+      for (const { schema } of runTables) sql.run(schema)
       return storageIn(sql)
     })
   } catch (error) {

@@ -63,7 +63,10 @@ export class KilledMoves extends DurableObject<Env> {
     return {
       lines,
       rows: number('SELECT count(*) AS n FROM waystone_log'),
-      noted: number('SELECT count(*) AS n FROM waystone_history'),
+      // The table is made with the first note.
+      noted:
+        number("SELECT count(*) AS n FROM sqlite_master WHERE name = 'waystone_history'") &&
+        number('SELECT count(*) AS n FROM waystone_history'),
       objects: (await this.env.BLOBS.list({ prefix: `runs/${run}/` })).objects.length,
     }
   }

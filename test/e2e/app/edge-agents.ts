@@ -101,4 +101,16 @@ export const together = defineAgent({
   },
 })
 
+/** Ends the object that it is in, whenever it is started. */
+export const deadly = defineAgent({
+  name: 'deadly',
+  version: 1,
+  needs: { die: need<() => void>() },
+  initial: (input: object) => ({ ...input }),
+  async turn(ctx) {
+    await ctx.step('die', () => ctx.use.die())
+    return done('lived')
+  },
+})
+
 export const edgeAgents = [speaker, sleeper, questioner, writer, hurrying, together]

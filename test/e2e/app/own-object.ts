@@ -1,7 +1,7 @@
 import { toWire } from '@waystone/core'
 import { askingOf, createRunHost, unguarded, type RunAnswer, type RunCall } from '@waystone/edge'
 import { DurableObject } from 'cloudflare:workers'
-import { edgeAgents, hurrying } from './edge-agents.ts'
+import { deadly, edgeAgents, hurrying } from './edge-agents.ts'
 import { familyAgents } from './family-agents.ts'
 
 /** What an object of the application's own needs. */
@@ -12,6 +12,9 @@ export interface OwnEnv {
 
 /** The calls at which an object has died: all objects of the tests share one isolate. */
 const deaths = new Set<string>()
+
+/** How often a run of `deadly` has ended its object. */
+let died = 0
 
 /** Runs named `own-dies.CALL-WHEN.` and what follows: the first such call kills the object that is asked. */
 function deathAt({ run, type }: RunCall): string | undefined {
@@ -29,7 +32,12 @@ export class OwnObject extends DurableObject<OwnEnv> {
   /** Steps of `hurrying` in each alarm. */
   readonly #steps: number[] = []
   readonly #host = createRunHost(this.ctx, {
-    agents: () => [hurrying.provide({ tell: () => this.#stepped() }), ...edgeAgents, ...familyAgents],
+    agents: () => [
+      hurrying.provide({ tell: () => this.#stepped() }),
+      deadly.provide({ die: () => this.#die() }),
+      ...edgeAgents,
+      ...familyAgents,
+    ],
     runs: this.env.OWN,
     stepsAnAlarm: 20,
     blobs: this.env.BLOBS,
@@ -90,7 +98,10 @@ export class OwnObject extends DurableObject<OwnEnv> {
         return new Response(null, { status: 101, webSocket: client })
       }
       case '/kept':
-        return Response.json({ steps: this.#steps, deaths: [...deaths], ...(await this.#kept(text('run'))) })
+        return Response.json({
+          ...{ steps: this.#steps, deaths: [...deaths], died, tables: this.#tables() },
+          ...(await this.#kept(text('run'))),
+        })
       default:
         return Response.json({
           rang: Object.fromEntries(
@@ -112,6 +123,20 @@ export class OwnObject extends DurableObject<OwnEnv> {
     const { sql } = this.ctx.storage
     const isThere = sql.exec("SELECT 1 FROM sqlite_master WHERE name = 'waystone_log'").toArray().length > 0
     return { ...(isThere ? sql.exec(query).one() : { rows: 0, away: 0 }), objects: objects.length }
+  }
+
+  #tables(): readonly string[] {
+    const query =
+      "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'waystone_*' ORDER BY name"
+    return this.ctx.storage.sql
+      .exec<{ name: string }>(query)
+      .toArray()
+      .map(({ name }) => name)
+  }
+
+  #die(): void {
+    died += 1
+    this.ctx.abort('the run of the test ends it')
   }
 
   #stepped(): void {

@@ -31,14 +31,6 @@ export interface DueTime {
   get(): number | undefined
 }
 
-/** Counts the wake-ups of a run that brought no entry. Stored, since what is counted ends the process. */
-export interface Stalls {
-  /** One more wake-up at this head; gives how many there were at it, this one included. */
-  count(seq: number): number
-  /** The run came back by itself: whatever it did, it was not killed. */
-  clear(): void
-}
-
 /** Those who follow a run live. */
 export interface Followers {
   /** Tells every follower but one device. */
@@ -55,9 +47,11 @@ export interface KeeperPorts {
     /** Tells when the last append to a run was, in ms since 1970. */
     readonly store: LogStore & { lastAppend(run: RunId): number | undefined }
   }
-  /** When the run is due: `alarm` is called then. */
+  /**
+   * When the run is due: `alarm` is called then, and before that the time is put off by `watchdogMs` or more. That is what brings
+   * a run back whose process dies over it.
+   */
   readonly due: DueTime
-  readonly stalls: Stalls
   readonly followers: Followers
   /** The streams of the open turn that have text. */
   readonly streamNames: () => readonly string[]
@@ -80,6 +74,8 @@ export interface Slice {
   readonly until: number
   /** Steps and turns. */
   readonly steps: number
+  /** How often it was due, this time included, since its log has grown last or an alarm came back. */
+  readonly tries: number
 }
 
 /** What a slice is counted in: what may make requests, and what takes time where nothing does. */
@@ -305,12 +301,12 @@ export class RunKeeper {
    * The run is due. It lets go between steps at `until`, or when it has done `steps` of them, and is due again at once: true
    * then. Never throws: an alarm that throws seven times is gone for ever.
    */
-  async alarm({ until, steps }: Slice): Promise<boolean> {
+  async alarm(slice: Slice): Promise<boolean> {
     try {
       const fold = this.log.fold
       if (fold === undefined || isEnded(fold)) await this.schedule()
       else if (fold.owner === edgeOwner) {
-        const isMore = await this.#runAgent({ until, steps })
+        const isMore = await this.#runAgent(slice)
         // What it has made due is done before the object may go.
         await this.#snapshotter.settle()
         return isMore
@@ -318,9 +314,15 @@ export class RunKeeper {
       else await this.schedule()
     } catch (error) {
       this.#ports.failed('alarm', error)
-      await this.#ports.due.set(this.#ports.clock.now() + watchdogMs)
+      await this.#again()
     }
     return false
+  }
+
+  /** What did not work is begun again when it would be had the process died, and counted as that is. */
+  async #again(): Promise<void> {
+    const { clock, due } = this.#ports
+    if (due.get() === undefined) await due.set(clock.now() + watchdogMs)
   }
 
   /** Sets when the run is due next. */
@@ -334,14 +336,13 @@ export class RunKeeper {
   }
 
   /** Runs the agent, or waits for what a claim has begun already. True when it let go before it had to wait. */
-  async #runAgent({ until, steps }: Slice): Promise<boolean> {
+  async #runAgent({ until, steps, tries }: Slice): Promise<boolean> {
     const { clock, due, failed } = this.#ports
     // Its keys were lent for a time that is over: it stands still until a device takes it back.
     if (!this.log.isReadable) {
       await due.delete()
       return false
     }
-    await due.set(clock.now() + watchdogMs)
     const stop = new AbortController()
     const timeLeft = (): number => Math.max(0, until - clock.now())
     const letGo = async (): Promise<void> => {
@@ -353,13 +354,13 @@ export class RunKeeper {
       held.host.stop()
     }
     void letGo().catch((error: unknown) => failed('run', error))
-    return this.#work().finally(() => stop.abort())
+    return this.#work(tries).finally(() => stop.abort())
   }
 
   /** What is under way goes on. With its end it is set when the run is due next, before anybody can begin anew. */
-  #work(): Promise<boolean> {
+  #work(tries = 1): Promise<boolean> {
     const ended = (): void => (this.#working = undefined)
-    this.#working ??= this.#runHost().then(
+    this.#working ??= this.#runHost(tries).then(
       async ({ settle, isMore }) => {
         ended()
         await settle()
@@ -374,9 +375,9 @@ export class RunKeeper {
   }
 
   /** Hosts the run until it ends, waits, moves on or lets go. */
-  async #runHost(): Promise<Hosted> {
-    const { clock, due, stalls, storage } = this.#ports
-    if (await this.#standsStill()) return { settle: () => due.delete(), isMore: false }
+  async #runHost(tries: number): Promise<Hosted> {
+    const { clock, due, storage } = this.#ports
+    if (await this.#standsStill(tries)) return { settle: () => due.delete(), isMore: false }
     const pause = await damagePause(this.log, storage.tails)
     if (pause) await this.log.append(edgeOwner, (now) => (now?.owner === edgeOwner ? [pause] : []))
     // A device may have claimed it back before there was a host to stop.
@@ -390,7 +391,6 @@ export class RunKeeper {
     const end = await ended
     this.#host = undefined
     this.#ports.changed('soon')
-    if (end.type !== 'lost') stalls.clear()
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
       const missed = (await storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
@@ -404,7 +404,7 @@ export class RunKeeper {
     this.#live = nothingLive
     if (end.type !== 'lost') return { settle: () => this.schedule(), isMore: end.type === 'stopped' }
     this.#ports.failed('run', end.error)
-    return { settle: () => due.set(clock.now() + 1_000), isMore: false }
+    return { settle: () => this.#again(), isMore: false }
   }
 
   #hasEnded(wait: Wait): boolean {
@@ -451,13 +451,10 @@ export class RunKeeper {
   }
 
   /** Pauses a run whose wake-ups bring no entry and only cost money. */
-  async #standsStill(): Promise<boolean> {
-    const { stalls } = this.#ports
+  async #standsStill(tries: number): Promise<boolean> {
     const fold = this.log.mustFold()
-    const count = stalls.count(fold.head.seq)
-    if (count <= limits.stallsMax || fold.status === 'paused') return false
-    stalls.clear()
-    const error = toWire(stalled(fold.run, count))
+    if (tries <= limits.stallsMax || fold.status === 'paused') return false
+    const error = toWire(stalled(fold.run, tries))
     await this.log.append(edgeOwner, () => [
       { kind: 'pause', body: { reason: 'error', error, actions: ['retry', 'fork', 'cancel'] } },
     ])

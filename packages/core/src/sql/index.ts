@@ -1,5 +1,7 @@
 export { bytesOf, firstOf, keysOf, type RunNumbers, type Sql, type SqlValue } from './sql.ts'
-export { historyMover, type HistoryMover, type MovingOptions } from './move-history.ts'
+export { hasTable, lazyTable, type LazyTable, type Table } from './lazy-table.ts'
+export { runTables } from './run-tables.ts'
+export { historyMover, historyTable, type HistoryMover, type MovingOptions } from './move-history.ts'
 export { type Packing } from './sql-compact.ts'
 export { sqlInbox } from './sql-inbox.ts'
 export { sqlLogStore, type SqlLogOptions, type SqlLogStore } from './sql-log-store.ts'

@@ -5,15 +5,18 @@ import type { Head } from '../ports/log-store.ts'
 import { digestBytes } from '../state/digest.ts'
 import { joinLines, splitLines } from '../sync/wire.ts'
 import { sameBytes } from '../state/bytes.ts'
+import type { Table } from './lazy-table.ts'
 import { bytesOf, firstOf, type Keys, type Sql } from './sql.ts'
 
 /**
  * One row an append, however many entries it has, up to a page of them. `seq` is the key of its first entry. A row that
  * is packed begins with a byte that no line begins with.
  */
-export const logSchema = `
-  CREATE TABLE IF NOT EXISTS waystone_log (seq INTEGER PRIMARY KEY, entries INTEGER NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL);
-`
+export const logTable: Table = {
+  name: 'waystone_log',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_log (seq INTEGER PRIMARY KEY, entries INTEGER NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL)',
+}
 
 /** A row of the log. */
 export interface LogRow {

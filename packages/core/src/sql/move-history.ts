@@ -5,13 +5,26 @@ import type { HistoryObjects } from '../ports/history.ts'
 import { digestBytes } from '../state/digest.ts'
 import { joinLines } from '../sync/wire.ts'
 import { awayBytes, awayRow, type Away } from './away-rows.ts'
-import { awayMark, isAway, isPacked, isSame, isWhole, linesOf, plainLines, type LogRow } from './log-rows.ts'
+import {
+  awayMark,
+  isAway,
+  isPacked,
+  isSame,
+  isWhole,
+  linesOf,
+  logTable,
+  plainLines,
+  type LogRow,
+} from './log-rows.ts'
+import { lazyTable, runsIn, type Table } from './lazy-table.ts'
 import { bytesOf, firstOf, keysOf, type Keys, type RunNumbers, type Sql } from './sql.ts'
 
 /** The objects of a run, noted before they are put: one that no row names is one that can go. */
-export const historySchema = `
-  CREATE TABLE IF NOT EXISTS waystone_history (hash TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
-`
+export const historyTable: Table = {
+  name: 'waystone_history',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_history (hash TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID',
+}
 
 /** When lines move out of the database. */
 export interface MovingOptions {
@@ -39,14 +52,15 @@ export interface HistoryMover {
   sweep(run: RunId): Promise<void>
 }
 
-/** See `HistoryMover`. `runs` as the store of the logs has them. */
+/** See `HistoryMover`. `numbers` as the store of the logs has them. */
 export function historyMover(
   sql: Sql,
-  runs: RunNumbers,
+  numbers: RunNumbers,
   history: HistoryObjects,
   options: MovingOptions,
 ): HistoryMover {
-  sql.run(historySchema)
+  const runs = runsIn(lazyTable(sql, logTable), numbers)
+  const notes = lazyTable(sql, historyTable)
   return {
     async move(run) {
       const number = runs.find(run)
@@ -60,16 +74,19 @@ export function historyMover(
       const hash = digestBytes(bytes) as Digest
       // Noted first: should all end before a row names it, it is known to be nobody's.
       const note = 'INSERT OR REPLACE INTO waystone_history (hash, first, last) VALUES (?, ?, ?)'
-      sql.transaction('relaxed', () => sql.run(note, hash, first.seq, last.seq))
+      sql.transaction('relaxed', () => {
+        notes.make()
+        sql.run(note, hash, first.seq, last.seq)
+      })
       await history.put(run, hash, bytes)
       return sql.transaction('relaxed', () => replaceRows(sql, segments, places, hash))
     },
     async sweep(run) {
       const number = runs.find(run)
-      if (number === undefined) return
-      const notes = [...sql.rows<Note>('SELECT hash, first, last FROM waystone_history')]
+      if (number === undefined || !notes.isThere()) return
+      const noted = [...sql.rows<Note>('SELECT hash, first, last FROM waystone_history')]
       const { first, last } = keysOf(number)
-      for (const note of notes) {
+      for (const note of noted) {
         if (note.first < first || note.last > last || isNamed(sql, note)) continue
         await history.remove(run, note.hash)
         sql.transaction('relaxed', () => sql.run('DELETE FROM waystone_history WHERE hash = ?', note.hash))

@@ -6,6 +6,7 @@ import { sameBytes } from '../state/bytes.ts'
 import type { LineReader } from './away-rows.ts'
 import { headAt, insertRows, isPacked, plainLines, rowAt, rowsFrom, type LogRow } from './log-rows.ts'
 import { bytesOf, firstOf, keysOf, type Keys, type RunNumbers, type Sql } from './sql.ts'
+import { forgetCold } from './sql-compact.ts'
 import { putSummary } from './sql-summaries.ts'
 import { setAside } from './sql-tails.ts'
 
@@ -116,8 +117,7 @@ function cut(sql: Sql, keys: Keys, keep: number, inflated: Inflated): readonly U
   const lines = rows.flatMap((row) => linesIn(row, inflated))
   if (stays >= lines.length) return []
   sql.run('DELETE FROM waystone_log WHERE seq BETWEEN ? AND ?', first.seq, keys.last)
-  // What is packed from here on is packed anew.
-  sql.run('DELETE FROM waystone_cold WHERE run = ?', keys.run)
+  forgetCold(sql, keys)
   if (stays > 0) insertRows(sql, keys, first.seq - keys.first, lines.slice(0, stays))
   return lines.slice(stays)
 }

@@ -1,12 +1,14 @@
 import type { Compaction } from '../ports/log-store.ts'
 import { bytesOf, firstOf, type Keys, type Sql } from './sql.ts'
+import { lazyTable, type Table } from './lazy-table.ts'
 import { isPacked, isSame, isWhole, pack, plainLines, rowAt, type LogRow } from './log-rows.ts'
 import { joinLines } from '../sync/wire.ts'
 
 /** How far a log is packed: `seq` is the key of the first row that was not looked at yet. */
-export const coldSchema = `
-  CREATE TABLE IF NOT EXISTS waystone_cold (run INTEGER PRIMARY KEY, seq INTEGER NOT NULL);
-`
+export const coldTable: Table = {
+  name: 'waystone_cold',
+  schema: 'CREATE TABLE IF NOT EXISTS waystone_cold (run INTEGER PRIMARY KEY, seq INTEGER NOT NULL)',
+}
 
 /** When packing pays. */
 export interface Packing {
@@ -27,8 +29,8 @@ export async function compactRows(
   packing: Packing,
 ): Promise<void> {
   while (forgetSome(sql, keys, forget)) await sql.task()
-  const first = firstOf(sql.rows<{ seq: number }>('SELECT seq FROM waystone_cold WHERE run = ?', keys.run))
-  let from = first?.seq ?? keys.first
+  const before = coldBefore(sql, keys) ?? keys.first
+  let from = before
   for (;;) {
     const group = nextGroup(sql, keys, from, cold, packing)
     const last = group.at(-1)
@@ -36,7 +38,7 @@ export async function compactRows(
     await packGroup(sql, group, packing)
     from = last.seq + last.entries
   }
-  if (from > (first?.seq ?? keys.first)) keepProgress(sql, keys, from)
+  if (from > before) keepProgress(sql, keys, from)
 }
 
 /** Lets the oldest rows go; true when there may be more. The row of the head and that of `forget` stay. */
@@ -107,11 +109,23 @@ async function packGroup(sql: Sql, group: readonly LogRow[], { savedBytesMin }: 
   })
 }
 
+/** The key before which rows were looked at; undefined when none was. */
+function coldBefore(sql: Sql, { run }: Keys): number | undefined {
+  if (!lazyTable(sql, coldTable).isThere()) return undefined
+  return firstOf(sql.rows<{ seq: number }>('SELECT seq FROM waystone_cold WHERE run = ?', run))?.seq
+}
+
+/** What is packed from here on is packed anew. Called inside of a transaction. */
+export function forgetCold(sql: Sql, { run }: Keys): void {
+  if (lazyTable(sql, coldTable).isThere()) sql.run('DELETE FROM waystone_cold WHERE run = ?', run)
+}
+
 function keepProgress(sql: Sql, keys: Keys, from: number): void {
   sql.transaction('relaxed', () => {
     const head = rowAt(sql, keys)
     // A tail that was set aside meanwhile took what was packed with it.
     const reached = Math.min(from, head?.seq ?? keys.first)
+    lazyTable(sql, coldTable).make()
     sql.run('INSERT OR REPLACE INTO waystone_cold (run, seq) VALUES (?, ?)', keys.run, reached)
   })
 }

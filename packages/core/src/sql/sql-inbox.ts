@@ -1,11 +1,15 @@
 import { inboxFull, type Inbox, type InboxPut } from '../ports/inbox.ts'
 import { limits } from '../limits.ts'
 import { parseInboxItem } from '../sync/wire.ts'
+import { lazyTable, runsIn, type Table } from './lazy-table.ts'
 import { keysOf, type Keys, type RunNumbers, type Sql } from './sql.ts'
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_inbox (number INTEGER PRIMARY KEY, id TEXT NOT NULL, ask TEXT, item TEXT NOT NULL);
-`
+/** One row an item that waits. */
+export const inboxTable: Table = {
+  name: 'waystone_inbox',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_inbox (number INTEGER PRIMARY KEY, id TEXT NOT NULL, ask TEXT, item TEXT NOT NULL)',
+}
 
 interface Waiting {
   readonly number: number
@@ -14,8 +18,8 @@ interface Waiting {
 }
 
 /** Inboxes in SQLite, in order of arrival. No index: an inbox is short, and an index is a row more at every put. */
-export function sqlInbox(sql: Sql, runs: RunNumbers): Inbox {
-  sql.run(schema)
+export function sqlInbox(sql: Sql, numbers: RunNumbers): Inbox {
+  const runs = runsIn(lazyTable(sql, inboxTable), numbers)
   const waiting = ({ first, last }: Keys): readonly Waiting[] => [
     ...sql.rows<Waiting>(
       'SELECT number, id, ask FROM waystone_inbox WHERE number BETWEEN ? AND ? ORDER BY number',

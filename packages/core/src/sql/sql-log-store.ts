@@ -5,20 +5,20 @@ import type { Append, Appended, LogStore } from '../ports/log-store.ts'
 import type { HistoryObjects } from '../ports/history.ts'
 import { lineReader, type LineReader } from './away-rows.ts'
 import { appendRows, inflateFor } from './sql-append.ts'
-import { coldSchema, compactRows, type Packing } from './sql-compact.ts'
+import { compactRows, type Packing } from './sql-compact.ts'
 import {
   headAt,
   isPacked,
   lineBytes,
-  logSchema,
+  logTable,
   plainLines,
   rowAt,
   rowsFrom,
   type LogRow,
 } from './log-rows.ts'
+import { lazyTable, runsIn } from './lazy-table.ts'
 import { keysOf, type RunNumbers, type Sql } from './sql.ts'
-import { summariesIn, summarySchema } from './sql-summaries.ts'
-import { tailsSchema } from './sql-tails.ts'
+import { summariesIn, summaryTable } from './sql-summaries.ts'
 
 /** A log store that also says when a run last took an append, by the clock of its host. */
 export type SqlLogStore = LogStore & { lastAppend(run: RunId): number | undefined }
@@ -39,8 +39,9 @@ const triesMax = 10
  * Logs in SQLite. Statements are synchronous, so an append needs no lock beyond its transaction; one over packed rows,
  * which are inflated first, holds up those after it.
  */
-export function sqlLogStore(sql: Sql, runs: RunNumbers, options: SqlLogOptions): SqlLogStore {
-  for (const schema of [logSchema, coldSchema, summarySchema, tailsSchema]) sql.run(schema)
+export function sqlLogStore(sql: Sql, numbers: RunNumbers, options: SqlLogOptions): SqlLogStore {
+  const runs = runsIn(lazyTable(sql, logTable), numbers)
+  const summaries = lazyTable(sql, summaryTable)
   const reader = lineReader(sql, options.history)
   const underWay = new Map<RunId, Promise<unknown>>()
   let closed = false
@@ -107,7 +108,7 @@ export function sqlLogStore(sql: Sql, runs: RunNumbers, options: SqlLogOptions):
     // An object has one run; a store of many lists them by their ids.
     async list() {
       mustBeOpen()
-      return summariesIn(sql.rows('SELECT json FROM waystone_summary'))
+      return summaries.isThere() ? summariesIn(sql.rows('SELECT json FROM waystone_summary')) : []
     },
     async compact(run, compaction) {
       mustBeOpen()

@@ -1,13 +1,16 @@
 import type { Snapshots } from '../ports/snapshots.ts'
+import { lazyTable, runsIn, type Table } from './lazy-table.ts'
 import { bytesOf, firstOf, keysOf, type RunNumbers, type Sql } from './sql.ts'
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_snapshots (seq INTEGER PRIMARY KEY, line BLOB NOT NULL);
-`
+/** One row a snapshot. */
+export const snapshotsTable: Table = {
+  name: 'waystone_snapshots',
+  schema: 'CREATE TABLE IF NOT EXISTS waystone_snapshots (seq INTEGER PRIMARY KEY, line BLOB NOT NULL)',
+}
 
 /** The lines of snapshots in SQLite. */
-export function sqlSnapshots(sql: Sql, runs: RunNumbers): Snapshots {
-  sql.run(schema)
+export function sqlSnapshots(sql: Sql, numbers: RunNumbers): Snapshots {
+  const runs = runsIn(lazyTable(sql, snapshotsTable), numbers)
   return {
     async put(run, seq, line) {
       sql.transaction('relaxed', () => {

@@ -2,13 +2,16 @@ import { headOfLine } from '../log/plan-append.ts'
 import type { Append } from '../ports/log-store.ts'
 import { tailName, type SetAside, type Tails } from '../ports/tails.ts'
 import { joinLines, splitLines } from '../sync/wire.ts'
+import { lazyTable, runsIn, type Table } from './lazy-table.ts'
 import { batchesOf } from './log-rows.ts'
 import { bytesOf, firstOf, keysOf, type Keys, type RunNumbers, type Sql } from './sql.ts'
 
 /** A tail is one row, or a few that follow each other when it is large. */
-export const tailsSchema = `
-  CREATE TABLE IF NOT EXISTS waystone_aside (number INTEGER PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL);
-`
+export const tailsTable: Table = {
+  name: 'waystone_aside',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_aside (number INTEGER PRIMARY KEY, name TEXT NOT NULL, reason TEXT NOT NULL, time INTEGER NOT NULL, lines BLOB NOT NULL)',
+}
 
 interface AsideRow {
   readonly name: string
@@ -18,8 +21,8 @@ interface AsideRow {
 }
 
 /** What appends have set aside, in SQLite. */
-export function sqlTails(sql: Sql, runs: RunNumbers): Tails {
-  sql.run(tailsSchema)
+export function sqlTails(sql: Sql, numbers: RunNumbers): Tails {
+  const runs = runsIn(lazyTable(sql, tailsTable), numbers)
   return {
     async list(run) {
       const number = runs.find(run)
@@ -44,6 +47,7 @@ export function setAside(
   { reason, time }: Required<Append>['setAside'],
   lines: readonly Uint8Array[],
 ): void {
+  lazyTable(sql, tailsTable).make()
   const last = firstOf(
     sql.rows<{ number: number | null }>(
       'SELECT max(number) AS number FROM waystone_aside WHERE number BETWEEN ? AND ?',

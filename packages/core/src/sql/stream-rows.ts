@@ -1,8 +1,12 @@
+import { lazyTable, type Table } from './lazy-table.ts'
 import { bytesOf, firstOf, type Sql } from './sql.ts'
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_streams (stream TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (stream, at)) WITHOUT ROWID;
-`
+/** Some rows a stream. */
+export const streamsTable: Table = {
+  name: 'waystone_streams',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_streams (stream TEXT NOT NULL, at INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (stream, at)) WITHOUT ROWID',
+}
 
 /** Text of one row, in UTF-16 units: below the 2 MB that a row of a Durable Object may have, whatever the text. */
 const rowCharsMax = 500_000
@@ -29,11 +33,14 @@ export interface StreamRows {
 
 /** Streams in SQLite. */
 export function streamRows(sql: Sql): StreamRows {
-  sql.run(schema)
+  const table = lazyTable(sql, streamsTable)
   const rows = (where: string, ...values: readonly (string | number)[]): Iterable<StoredRow> =>
-    sql.rows<StoredRow>(`SELECT at, text FROM waystone_streams WHERE stream = ? AND ${where}`, ...values)
+    table.isThere()
+      ? sql.rows<StoredRow>(`SELECT at, text FROM waystone_streams WHERE stream = ? AND ${where}`, ...values)
+      : []
   const streams: StreamRows = {
     put(stream, at, text) {
+      table.make()
       sql.transaction('relaxed', () => {
         if (at > streams.length(stream)) return
         sql.run('DELETE FROM waystone_streams WHERE stream = ? AND at >= ?', stream, at)
@@ -69,9 +76,10 @@ export function streamRows(sql: Sql): StreamRows {
       return last === undefined ? 0 : last.at + last.text.length
     },
     remove(stream) {
-      sql.run('DELETE FROM waystone_streams WHERE stream = ?', stream)
+      if (table.isThere()) sql.run('DELETE FROM waystone_streams WHERE stream = ?', stream)
     },
     names() {
+      if (!table.isThere()) return []
       const all = sql.rows<{ stream: string }>('SELECT DISTINCT stream FROM waystone_streams')
       return [...all].map(({ stream }) => stream)
     },

@@ -1,4 +1,6 @@
 import { isSealed, limits, statusOf, type Fold, type Live, type RunId } from '@waystone/core'
+import { lazyTable, type LazyTable, type Table } from '@waystone/core/sql'
+import { durableSql } from '../store/durable-sql.ts'
 import type { DueTimes } from '../store/sql-due-times.ts'
 import type { CatalogCalls, CatalogEntry } from './catalog-entry.ts'
 
@@ -10,9 +12,11 @@ const blobsOnlyMs = 5_000
 /** What stands instead of an entry of the catalog then. */
 const blobsOnly = 'null'
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_catalog_outbox (one INTEGER PRIMARY KEY, entry TEXT NOT NULL, version INTEGER NOT NULL, told INTEGER NOT NULL);
-`
+const outboxTable: Table = {
+  name: 'waystone_catalog_outbox',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_catalog_outbox (one INTEGER PRIMARY KEY, entry TEXT NOT NULL, version INTEGER NOT NULL, told INTEGER NOT NULL)',
+}
 
 const nothingLive: Live = { phase: 'idle', calls: [] }
 
@@ -22,14 +26,15 @@ const nothingLive: Live = { phase: 'idle', calls: [] }
  */
 export class CatalogOutbox {
   readonly #sql: SqlStorage
+  readonly #table: LazyTable
   readonly #times: DueTimes
   /** As it is stored: an append that changes nothing of it reads nothing. */
   #last: Last | undefined
 
-  constructor({ sql }: DurableObjectStorage, times: DueTimes) {
-    this.#sql = sql
+  constructor(storage: DurableObjectStorage, times: DueTimes) {
+    this.#sql = storage.sql
+    this.#table = lazyTable(durableSql(storage), outboxTable)
     this.#times = times
-    sql.exec(schema)
     this.#last = this.#stored()
   }
 
@@ -77,6 +82,7 @@ export class CatalogOutbox {
     const now = Date.now()
     // Grows whatever becomes of the log, and when the object is brought back to an earlier moment.
     const version = Math.max(now, (this.#last?.version ?? 0) + 1)
+    this.#table.make()
     this.#sql.exec(
       'INSERT OR REPLACE INTO waystone_catalog_outbox (one, entry, version, told) VALUES (1, ?, ?, 0)',
       text,
@@ -87,6 +93,7 @@ export class CatalogOutbox {
   }
 
   #stored(): Last | undefined {
+    if (!this.#table.isThere()) return undefined
     const query = 'SELECT entry, version, told FROM waystone_catalog_outbox'
     const [row] = this.#sql.exec<{ entry: string; version: number; told: number }>(query).toArray()
     if (row === undefined) return undefined

@@ -1,5 +1,6 @@
 import { parseRunId, type RunId } from '@waystone/core'
-import { hasTable } from '../store/sql-run-name.ts'
+import { hasTable } from '@waystone/core/sql'
+import { durableSql } from '../store/durable-sql.ts'
 import { pageIn, type CatalogRow } from './catalog-pages.ts'
 import type { CatalogEntry, CatalogPage, CatalogQuery } from './catalog-entry.ts'
 
@@ -52,7 +53,7 @@ export type CatalogStorage = Pick<DurableObjectStorage, 'sql' | 'transactionSync
 export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
   const { sql } = storage
   sql.exec(schema)
-  if (hasTable(sql, olderLabels)) storage.transactionSync(() => sql.exec(upgrade))
+  if (hasTable(durableSql(storage), olderLabels)) storage.transactionSync(() => sql.exec(upgrade))
 
   const find = (run: RunId): (CatalogRow & { readonly version: number }) | undefined => {
     const query = 'SELECT * FROM waystone_catalog WHERE run = ?'

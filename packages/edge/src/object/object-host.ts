@@ -5,7 +5,7 @@ import { catalogName } from '../catalog/catalog-outbox.ts'
 import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { searchName } from '../search/search-outbox.ts'
-import { objectStorage } from '../store/object-storage.ts'
+import { objectStorage, type ObjectStorage } from '../store/object-storage.ts'
 import { isOwnName, sqlDueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
 import { sqlLinks } from '../store/sql-links.ts'
 import { isSame, sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
@@ -118,9 +118,9 @@ export class ObjectHost {
 
   /** The work of one name. The name is put off first, which is the watchdog: rejects only when that fails. */
   async #work(name: string, until: number, work: OwnWork): Promise<'enough' | void> {
-    const begun = await this.times.begin(name)
+    const begun = await this.times.begin(name, name === runName ? this.#lastAppend() : undefined)
     try {
-      if (name === runName) return await this.#workRun(until)
+      if (name === runName) return await this.#workRun(until, begun.tries)
       if (name === streamsName) (await this.#known())?.streams.forget()
       else if (name === catalogName || name === searchName) await this.#tell(name)
       else if (name === familyName) await this.#tellFamily()
@@ -151,11 +151,21 @@ export class ObjectHost {
   }
 
   /** The keeper sets when the run is due next. */
-  async #workRun(until: number): Promise<'enough' | void> {
+  async #workRun(until: number, tries: number): Promise<'enough' | void> {
     const known = await this.#known()
     if (known === undefined) return this.times.delete(runName)
     const steps = this.#options.stepsAnAlarm ?? stepsAnAlarmDefault
-    if (await known.keeper.alarm({ until, steps })) return 'enough'
+    if (await known.keeper.alarm({ until, steps, tries })) return 'enough'
+  }
+
+  /** What a run has reached: a run that writes entries gets somewhere. Asked for without opening it, which may end the object. */
+  #lastAppend(): number | undefined {
+    const name = this.#named.get()
+    return name && this.#storageOf(name).store.lastAppend(name.run)
+  }
+
+  #storageOf({ tenant }: RunName): ObjectStorage {
+    return objectStorage(this.#ctx.storage, this.#options.blobs, tenant)
   }
 
   /** An object does not know its own name when an alarm wakes it: the first push writes down the run's. */
@@ -207,11 +217,11 @@ export class ObjectHost {
 
   /** Nothing is opened, nor written, to read what is stored. */
   async #readStored(request: Request, name: RunName, checkAsking: () => void): Promise<Response> {
-    const { run, tenant } = name
+    const { run } = name
     this.#checkName(name)
     checkAsking()
     if (this.#named.get() === undefined) throw runUnknown(run)
-    const storage = objectStorage(this.#ctx.storage, this.#options.blobs, tenant)
+    const storage = this.#storageOf(name)
     return await storedRoutes({ run, storage, checkAsking, report: this.#report }).fetch(request)
   }
 
@@ -232,7 +242,7 @@ export class ObjectHost {
     return openEdgeRun(run, {
       durable: storage,
       times,
-      storage: objectStorage(storage, this.#options.blobs, tenant),
+      storage: this.#storageOf(name),
       sockets: this.#sockets,
       agents: this.#options.agents,
       software: this.#software,

@@ -1,4 +1,4 @@
-import { isOwnName, type Begun, type SqlDueTimes } from '../store/sql-due-times.ts'
+import { isOwnName, type SqlDueTimes } from '../store/sql-due-times.ts'
 import { edgeClock } from './edge-clock.ts'
 
 /** One alarm may run for 15 minutes: before that runs let go between steps, and what is due gets another. In ms. */
@@ -42,7 +42,10 @@ export async function workDue(
 }
 
 /** The earliest that may be begun beside what goes on. */
-function nextOf(times: SqlDueTimes, going: ReadonlyMap<string, unknown>): Begun | undefined {
+function nextOf(
+  times: SqlDueTimes,
+  going: ReadonlyMap<string, unknown>,
+): { readonly name: string; readonly at: number } | undefined {
   const busy = [...going.keys()].some((name) => !isOwnName(name))
   return times.list().find(({ name }) => !going.has(name) && (isOwnName(name) || !busy))
 }

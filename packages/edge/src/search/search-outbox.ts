@@ -1,5 +1,6 @@
 import { parseLine, type Digest, type Head, type RunLog } from '@waystone/core'
-import { hasTable } from '../store/sql-run-name.ts'
+import { lazyTable, type LazyTable, type Table } from '@waystone/core/sql'
+import { durableSql } from '../store/durable-sql.ts'
 import type { DueTimes } from '../store/sql-due-times.ts'
 import type { EntryText } from './search-entry.ts'
 import type { RunIndex } from './tenant-search.ts'
@@ -14,10 +15,11 @@ const tellAfterMs = 5_000
 const toldCharsMax = 500_000
 const tellsMax = 100
 
-const table = 'waystone_search_told'
-const schema = `
-  CREATE TABLE IF NOT EXISTS ${table} (one INTEGER PRIMARY KEY, seq INTEGER NOT NULL, digest TEXT NOT NULL, first INTEGER NOT NULL);
-`
+const toldTable: Table = {
+  name: 'waystone_search_told',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_search_told (one INTEGER PRIMARY KEY, seq INTEGER NOT NULL, digest TEXT NOT NULL, first INTEGER NOT NULL)',
+}
 
 /** What the shard has of the run, as far as this object knows: entries from `first` up to `head`. */
 interface Told {
@@ -31,6 +33,7 @@ interface Told {
  */
 export class SearchOutbox {
   readonly #sql: SqlStorage
+  readonly #table: LazyTable
   readonly #times: DueTimes
   readonly #log: RunLog
   readonly #isOn: boolean
@@ -38,12 +41,13 @@ export class SearchOutbox {
   /** True while the alarm is set, so that an append reads nothing. */
   #waits: boolean
 
-  constructor({ sql }: DurableObjectStorage, times: DueTimes, log: RunLog, isOn: boolean) {
-    this.#sql = sql
+  constructor(storage: DurableObjectStorage, times: DueTimes, log: RunLog, isOn: boolean) {
+    this.#sql = storage.sql
+    this.#table = lazyTable(durableSql(storage), toldTable)
     this.#times = times
     this.#log = log
     this.#isOn = isOn
-    this.#told = toldIn(sql)
+    this.#told = toldIn(storage)
     this.#waits = times.get(searchName) !== undefined
   }
 
@@ -84,7 +88,7 @@ export class SearchOutbox {
     if (this.#told === undefined) return
     await index.remove()
     this.#told = undefined
-    this.#sql.exec(`DELETE FROM ${table}`)
+    this.#sql.exec('DELETE FROM waystone_search_told')
   }
 
   async #tellAll(index: RunIndex, isOver: () => boolean): Promise<void> {
@@ -133,9 +137,9 @@ export class SearchOutbox {
   }
 
   #put(told: Told): void {
-    this.#sql.exec(schema)
+    this.#table.make()
     this.#sql.exec(
-      `INSERT OR REPLACE INTO ${table} (one, seq, digest, first) VALUES (1, ?, ?, ?)`,
+      'INSERT OR REPLACE INTO waystone_search_told (one, seq, digest, first) VALUES (1, ?, ?, ?)',
       told.head?.seq ?? -1,
       told.head?.digest ?? '',
       told.first,
@@ -145,14 +149,14 @@ export class SearchOutbox {
 }
 
 /** True when the shard of the run of this object may have something of it. */
-export function isIndexed({ sql }: DurableObjectStorage): boolean {
-  return toldIn(sql) !== undefined
+export function isIndexed(storage: DurableObjectStorage): boolean {
+  return toldIn(storage) !== undefined
 }
 
-function toldIn(sql: SqlStorage): Told | undefined {
-  if (!hasTable(sql, table)) return undefined
-  const query = `SELECT seq, digest, first FROM ${table}`
-  const [row] = sql.exec<{ seq: number; digest: string; first: number }>(query).toArray()
+function toldIn(storage: DurableObjectStorage): Told | undefined {
+  if (!lazyTable(durableSql(storage), toldTable).isThere()) return undefined
+  const query = 'SELECT seq, digest, first FROM waystone_search_told'
+  const [row] = storage.sql.exec<{ seq: number; digest: string; first: number }>(query).toArray()
   if (row === undefined) return undefined
   const { seq, digest, first } = row
   return { head: seq < 0 ? undefined : { seq, digest: digest as Digest }, first }

@@ -4,7 +4,7 @@ import type { RunNumbers, Sql, SqlValue } from '@waystone/core/sql'
  * The SQLite of an object. Writes are durable before any answer leaves the object, so that `strict` and `relaxed` are the
  * same; only `transactionSync` takes back what was written when something throws (workerd, 2026-11).
  */
-export function durableSql(storage: DurableObjectStorage): Sql {
+export function durableSql(storage: Pick<DurableObjectStorage, 'sql' | 'transactionSync'>): Sql {
   const { sql } = storage
   return {
     run(query, ...values) {

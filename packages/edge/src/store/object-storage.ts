@@ -47,7 +47,7 @@ export function objectStorage(
 ): ObjectStorage {
   const sql = durableSql(storage)
   const rows = rowBlobs(sql)
-  const largeBlobs = sqlLargeBlobs(storage)
+  const largeBlobs = sqlLargeBlobs(sql)
   const objects = r2History(bucket, tenant)
   return {
     store: sqlLogStore(sql, oneRun, { packing, history: objects }),

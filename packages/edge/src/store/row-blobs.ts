@@ -1,12 +1,14 @@
 import { deflate, inflate, type Digest } from '@waystone/core'
-import { bytesOf, firstOf, type Sql } from '@waystone/core/sql'
+import { bytesOf, firstOf, lazyTable, type Sql, type Table } from '@waystone/core/sql'
 
 /** A blob of at most this many bytes is a row of its object: R2 asks more for keeping track of it than for keeping it. */
 export const rowBlobBytesMax = 64 * 1024 - 1
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_blobs (hash TEXT PRIMARY KEY, deflated INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID;
-`
+const blobsTable: Table = {
+  name: 'waystone_blobs',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_blobs (hash TEXT PRIMARY KEY, deflated INTEGER NOT NULL, bytes BLOB NOT NULL) WITHOUT ROWID',
+}
 
 /** The small blobs of the one run that lives in an object. */
 export interface RowBlobs {
@@ -21,13 +23,14 @@ export interface RowBlobs {
 
 /** Blobs as rows: writing or removing one is one row that is billed. */
 export function rowBlobs(sql: Sql): RowBlobs {
-  sql.run(schema)
+  const table = lazyTable(sql, blobsTable)
   const has = (hash: Digest): boolean =>
-    firstOf(sql.rows('SELECT 1 FROM waystone_blobs WHERE hash = ?', hash)) !== undefined
+    table.isThere() && firstOf(sql.rows('SELECT 1 FROM waystone_blobs WHERE hash = ?', hash)) !== undefined
   return {
     async put(hash, bytes, cold) {
       if (has(hash)) return
       const small = cold ? await deflate(bytes.slice()) : undefined
+      table.make()
       sql.run(
         'INSERT OR IGNORE INTO waystone_blobs (hash, deflated, bytes) VALUES (?, ?, ?)',
         hash,
@@ -36,12 +39,14 @@ export function rowBlobs(sql: Sql): RowBlobs {
       )
     },
     async get(hash) {
+      if (!table.isThere()) return undefined
       const query = 'SELECT deflated, bytes FROM waystone_blobs WHERE hash = ?'
       const row = firstOf(sql.rows<{ deflated: number; bytes: ArrayBuffer }>(query, hash))
       if (row === undefined) return undefined
       return row.deflated ? inflate(bytesOf(row.bytes)) : bytesOf(row.bytes)
     },
     missing(hashes) {
+      if (!table.isThere()) return hashes
       // One statement whatever their number: an object may bind 100 parameters.
       const query = 'SELECT hash FROM waystone_blobs WHERE hash IN (SELECT value FROM json_each(?))'
       const rows = sql.rows<{ hash: string }>(query, JSON.stringify(hashes))
@@ -49,10 +54,12 @@ export function rowBlobs(sql: Sql): RowBlobs {
       return hashes.filter((hash) => !found.has(hash))
     },
     list(after, count) {
+      if (!table.isThere()) return []
       const query = 'SELECT hash FROM waystone_blobs WHERE hash > ? ORDER BY hash LIMIT ?'
       return [...sql.rows<{ hash: Digest }>(query, after, count)].map(({ hash }) => hash)
     },
     remove(hashes) {
+      if (!table.isThere()) return
       const query = 'DELETE FROM waystone_blobs WHERE hash IN (SELECT value FROM json_each(?))'
       sql.run(query, JSON.stringify(hashes))
     },

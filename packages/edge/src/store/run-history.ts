@@ -1,5 +1,5 @@
 import type { HistoryObjects, RunId } from '@waystone/core'
-import { firstOf, historyMover, type RunNumbers, type Sql } from '@waystone/core/sql'
+import { firstOf, historyMover, historyTable, lazyTable, type RunNumbers, type Sql } from '@waystone/core/sql'
 
 /** When the history of a run moves from the database of its object into the bucket. What is read stays the same. */
 export interface HistoryOptions {
@@ -41,6 +41,7 @@ export function runHistory(
     objectBytes,
     rangeBytes,
   })
+  const notes = lazyTable(parts.sql, historyTable)
   let closed = false
   let underWay: Promise<boolean> | undefined
 
@@ -55,7 +56,8 @@ export function runHistory(
       const every = Math.max(1, Math.ceil(entries / 4))
       return (now > entries || size > bytes) && Math.floor(now / every) > Math.floor((now - added) / every)
     },
-    hasObjects: () => firstOf(parts.sql.rows('SELECT 1 FROM waystone_history LIMIT 1')) !== undefined,
+    hasObjects: () =>
+      notes.isThere() && firstOf(parts.sql.rows('SELECT 1 FROM waystone_history LIMIT 1')) !== undefined,
     move: () => (underWay ??= work().finally(() => (underWay = undefined))),
     async close() {
       closed = true

@@ -1,5 +1,7 @@
 import { edgeOwner, type OwnerId } from '@waystone/core'
+import { lazyTable, type Table } from '@waystone/core/sql'
 import type { Asking } from '../access/asking.ts'
+import { durableSql } from './durable-sql.ts'
 
 /** Which subject each device belongs to, in the run of an object. */
 export interface SqlDevices {
@@ -9,24 +11,28 @@ export interface SqlDevices {
   bind(device: OwnerId, asking: Asking): boolean
 }
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_devices (device TEXT PRIMARY KEY, subject TEXT NOT NULL) WITHOUT ROWID;
-`
+const devicesTable: Table = {
+  name: 'waystone_devices',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_devices (device TEXT PRIMARY KEY, subject TEXT NOT NULL) WITHOUT ROWID',
+}
 
 /** The table of devices: ids of devices are no secrets, since the entries of a run name them. */
-export function sqlDevices({ sql }: DurableObjectStorage): SqlDevices {
-  sql.exec(schema)
+export function sqlDevices(storage: DurableObjectStorage): SqlDevices {
+  const { sql } = storage
+  const table = lazyTable(durableSql(storage), devicesTable)
   return {
     allow(device, { operations, subject }) {
       if (device === edgeOwner) return false
       if (!operations.includes('append') && !operations.includes('claim')) return false
-      if (subject === undefined) return true
+      if (subject === undefined || !table.isThere()) return true
       const query = 'SELECT subject FROM waystone_devices WHERE device = ?'
       const [row] = sql.exec<{ subject: string }>(query, device).toArray()
       return row === undefined || row.subject === subject
     },
     bind(device, { subject }) {
       if (subject === undefined) return false
+      table.make()
       const query = 'INSERT OR IGNORE INTO waystone_devices (device, subject) VALUES (?, ?) RETURNING device'
       return sql.exec(query, device, subject).toArray().length > 0
     },

@@ -1,5 +1,6 @@
 import { limits, WaystoneError, type DueTime } from '@waystone/core'
-import { hasTable } from './sql-run-name.ts'
+import { lazyTable, type Table } from '@waystone/core/sql'
+import { durableSql } from './durable-sql.ts'
 
 /** Names that begin like this are Waystone's own. */
 const ownPrefix = 'waystone.'
@@ -9,9 +10,21 @@ const namesMax = 1_000
 const againMsMin = 15_000
 const againMsMax = 60 * 60_000
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_due (name TEXT PRIMARY KEY, at INTEGER NOT NULL, tries INTEGER NOT NULL) WITHOUT ROWID;
-`
+const reached = 'reached INTEGER NOT NULL DEFAULT 0'
+/** `tries` says how often work was begun that had not come further than `reached`, and did not come back. */
+const dueTable: Table = {
+  name: 'waystone_due',
+  schema: `CREATE TABLE IF NOT EXISTS waystone_due (name TEXT PRIMARY KEY, at INTEGER NOT NULL, tries INTEGER NOT NULL, ${reached}) WITHOUT ROWID`,
+  added: { reached: `ALTER TABLE waystone_due ADD COLUMN ${reached}` },
+}
+
+interface Row {
+  readonly [column: string]: string | number
+  readonly name: string
+  readonly at: number
+  readonly tries: number
+  readonly reached: number
+}
 
 /** Due times by name. All of them share the one alarm that a Durable Object has. */
 export interface DueTimes {
@@ -31,6 +44,8 @@ export interface Begun {
   readonly name: string
   /** Until when the work is not begun again, by itself, in ms since 1970. */
   readonly at: number
+  /** How often it was begun without coming back or further, this time included. */
+  readonly tries: number
 }
 
 /** The due times of an object, with what only the host of its run may do. */
@@ -38,9 +53,12 @@ export interface SqlDueTimes extends DueTimes {
   /** For applications: the same times without Waystone's own. */
   readonly own: DueTimes
   /** Names and times, the earliest first. */
-  list(): readonly Begun[]
-  /** Puts a name off, before its work begins: should the object die, it is due again. Each time later, up to an hour. */
-  begin(name: string): Promise<Begun>
+  list(): readonly Pick<Begun, 'name' | 'at'>[]
+  /**
+   * Puts a name off, before its work begins: should the object die, it is due again. Each time later, up to an hour, unless
+   * the work has `reached` something else since, which is a number of its own.
+   */
+  begin(name: string, reached?: number): Promise<Begun>
   /** Forgets a name whose work has ended, unless it has got another time meanwhile. */
   settle(begun: Begun): Promise<void>
   /** The alarm went off, so that none is set: `arm` and every change set it again. */
@@ -59,14 +77,14 @@ export interface SqlDueTimes extends DueTimes {
  */
 export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
   const { sql } = storage
-  /** Made at the first time that is set: an object that somebody asked for in vain keeps nothing. */
-  let isThere = false
-  const look = (): boolean => (isThere ||= hasTable(sql, 'waystone_due'))
+  const table = lazyTable(durableSql(storage), dueTable)
+  /** Names whose work this object has begun, and whose rows are there. */
+  const begunHere = new Set<string>()
   /** What the alarm was last set to: `null` for none, undefined when that is not known. */
   let armed: number | null | undefined
   let change = Promise.withResolvers<void>()
   const arm = async (): Promise<void> => {
-    if (!look()) return
+    if (!table.isThere()) return
     const [row] = sql.exec<{ at: number | null }>('SELECT min(at) AS at FROM waystone_due').toArray()
     const at = row?.at ?? null
     if (at === armed) return
@@ -84,46 +102,52 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
     change = Promise.withResolvers()
     return arm()
   }
-  const rowOf = (name: string): { at: number; tries: number } | undefined => {
-    const query = 'SELECT at, tries FROM waystone_due WHERE name = ?'
-    return look() ? sql.exec<{ at: number; tries: number }>(query, name).toArray()[0] : undefined
+  const rowOf = (name: string): Row | undefined => {
+    const query = 'SELECT name, at, tries, reached FROM waystone_due WHERE name = ?'
+    return table.isThere() ? sql.exec<Row>(query, name).toArray()[0] : undefined
   }
-  const put = (name: string, at: number, tries: number): Promise<void> => {
-    if (!look()) sql.exec(schema)
-    sql.exec('INSERT OR REPLACE INTO waystone_due (name, at, tries) VALUES (?, ?, ?)', name, at, tries)
+  const put = ({ name, at, tries, reached }: Row): Promise<void> => {
+    table.make()
+    const query = 'INSERT OR REPLACE INTO waystone_due (name, at, tries, reached) VALUES (?, ?, ?, ?)'
+    sql.exec(query, name, at, tries, reached)
     return changed()
   }
   const times: SqlDueTimes = {
     set: async (name, at) => {
       const row = rowOf(name)
-      await (row?.at === at && row.tries === 0 ? arm() : put(name, at, 0))
+      // Work that ended the object before this one stays counted until it was seen to come back.
+      const tries = begunHere.has(name) ? 0 : (row?.tries ?? 0)
+      const isSame = row?.at === at && row.tries === tries
+      await (isSame ? arm() : put({ name, at, tries, reached: row?.reached ?? 0 }))
     },
     delete: async (name) => {
-      if (!look()) return
+      if (!table.isThere()) return
+      begunHere.delete(name)
       sql.exec('DELETE FROM waystone_due WHERE name = ?', name)
       await changed()
     },
     get: (name) => rowOf(name)?.at,
     list: () =>
-      look()
+      table.isThere()
         ? sql.exec<{ name: string; at: number }>('SELECT name, at FROM waystone_due ORDER BY at').toArray()
         : [],
-    begin: async (name) => {
-      const tries = rowOf(name)?.tries ?? 0
-      const at = Date.now() + Math.min(againMsMin * 2 ** tries, againMsMax)
-      await put(name, at, tries + 1)
-      return { name, at }
+    begin: async (name, reached = 0) => {
+      const row = rowOf(name)
+      const before = row?.reached === reached ? row.tries : 0
+      const at = Date.now() + Math.min(againMsMin * 2 ** before, againMsMax)
+      begunHere.add(name)
+      await put({ name, at, tries: before + 1, reached })
+      return { name, at, tries: before + 1 }
     },
     settle: async ({ name, at }) => {
-      sql.exec('DELETE FROM waystone_due WHERE name = ? AND at = ?', name, at)
-      await changed()
+      if (rowOf(name)?.at === at) await times.delete(name)
     },
     fired: () => {
       armed = undefined
     },
     arm,
     rearm: async () => {
-      const isDue = look() && sql.exec('SELECT 1 FROM waystone_due LIMIT 1').toArray().length > 0
+      const isDue = table.isThere() && sql.exec('SELECT 1 FROM waystone_due LIMIT 1').toArray().length > 0
       if (isDue && (await storage.getAlarm()) === null) await arm()
     },
     changed: () => change.promise,

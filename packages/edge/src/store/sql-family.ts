@@ -1,5 +1,6 @@
 import type { RunId } from '@waystone/core'
-import { hasTable } from './sql-run-name.ts'
+import { lazyTable, type Table } from '@waystone/core/sql'
+import { durableSql } from './durable-sql.ts'
 
 /** Another run that the run of an object has to do with. */
 export interface Relative {
@@ -20,19 +21,22 @@ export interface SqlFamily {
   remove(run: RunId): void
 }
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_family (run TEXT PRIMARY KEY, role TEXT NOT NULL, told TEXT NOT NULL) WITHOUT ROWID;
-`
+const familyTable: Table = {
+  name: 'waystone_family',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_family (run TEXT PRIMARY KEY, role TEXT NOT NULL, told TEXT NOT NULL) WITHOUT ROWID',
+}
 
-/** The table of relatives, and what it holds. It is made with the first of them: most runs have none. */
-export function sqlFamily({ sql }: DurableObjectStorage): SqlFamily {
-  let isThere = hasTable(sql, 'waystone_family')
+/** The table of relatives, and what it holds: most runs have none. */
+export function sqlFamily(storage: DurableObjectStorage): SqlFamily {
+  const { sql } = storage
+  const table = lazyTable(durableSql(storage), familyTable)
   const rows = new Map<RunId, Relative>()
   const query = 'SELECT run, role, told FROM waystone_family'
-  if (isThere) for (const row of sql.exec(query)) rows.set(row['run'] as RunId, row as unknown as Relative)
+  if (table.isThere())
+    for (const row of sql.exec(query)) rows.set(row['run'] as RunId, row as unknown as Relative)
   const put = (relative: Relative): void => {
-    if (!isThere) sql.exec(schema)
-    isThere = true
+    table.make()
     const { run, role, told } = relative
     sql.exec('INSERT OR REPLACE INTO waystone_family (run, role, told) VALUES (?, ?, ?)', run, role, told)
     rows.set(run, relative)

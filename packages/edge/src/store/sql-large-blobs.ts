@@ -1,5 +1,5 @@
 import type { Digest } from '@waystone/core'
-import { hasTable } from './sql-run-name.ts'
+import { firstOf, lazyTable, type Sql, type Table } from '@waystone/core/sql'
 
 /** A blob in R2 and how many bytes it has. */
 export interface LargeBlob {
@@ -20,33 +20,34 @@ export interface SqlLargeBlobs extends BlobCount {
   bytes(): number
 }
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_large_blobs (hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID;
-`
+const blobsTable: Table = {
+  name: 'waystone_large_blobs',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_large_blobs (hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID',
+}
 
-/** The table is made with the first of them. */
-export function sqlLargeBlobs({ sql }: DurableObjectStorage): SqlLargeBlobs {
-  let isThere = false
-  const look = (): boolean => (isThere ||= hasTable(sql, 'waystone_large_blobs'))
+/** A row a blob. */
+export function sqlLargeBlobs(sql: Sql): SqlLargeBlobs {
+  const table = lazyTable(sql, blobsTable)
   return {
     add({ hash, bytes }) {
-      if (!look()) sql.exec(schema)
+      table.make()
       // One that is put again writes no row.
-      sql.exec('INSERT OR IGNORE INTO waystone_large_blobs (hash, bytes) VALUES (?, ?)', hash, bytes)
+      sql.run('INSERT OR IGNORE INTO waystone_large_blobs (hash, bytes) VALUES (?, ?)', hash, bytes)
     },
     remove(hashes) {
-      if (!look()) return
+      if (!table.isThere()) return
       const query = 'DELETE FROM waystone_large_blobs WHERE hash IN (SELECT value FROM json_each(?))'
-      sql.exec(query, JSON.stringify(hashes))
+      sql.run(query, JSON.stringify(hashes))
     },
     has(hash) {
       const query = 'SELECT 1 FROM waystone_large_blobs WHERE hash = ?'
-      return look() && sql.exec(query, hash).toArray().length > 0
+      return table.isThere() && firstOf(sql.rows(query, hash)) !== undefined
     },
     bytes() {
-      if (!look()) return 0
+      if (!table.isThere()) return 0
       const query = 'SELECT coalesce(sum(bytes), 0) AS bytes FROM waystone_large_blobs'
-      return sql.exec<{ bytes: number }>(query).one().bytes
+      return firstOf(sql.rows<{ bytes: number }>(query))?.bytes ?? 0
     },
   }
 }

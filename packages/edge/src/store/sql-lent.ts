@@ -1,4 +1,5 @@
-import { hasTable } from './sql-run-name.ts'
+import { lazyTable, type Table } from '@waystone/core/sql'
+import { durableSql } from './durable-sql.ts'
 
 /** What a device has lent this object for its run, as it was sealed: only the edge's secret opens it. */
 export interface SqlLent {
@@ -7,18 +8,26 @@ export interface SqlLent {
   delete(): void
 }
 
-/** The table is made with the first row: a run that nobody lends keys of has none. */
-export function sqlLent({ sql }: DurableObjectStorage): SqlLent {
-  const isThere = (): boolean => hasTable(sql, 'waystone_lent')
+const lentTable: Table = {
+  name: 'waystone_lent',
+  schema: 'CREATE TABLE IF NOT EXISTS waystone_lent (one INTEGER PRIMARY KEY, lent TEXT NOT NULL)',
+}
+
+/** The table of keys: one row at most, and none for a run that nobody lends keys of. */
+export function sqlLent(storage: DurableObjectStorage): SqlLent {
+  const { sql } = storage
+  const table = lazyTable(durableSql(storage), lentTable)
   return {
     get: () =>
-      isThere() ? sql.exec<{ lent: string }>('SELECT lent FROM waystone_lent').toArray()[0]?.lent : undefined,
+      table.isThere()
+        ? sql.exec<{ lent: string }>('SELECT lent FROM waystone_lent').toArray()[0]?.lent
+        : undefined,
     set(lent) {
-      sql.exec('CREATE TABLE IF NOT EXISTS waystone_lent (one INTEGER PRIMARY KEY, lent TEXT NOT NULL)')
+      table.make()
       sql.exec('INSERT OR REPLACE INTO waystone_lent (one, lent) VALUES (1, ?)', lent)
     },
     delete() {
-      if (isThere()) sql.exec('DELETE FROM waystone_lent')
+      if (table.isThere()) sql.exec('DELETE FROM waystone_lent')
     },
   }
 }

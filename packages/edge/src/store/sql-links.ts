@@ -1,4 +1,6 @@
 import { WaystoneError } from '@waystone/core'
+import { lazyTable, type Table } from '@waystone/core/sql'
+import { durableSql } from './durable-sql.ts'
 
 /** What a link allows: to look on, or to see what the run asks and answer. */
 export type LinkUse = 'read' | 'answer'
@@ -30,9 +32,11 @@ export interface SqlLinks {
 /** Links that one run may have. */
 const linksMax = 100
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_links (id TEXT PRIMARY KEY, secret TEXT NOT NULL UNIQUE, use TEXT NOT NULL, by TEXT, time INTEGER NOT NULL, until INTEGER);
-`
+const linksTable: Table = {
+  name: 'waystone_links',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_links (id TEXT PRIMARY KEY, secret TEXT NOT NULL UNIQUE, use TEXT NOT NULL, by TEXT, time INTEGER NOT NULL, until INTEGER)',
+}
 
 interface Row {
   readonly [column: string]: string | number | null
@@ -44,11 +48,13 @@ interface Row {
 }
 
 /** The table of links. Those whose time is over are forgotten when one is added. */
-export function sqlLinks({ sql }: DurableObjectStorage): SqlLinks {
-  sql.exec(schema)
+export function sqlLinks(storage: DurableObjectStorage): SqlLinks {
+  const { sql } = storage
+  const table = lazyTable(durableSql(storage), linksTable)
   const select = 'SELECT id, use, by, time, until FROM waystone_links WHERE coalesce(until > ?, TRUE)'
   return {
     add({ id, use, by, time, until }, secretDigest) {
+      table.make()
       sql.exec('DELETE FROM waystone_links WHERE until <= ?', time)
       const { count } = sql.exec<{ count: number }>('SELECT count(*) AS count FROM waystone_links').one()
       if (count >= linksMax)
@@ -67,12 +73,16 @@ export function sqlLinks({ sql }: DurableObjectStorage): SqlLinks {
       )
     },
     find(secretDigest, now) {
+      if (!table.isThere()) return undefined
       const [row] = sql.exec<Row>(`${select} AND secret = ?`, now, secretDigest).toArray()
       return row && infoOf(row)
     },
-    has: (id, now) => sql.exec(`${select} AND id = ?`, now, id).toArray().length > 0,
-    list: (now) => sql.exec<Row>(`${select} ORDER BY time, id`, now).toArray().map(infoOf),
-    remove: (id) => sql.exec('DELETE FROM waystone_links WHERE id = ? RETURNING id', id).toArray().length > 0,
+    has: (id, now) => table.isThere() && sql.exec(`${select} AND id = ?`, now, id).toArray().length > 0,
+    list: (now) =>
+      table.isThere() ? sql.exec<Row>(`${select} ORDER BY time, id`, now).toArray().map(infoOf) : [],
+    remove: (id) =>
+      table.isThere() &&
+      sql.exec('DELETE FROM waystone_links WHERE id = ? RETURNING id', id).toArray().length > 0,
   }
 }
 

@@ -1,4 +1,6 @@
 import { parseRunId, type RunId } from '@waystone/core'
+import { lazyTable, type Table } from '@waystone/core/sql'
+import { durableSql } from './durable-sql.ts'
 import { onlyTenant } from './tenant-names.ts'
 
 /** Which run an object has. */
@@ -24,14 +26,15 @@ export interface SqlRunName {
   clearAllElse(): void
 }
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_run (one INTEGER PRIMARY KEY, id TEXT NOT NULL);
-`
-
-/** Columns that later versions have added to the table. */
-const added = {
-  tenant: `ALTER TABLE waystone_run ADD COLUMN tenant TEXT NOT NULL DEFAULT '${onlyTenant}'`,
-  deleted: 'ALTER TABLE waystone_run ADD COLUMN deleted INTEGER NOT NULL DEFAULT 0',
+const tenant = `tenant TEXT NOT NULL DEFAULT '${onlyTenant}'`
+const deleted = 'deleted INTEGER NOT NULL DEFAULT 0'
+const runTable: Table = {
+  name: 'waystone_run',
+  schema: `CREATE TABLE IF NOT EXISTS waystone_run (one INTEGER PRIMARY KEY, id TEXT NOT NULL, ${tenant}, ${deleted})`,
+  added: {
+    tenant: `ALTER TABLE waystone_run ADD COLUMN ${tenant}`,
+    deleted: `ALTER TABLE waystone_run ADD COLUMN ${deleted}`,
+  },
 }
 
 /** Tables that stay when a run is deleted. */
@@ -43,31 +46,16 @@ const kept = ['waystone_run', 'waystone_due']
  */
 export function sqlRunName(storage: DurableObjectStorage): SqlRunName {
   const { sql } = storage
-  /** Looked up once it is there, since tables stay. */
-  let isThere = false
-  const look = (): boolean => {
-    isThere ||= hasTable(sql, 'waystone_run')
-    if (isThere && !isCurrent) upgrade()
-    return isThere
-  }
-  let isCurrent = false
-  const upgrade = (): void => {
-    const query = "SELECT name FROM pragma_table_info('waystone_run')"
-    const columns = sql.exec<{ name: string }>(query).toArray()
-    for (const [name, change] of Object.entries(added))
-      if (!columns.some((column) => column.name === name)) sql.exec(change)
-    isCurrent = true
-  }
+  const table = lazyTable(durableSql(storage), runTable)
   const row = (): Row | undefined =>
-    look() ? sql.exec<Row>('SELECT id, tenant, deleted FROM waystone_run').toArray()[0] : undefined
+    table.isThere() ? sql.exec<Row>('SELECT id, tenant, deleted FROM waystone_run').toArray()[0] : undefined
   return {
     get() {
       const found = row()
       return found && { run: parseRunId(found.id), tenant: found.tenant }
     },
     set({ run, tenant }) {
-      sql.exec(schema)
-      look()
+      table.make()
       sql.exec('INSERT OR IGNORE INTO waystone_run (one, id, tenant) VALUES (1, ?, ?)', run, tenant)
     },
     isDeleted: () => row()?.deleted === 1,
@@ -83,11 +71,6 @@ export function sqlRunName(storage: DurableObjectStorage): SqlRunName {
       })
     },
   }
-}
-
-/** True when an object has a table. */
-export function hasTable(sql: SqlStorage, name: string): boolean {
-  return sql.exec("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", name).toArray().length > 0
 }
 
 interface Row {

@@ -1,9 +1,11 @@
 import type { Streams, StreamText } from '@waystone/core'
-import { firstOf, streamRows, type Sql } from '@waystone/core/sql'
+import { firstOf, lazyTable, streamRows, type Sql, type Table } from '@waystone/core/sql'
 
-const schema = `
-  CREATE TABLE IF NOT EXISTS waystone_stream_cuts (stream TEXT PRIMARY KEY, cuts INTEGER NOT NULL) WITHOUT ROWID;
-`
+const cutsTable: Table = {
+  name: 'waystone_stream_cuts',
+  schema:
+    'CREATE TABLE IF NOT EXISTS waystone_stream_cuts (stream TEXT PRIMARY KEY, cuts INTEGER NOT NULL) WITHOUT ROWID',
+}
 
 /** Text is stored this often at most: a row costs the same for a word as for a paragraph. In ms. */
 export const storeEveryMs = 250
@@ -34,14 +36,23 @@ export interface SqlStreams extends Streams {
  */
 export function sqlStreams(sql: Sql): SqlStreams {
   const rows = streamRows(sql)
-  sql.run(schema)
+  const cuts = lazyTable(sql, cutsTable)
+  const cutsOf = (stream: string): number => {
+    const query = 'SELECT cuts FROM waystone_stream_cuts WHERE stream = ?'
+    return cuts.isThere() ? (firstOf(sql.rows<{ cuts: number }>(query, stream))?.cuts ?? 0) : 0
+  }
+  const countCut = (stream: string): void => {
+    cuts.make()
+    const query = 'INSERT OR REPLACE INTO waystone_stream_cuts (stream, cuts) VALUES (?, ?)'
+    sql.run(query, stream, cutsOf(stream) + 1)
+  }
   const pending = new Map<string, StreamText & { readonly since: number }>()
   const store = (stream: string): void => {
     const chunk = pending.get(stream)
     pending.delete(stream)
     // After a gap the text could not be told from what is missing.
     if (chunk === undefined || chunk.at > rows.length(stream)) return
-    if (!chunk.text.startsWith(rows.from(stream, chunk.at))) countCut(sql, stream)
+    if (!chunk.text.startsWith(rows.from(stream, chunk.at))) countCut(stream)
     rows.put(stream, chunk.at, chunk.text)
   }
   return {
@@ -61,7 +72,7 @@ export function sqlStreams(sql: Sql): SqlStreams {
     remove: (_run, streams) => {
       for (const stream of streams) {
         store(stream)
-        if (rows.length(stream) > 0) countCut(sql, stream)
+        if (rows.length(stream) > 0) countCut(stream)
         rows.remove(stream)
       }
       return Promise.resolve()
@@ -72,7 +83,7 @@ export function sqlStreams(sql: Sql): SqlStreams {
     },
     extent: (stream) => {
       store(stream)
-      return { cuts: cutsOf(sql, stream), length: rows.length(stream) }
+      return { cuts: cutsOf(stream), length: rows.length(stream) }
     },
     page: (stream, from, charsMax) => {
       const row = rows.row(stream, from)
@@ -82,21 +93,8 @@ export function sqlStreams(sql: Sql): SqlStreams {
       for (const stream of streams) {
         pending.delete(stream)
         rows.remove(stream)
-        sql.run('DELETE FROM waystone_stream_cuts WHERE stream = ?', stream)
+        if (cuts.isThere()) sql.run('DELETE FROM waystone_stream_cuts WHERE stream = ?', stream)
       }
     },
   }
-}
-
-function cutsOf(sql: Sql, stream: string): number {
-  const query = 'SELECT cuts FROM waystone_stream_cuts WHERE stream = ?'
-  return firstOf(sql.rows<{ cuts: number }>(query, stream))?.cuts ?? 0
-}
-
-function countCut(sql: Sql, stream: string): void {
-  sql.run(
-    'INSERT OR REPLACE INTO waystone_stream_cuts (stream, cuts) VALUES (?, ?)',
-    stream,
-    cutsOf(sql, stream) + 1,
-  )
 }

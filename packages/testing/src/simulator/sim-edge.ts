@@ -47,9 +47,10 @@ export class SimObject {
   readonly #skew: () => number
   #life: Life | undefined
   #lives = 0
-  /** Stored beside the log: when it is due, how often that was begun, wake-ups without progress. */
-  #due: { readonly at: number; readonly tries: number } | undefined
-  #stalls = { seq: -1, count: 0 }
+  /** Stored beside the log: when it is due, how often that was begun, and what the log had reached by then. */
+  #due: { readonly at: number; readonly tries: number; readonly reached: number } | undefined
+  /** The life that has begun it last. */
+  #begunBy: Realm | undefined
   #alarm: Due | undefined
   #ringing = false
 
@@ -86,15 +87,6 @@ export class SimObject {
         store: { ...storage.store, lastAppend: (run) => atClock(this.disk.lastAppend(run)) },
       },
       due: this.#dueTime(realm, clock),
-      stalls: {
-        count: (seq) => {
-          this.#stalls = { seq, count: this.#stalls.seq === seq ? this.#stalls.count + 1 : 1 }
-          return this.#stalls.count
-        },
-        clear: () => {
-          if (realm.alive) this.#stalls = { seq: -1, count: 0 }
-        },
-      },
       followers: {
         tell: (event, except) => {
           for (const follower of followers) if (follower.device !== except) follower.hear(event)
@@ -149,7 +141,10 @@ export class SimObject {
       get: () => this.#due && clock.now() + (this.#due.at - scheduler.now),
       set: async (at) => {
         if (!realm.alive) return
-        this.#due = { at: scheduler.now + Math.max(0, at - clock.now()), tries: 0 }
+        // As the object does: what ended a life before this one stays counted.
+        const { tries, reached } = this.#due ?? { tries: 0, reached: 0 }
+        const due = scheduler.now + Math.max(0, at - clock.now())
+        this.#due = { at: due, tries: this.#begunBy === realm ? 0 : tries, reached }
         this.#arm()
       },
       delete: async () => {
@@ -170,24 +165,26 @@ export class SimObject {
       Math.max(1, due.at - scheduler.now),
       'alarm',
       undefined,
-      () => void this.#ring(due.tries),
+      () => void this.#ring(),
     )
   }
 
-  async #ring(tries: number): Promise<void> {
+  async #ring(): Promise<void> {
     const { scheduler } = this.#world
     this.#alarm = undefined
     // It goes on already; when that is over the alarm is set again.
     if (this.#ringing) return
     this.#ringing = true
-    const begun = { at: scheduler.now + Math.min(watchdogMs * 2 ** tries, againMsMax), tries: tries + 1 }
+    const reached = this.disk.lastAppend(this.run) ?? 0
+    const before = this.#due?.reached === reached ? this.#due.tries : 0
+    const tries = before + 1
     // Should the object die over it, this is what brings it back.
-    this.#due = begun
+    this.#due = { at: scheduler.now + Math.min(watchdogMs * 2 ** before, againMsMax), tries, reached }
     this.#arm()
     const { realm, clock, keeper } = this.wake()
+    this.#begunBy = realm
     try {
-      await (await keeper).alarm({ until: clock.now() + alarmMsMax, steps: stepsAnAlarm })
-      if (realm.alive && this.#due === begun) this.#due = undefined
+      await (await keeper).alarm({ until: clock.now() + alarmMsMax, steps: stepsAnAlarm, tries })
     } catch (error) {
       this.#failed('alarm', error)
     }
