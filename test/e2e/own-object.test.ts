@@ -2,7 +2,7 @@ import { limits } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEventStream } from '../harness/event-stream.ts'
 import { poll } from '../harness/poll.ts'
-import { deadly, sleeper, speaker } from './app/edge-agents.ts'
+import { deadly, questioner, sleeper, speaker } from './app/edge-agents.ts'
 import { pushRun } from './pushed-run.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -178,6 +178,22 @@ describe('a run in an object of the application, beside its own due times', () =
       body: { reason: 'error', error: { code: 'no_progress', run } },
     })
     expect(await (await own(run, 'kept')).json()).toMatchObject({ died: limits.stallsMax })
+  })
+
+  it('is not woken, while it waits for a person, by a device that pushes again what is here', async () => {
+    const run = 'own-pushed-again'
+    await pushRun(world, run, questioner, {})
+    const alarms = async (): Promise<number> =>
+      ((await (await own(run, 'kept')).json()) as { steps: readonly number[] }).steps.length
+    await poll(
+      async () =>
+        (await kindsOf(run)).includes('ask') && (await tell(run)).alarm === null ? true : undefined,
+      { timeoutMs: 10_000, message: async () => `the run does not wait: ${String(await kindsOf(run))}` },
+    )
+    const before = await alarms()
+    await pushRun(world, run, questioner, {})
+    expect((await tell(run)).alarm).toBeNull()
+    expect(await alarms()).toBe(before)
   })
 
   it('keeps tables for what it has, and none else', async () => {

@@ -111,6 +111,8 @@ export class RunKeeper {
   readonly #endedChildren = new Set<RunId>()
   /** Somebody has asked for a host since the last one began, and there was none. */
   #isAskedFor = false
+  /** The last host has come back to wait, and what it waits for was set. */
+  #waits = false
 
   private constructor(log: RunLog, ports: KeeperPorts) {
     this.log = log
@@ -196,9 +198,13 @@ export class RunKeeper {
     ]
   }
 
-  /** After a push: the owner is alive, and the alarm looks after it. */
+  /**
+   * After a push: the owner is alive, and the alarm looks after it. What is pushed to a run that the edge owns is here already, as
+   * after a move: it does not wake one that was seen to wait. One that was not may have been moved here by an object that died then.
+   */
   async pushed(): Promise<void> {
-    if (this.#ports.due.get() === undefined) await this.schedule()
+    const waits = this.#waits && this.log.fold?.owner === edgeOwner
+    if (!waits && this.#ports.due.get() === undefined) await this.schedule()
   }
 
   /**
@@ -213,6 +219,7 @@ export class RunKeeper {
   }
 
   async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
+    this.#waits = false
     try {
       const lines = await this.authority.claim(claim, as)
       await this.#forgetSealed(claim)
@@ -385,6 +392,7 @@ export class RunKeeper {
     this.#sent.clear()
     this.#endedChildren.clear()
     this.#isAskedFor = false
+    this.#waits = false
     const host = this.#newHost()
     const ended = host.run({ letGo: true })
     this.#host = { host, ended }
@@ -394,10 +402,11 @@ export class RunKeeper {
     if (end.type === 'waiting') {
       this.#live = { ...this.#live, phase: 'waiting' }
       const missed = (await storage.inbox.list(this.log.run)).some(({ id }) => this.#sent.has(id))
-      const settle = (): Promise<void> => {
+      const settle = async (): Promise<void> => {
         const isMissed = missed || this.#isAskedFor || end.waits.some((wait) => this.#hasEnded(wait))
         const at = isMissed ? clock.now() : end.due
-        return at === undefined ? due.delete() : due.set(at)
+        await (at === undefined ? due.delete() : due.set(at))
+        this.#waits = true
       }
       return { settle, isMore: false }
     }
