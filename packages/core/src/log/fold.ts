@@ -477,10 +477,9 @@ function withArtifact(
 
 function withRecord(fold: Fold, entry: Entry): Fold {
   const { kind, body, time, digest, owner } = entry
-  return {
-    ...fold,
-    records: [...fold.records, { kind, body, time, digest, owner, inert: false } as TurnRecord],
-  }
+  const record = { kind, body, time, digest, owner, inert: false } as TurnRecord
+  // A turn may have 20,000 of them: this copies several times faster than spreading does.
+  return { ...fold, records: fold.records.concat(record) }
 }
 
 /** The beginnings of the paths in which nothing goes on after this record: those of a race's losers. */
