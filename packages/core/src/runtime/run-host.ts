@@ -463,12 +463,18 @@ export class RunHost {
     if (slept === undefined) return undefined
     // Steps of other branches wait for the same answer.
     if (this.#looking) return this.#looking
-    const gap = clock.now() - this.#beatAt
+    const hasSlept = this.#hasSlept()
     this.#beatAt = clock.now()
     void this.#beat()
-    if (gap >= 0 && gap < sleptMsMin) return undefined
+    if (!hasSlept) return undefined
     this.#looking = slept().finally(() => (this.#looking = undefined))
     return this.#looking
+  }
+
+  /** True when more time has passed since the last beat, or less, than does while a host is awake. */
+  #hasSlept(): boolean {
+    const gap = this.#ports.clock.now() - this.#beatAt
+    return gap < 0 || gap >= sleptMsMin
   }
 
   /** Beats as long as something runs. */
@@ -478,7 +484,8 @@ export class RunHost {
     while (!this.#over && this.#attempt?.over === false && this.#attempt.waits() === undefined) {
       await this.#ports.clock.wait(beatMs, this.#stop.signal)
       if (this.#stop.signal.aborted) break
-      this.#beatAt = this.#ports.clock.now()
+      // A beat that comes late, after a sleep, must not hide it: the next step asks.
+      if (!this.#hasSlept()) this.#beatAt = this.#ports.clock.now()
     }
     this.#isBeating = false
   }
