@@ -56,6 +56,57 @@ it('a host that stood still before its first step begins none, beside each other
   expect([looks, ran.toSorted()]).toEqual([1, ['a', 'b']])
 })
 
+it('a host that stood still in a step asks before the next one, although its own beat comes first', async () => {
+  const ran: string[] = []
+  const working = Promise.withResolvers<void>()
+  const release = Promise.withResolvers<void>()
+  const agent = defineAgent({
+    name: 'a',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      await ctx.step('first', () => {
+        working.resolve()
+        return release.promise
+      })
+      await ctx.step('second', () => void ran.push('second'))
+      return done(null)
+    },
+  })
+  const storage = memoryStorage()
+  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
+  await log.append(me, () => [start({})])
+  const late = Promise.withResolvers<void>()
+  const asked = Promise.withResolvers<void>()
+  const looked = Promise.withResolvers<void>()
+  const waits = [late.promise]
+  let ahead = 0
+  const host = new RunHost(log, {
+    ...portsOf(storage, () => agent),
+    clock: {
+      ...testClock,
+      now: () => Date.now() + ahead,
+      wait: (ms, signal) => waits.pop() ?? testClock.wait(ms, signal),
+    },
+    slept: () => {
+      asked.resolve()
+      return looked.promise
+    },
+  })
+  const ended = host.run()
+  await working.promise
+  // The host stands still for a minute; what it waited for meanwhile comes at once then.
+  ahead = 60_000
+  late.resolve()
+  for (let task = 0; task < 10; task += 1) await testClock.task()
+  release.resolve()
+  await Promise.race([asked.promise, ended])
+  expect(ran).toEqual([])
+  looked.resolve()
+  await ended
+  expect(ran).toEqual(['second'])
+})
+
 it('hold() waits for what is being stored also when a turn is about to begin anew, so that no move leaves it behind', async () => {
   const working = Promise.withResolvers<void>()
   const storing = Promise.withResolvers<void>()
