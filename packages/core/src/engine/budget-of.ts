@@ -1,6 +1,6 @@
-import { WaystoneError } from '../errors.ts'
 import type { Budget } from '../ports/inbox.ts'
-import { durationMs, type Duration } from './duration.ts'
+import { countAboveZero, msAboveZero, numberAboveZero } from './above-zero.ts'
+import type { Duration } from './duration.ts'
 
 /**
  * What a run may use until it pauses and asks; what is not named has no limit. Each counts from the start of the run, or
@@ -17,23 +17,12 @@ export interface BudgetOption {
 
 /** A budget as it is stored. Throws `input_refused` for a limit that is not above 0. */
 export function budgetOf(option: BudgetOption): Budget {
-  const { steps, time, cost } = option
-  if (steps !== undefined && !(Number.isSafeInteger(steps) && steps > 0))
-    throw refused('steps', 'a whole number from 1 on', steps)
-  if (cost !== undefined && !(Number.isFinite(cost) && cost > 0))
-    throw refused('cost', 'a number above 0', cost)
-  const ms = time === undefined ? undefined : durationMs(time)
-  if (ms === 0) throw refused('time', 'a duration above 0', time)
+  const steps = countAboveZero('`steps` of a budget', option.steps)
+  const ms = msAboveZero('`time` of a budget', option.time)
+  const cost = numberAboveZero('`cost` of a budget', option.cost)
   return {
     ...(steps === undefined ? {} : { steps }),
     ...(ms === undefined ? {} : { ms }),
     ...(cost === undefined ? {} : { cost }),
   }
-}
-
-function refused(name: string, expected: string, found: unknown): WaystoneError {
-  return new WaystoneError(
-    'input_refused',
-    `the \`${name}\` of a budget: expected ${expected}, found ${String(found)}`,
-  )
 }

@@ -1,6 +1,6 @@
-import { WaystoneError } from '../errors.ts'
 import type { SnapshotPolicy } from '../log/retention.ts'
-import { durationMs, type Duration } from './duration.ts'
+import { countAboveZero, msAboveZero } from './above-zero.ts'
+import type { Duration } from './duration.ts'
 
 /**
  * When runs of an agent make a snapshot, beside when what was added since the newest one outweighs a quarter of it:
@@ -15,17 +15,8 @@ export interface SnapshotsOption {
 }
 
 /** An option as the log takes it. Throws `input_refused` for a number that is not above 0. */
-export function snapshotPolicyOf({ turns, interval }: SnapshotsOption = {}): SnapshotPolicy {
-  const ms = interval === undefined ? undefined : durationMs(interval)
-  if (turns !== undefined && !(Number.isSafeInteger(turns) && turns > 0))
-    throw refused('turns', 'a whole number from 1 on', turns)
-  if (ms === 0) throw refused('interval', 'a duration above 0', interval)
+export function snapshotPolicyOf(option: SnapshotsOption = {}): SnapshotPolicy {
+  const turns = countAboveZero('`turns` of `snapshots`', option.turns)
+  const ms = msAboveZero('`interval` of `snapshots`', option.interval)
   return { ...(turns === undefined ? {} : { turns }), ...(ms === undefined ? {} : { ms }) }
-}
-
-function refused(name: string, expected: string, found: unknown): WaystoneError {
-  return new WaystoneError(
-    'input_refused',
-    `the \`${name}\` of \`snapshots\`: expected ${expected}, found ${String(found)}`,
-  )
 }

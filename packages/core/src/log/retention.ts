@@ -26,20 +26,21 @@ export interface SnapshotPolicy {
  * snapshots of a run together cost a few times what its entries do, however large the state is; or when a policy wants
  * one sooner. Between two turns only: the records of an open turn are needed one by one, wherever reading begins.
  */
-export function snapshotDue(fold: Fold, policy: SnapshotPolicy = {}): boolean {
+export function snapshotDue(fold: Fold, policy?: () => SnapshotPolicy | undefined): boolean {
   const { since, snapshots, records } = fold
   if (records.length > 0) return false
-  if (since.entries >= limits.snapshotEntriesMax || isWanted(fold, policy)) return true
+  if (since.entries >= limits.snapshotEntriesMax || isWanted(fold, policy?.())) return true
   const quarter = (snapshots.at(-1)?.bytes ?? 0) / 4
   return since.bytes >= Math.max(limits.snapshotBytesMin, quarter)
 }
 
-function isWanted({ turn, snapshots, started, updated }: Fold, { turns, ms }: SnapshotPolicy): boolean {
+function isWanted({ turn, snapshots, started, updated }: Fold, policy: SnapshotPolicy = {}): boolean {
+  const { turns = Infinity, ms = Infinity } = policy
   const newest = snapshots.at(-1) ?? { turn: 0, time: started }
   // A run that went back has one of a later turn: so many turns back are as far as so many forth.
   const commits = Math.abs(turn - newest.turn)
   if (commits === 0) return false
-  return commits >= (turns ?? Infinity) || updated - newest.time >= (ms ?? Infinity)
+  return commits >= turns || updated - newest.time >= ms
 }
 
 /** What stays of a run, and what goes. */

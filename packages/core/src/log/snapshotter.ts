@@ -35,7 +35,7 @@ export interface SnapshotterPorts {
   /** What of a run is to be kept; undefined: all. */
   retention(fold: Fold): Retention | undefined
   /** When a run wants snapshots that reading does not need yet. Absent: never. */
-  policy?(fold: Fold): SnapshotPolicy | undefined
+  policy?(fold: Fold): SnapshotPolicy
   /** The last entry that is elsewhere too; Infinity where there is no elsewhere. */
   synced(): number
   /** Hears of what went wrong in the background: nothing is lost by it, and it is tried again after the next entries. */
@@ -136,7 +136,7 @@ export class Snapshotter {
   }
 
   #isDue(fold: Fold): boolean {
-    return this.#mayAppend() && snapshotDue(fold, this.#ports.policy?.(fold))
+    return this.#mayAppend() && snapshotDue(fold, () => this.#ports.policy?.(fold))
   }
 
   #mayAppend(): boolean {

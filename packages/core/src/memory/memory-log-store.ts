@@ -110,8 +110,10 @@ function asideOf({ setAside }: Append, from: number, lines: readonly Uint8Array[
 
 /** The head at a sequence number. The one before the first line is known by that line, to whom goes on from there. */
 function headAt({ first, lines }: MemoryRun, seq: number, append: Append): Head | undefined {
-  const line = seq >= first ? lines[seq - first] : undefined
-  if (seq >= first) return line && headOfLine(line)
+  if (seq >= first) {
+    const line = lines[seq - first]
+    return line && headOfLine(line)
+  }
   const prev = lines[0] && parseLine(lines[0]).prev
   return prev && seq === first - 1 && append.lines.length > 0 ? { seq, digest: prev } : undefined
 }

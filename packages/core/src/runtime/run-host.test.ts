@@ -19,6 +19,14 @@ function portsOf(storage: ReturnType<typeof memoryStorage>, agent: () => AnyAgen
   }
 }
 
+async function started(
+  storage = memoryStorage(),
+): Promise<{ readonly storage: ReturnType<typeof memoryStorage>; readonly log: RunLog }> {
+  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
+  await log.append(me, () => [start({})])
+  return { storage, log }
+}
+
 it('a host that stood still before its first step begins none, beside each other or not, before it knows who writes', async () => {
   const ran: string[] = []
   const agent = defineAgent({
@@ -31,9 +39,7 @@ it('a host that stood still before its first step begins none, beside each other
       return done(null)
     },
   })
-  const storage = memoryStorage()
-  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
-  await log.append(me, () => [start({})])
+  const { storage, log } = await started()
   const looked = Promise.withResolvers<void>()
   const asked = Promise.withResolvers<void>()
   let looks = 0
@@ -73,9 +79,7 @@ it('a host that stood still in a step asks before the next one, although its own
       return done(null)
     },
   })
-  const storage = memoryStorage()
-  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
-  await log.append(me, () => [start({})])
+  const { storage, log } = await started()
   const late = Promise.withResolvers<void>()
   const asked = Promise.withResolvers<void>()
   const looked = Promise.withResolvers<void>()
@@ -128,8 +132,7 @@ it('hold() waits for what is being stored also when a turn is about to begin ane
       return storage.store.append(...args)
     },
   }
-  const log = await RunLog.open(run, { ...storage, store, now: () => Date.now() })
-  await log.append(me, () => [start({})])
+  const { log } = await started({ ...storage, store })
   const host = new RunHost(
     log,
     portsOf(storage, () => agent),
@@ -167,9 +170,7 @@ it('a turn never begins with code of a version that its state was not brought to
       return done('with the new code')
     },
   })
-  const storage = memoryStorage()
-  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
-  await log.append(me, () => [start({})])
+  const { storage, log } = await started()
   let asked = 0
   // Replaced between what comes before the turn and the turn.
   const host = new RunHost(

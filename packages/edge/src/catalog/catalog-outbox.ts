@@ -1,6 +1,6 @@
 import { isSealed, limits, statusOf, type Fold, type Live, type RunId } from '@waystone/core'
-import { lazyTable, type LazyTable, type Table } from '@waystone/core/sql'
-import { durableSql } from '../store/durable-sql.ts'
+import type { LazyTable, Table } from '@waystone/core/sql'
+import { durableTable } from '../store/durable-sql.ts'
 import type { DueTimes } from '../store/sql-due-times.ts'
 import type { CatalogCalls, CatalogEntry } from './catalog-entry.ts'
 
@@ -33,7 +33,7 @@ export class CatalogOutbox {
 
   constructor(storage: DurableObjectStorage, times: DueTimes) {
     this.#sql = storage.sql
-    this.#table = lazyTable(durableSql(storage), outboxTable)
+    this.#table = durableTable(storage, outboxTable)
     this.#times = times
     this.#last = this.#stored()
   }

@@ -1,5 +1,5 @@
 import { allows, type Grant } from '@waystone/access'
-import { limits, parseDigest, parseRunId, type RunId } from '@waystone/core'
+import { limits, parseDigest, parseRunId, type Blobs, type RunId } from '@waystone/core'
 import { forbidden } from '../access/asking.ts'
 import { blobHeaders, blobMissing } from '../object/blob-routes.ts'
 import { blobKey, r2Blobs } from '../store/r2-blobs.ts'
@@ -33,13 +33,10 @@ async function shareSome({ request, run, grant, ask, bucket }: RunRequest): Prom
   const body = await readJson(request, hashesBytesMax)
   const from = parseRunId(typeof body === 'object' && body !== null && 'from' in body ? body.from : undefined)
   if (!allows(grant, from, 'fork')) throw forbidden(from, ['fork'])
-  const stored: LargeBlob[] = []
-  const count = { add: (blob: LargeBlob) => void stored.push(blob), remove: () => undefined }
   const places = {
     ask: (other: RunId, route: string, init: RequestInit): Promise<Response> =>
       ask(other, new Request(new URL(`/v1/runs/${other}/${route}`, request.url), init)),
-    blobs: r2Blobs(bucket, grant.tenant, count),
-    stored,
+    ...countedBlobs(bucket, grant.tenant),
   }
   return Response.json({ hashes: await shareBlobs(places, from, run, hashesOf(body)) })
 }
@@ -49,14 +46,14 @@ async function putBlob({ request, run, hash: named, grant, ask, bucket }: RunReq
   const bytes = await readBody(request, limits.blobBytesMax)
   if (bytes.byteLength <= rowBlobBytesMax)
     return ask(run, new Request(request.url, { method: 'PUT', body: bytes }))
-  const blobs = r2Blobs(bucket, grant.tenant)
+  const { blobs, stored } = countedBlobs(bucket, grant.tenant)
   const tell = (what: string, body = ''): Promise<Response> =>
     ask(run, new Request(new URL(`/v1/runs/${run}/blobs/${what}`, request.url), { method: 'POST', body }))
   // Known before it is there, so that it is found when all is deleted; whether the run is still there is asked afterwards.
   const expected = await tell(`expect?hash=${hash}&bytes=${String(bytes.byteLength)}`)
   if (!expected.ok) return expected
   await blobs.put(run, hash, bytes)
-  const taken = await tell('stored', JSON.stringify([{ hash, bytes: bytes.byteLength }]))
+  const taken = await tell('stored', JSON.stringify(stored))
   // Else it may be one that the run had before.
   if (taken.status === 410) await blobs.remove(run, [hash])
   return taken
@@ -70,4 +67,14 @@ async function getBlob({ request, run, hash: named, grant, ask, bucket }: RunReq
   const object = await bucket.get(blobKey(grant.tenant, run, hash))
   if (object === null) throw blobMissing(run, hash)
   return new Response(object.body, { headers: blobHeaders(object.size) })
+}
+
+/** A tenant's blobs in R2, and what was put there by way of them: the object of the run counts it. */
+function countedBlobs(
+  bucket: R2Bucket,
+  tenant: string,
+): { readonly blobs: Blobs; readonly stored: readonly LargeBlob[] } {
+  const stored: LargeBlob[] = []
+  const count = { add: (blob: LargeBlob) => void stored.push(blob), remove: () => undefined }
+  return { blobs: r2Blobs(bucket, tenant, count), stored }
 }

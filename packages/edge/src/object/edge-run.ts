@@ -103,8 +103,10 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     ...storage.store,
     read: counted.read,
     // An object has one run: what lists show of it is kept by the catalog, and a row here would be read by nobody.
-    // oxlint-disable-next-line no-unused-vars -- named to be left out
-    append: (of, { summary, ...append }) => storage.store.append(of, append),
+    append(of, append) {
+      const { summary: _, ...rest } = append
+      return storage.store.append(of, rest)
+    },
     async compact(...args) {
       await textChanged()
       await storage.store.compact(...args)

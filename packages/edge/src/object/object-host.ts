@@ -210,7 +210,10 @@ export class ObjectHost {
     const kept = {
       entries: (keeper.log.fold?.head.seq ?? -1) + 1,
       bytes: this.#ctx.storage.sql.databaseSize,
-      blobBytes: storage.largeBlobs.bytes(),
+      // Added up where it is asked for: a push brings entries.
+      get blobBytes() {
+        return storage.largeBlobs.bytes()
+      },
     }
     checkQuota(run, quota, kept, coming)
   }

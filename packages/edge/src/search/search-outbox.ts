@@ -1,6 +1,6 @@
 import { parseLine, type Digest, type Head, type RunLog } from '@waystone/core'
-import { lazyTable, type LazyTable, type Table } from '@waystone/core/sql'
-import { durableSql } from '../store/durable-sql.ts'
+import type { LazyTable, Table } from '@waystone/core/sql'
+import { durableTable } from '../store/durable-sql.ts'
 import type { DueTimes } from '../store/sql-due-times.ts'
 import type { EntryText } from './search-entry.ts'
 import type { RunIndex } from './tenant-search.ts'
@@ -43,7 +43,7 @@ export class SearchOutbox {
 
   constructor(storage: DurableObjectStorage, times: DueTimes, log: RunLog, isOn: boolean) {
     this.#sql = storage.sql
-    this.#table = lazyTable(durableSql(storage), toldTable)
+    this.#table = durableTable(storage, toldTable)
     this.#times = times
     this.#log = log
     this.#isOn = isOn
@@ -154,7 +154,7 @@ export function isIndexed(storage: DurableObjectStorage): boolean {
 }
 
 function toldIn(storage: DurableObjectStorage): Told | undefined {
-  if (!lazyTable(durableSql(storage), toldTable).isThere()) return undefined
+  if (!durableTable(storage, toldTable).isThere()) return undefined
   const query = 'SELECT seq, digest, first FROM waystone_search_told'
   const [row] = storage.sql.exec<{ seq: number; digest: string; first: number }>(query).toArray()
   if (row === undefined) return undefined

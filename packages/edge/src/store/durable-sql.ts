@@ -1,4 +1,11 @@
-import type { RunNumbers, Sql, SqlValue } from '@waystone/core/sql'
+import {
+  lazyTable,
+  type LazyTable,
+  type RunNumbers,
+  type Sql,
+  type SqlValue,
+  type Table,
+} from '@waystone/core/sql'
 
 /**
  * The SQLite of an object. Writes are durable before any answer leaves the object, so that `strict` and `relaxed` are the
@@ -16,6 +23,14 @@ export function durableSql(storage: Pick<DurableObjectStorage, 'sql' | 'transact
     transaction: (_, work) => storage.transactionSync(work),
     task: () => scheduler.wait(0),
   }
+}
+
+/** A table of an object, made when a row is first written to it. */
+export function durableTable(
+  storage: Pick<DurableObjectStorage, 'sql' | 'transactionSync'>,
+  table: Table,
+): LazyTable {
+  return lazyTable(durableSql(storage), table)
 }
 
 /** An object has one run. */

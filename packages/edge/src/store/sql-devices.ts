@@ -1,7 +1,7 @@
 import { edgeOwner, type OwnerId } from '@waystone/core'
-import { lazyTable, type Table } from '@waystone/core/sql'
+import type { Table } from '@waystone/core/sql'
 import type { Asking } from '../access/asking.ts'
-import { durableSql } from './durable-sql.ts'
+import { durableTable } from './durable-sql.ts'
 
 /** Which subject each device belongs to, in the run of an object. */
 export interface SqlDevices {
@@ -20,7 +20,7 @@ const devicesTable: Table = {
 /** The table of devices: ids of devices are no secrets, since the entries of a run name them. */
 export function sqlDevices(storage: DurableObjectStorage): SqlDevices {
   const { sql } = storage
-  const table = lazyTable(durableSql(storage), devicesTable)
+  const table = durableTable(storage, devicesTable)
   return {
     allow(device, { operations, subject }) {
       if (device === edgeOwner) return false

@@ -1,6 +1,6 @@
 import { limits, WaystoneError, type DueTime } from '@waystone/core'
-import { lazyTable, type Table } from '@waystone/core/sql'
-import { durableSql } from './durable-sql.ts'
+import type { Table } from '@waystone/core/sql'
+import { durableTable } from './durable-sql.ts'
 
 /** Names that begin like this are Waystone's own. */
 const ownPrefix = 'waystone.'
@@ -77,7 +77,7 @@ export interface SqlDueTimes extends DueTimes {
  */
 export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
   const { sql } = storage
-  const table = lazyTable(durableSql(storage), dueTable)
+  const table = durableTable(storage, dueTable)
   /** Names whose work this object has begun, and whose rows are there. */
   const begunHere = new Set<string>()
   /** What the alarm was last set to: `null` for none, undefined when that is not known. */

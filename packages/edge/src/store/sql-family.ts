@@ -1,6 +1,6 @@
 import type { RunId } from '@waystone/core'
-import { lazyTable, type Table } from '@waystone/core/sql'
-import { durableSql } from './durable-sql.ts'
+import type { Table } from '@waystone/core/sql'
+import { durableTable } from './durable-sql.ts'
 
 /** Another run that the run of an object has to do with. */
 export interface Relative {
@@ -30,7 +30,7 @@ const familyTable: Table = {
 /** The table of relatives, and what it holds: most runs have none. */
 export function sqlFamily(storage: DurableObjectStorage): SqlFamily {
   const { sql } = storage
-  const table = lazyTable(durableSql(storage), familyTable)
+  const table = durableTable(storage, familyTable)
   const rows = new Map<RunId, Relative>()
   const query = 'SELECT run, role, told FROM waystone_family'
   if (table.isThere())

@@ -1,5 +1,5 @@
-import { lazyTable, type Table } from '@waystone/core/sql'
-import { durableSql } from './durable-sql.ts'
+import type { Table } from '@waystone/core/sql'
+import { durableTable } from './durable-sql.ts'
 
 /** What a device has lent this object for its run, as it was sealed: only the edge's secret opens it. */
 export interface SqlLent {
@@ -16,7 +16,7 @@ const lentTable: Table = {
 /** The table of keys: one row at most, and none for a run that nobody lends keys of. */
 export function sqlLent(storage: DurableObjectStorage): SqlLent {
   const { sql } = storage
-  const table = lazyTable(durableSql(storage), lentTable)
+  const table = durableTable(storage, lentTable)
   return {
     get: () =>
       table.isThere()

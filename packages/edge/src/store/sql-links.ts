@@ -1,6 +1,6 @@
 import { WaystoneError } from '@waystone/core'
-import { lazyTable, type Table } from '@waystone/core/sql'
-import { durableSql } from './durable-sql.ts'
+import type { Table } from '@waystone/core/sql'
+import { durableTable } from './durable-sql.ts'
 
 /** What a link allows: to look on, or to see what the run asks and answer. */
 export type LinkUse = 'read' | 'answer'
@@ -50,7 +50,7 @@ interface Row {
 /** The table of links. Those whose time is over are forgotten when one is added. */
 export function sqlLinks(storage: DurableObjectStorage): SqlLinks {
   const { sql } = storage
-  const table = lazyTable(durableSql(storage), linksTable)
+  const table = durableTable(storage, linksTable)
   const select = 'SELECT id, use, by, time, until FROM waystone_links WHERE coalesce(until > ?, TRUE)'
   return {
     add({ id, use, by, time, until }, secretDigest) {

@@ -1,6 +1,6 @@
 import { parseRunId, type RunId } from '@waystone/core'
-import { lazyTable, type Table } from '@waystone/core/sql'
-import { durableSql } from './durable-sql.ts'
+import type { Table } from '@waystone/core/sql'
+import { durableTable } from './durable-sql.ts'
 import { onlyTenant } from './tenant-names.ts'
 
 /** Which run an object has. */
@@ -46,7 +46,7 @@ const kept = ['waystone_run', 'waystone_due']
  */
 export function sqlRunName(storage: DurableObjectStorage): SqlRunName {
   const { sql } = storage
-  const table = lazyTable(durableSql(storage), runTable)
+  const table = durableTable(storage, runTable)
   const row = (): Row | undefined =>
     table.isThere() ? sql.exec<Row>('SELECT id, tenant, deleted FROM waystone_run').toArray()[0] : undefined
   return {

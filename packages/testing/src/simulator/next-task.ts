@@ -1,5 +1,4 @@
-// Taken at import, as the agent tests do: a test may put fake timers in its place later.
-const { setImmediate } = globalThis as unknown as { setImmediate(work: () => void): void }
+import { realTask } from '../agent/virtual-clock.ts'
 
 /** So many tasks share a pass of Node's event loop, whose look at the outside takes as long as a small task. */
 const tasksAPass = 64
@@ -12,7 +11,7 @@ let left = 0
  * Node does both between any two immediates, also where several are due in one pass.
  */
 export function nextTask(): Promise<void> {
-  if (left === 0) for (; left < tasksAPass; left += 1) setImmediate(begin)
+  if (left === 0) for (; left < tasksAPass; left += 1) void realTask().then(begin)
   return new Promise((resolve) => waiting.push(resolve))
 }
 
