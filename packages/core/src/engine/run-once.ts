@@ -37,13 +37,15 @@ export async function beginOnce(
   if (before) return resolveUnknown(attempt, call, options, body, before)
   // What the source of this fork, or this run before it went back, has done already: doing it again is a person's
   // decision, about each of them. The last one counts.
-  const carried = attempt.turn.effects.filter(({ path }) => path === call.path)
+  const own = effectKey(attempt.turn.origin, call.path)
+  // By its key, too, where the path could not be read.
+  const carried = attempt.turn.effects.filter(({ path, key }) => path === call.path || key === own)
   const open = carried.find(({ key }) => decisionOn(attempt, key as Digest) === undefined)
   if (open) return attempt.parkUndecided(call, { start: open.key as Digest, key: open.key })
   const last = carried.at(-1)?.key as Digest | undefined
   const decision = last === undefined ? undefined : decisionOn(attempt, last)
   if (last === undefined || decision === undefined || decision.type === 'again')
-    return start(attempt, call, options, body, effectKey(attempt.turn.origin, call.path))
+    return start(attempt, call, options, body, own)
   return recordDecision(attempt, call, last, decision)
 }
 

@@ -14,7 +14,15 @@ export interface Damage {
   /** Why it could not be used. */
   readonly reason: string
   /** The `once` effects that what was set aside had started, as far as it can be read. */
-  readonly effects: readonly { readonly path: string; readonly key: string }[]
+  readonly effects: readonly EffectRead[]
+}
+
+/** An effect as a line says that began it, which may be the one that is damaged. */
+export interface EffectRead {
+  readonly path: string
+  readonly key: string
+  /** What its key was made from, when the run had gone back in a line before. */
+  readonly origin?: Digest
 }
 
 /** What the reason of a tail begins with that was set aside because it is damaged. */
@@ -81,12 +89,14 @@ function names(line: Uint8Array, digest: Digest | null): boolean {
 
 /** The effects that lines start, as far as they can be read. */
 export function effectsStarted(lines: readonly Uint8Array[], cipher?: Cipher): Damage['effects'] {
+  let back: { readonly origin?: Digest } = {}
   return lines.flatMap((line) => {
     const entry = parseReadable(line)
+    if (entry?.kind === 'rewind') back = { origin: entry.digest }
     const body = entry?.kind === 'once.start' ? readableBody(entry, cipher) : undefined
     if (body === undefined) return []
     const { path, key } = body as { readonly path?: unknown; readonly key?: unknown }
-    return [{ path: String(path), key: String(key) }]
+    return [{ path: String(path), key: String(key), ...back }]
   })
 }
 

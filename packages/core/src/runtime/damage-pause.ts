@@ -1,6 +1,8 @@
+import { effectKey } from '../engine/paths.ts'
 import { toWire, WaystoneError } from '../errors.ts'
-import type { EntryDraft } from '../log/bodies.ts'
-import { damageOfTails, type Damage } from '../log/damage.ts'
+import { isDigest, type Digest } from '../ids.ts'
+import type { EffectAfter, EntryDraft } from '../log/bodies.ts'
+import { damageOfTails, type Damage, type EffectRead } from '../log/damage.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Tails } from '../ports/tails.ts'
 
@@ -21,8 +23,9 @@ export async function unresolvedDamage(log: RunLog, tails: Tails): Promise<Damag
 export async function damagePause(log: RunLog, tails: Tails): Promise<EntryDraft | undefined> {
   const damage = await unresolvedDamage(log, tails)
   if (damage === undefined) return undefined
-  const { run, turn, head } = log.mustFold()
-  const { seq, reason, effects } = damage
+  const { run, turn, head, origin } = log.mustFold()
+  const { seq, reason } = damage
+  const effects = damage.effects.flatMap((effect) => knownEffects(effect, origin))
   const done =
     effects.length === 0
       ? ''
@@ -41,4 +44,14 @@ export async function damagePause(log: RunLog, tails: Tails): Promise<EntryDraft
       ...(effects.length > 0 ? { effects } : {}),
     },
   }
+}
+
+/**
+ * What is asked about for an effect that was read. Where its path and its key do not fit together one of them is damaged,
+ * and there is no saying which: its receiver may know it by the key that was read, or by the one that the path has.
+ */
+function knownEffects({ path, key, origin }: EffectRead, before: Digest): readonly EffectAfter[] {
+  const own = effectKey(origin ?? before, path)
+  const wasRead = key !== own && isDigest(key)
+  return [{ path, key: own }, ...(wasRead ? [{ path, key }] : [])]
 }

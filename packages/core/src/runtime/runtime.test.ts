@@ -39,6 +39,17 @@ describe('a run in memory', () => {
     await runtime.close()
   })
 
+  it('takes nothing that other hosts would refuse', async () => {
+    const runtime = await testDevice([counter]).open()
+    const run = await handleOf(runtime, await runtime.start('counter', { upTo: 1 }))
+    await expect(run.decide('not a digest', { type: 'again' })).rejects.toMatchObject({
+      code: 'input_refused',
+    })
+    await expect(run.send('note', 'x'.repeat(70_000))).rejects.toMatchObject({ code: 'too_large' })
+    await run.result()
+    await runtime.close()
+  })
+
   it('goes on after its host was closed in the middle of a step, and runs no recorded step again', async () => {
     const ran: string[] = []
     let release: () => void = () => undefined

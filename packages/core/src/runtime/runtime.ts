@@ -25,6 +25,7 @@ import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { endToEnd } from './mover.ts'
 import { sealContent } from './sealed-items.ts'
+import { parseInboxItem } from '../sync/wire.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
@@ -202,13 +203,14 @@ export class Runtime implements RuntimeApi {
     const node = await this.#node(run)
     const fold = node.log.mustFold()
     const id = options.id ?? newId(random)
+    const by = { id, by: options.by ?? me, time: clock.now() }
+    // It is written into the log as it is, where every other host refuses what is none.
+    const sent = parseInboxItem({ ...content, ...by })
     const cipher = this.#ports.encryption?.cipher
-    const item: InboxItem = {
-      ...(cipher && fold.inbox ? await sealContent(cipher, fold.inbox, { run, id }, content) : content),
-      id,
-      by: options.by ?? me,
-      time: clock.now(),
-    }
+    const item: InboxItem =
+      cipher && fold.inbox
+        ? { ...(await sealContent(cipher, fold.inbox, { run, id }, content)), ...by }
+        : sent
     if (fold.consumed.has(item.id)) return
     if (fold.owner !== me) {
       if (edge === undefined)
