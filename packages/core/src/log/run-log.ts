@@ -381,6 +381,17 @@ export class RunLog {
     return lines
   }
 
+  /** True when what comes after an entry, as much as `provenLines` reads of it, is as it was written. */
+  async isSound(base: Head | undefined): Promise<boolean> {
+    try {
+      verifyChain(this.run, base, await this.provenLines((base?.seq ?? -1) + 1))
+      return true
+    } catch (error) {
+      if (isDamage(error)) return false
+      throw error
+    }
+  }
+
   /**
    * Reads again what comes after an entry, since something was found damaged that had been sound: sets aside what is, as
    * `open` does.

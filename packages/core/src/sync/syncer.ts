@@ -1,6 +1,7 @@
 import { isWaystoneError, toWire, WaystoneError, type WireError } from '../errors.ts'
 import type { Digest, OwnerId } from '../ids.ts'
 import { limits } from '../limits.ts'
+import { isDamage } from '../log/damage.ts'
 import { parseLine } from '../log/entry.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import type { RunLog } from '../log/run-log.ts'
@@ -76,6 +77,8 @@ export class Syncer {
   #reconciling: Promise<void> | undefined
   /** What is stored here is not what was written: nothing of it may go to the edge. */
   #isDamaged = false
+  /** What is stored here before its newest snapshot is not: an edge that has nothing of the run begins there. */
+  #beginsLate = false
   /** Hosts of this run that were found to have ended in the middle of their work, before there was a model. */
   #recoveries = 0
 
@@ -372,16 +375,27 @@ export class Syncer {
       this.#error = undefined
       this.#event({ type: 'pushed', pushed })
     } catch (error) {
-      if (isWaystoneError(error, 'log_damaged')) this.#isDamaged = true
-      if (isWaystoneError(error, 'not_owner')) this.#event(refused)
+      const isDamaged = isDamage(error) && (await this.#foundDamage(acked).catch(() => false))
+      // The edge has another log, or not any more what these follow.
+      const isOther = isWaystoneError(error, 'log_damaged') && !isDamaged
+      if (isOther || isWaystoneError(error, 'not_owner')) this.#event(refused)
       else this.#failed(error)
     }
   }
 
+  /** True when what the edge did not take is damaged here: what is to be done about it is done with the next push. */
+  async #foundDamage(acked: Head | undefined): Promise<boolean> {
+    const base = acked ?? (await this.#beginning().catch(() => undefined))
+    if (await this.#log.isSound(base)) return false
+    this.#beginsLate = base === undefined && this.#log.mustFold().snapshots.length > 0
+    this.#isDamaged = !this.#beginsLate
+    return true
+  }
+
   /** Where a log begins for an edge that has nothing of it: at its newest snapshot when its first entries were let go. */
   async #beginning(): Promise<Head | undefined> {
-    const first = await this.#log.reader.first()
-    return first === undefined || first === 0 ? undefined : this.#log.mustFold().snapshots.at(-1)?.at
+    const first = this.#beginsLate ? undefined : await this.#log.reader.first()
+    return first === 0 ? undefined : this.#log.mustFold().snapshots.at(-1)?.at
   }
 
   #failed(error: unknown): void {
