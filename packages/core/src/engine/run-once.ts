@@ -58,7 +58,8 @@ async function start(
   round = 1,
 ): Promise<void> {
   const waits = attempt.agent.once === 'wait'
-  if (waits) await confirmed(attempt, call, undefined)
+  // The edge, which is asked, would not take a start from a host that has slept its right to it away.
+  await (waits ? confirmed(attempt, call, undefined) : attempt.ports.awake?.())
   if (attempt.over || attempt.holding) {
     return later(attempt, call, () => start(attempt, call, options, body, key, round))
   }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { defineAgent, done, type AnyAgent } from '../engine/agent.ts'
+import type { Ctx } from '../engine/ctx.ts'
 import { me, run, start } from '../log/log.test-support.ts'
 import { RunLog } from '../log/run-log.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
@@ -21,8 +22,9 @@ function portsOf(storage: ReturnType<typeof memoryStorage>, agent: () => AnyAgen
 
 async function started(
   storage = memoryStorage(),
+  now = () => Date.now(),
 ): Promise<{ readonly storage: ReturnType<typeof memoryStorage>; readonly log: RunLog }> {
-  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
+  const log = await RunLog.open(run, { ...storage, now })
   await log.append(me, () => [start({})])
   return { storage, log }
 }
@@ -109,6 +111,44 @@ it('a host that stood still in a step asks before the next one, although its own
   looked.resolve()
   await ended
   expect(ran).toEqual(['second'])
+})
+
+it.each<[string, (ctx: Ctx, body: () => void) => Promise<void>]>([
+  ['a step', (ctx, body) => ctx.step('first', body)],
+  ['an effect that does not wait for the edge', (ctx, body) => ctx.once('first', { timeout: '5s' }, body)],
+])('a host that stood still while it asked who writes the run asks again before %s', async (_, call) => {
+  const ran: string[] = []
+  const agent = defineAgent({
+    name: 'a',
+    version: 1,
+    once: 'go',
+    initial: () => ({}),
+    turn: async (ctx) => done(await call(ctx, () => void ran.push('first'))),
+  })
+  let ahead = 0
+  const now = (): number => Date.now() + ahead
+  const { storage, log } = await started(memoryStorage(), now)
+  const asked = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  const answers = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+  let looks = 0
+  ahead = 60_000
+  const host = new RunHost(log, {
+    ...portsOf(storage, () => agent),
+    clock: { ...testClock, now },
+    slept: () => {
+      asked[looks]?.resolve()
+      return answers[looks++]?.promise ?? Promise.resolve()
+    },
+  })
+  const ended = host.run()
+  await asked[0]?.promise
+  ahead += 60_000
+  answers[0]?.resolve()
+  await Promise.race([asked[1]?.promise, ended])
+  expect(ran).toEqual([])
+  answers[1]?.resolve()
+  await ended
+  expect([looks, ran]).toEqual([2, ['first']])
 })
 
 it('hold() waits for what is being stored also when a turn is about to begin anew, so that no move leaves it behind', async () => {

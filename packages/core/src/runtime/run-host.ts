@@ -459,16 +459,24 @@ export class RunHost {
 
   /** Undefined as long as this host has beaten all the time. */
   #awake(): Promise<void> | undefined {
-    const { clock, slept } = this.#ports
+    const { slept } = this.#ports
     if (slept === undefined) return undefined
     // Steps of other branches wait for the same answer.
     if (this.#looking) return this.#looking
     const hasSlept = this.#hasSlept()
-    this.#beatAt = clock.now()
+    this.#beatAt = this.#ports.clock.now()
     void this.#beat()
     if (!hasSlept) return undefined
-    this.#looking = slept().finally(() => (this.#looking = undefined))
+    this.#looking = this.#look(slept).finally(() => (this.#looking = undefined))
     return this.#looking
+  }
+
+  /** Asks who writes the run. An answer that was slept over is an old one. */
+  async #look(slept: () => Promise<void>): Promise<void> {
+    do {
+      this.#beatAt = this.#ports.clock.now()
+      await slept()
+    } while (!this.#over && this.#hasSlept())
   }
 
   /** True when more time has passed since the last beat, or less, than does while a host is awake. */

@@ -109,6 +109,11 @@ export class SimDisk {
     if (digest) this.#flipped.set(digest, this.#world.dice.below(2 ** 16))
   }
 
+  /** True when a bit of an entry before this one has turned over. */
+  isDamaged(run: RunId, before: number): boolean {
+    return this.mirror(run).entries.some(({ seq, digest }) => seq < before && this.#flipped.has(digest))
+  }
+
   /** The disk as it was after so many changes. Those who worked on the other one are dead. */
   async restore(changes: readonly Change[]): Promise<void> {
     this.#restored += 1

@@ -103,7 +103,10 @@ async function checkEnd(simulation: Simulation): Promise<void> {
     if (there.head === undefined) continue
     for (const device of devices) {
       const here = device.disk.mirrors.get(run)
-      const different = here?.entries.find(({ seq, digest }) => there.at(seq)?.digest !== digest)
+      // What is damaged here cannot go there, and nothing that comes before it.
+      const isDamaged = device.disk.isDamaged(run, there.first)
+      const shared = here?.entries.filter(({ seq }) => seq >= there.first || !isDamaged)
+      const different = shared?.find(({ seq, digest }) => there.at(seq)?.digest !== digest)
       if (different)
         simulation.fail(`${device.name} and the edge differ in entry ${String(different.seq)} of ${run}`)
       if (here?.head && here.head.seq !== there.head.seq)
