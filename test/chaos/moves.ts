@@ -1,6 +1,7 @@
 import { isWaystoneError, type MoveTarget } from '@waystone/core'
 import { poll } from '../harness/poll.ts'
 import type { ToldView } from './app/page.ts'
+import type { EdgeEntry } from './edge-watch.ts'
 import { lasting, type ChaosRun, type Round } from './round.ts'
 import { count } from './tally.ts'
 
@@ -71,12 +72,27 @@ export async function bequeathed(round: Round): Promise<ChaosRun> {
   return run
 }
 
-/** Waits until the edge has taken a run over from a device that it does not hear of. */
+/**
+ * Waits until the edge has taken a run over from a device that it does not hear of. One that was cut off as it waited for a
+ * person stays where it is: nobody else could go on with it.
+ */
 export async function taken({ stage, tally }: Round, run: ChaosRun): Promise<void> {
+  if (waitsForPerson(await stage.watch.pull(run.id))) {
+    tally.leftToPerson += 1
+    return
+  }
   const known = stage.watch.heard(run.id).size
   await stage.watch.until(
     run.id,
     ({ kind, owner, seq }) => kind === 'claim' && owner === 'edge' && seq >= known,
   )
   tally.takenOverByEdge += 1
+}
+
+/** Entries that leave a question, or a pause, as it is. */
+const still = new Set(['open', 'claim', 'refuse', 'snapshot'])
+
+function waitsForPerson(entries: readonly EdgeEntry[]): boolean {
+  const last = entries.findLast(({ kind }) => !still.has(kind))
+  return last?.kind === 'ask' || last?.kind === 'pause'
 }

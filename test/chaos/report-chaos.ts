@@ -25,7 +25,7 @@ export function reportChaos(options: ChaosOptions, tally: Tally, seconds: number
       ...stores(tally),
       `once effects: ${String(tally.onceStarted)} started, ${String(startedTwice.length)} started twice without a decision; ${String(tally.onceDecided)} decided by a person, ${String(tally.onceVerified)} looked up`,
       `steps: ${String(tally.steps)} recorded, ${String(ranAgain.length)} run again after their record (${String(tally.byStaleOwner)} by a cut-off owner that could not know)`,
-      `runs: ${String(tally.ended)} ended, ${String(wrong.length)} in a wrong state; ${String(tally.takenOverByEdge)} times the edge took over; other pauses: ${JSON.stringify(tally.pauses)}`,
+      `runs: ${String(tally.ended)} ended, ${String(wrong.length)} in a wrong state; ${String(tally.takenOverByEdge)} times the edge took over, ${String(tally.leftToPerson)} times it left a run to the person it waits for; other pauses: ${JSON.stringify(tally.pauses)}`,
       ...Object.entries(tally.refusals).map(
         ([why, times]) => `  ${String(times)} times a move was refused and tried again: ${why}`,
       ),

@@ -64,6 +64,8 @@ export interface Tally {
   /** Pauses for other reasons than an unknown outcome, by code. */
   readonly pauses: Record<string, number>
   takenOverByEdge: number
+  /** Runs whose owner was gone and that the edge left to the person they wait for. */
+  leftToPerson: number
   /** Moves that were refused and tried again, by reason. */
   readonly refusals: Record<string, number>
   readonly resumes: Resume[]
@@ -95,6 +97,7 @@ export function emptyTally(): Tally {
     wrong: [],
     pauses: {},
     takenOverByEdge: 0,
+    leftToPerson: 0,
     refusals: {},
     resumes: [],
     edgeResumes: [],

@@ -1,9 +1,13 @@
+import { existsSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { launch, type KeyInput, type Page } from 'puppeteer-core'
 import type { Engine, EnginePage, LaunchOptions } from './engines.ts'
 import { isReady, jsonOf, PageGone, parseJsonOf, waitForExpression } from './page-script.ts'
+import { poll } from './poll.ts'
 import { killTree } from './process-tree.ts'
 
+const settingsMsMax = 10_000
 const defaultViewport = { width: 1280, height: 800 }
 
 /** Firefox over WebDriver BiDi, the protocol it offers by itself. */
@@ -35,11 +39,20 @@ export async function launchFirefox(executablePath: string, options: LaunchOptio
     async kill() {
       killTree(pid)
       await exited
-      // The driver puts the profile's settings back once the browser is gone, beside a launch that follows at once.
       await browser.close().catch(() => undefined)
+      if (options.profileDir !== undefined) await settingsBack(options.profileDir)
     },
     close: () => browser.close(),
   }
+}
+
+/** The driver puts the settings of a profile back once its browser is gone, beside a launch that follows at once. */
+async function settingsBack(profileDir: string): Promise<void> {
+  const kept = ['prefs.js.puppeteer', 'user.js.puppeteer'].map((file) => join(profileDir, file))
+  await poll(() => (kept.some((file) => existsSync(file)) ? undefined : true), {
+    timeoutMs: settingsMsMax,
+    message: () => `the settings of the profile in ${profileDir} were not put back`,
+  })
 }
 
 function firefoxPage(page: Page): EnginePage {

@@ -59,6 +59,16 @@ describe('RunLog', () => {
     expect(await log.lines(1)).toEqual([])
   })
 
+  it('append() never stores what other hosts would refuse', async () => {
+    const shared = ports()
+    const log = await RunLog.open(run, shared)
+    const body = { ...start({}).body, leaseMs: Number.NaN } as never
+    await expect(log.append(me, () => [{ kind: 'start', body }])).rejects.toMatchObject({
+      code: 'entry_refused',
+    })
+    expect(await shared.store.head(run)).toBeUndefined()
+  })
+
   it('append() puts a body over the limit into a blob, and reads it back', async () => {
     const shared = ports()
     const log = await RunLog.open(run, shared)

@@ -576,6 +576,9 @@ export class RunLog {
         },
       )
     }
+    const { run } = this
+    const after = fold?.head.seq ?? -1
+    checkBodies(drafts.map(({ kind, body }, index) => ({ run, seq: after + 1 + index, kind, body })))
     const sealed: Sealed[] = []
     let { seq, prev }: { seq: number; prev: Digest | null } = fold
       ? { seq: fold.head.seq, prev: fold.head.digest }

@@ -5,6 +5,7 @@ import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { endOf, parentOver, type ChildStart, type Children } from '../engine/run-child.ts'
+import { countAboveZero } from '../engine/above-zero.ts'
 import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -132,6 +133,7 @@ export class Runtime implements RuntimeApi {
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, look))) return this.#opened(run)
     const { whenGone = 'offer' as const, leaseMs = 30_000, budget, parent, depth } = options
+    countAboveZero('`leaseMs` of a run', leaseMs)
     const policy = { whenGone, leaseMs, ...(budget ? { budget } : {}), ...(parent ? { parent, depth } : {}) }
     if (this.#ports.encryption && policy.whenGone === 'edge') throw notByItself(run)
     const log = await this.#openLog(run)
