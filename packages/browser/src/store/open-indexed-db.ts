@@ -8,7 +8,7 @@ import { indexedSnapshots } from './indexed-snapshots.ts'
 import { indexedStreams } from './indexed-streams.ts'
 import { indexedTails } from './indexed-tails.ts'
 import type { StorageListener } from './storage-state.ts'
-import { write } from './transact.ts'
+import { read, write } from './transact.ts'
 
 /** All that a browser keeps. After `store.close`, which waits for work under way, all reject with `closed`. */
 export interface BrowserStorage extends RunStorage {
@@ -49,7 +49,12 @@ export function newDevice(): OwnerId {
   return parseOwnerId(newId((bytes) => crypto.getRandomValues(new Uint8Array(bytes))))
 }
 
-function deviceOf(db: Database): Promise<OwnerId> {
+async function deviceOf(db: Database): Promise<OwnerId> {
+  const known: unknown = await read(db, ['meta'], (tx) => tx.objectStore('meta').get('device'))
+  return known === undefined ? makeDevice(db) : parseOwnerId(known)
+}
+
+function makeDevice(db: Database): Promise<OwnerId> {
   // Read and made in one transaction, so that two tabs that open at once agree.
   return write(db, ['meta'], 'strict', async (tx) => {
     const meta = tx.objectStore('meta')

@@ -26,7 +26,7 @@ import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { endToEnd } from './mover.ts'
 import { sealContent } from './sealed-items.ts'
-import { parseInboxItem } from '../sync/wire.ts'
+import { inboxItemOf } from '../sync/wire.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
@@ -207,7 +207,7 @@ export class Runtime implements RuntimeApi {
     const id = options.id ?? newId(random)
     const by = { id, by: options.by ?? me, time: clock.now() }
     // It is written into the log as it is, where every other host refuses what is none.
-    const sent = parseInboxItem({ ...content, ...by })
+    const sent = inboxItemOf({ ...content, ...by })
     const cipher = this.#ports.encryption?.cipher
     const item: InboxItem =
       cipher && fold.inbox

@@ -80,6 +80,11 @@ export function parseInboxItem(value: unknown): InboxItem {
       `an inbox item has at most ${String(limits.inboxItemBytesMax)} characters of JSON`,
     )
   }
+  return inboxItemOf(item)
+}
+
+/** Checks an inbox item of any size. Throws `request_refused`, `input_refused` for a digest. */
+export function inboxItemOf(item: Readonly<Record<string, unknown>>): InboxItem {
   const id = shortText(item['id'], 'an id')
   const by = shortText(item['by'], 'a sender in "by"')
   const time = wholeNumber(item['time'], 'a time')
