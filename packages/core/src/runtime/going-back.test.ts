@@ -141,14 +141,17 @@ describe('rewind()', () => {
     expect(outside).toHaveLength(2)
   })
 
-  it('goes on from an edited state, which is recorded', async () => {
+  it.each([
+    ['an edited state', 'boat'],
+    ['a state that is larger than a message', 'boat'.repeat(50_000)],
+  ])('goes on from %s, which is recorded', async (_, boat) => {
     const { run } = await waiting(traveller([]))
     const { seq } = run.view()?.head ?? { seq: 0 }
-    await run.rewind({ seq, state: { booked: ['boat'] } })
+    await run.rewind({ seq, state: { booked: [boat] } })
     await isBack(run)
     await run.send('news', 1)
     expect(await run.result()).toBe(1)
-    expect(run.view()?.state).toEqual({ booked: ['boat'] })
+    expect(run.view()?.state).toEqual({ booked: [boat] })
   })
 
   it('refuses a point that the log does not have, and leaves the run as it is', async () => {

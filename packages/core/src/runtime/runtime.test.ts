@@ -45,6 +45,7 @@ describe('a run in memory', () => {
     await expect(run.decide('not a digest', { type: 'again' })).rejects.toMatchObject({
       code: 'input_refused',
     })
+    await expect(run.send('note', 'x'.repeat(70_000))).rejects.toMatchObject({ code: 'too_large' })
     const leaseless = runtime.start('counter', { upTo: 1 }, { leaseMs: 0.5 })
     await expect(leaseless).rejects.toMatchObject({ code: 'input_refused' })
     await run.result()

@@ -26,7 +26,7 @@ import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { endToEnd } from './mover.ts'
 import { sealContent } from './sealed-items.ts'
-import { inboxItemOf } from '../sync/wire.ts'
+import { inboxItemOf, parseInboxItem } from '../sync/wire.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
@@ -206,8 +206,9 @@ export class Runtime implements RuntimeApi {
     const fold = node.log.mustFold()
     const id = options.id ?? newId(random)
     const by = { id, by: options.by ?? me, time: clock.now() }
-    // It is written into the log as it is, where every other host refuses what is none.
-    const sent = inboxItemOf({ ...content, ...by })
+    // It is written into the log as it is, where every other host refuses what is none. A state may be larger than a message.
+    const parse = content.type === 'rewind' ? inboxItemOf : parseInboxItem
+    const sent = parse({ ...content, ...by })
     const cipher = this.#ports.encryption?.cipher
     const item: InboxItem =
       cipher && fold.inbox
