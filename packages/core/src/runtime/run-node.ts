@@ -33,7 +33,7 @@ import { moveHere, moveToEdge } from './mover.ts'
 import { RunHost } from './run-host.ts'
 import { isPressing } from '../sync/pressing.ts'
 import type { SyncPolicy } from '../sync/step.ts'
-import { Syncer, type Edge } from '../sync/syncer.ts'
+import { Syncer, type EarlyPull, type Edge } from '../sync/syncer.ts'
 import { throttled } from './throttled.ts'
 import type { TabMessage } from './tab-message.ts'
 
@@ -92,9 +92,12 @@ export class RunNode {
   #wakes = 0
   /** When the log here was compared with the edge's, in ms since 1970. */
   #comparedAt = -Infinity
+  /** Comparisons that are under way. */
+  #reconciling = 0
   /** The log here may lack what the edge has. */
   #stale = true
   #fresh: boolean
+  readonly #early: EarlyPull | undefined
   #live: Live = nothingLive
   #sync: SyncState = { online: false, synced: undefined }
   #loop: Promise<void> = Promise.resolve()
@@ -104,12 +107,18 @@ export class RunNode {
   host: RunHost | undefined
   syncer: Syncer | undefined
 
-  private constructor(log: RunLog, ports: RuntimePorts, blobs: Blobs, fresh: boolean) {
+  private constructor(
+    log: RunLog,
+    ports: RuntimePorts,
+    options: { readonly blobs: Blobs; readonly fresh: boolean; readonly early: EarlyPull | undefined },
+  ) {
+    const { blobs, fresh, early } = options
     this.run = log.run
     this.log = log
     this.ports = ports
     this.blobs = blobs
     this.#fresh = fresh
+    this.#early = early
     this.#courier = new InboxCourier(log.run, {
       me: ports.me,
       inbox: ports.inbox,
@@ -159,7 +168,10 @@ export class RunNode {
     ports: RuntimePorts,
     options: { readonly fresh?: boolean } = {},
   ): Promise<RunNode> {
+    const { fresh = false } = options
     const opening = logPorts(ports, ports.clock, ports.edge, ports.encryption)
+    // Asked while the log is read, which may take as long.
+    const early = ports.edge && !fresh ? await pullEarly(ports.edge, run, ports) : undefined
     const log = await RunLog.open(run, opening)
     if (log.damage && log.fold === undefined && ports.edge === undefined) {
       throw new WaystoneError(
@@ -168,7 +180,7 @@ export class RunNode {
         { run },
       )
     }
-    return new RunNode(log, ports, opening.blobs, options.fresh ?? false)
+    return new RunNode(log, ports, { blobs: opening.blobs, fresh, early })
   }
 
   /** Begins to write or follow. */
@@ -181,6 +193,7 @@ export class RunNode {
         local: this.ports.blobs,
         inbox: this.ports.inbox,
         edge,
+        early: this.#early,
         policy: this.ports.syncPolicy,
         lost: () => {
           this.#stale = true
@@ -435,9 +448,7 @@ export class RunNode {
       if (fold?.head.seq === 0) return
     } else {
       await this.log.catchUp()
-      // Asked a moment ago the edge need not be asked again.
-      const since = this.ports.clock.now() - this.#comparedAt
-      if (this.#stale || since < 0 || since > comparedMsMax) await this.#reconcile()
+      if (this.#stale || !this.#isCompared()) await this.#reconcile()
     }
     const now = this.log.mustFold()
     if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
@@ -453,6 +464,7 @@ export class RunNode {
   /** Compares with the edge when it can be reached; without a network the run goes on here. */
   async #reconcile(): Promise<void> {
     this.#stale = false
+    this.#reconciling += 1
     try {
       await this.syncer?.reconcile()
       this.#retryMs = 0
@@ -460,7 +472,15 @@ export class RunNode {
     } catch (error) {
       this.#retryLater()
       if (!isWaystoneError(error, 'unreachable') && !isWaystoneError(error, 'run_unknown')) throw error
+    } finally {
+      this.#reconciling -= 1
     }
+  }
+
+  /** True when the edge was asked a moment ago: it need not be asked again. */
+  #isCompared(): boolean {
+    const since = this.ports.clock.now() - this.#comparedAt
+    return since >= 0 && since <= comparedMsMax
   }
 
   /** False when another tab has written the log: then this host stops. */
@@ -518,7 +538,8 @@ export class RunNode {
   async #cameOnline(): Promise<void> {
     this.syncer?.retry()
     if (!this.writing) {
-      this.#stale = true
+      // What is being compared, or was a moment ago, is what there is.
+      this.#stale ||= this.#reconciling === 0 && !this.#isCompared()
       return this.#wake()
     }
     // While the host runs only the comparison is made here; when the edge is ahead it stops the host first.
@@ -599,6 +620,20 @@ export class RunNode {
     this.#wakes += 1
     this.#waker.wake()
   }
+}
+
+/** Asks the edge for what comes after the last entry that is stored here. */
+async function pullEarly(
+  { remote }: Edge,
+  run: RunId,
+  { store, me }: Pick<RuntimePorts, 'store' | 'me'>,
+): Promise<EarlyPull> {
+  const head = await store.head(run)
+  const next = head && head.seq + 1
+  const pulled = remote.pull(run, next, me)
+  // Whoever compares hears of it.
+  pulled.catch(() => undefined)
+  return { next, pulled }
 }
 
 /** True for an entry that gives a run to another owner because its last one was gone. */

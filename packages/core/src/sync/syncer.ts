@@ -9,7 +9,7 @@ import type { Blobs, RemoteBlobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Inbox } from '../ports/inbox.ts'
 import type { Head } from '../ports/log-store.ts'
-import type { Remote, Tail } from '../ports/remote.ts'
+import type { Pulled, Remote, Tail } from '../ports/remote.ts'
 import type { SyncState } from '../ports/watch.ts'
 import { Waker } from '../waker.ts'
 import { newPace } from './pace.ts'
@@ -28,6 +28,12 @@ export interface Edge {
   readonly blobs: RemoteBlobs
 }
 
+/** A page that was asked for from an entry on, and comes yet. */
+export interface EarlyPull {
+  readonly next: number | undefined
+  readonly pulled: Promise<Pulled>
+}
+
 /** What a syncer works with. */
 export interface SyncerPorts {
   readonly me: OwnerId
@@ -36,6 +42,8 @@ export interface SyncerPorts {
   readonly inbox: Inbox
   readonly edge: Edge
   readonly policy?: SyncPolicy | undefined
+  /** What the edge was asked for while the log here was still being read, for the first comparison. */
+  readonly early?: EarlyPull | undefined
   /** What becomes of a log here that has not even its first entry in common with the edge's. Default: `refuse`. */
   readonly different?: 'refuse' | 'set aside'
   /** The edge has entries that are not here: whoever writes must stop, and `reconcile` be called. */
@@ -79,12 +87,14 @@ export class Syncer {
   #isDamaged = false
   /** What is stored here before its newest snapshot is not: an edge that has nothing of the run begins there. */
   #beginsLate = false
+  #early: EarlyPull | undefined
   /** Hosts of this run that were found to have ended in the middle of their work, before there was a model. */
   #recoveries = 0
 
   constructor(log: RunLog, ports: SyncerPorts) {
     this.#log = log
     this.#ports = ports
+    this.#early = ports.early
   }
 
   get state(): SyncState {
@@ -188,7 +198,9 @@ export class Syncer {
       const next = local && local.seq + 1
       // An answer may be late: it is held against what was known when it was asked for.
       const known = { acked: this.#model?.acked, epoch: this.#log.fold?.epoch ?? 0 }
-      const pulled = await this.#ask(() => remote.pull(run, next, this.#ports.me))
+      const early = this.#early?.next === next ? this.#early?.pulled : undefined
+      this.#early = undefined
+      const pulled = await this.#ask(() => early ?? remote.pull(run, next, this.#ports.me))
       for (const item of pulled.inbox) await this.#ports.inbox.put(run, item)
       if (pulled.head === undefined) {
         this.#checkKept(known, undefined, undefined)
