@@ -77,11 +77,11 @@ export async function bequeathed(round: Round): Promise<ChaosRun> {
  * person stays where it is: nobody else could go on with it.
  */
 export async function taken({ stage, tally }: Round, run: ChaosRun): Promise<void> {
+  const known = stage.watch.heard(run.id).size
   if (waitsForPerson(await stage.watch.pull(run.id))) {
     tally.leftToPerson += 1
     return
   }
-  const known = stage.watch.heard(run.id).size
   await stage.watch.until(
     run.id,
     ({ kind, owner, seq }) => kind === 'claim' && owner === 'edge' && seq >= known,

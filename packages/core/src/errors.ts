@@ -147,7 +147,8 @@ export function assert(condition: boolean, message: string): asserts condition {
 }
 
 function nameAndMessage(error: unknown): { name: string; message: string } {
-  if (error instanceof Error) return { name: error.name, message: error.message }
+  // Some libraries put something else in their place.
+  if (error instanceof Error) return { name: String(error.name), message: String(error.message) }
   return { name: 'Error', message: typeof error === 'string' ? error : String(error) }
 }
 

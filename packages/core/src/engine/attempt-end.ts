@@ -17,12 +17,16 @@ export type AttemptEnd =
   | { readonly type: 'diverged'; readonly path: string; readonly expected: string; readonly found: string }
   | { readonly type: 'open'; readonly path: string }
   | { readonly type: 'outside' }
-  /** Nothing runs, and a person has to decide about this effect. `unkept`: it happened, and this is why its result is not kept. */
+  /**
+   * Nothing runs, and a person has to decide about this effect. `unkept`: it happened, and this is why its result is not kept.
+   * `otherKey`: its start was damaged, and it may be known by this one.
+   */
   | {
       readonly type: 'unknown'
       readonly path: string
       readonly start: Digest
       readonly key: string
+      readonly otherKey?: string
       readonly unkept?: WireError
     }
   /** Nothing runs, and the budget does not allow what the turn calls for. */

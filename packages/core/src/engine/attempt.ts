@@ -32,6 +32,9 @@ import { makeCtx } from './scope.ts'
 /** How deep an error is looked for in those that wrap it. */
 const errorDepthMax = 8
 
+/** What a log cannot take, of a host that may write it. */
+const refusedByLog = ['limit_exceeded', 'too_large', 'entry_refused'] as const
+
 /** The number of the replay rules, recorded in every turn. */
 export const replayRules = 1
 
@@ -339,7 +342,7 @@ export class Attempt {
     try {
       return await this.ports.append([...opens, ...drafts], options)
     } catch (error) {
-      if (isWaystoneError(error, 'limit_exceeded') || isWaystoneError(error, 'too_large')) throw error
+      if (refusedByLog.some((code) => isWaystoneError(error, code))) throw error
       this.finish({ type: 'lost', error })
       return await new Promise<never>(() => undefined)
     }
@@ -368,7 +371,7 @@ export class Attempt {
   /** Parks a call until a person has decided; when nothing else runs, the attempt ends and the run pauses. */
   parkUndecided(
     call: Call,
-    unknown: Pick<Extract<AttemptEnd, { type: 'unknown' }>, 'start' | 'key' | 'unkept'>,
+    unknown: Pick<Extract<AttemptEnd, { type: 'unknown' }>, 'start' | 'key' | 'otherKey' | 'unkept'>,
   ): void {
     this.#unknown = { type: 'unknown', path: call.path, ...unknown }
     this.park(call, { for: 'answer', ask: unknown.start }, () => new Promise(() => undefined))

@@ -1,7 +1,7 @@
 import { readerOf } from './artifacts.ts'
 import { toWire, WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
-import type { OnceHow, Outcome } from '../log/bodies.ts'
+import type { EffectAfter, OnceHow, Outcome } from '../log/bodies.ts'
 import type { TurnRecord } from '../log/fold.ts'
 import type { Decision } from '../ports/inbox.ts'
 import { lostRace } from './attempt-end.ts'
@@ -37,16 +37,22 @@ export async function beginOnce(
   if (before) return resolveUnknown(attempt, call, options, body, before)
   // What the source of this fork, or this run before it went back, has done already: doing it again is a person's
   // decision, about each of them. The last one counts.
-  const own = effectKey(attempt.turn.origin, call.path)
-  // By its key, too, where the path could not be read.
-  const carried = attempt.turn.effects.filter(({ path, key }) => path === call.path || key === own)
+  const carried = attempt.turn.effects.filter((effect) => isOf(effect, call.path))
   const open = carried.find(({ key }) => decisionOn(attempt, key as Digest) === undefined)
-  if (open) return attempt.parkUndecided(call, { start: open.key as Digest, key: open.key })
+  if (open) {
+    const otherKey = open.read ? { otherKey: open.read.key } : {}
+    return attempt.parkUndecided(call, { start: open.key as Digest, key: open.key, ...otherKey })
+  }
   const last = carried.at(-1)?.key as Digest | undefined
   const decision = last === undefined ? undefined : decisionOn(attempt, last)
   if (last === undefined || decision === undefined || decision.type === 'again')
-    return start(attempt, call, options, body, own)
+    return start(attempt, call, options, body, effectKey(attempt.turn.origin, call.path))
   return recordDecision(attempt, call, last, decision)
+}
+
+/** True for an effect of this path, also where that could not be read: then the key tells. */
+function isOf({ path, read }: EffectAfter, own: string): boolean {
+  return path === own || (read !== undefined && read.key === effectKey(read.origin, own))
 }
 
 async function start(
@@ -58,7 +64,7 @@ async function start(
   round = 1,
 ): Promise<void> {
   const waits = attempt.agent.once === 'wait'
-  // The edge, which is asked, would not take a start from a host that has slept its right to it away.
+  // An edge refuses the start of a host that is not the writer any more. Where nobody waits for it, that is asked before.
   await (waits ? confirmed(attempt, call, undefined) : attempt.ports.awake?.())
   if (attempt.over || attempt.holding) {
     return later(attempt, call, () => start(attempt, call, options, body, key, round))

@@ -34,6 +34,11 @@ export interface EffectAfter {
   readonly path: string
   readonly key: string
   readonly outcome?: Outcome
+  /**
+   * Of one whose path and key did not fit together when its start was read, since that is damaged: the key that was read, and
+   * what keys were made from then. `key` is the one that the path has.
+   */
+  readonly read?: { readonly key: Digest; readonly origin: Digest }
 }
 
 /** A record of an open turn as a fork carries it along: the entry's kind, body and time. */

@@ -48,7 +48,9 @@ const place = one('browser', 'page', 'edge')
 const written = { nonce: text, sdk: text }
 const software = { host: text, versions: textByName }
 const sender = { id: text, by: text }
-const effects = list(shape({ path: text, key: text }, { outcome }))
+const effects = list(
+  shape({ path: text, key: text }, { outcome, read: shape({ key: digest, origin: digest }) }),
+)
 const identity = {
   agent: text,
   version: count,

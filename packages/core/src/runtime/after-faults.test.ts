@@ -139,11 +139,7 @@ describe('after a fault', () => {
   it('what was damaged here never gets to the edge, which has the run as it was until then', async () => {
     const edge = memoryEdge({ clock: testClock, agents: [payer] })
     const { device } = await paid(1)
-    damage(
-      device,
-      (line) => parseLine(line).kind === 'commit',
-      () => 120,
-    )
+    damage(device, (line) => parseLine(line).kind === 'commit', { at: () => 120 })
     const runtime = await testDevice([payer], { storage: device, edge }).open()
     const handle = await handleOf(runtime, run)
     await handle.until(({ status, sync, head }) => status === 'paused' && sync.synced?.digest === head.digest)

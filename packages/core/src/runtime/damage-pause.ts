@@ -10,7 +10,7 @@ import type { Tails } from '../ports/tails.ts'
  * The damage after which nothing has been added to a log: its newest entries were set aside, or all of them cannot be read, and
  * neither have they come back from elsewhere nor has anybody decided to go on without them.
  */
-export async function unresolvedDamage(log: RunLog, tails: Tails): Promise<Damage | undefined> {
+export async function unresolvedDamage(log: RunLog, tails: Pick<Tails, 'list'>): Promise<Damage | undefined> {
   const seq = (log.fold?.head.seq ?? -1) + 1
   return log.damage?.seq === seq ? log.damage : damageOfTails(await tails.list(log.run), seq, log.cipher)
 }
@@ -20,16 +20,13 @@ export async function unresolvedDamage(log: RunLog, tails: Tails): Promise<Damag
  * asked about each effect that they had started when it is reached again. Undefined when nothing is missing, or what was
  * has come back from elsewhere. A host that died between setting aside and this entry is known by the tail.
  */
-export async function damagePause(log: RunLog, tails: Tails): Promise<EntryDraft | undefined> {
+export async function damagePause(log: RunLog, tails: Pick<Tails, 'list'>): Promise<EntryDraft | undefined> {
   const damage = await unresolvedDamage(log, tails)
   if (damage === undefined) return undefined
   const { run, turn, head, origin } = log.mustFold()
   const { seq, reason } = damage
-  const effects = damage.effects.flatMap((effect) => knownEffects(effect, origin))
-  const done =
-    effects.length === 0
-      ? ''
-      : `; they started ${effects.map(({ path, key }) => `"${path}" (key ${key})`).join(', ')}`
+  const effects = damage.effects.map((effect) => effectRead(effect, origin))
+  const done = effects.length === 0 ? '' : `; they started ${effects.map(named).join(', ')}`
   const error = new WaystoneError(
     'log_damaged',
     `run ${run} goes on in turn ${String(turn)} from entry ${String(head.seq)}: what came after it was ${reason}${done}. It was set aside, to be looked at`,
@@ -46,12 +43,13 @@ export async function damagePause(log: RunLog, tails: Tails): Promise<EntryDraft
   }
 }
 
-/**
- * What is asked about for an effect that was read. Where its path and its key do not fit together one of them is damaged,
- * and there is no saying which: its receiver may know it by the key that was read, or by the one that the path has.
- */
-function knownEffects({ path, key, origin }: EffectRead, before: Digest): readonly EffectAfter[] {
-  const own = effectKey(origin ?? before, path)
-  const wasRead = key !== own && isDigest(key)
-  return [{ path, key: own }, ...(wasRead ? [{ path, key }] : [])]
+/** An effect that was read. Where its path and its key do not fit together, there is no saying which of them is damaged. */
+function effectRead({ path, key, origin }: EffectRead, before: Digest): EffectAfter {
+  const from = origin ?? before
+  const own = effectKey(from, path)
+  return { path, key: own, ...(key !== own && isDigest(key) ? { read: { key, origin: from } } : {}) }
+}
+
+function named({ path, key, read }: EffectAfter): string {
+  return `"${path}" (key ${key}${read ? ` or ${read.key}` : ''})`
 }

@@ -1,13 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import { defineAgent, next } from '../engine/agent.ts'
+import { defineAgent, done, next } from '../engine/agent.ts'
+import { WaystoneError } from '../errors.ts'
 import type { OwnerId } from '../ids.ts'
 import { parseLine, type ParsedEntry } from '../log/entry.ts'
 import { run } from '../log/log.test-support.ts'
 import { fromUtf8 } from '../state/digest.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
-import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
+import { handleOf, hastyClock, testClock, testDevice } from './memory-world.test-support.ts'
 import { damage, paid, payer } from './payer.test-support.ts'
 import type { RunHandle } from './run-handle.ts'
+import type { Runtime } from './runtime.ts'
+import type { Edge } from '../sync/syncer.ts'
 
 const counter = defineAgent({
   name: 'counter',
@@ -44,6 +47,33 @@ async function count(
   return last
 }
 
+/** An agent whose step goes on until it is told to stop, and how often that was begun. */
+function waiter() {
+  let begun = 0
+  const agent = defineAgent({
+    name: 'waiter',
+    version: 1,
+    initial: () => ({}),
+    turn: async (ctx) => done(await ctx.step('wait', ({ signal }) => ((begun += 1), ends(signal)))),
+  })
+  return { agent, begun: () => begun }
+}
+
+function ends(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve()))
+}
+
+/** An edge that cannot be reached before `connect`. */
+function later({ remote, blobs }: Edge) {
+  let isThere = false
+  const reached = <Args extends readonly unknown[], T>(ask: (...args: Args) => Promise<T>) => {
+    const gone = new WaystoneError('unreachable', 'no network')
+    return (...args: Args): Promise<T> => (isThere ? ask(...args) : Promise.reject(gone))
+  }
+  const edge = { blobs, remote: { ...remote, push: reached(remote.push), pull: reached(remote.pull) } }
+  return { edge, connect: () => void (isThere = true) }
+}
+
 describe('a damaged run', () => {
   it('pauses where it is sound, lists what was set aside, and names the effects that it had started', async () => {
     const { device, digest } = await paid(2)
@@ -60,40 +90,56 @@ describe('a damaged run', () => {
     await handle.until(({ status }) => status === 'waiting')
   })
 
-  it.each([
-    ['key is another one', 'key', /[0-9]/],
-    ['key is none', 'key', /[af]/],
-    ['path is another one', 'path', /[a-z]/],
-  ] as const)('asks about an effect whose %s, by the key that it has', async (_, field, changed) => {
-    const { device, digest } = await paid(2)
-    const lines = (await device.store.read(run, 0)).map(parseLine)
-    const start = lines.find((line) => line.digest === digest) as ParsedEntry
-    const { path, key } = start.body as { readonly path: string; readonly key: string }
-    const text = field === 'key' ? key : path
-    const within = text.search(changed)
-    damage(
-      device,
-      (line) => parseLine(line).digest === digest,
-      (line) => fromUtf8(line).indexOf(text) + within,
-    )
-    const handle = await handleOf(await device.open(), run)
-    await handle.until(({ status }) => status === 'paused')
-    await handle.retry()
-    await handle.until(({ pause }) => pause?.reason !== 'set aside')
-    const keys: unknown[] = []
-    for (;;) {
-      const { status, pause, error } = await handle.until(
-        (view) => view.status === 'paused' || (view.state as { paid: number }).paid === 2,
-      )
-      if (status !== 'paused') break
+  const ways: Readonly<Record<string, (handle: RunHandle, runtime: Runtime) => Promise<RunHandle>>> = {
+    async retried(handle) {
+      await handle.retry()
+      return handle
+    },
+    async forked(handle, runtime) {
+      return handleOf(runtime, await handle.fork({ seq: handle.view()?.head.seq as number }))
+    },
+    async 'taken back to the pause'(handle) {
+      await handle.rewind({ seq: handle.view()?.head.seq as number })
+      return handle
+    },
+    async 'taken back to before it'(handle) {
+      await handle.rewind({ seq: handle.entries().findLast(({ kind }) => kind === 'commit')?.seq as number })
+      return handle
+    },
+  }
+  const cases = [
+    ['key is another one', 'key', /[0-9]/, 1],
+    ['key is none', 'key', /[2-7a-f]/, 8],
+    ['path is another one', 'path', /[a-z]/, 1],
+  ] as const
+  it.each(cases.flatMap((one) => Object.keys(ways).map((way) => [way, ...one] as const)))(
+    '%s asks about an effect whose %s, once and by the key that it has',
+    async (way, _, field, changed, mask) => {
+      const { device, digest } = await paid(2)
+      const lines = (await device.store.read(run, 0)).map(parseLine)
+      const start = lines.find((line) => line.digest === digest) as ParsedEntry
+      const { path, key } = start.body as { readonly path: string; readonly key: string }
+      const text = field === 'key' ? key : path
+      damage(device, (line) => parseLine(line).digest === digest, {
+        at: (line) => fromUtf8(line).indexOf(text) + text.search(changed),
+        mask,
+      })
+      const runtime = await device.open()
+      const damaged = await handleOf(runtime, run)
+      await damaged.until(({ status }) => status === 'paused')
+      const handle = (await ways[way]?.(damaged, runtime)) as RunHandle
+      await handle.until(({ pause }) => pause?.reason !== 'set aside')
+      if (way === 'taken back to before it') await handle.send('pay', null)
+      const { error, pause } = await handle.until(({ status }) => status === 'paused')
       expect(pause?.reason).toBe('outcome')
-      const asked = error?.details as { readonly start: string; readonly key: string }
-      keys.push(asked.key)
+      const asked = error?.details as Readonly<Record<'start' | 'key' | 'otherKey', string>>
+      expect([asked.key, asked.otherKey]).toContain(key)
       await handle.decide(asked.start, { type: 'done', value: 'charged' })
-      await handle.until((view) => view.pause !== pause)
-    }
-    expect(keys).toContain(key)
-  })
+      await handle.until(
+        ({ state, status }) => (state as { paid: number }).paid === 2 && status === 'waiting',
+      )
+    },
+  )
 
   it('takes what the edge has, and goes on as if nothing had happened', async () => {
     const edge = memoryEdge({ clock: testClock, agents: [payer], ownerAlive: () => false })
@@ -130,6 +176,45 @@ describe('a damaged run', () => {
     expect(paused).toMatchObject({ pause: { reason: 'set aside' }, state: { count: 1 } })
     await handle.synced()
     expect(await handle.setAside()).toHaveLength(1)
+  })
+
+  it('goes on, and says so, when not even its beginning can be read any more', async () => {
+    let isDamaged = false
+    const storage = testDevice([])
+    const { read } = storage.store
+    storage.store.read = async (...args) => {
+      const page = await read(...args)
+      return page.map((line) => (isDamaged && fromUtf8(line).includes('"seq":0,') ? line.with(9, 0) : line))
+    }
+    const { edge, connect } = later(memoryEdge({ clock: hastyClock }))
+    const { agent, begun } = waiter()
+    const runtime = await testDevice([agent], { storage, edge, clock: hastyClock }).open()
+    const handle = await handleOf(runtime, await runtime.start('waiter', null, { id: run }))
+    isDamaged = true
+    connect()
+    await handle.until(({ sync }) => sync.error?.code === 'entry_refused')
+    expect(begun()).toBe(1)
+    await runtime.close()
+  })
+
+  it('that an edge refuses for no reason is offered again after a while, and goes on meanwhile', async () => {
+    const { remote, blobs } = memoryEdge({ clock: hastyClock })
+    const fifth = Promise.withResolvers<void>()
+    let pushes = 0
+    const push = (): Promise<never> => {
+      pushes += 1
+      if (pushes === 5) fifth.resolve()
+      return Promise.reject(new WaystoneError('log_damaged', 'this edge takes nothing'))
+    }
+    const { agent, begun } = waiter()
+    const edge = { blobs, remote: { ...remote, push } }
+    const runtime = await testDevice([agent], { edge, clock: hastyClock }).open()
+    const handle = await handleOf(runtime, await runtime.start('waiter', null, { id: run }))
+    await fifth.promise
+    expect(handle.sync.error?.code).toBe('log_damaged')
+    // It was stopped once, to look what the edge has.
+    expect(begun()).toBeLessThanOrEqual(2)
+    await runtime.close()
   })
 
   it('of which nothing can be read says so, and is left as it is', async () => {

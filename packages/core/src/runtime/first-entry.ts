@@ -118,10 +118,21 @@ export function checkpointOf(fold: Fold, now: Fold, state: Json | undefined): Ch
       state: encodeValue(fold.state),
       turn,
       records: records.filter((record) => !begun.includes(record)).map(carried),
-      effects: [...effects, ...effectsAfter(begun, fold.head.seq, now)],
+      effects: withLater(effects, now, effectsAfter(begun, fold.head.seq, now)),
     }
   }
-  return { state, turn, records: [], effects: [...effects, ...effectsAfter(records, fold.head.seq, now)] }
+  const after = effectsAfter(records, fold.head.seq, now)
+  return { state, turn, records: [], effects: withLater(effects, now, after) }
+}
+
+/** What a checkpoint knows of, what the run has come to know since of effects that damage has taken, and what came after. */
+function withLater(
+  effects: readonly EffectAfter[],
+  now: Fold,
+  after: readonly EffectAfter[],
+): readonly EffectAfter[] {
+  const known = new Set([...effects, ...after].map(({ key }) => key))
+  return [...effects, ...now.effects.filter(({ key }) => !known.has(key)), ...after]
 }
 
 /**

@@ -99,15 +99,17 @@ export function budgetSpent({ run, budget }: Fold, begun: number): WaystoneError
 
 /** An effect was started and nobody knows how it ended. */
 export function unknownOutcome(fold: Fold, end: Extract<AttemptEnd, { type: 'unknown' }>): WaystoneError {
+  const { otherKey } = end
+  const other = otherKey === undefined ? '' : ` and by ${otherKey}, since its start was damaged`
   return new WaystoneError(
     'outcome_unknown',
     end.unkept === undefined
-      ? `run ${fold.run} started "${end.path}" and does not know how it ended. Look it up by its key ${end.key}, then decide: done, again or failed`
+      ? `run ${fold.run} started "${end.path}" and does not know how it ended. Look it up by its key ${end.key}${other}, then decide: done, again or failed`
       : `run ${fold.run} has carried out "${end.path}" (key ${end.key}), but cannot keep its result: ${end.unkept.message}. Decide: done, with a value that stands for it`,
     {
       run: fold.run,
       path: end.path,
-      details: { start: end.start, key: end.key },
+      details: { start: end.start, key: end.key, ...(otherKey === undefined ? {} : { otherKey }) },
       actions: ['decide', 'fork', 'cancel'],
     },
   )

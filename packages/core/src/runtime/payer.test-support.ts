@@ -38,12 +38,12 @@ export async function paid(times: number, options: Parameters<typeof testDevice>
 export function damage(
   { store, tails }: Pick<RunStorage, 'store' | 'tails'>,
   isIt: (line: Uint8Array) => boolean,
-  at: (line: Uint8Array) => number = () => 9,
+  { at = () => 9, mask = 1 }: { readonly at?: (line: Uint8Array) => number; readonly mask?: number } = {},
 ): void {
   const { read } = store
   store.read = async (...args) => {
     const page = await read(...args)
     if ((await tails.list(run)).length > 0) return page
-    return page.map((line) => (isIt(line) ? line.with(at(line), (line[at(line)] as number) ^ 1) : line))
+    return page.map((line) => (isIt(line) ? line.with(at(line), (line[at(line)] as number) ^ mask) : line))
   }
 }

@@ -188,7 +188,10 @@ export class RunHandle<State = unknown, Result = unknown> {
     await this.until(({ sync }) => (sync.synced?.seq ?? -1) >= seq)
   }
 
-  /** Sends a message; the run consumes it once. */
+  /**
+   * Sends a message; the run consumes it once. Rejects with `too_large` for one of more than `limits.inboxItemBytesMax`, as
+   * `answer` and `decide` do, and `request_refused` for names and ids of more than `limits.nameCharsMax` characters.
+   */
   async send(name: string, value: unknown, options: SendOptions = {}): Promise<void> {
     await this.#send(
       { type: 'message', name, value: encodeValue(value, { where: `message "${name}"` }) },
@@ -261,7 +264,10 @@ export class RunHandle<State = unknown, Result = unknown> {
     await this.#send({ type: 'retry', ...(budget ? { budget: budgetOf(budget) } : {}) }, options)
   }
 
-  /** Decides about an effect whose outcome is unknown: `view.error.details` names its start and key. */
+  /**
+   * Decides about an effect whose outcome is unknown: `view.error.details` names its start and key, and the `otherKey` that it
+   * may be known by when its start was damaged. Rejects with `input_refused` for a start that is no digest.
+   */
   async decide(start: string, decision: Deciding, options: SendOptions = {}): Promise<void> {
     const stored: Decision =
       decision.type === 'done'

@@ -86,6 +86,9 @@ interface Held {
 const beatMs = 1_000
 const sleptMsMin = 4_000
 
+/** How often a host that stands still time and again asks who writes the run, before it goes on as without a network. */
+const looksMax = 3
+
 /** Inbox items that act on a turn that runs. */
 const steering = new Set(['cancel', 'rewind', 'interrupt'])
 /** Between looks at an inbox that cannot be read, in ms. */
@@ -471,12 +474,13 @@ export class RunHost {
     return this.#looking
   }
 
-  /** Asks who writes the run. An answer that was slept over is an old one. */
+  /** Asks who writes the run. An answer that was slept over is an old one; a host whose every answer is slow goes on. */
   async #look(slept: () => Promise<void>): Promise<void> {
-    do {
+    for (let looks = 0; looks < looksMax; looks += 1) {
       this.#beatAt = this.#ports.clock.now()
       await slept()
-    } while (!this.#over && this.#hasSlept())
+      if (this.#over || !this.#hasSlept()) return
+    }
   }
 
   /** True when more time has passed since the last beat, or less, than does while a host is awake. */

@@ -90,8 +90,10 @@ export class RunNode {
   #hasWritten = false
   #retryMs = 0
   #wakes = 0
-  /** When the log here was compared with the edge's, in ms since 1970. */
+  /** When the edge was asked what the log here was compared with, in ms since 1970. */
   #comparedAt = -Infinity
+  /** When the answer was asked for that the first comparison is made with, in ms since 1970. */
+  #askedEarly: number | undefined
   /** Comparisons that are under way. */
   #reconciling = 0
   /** The log here may lack what the edge has. */
@@ -119,6 +121,7 @@ export class RunNode {
     this.blobs = blobs
     this.#fresh = fresh
     this.#early = early
+    this.#askedEarly = early?.asked
     this.#courier = new InboxCourier(log.run, {
       me: ports.me,
       inbox: ports.inbox,
@@ -441,6 +444,9 @@ export class RunNode {
   /** The entry that fences whoever wrote before; a run that this host has just started needs none. */
   async #openForWriting(): Promise<void> {
     const { fold } = this.log
+    // What a host that died has set aside is there by now; what this one does it knows itself.
+    const listed = this.ports.tails.list(this.run)
+    listed.catch(() => undefined)
     if (this.#fresh) {
       this.#fresh = false
       this.#hasWritten = true
@@ -457,7 +463,7 @@ export class RunNode {
     this.#hasWritten = true
     const { place, random, software, me } = this.ports
     const body = { reason: 'opened', place, ...writtenBy(random, software) } as const
-    const pause = await damagePause(this.log, this.ports.tails)
+    const pause = await damagePause(this.log, { list: () => listed })
     await this.log.append(me, () => [{ kind: 'open', body }, ...(pause ? [pause] : [])])
   }
 
@@ -465,10 +471,12 @@ export class RunNode {
   async #reconcile(): Promise<void> {
     this.#stale = false
     this.#reconciling += 1
+    const asked = this.#askedEarly ?? this.ports.clock.now()
+    this.#askedEarly = undefined
     try {
       await this.syncer?.reconcile()
       this.#retryMs = 0
-      this.#comparedAt = this.ports.clock.now()
+      this.#comparedAt = asked
     } catch (error) {
       this.#retryLater()
       if (!isWaystoneError(error, 'unreachable') && !isWaystoneError(error, 'run_unknown')) throw error
@@ -626,14 +634,15 @@ export class RunNode {
 async function pullEarly(
   { remote }: Edge,
   run: RunId,
-  { store, me }: Pick<RuntimePorts, 'store' | 'me'>,
+  { store, me, clock }: Pick<RuntimePorts, 'store' | 'me' | 'clock'>,
 ): Promise<EarlyPull> {
   const head = await store.head(run)
+  const asked = clock.now()
   const next = head && head.seq + 1
   const pulled = remote.pull(run, next, me)
   // Whoever compares hears of it.
   pulled.catch(() => undefined)
-  return { next, pulled }
+  return { asked, next, pulled }
 }
 
 /** True for an entry that gives a run to another owner because its last one was gone. */

@@ -46,9 +46,31 @@ describe('a run in memory', () => {
       code: 'input_refused',
     })
     await expect(run.send('note', 'x'.repeat(70_000))).rejects.toMatchObject({ code: 'too_large' })
-    const leaseless = runtime.start('counter', { upTo: 1 }, { leaseMs: 0.5 })
-    await expect(leaseless).rejects.toMatchObject({ code: 'input_refused' })
+    for (const options of [{ leaseMs: 0.5 }, { leaseMs: -1 }, { whenGone: 'nobody' as never }]) {
+      const started = runtime.start('counter', { upTo: 1 }, options)
+      await expect(started).rejects.toMatchObject({ code: 'input_refused' })
+    }
     await run.result()
+    await runtime.close()
+  })
+
+  it('records an error whose message is no text', async () => {
+    const agent = defineAgent({
+      name: 'thrower',
+      version: 1,
+      initial: () => ({}),
+      turn: async (ctx) =>
+        done(
+          await ctx
+            .step('fail', { attempts: 1 }, () => {
+              throw Object.assign(new Error('no'), { message: { why: 'quota' } })
+            })
+            .catch((error: unknown) => (error as Error).message),
+        ),
+    })
+    const runtime = await testDevice([agent]).open()
+    const run = await handleOf(runtime, await runtime.start('thrower', null))
+    expect(await run.result()).toBe('[object Object]')
     await runtime.close()
   })
 

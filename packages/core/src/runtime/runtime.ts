@@ -5,7 +5,6 @@ import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { endOf, parentOver, type ChildStart, type Children } from '../engine/run-child.ts'
-import { countAboveZero } from '../engine/above-zero.ts'
 import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -26,7 +25,7 @@ import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { endToEnd } from './mover.ts'
 import { sealContent } from './sealed-items.ts'
-import { inboxItemOf, parseInboxItem } from '../sync/wire.ts'
+import { checkInboxItemSize, inboxItemOf } from '../sync/wire.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
@@ -133,7 +132,7 @@ export class Runtime implements RuntimeApi {
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, look))) return this.#opened(run)
     const { whenGone = 'offer' as const, leaseMs = 30_000, budget, parent, depth } = options
-    countAboveZero('`leaseMs` of a run', leaseMs)
+    checkPolicy(whenGone, leaseMs)
     const policy = { whenGone, leaseMs, ...(budget ? { budget } : {}), ...(parent ? { parent, depth } : {}) }
     if (this.#ports.encryption && policy.whenGone === 'edge') throw notByItself(run)
     const log = await this.#openLog(run)
@@ -205,15 +204,16 @@ export class Runtime implements RuntimeApi {
     const node = await this.#node(run)
     const fold = node.log.mustFold()
     const id = options.id ?? newId(random)
-    const by = { id, by: options.by ?? me, time: clock.now() }
-    // It is written into the log as it is, where every other host refuses what is none. A state may be larger than a message.
-    const parse = content.type === 'rewind' ? inboxItemOf : parseInboxItem
-    const sent = parse({ ...content, ...by })
+    const sender = { id, by: options.by ?? me, time: clock.now() }
+    // It is written into the log as it is, where every other host refuses what is none.
+    const sent = inboxItemOf({ ...content, ...sender })
     const cipher = this.#ports.encryption?.cipher
     const item: InboxItem =
       cipher && fold.inbox
-        ? { ...(await sealContent(cipher, fold.inbox, { run, id }, content)), ...by }
+        ? { ...(await sealContent(cipher, fold.inbox, { run, id }, content)), ...sender }
         : sent
+    // It may have to follow the run to another host. A state that is gone back to is taken at once.
+    if (content.type !== 'rewind') checkInboxItemSize(item)
     if (fold.consumed.has(item.id)) return
     if (fold.owner !== me) {
       if (edge === undefined)
@@ -594,6 +594,19 @@ const listed = new Set([
   'unwind',
   'rewind',
 ])
+
+function checkPolicy(whenGone: unknown, leaseMs: unknown): void {
+  if (whenGone !== 'offer' && whenGone !== 'edge') throw notAsked('whenGone', '"offer" or "edge"', whenGone)
+  if (!Number.isSafeInteger(leaseMs) || (leaseMs as number) < 0)
+    throw notAsked('leaseMs', 'a whole number from 0 on', leaseMs)
+}
+
+function notAsked(option: string, expected: string, found: unknown): WaystoneError {
+  return new WaystoneError(
+    'input_refused',
+    `the \`${option}\` of a run: expected ${expected}, found ${String(found)}`,
+  )
+}
 
 function checkNames(agents: readonly AnyAgent[]): void {
   const names = agents.map(({ name }) => name)

@@ -4,7 +4,7 @@ import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import { WaystoneError } from '../errors.ts'
 import { keyMissing } from '../log/sealed-body.ts'
 import { fromBase64, fromUtf8, toBase64, utf8 } from '../state/digest.ts'
-import { parseInboxItem } from '../sync/wire.ts'
+import { inboxItemOf } from '../sync/wire.ts'
 
 /** What may be seen of an item on its way, with the whole of it sealed for the owner of the run. */
 export async function sealContent(
@@ -29,7 +29,7 @@ export async function openItem(cipher: Cipher | undefined, run: RunId, item: Inb
   if (cipher?.has(sealed.key) !== true) throw keyMissing(run, sealed.key)
   try {
     const plain = await cipher.openItem(sealed.key, itemUse(run, id), fromBase64(sealed.box))
-    return parseInboxItem({ ...(JSON.parse(fromUtf8(plain)) as object), id, time, by })
+    return inboxItemOf({ ...(JSON.parse(fromUtf8(plain)) as object), id, time, by })
   } catch (error) {
     if (error instanceof WaystoneError || error instanceof SyntaxError) return item
     throw error

@@ -1,5 +1,5 @@
 import { isWaystoneError, toWire, WaystoneError, type WireError } from '../errors.ts'
-import type { Digest, OwnerId } from '../ids.ts'
+import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { isDamage } from '../log/damage.ts'
 import { parseLine } from '../log/entry.ts'
@@ -30,6 +30,8 @@ export interface Edge {
 
 /** A page that was asked for from an entry on, and comes yet. */
 export interface EarlyPull {
+  /** When, in ms since 1970. */
+  readonly asked: number
   readonly next: number | undefined
   readonly pulled: Promise<Pulled>
 }
@@ -87,6 +89,8 @@ export class Syncer {
   #isDamaged = false
   /** What is stored here before its newest snapshot is not: an edge that has nothing of the run begins there. */
   #beginsLate = false
+  /** The edge has refused lines that are sound, and taken none since. */
+  #isDoubted = false
   #early: EarlyPull | undefined
   /** Hosts of this run that were found to have ended in the middle of their work, before there was a model. */
   #recoveries = 0
@@ -190,7 +194,9 @@ export class Syncer {
     const { run } = this.#log
     if (this.#isDamaged) {
       await this.#ports.stopWriting()
-      await this.#log.recheck(this.#model?.acked)
+      const acked = this.#model?.acked
+      await this.#log.recheck(acked)
+      if (!(await this.#log.isSound(acked))) throw stillDamaged(run)
       this.#isDamaged = false
     }
     for (;;) {
@@ -385,22 +391,34 @@ export class Syncer {
       const lines = await this.#log.provenLines((base?.seq ?? -1) + 1)
       const pushed = await this.#ports.edge.remote.push(this.#log.run, { base, lines })
       this.#error = undefined
+      if (pushed.ok) this.#isDoubted = false
       this.#event({ type: 'pushed', pushed })
     } catch (error) {
       const isDamaged = isDamage(error) && (await this.#foundDamage(acked).catch(() => false))
-      // The edge has another log, or not any more what these follow.
-      const isOther = isWaystoneError(error, 'log_damaged') && !isDamaged
-      if (isOther || isWaystoneError(error, 'not_owner')) this.#event(refused)
+      if (!isDamaged && this.#mayDiffer(error)) this.#event(refused)
       else this.#failed(error)
     }
   }
 
-  /** True when what the edge did not take is damaged here: what is to be done about it is done with the next push. */
+  /** True when what the edge did not take is damaged here: what can be done about it is done with the next push. */
   async #foundDamage(acked: Head | undefined): Promise<boolean> {
     const base = acked ?? (await this.#beginning().catch(() => undefined))
     if (await this.#log.isSound(base)) return false
     this.#beginsLate = base === undefined && this.#log.mustFold().snapshots.length > 0
-    this.#isDamaged = !this.#beginsLate
+    // Where not even the beginning is sound the host goes on: from its next snapshot on it can be read again.
+    const isReadable = base !== undefined || (await this.#log.reader.foldSound()).fold !== undefined
+    this.#isDamaged = !this.#beginsLate && isReadable
+    return true
+  }
+
+  /**
+   * True when the edge may have another log by now, or not any more what these lines follow. That is looked at once: an edge
+   * that says so of the log that it was just found to have is asked again later.
+   */
+  #mayDiffer(error: unknown): boolean {
+    if (isWaystoneError(error, 'not_owner')) return true
+    if (!isWaystoneError(error, 'log_damaged') || this.#isDoubted) return false
+    this.#isDoubted = true
     return true
   }
 
@@ -475,4 +493,12 @@ export class Syncer {
 function isSnapshotAfter(line: Uint8Array, digest: string | null): boolean {
   const { kind, body } = parseLine(line)
   return kind === 'snapshot' && (body as { readonly at?: Head } | undefined)?.at?.digest === digest
+}
+
+function stillDamaged(run: RunId): WaystoneError {
+  return new WaystoneError(
+    'log_damaged',
+    `what run ${run} has here after what the edge has is damaged, and cannot be set aside`,
+    { run, actions: ['fork'] },
+  )
 }

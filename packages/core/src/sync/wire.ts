@@ -74,13 +74,17 @@ export function splitLines(bytes: Uint8Array): Uint8Array[] {
 /** Checks an inbox item from outside. Throws `request_refused`, `too_large`. */
 export function parseInboxItem(value: unknown): InboxItem {
   const item = object(value, 'an inbox item')
-  if (JSON.stringify(item).length > limits.inboxItemBytesMax) {
-    throw new WaystoneError(
-      'too_large',
-      `an inbox item has at most ${String(limits.inboxItemBytesMax)} characters of JSON`,
-    )
-  }
+  checkInboxItemSize(item)
   return inboxItemOf(item)
+}
+
+/** Throws `too_large` for an item that no edge takes. */
+export function checkInboxItemSize(item: object): void {
+  if (JSON.stringify(item).length <= limits.inboxItemBytesMax) return
+  throw new WaystoneError(
+    'too_large',
+    `an inbox item has at most ${String(limits.inboxItemBytesMax)} characters of JSON`,
+  )
 }
 
 /** Checks an inbox item of any size. Throws `request_refused`, `input_refused` for a digest. */
