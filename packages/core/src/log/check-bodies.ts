@@ -165,8 +165,8 @@ const forms: Readonly<Record<EntryKind, Check>> = {
 }
 
 /**
- * Checks the bodies of entries: of those that another host has sealed before anything is made of them, of those that are
- * about to be sealed since other hosts would refuse them for ever. Kinds of a later Waystone are not known here, and kept
+ * Checks the bodies of entries: of those that come from elsewhere or from storage before anything is made of them, of those
+ * that are about to be sealed since other hosts would refuse them for ever. Kinds of a later Waystone are not known here, and kept
  * as they are. Throws `entry_refused`.
  */
 export function checkBodies(entries: readonly Pick<Entry, 'run' | 'seq' | 'kind' | 'body'>[]): void {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
+import type { Digest } from '../ids.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine } from './entry.ts'
 import { commitListed, firstIn, me, run, start } from './log.test-support.ts'
@@ -82,6 +83,36 @@ describe('a damaged log', () => {
       expect(again.mustFold()).toEqual(log.mustFold())
     },
   )
+
+  it.each<EntryDraft>([
+    { kind: 'step', body: { path: '0/a', attempts: 1, ms: 2, outcome: { value: { $: 'undefined' } } } },
+    {
+      kind: 'once',
+      body: { path: '0/a', start: '0'.repeat(64) as Digest, ms: 1, outcome: { value: 1 }, how: 'ran' },
+    },
+    { kind: 'drain', body: { path: '0/a', name: 'n', items: [{ id: 'i', value: 1, by: 'b' }] } },
+    { kind: 'race', body: { path: '0/a', winner: 'w', losers: ['l'] } },
+    {
+      kind: 'pause',
+      body: { reason: 'error', error: { code: 'bug', message: 'm' }, actions: ['retry'], effects: [] },
+    },
+    { ...commitListed(0) },
+    began,
+  ])('with any bit changed of a last entry that is a $kind goes on from the entry before', async (draft) => {
+    const memory = memoryStorage()
+    const log = await RunLog.open(run, { ...memory, now: () => 1 })
+    await log.append(me, () => [start({ list: [] }), draft])
+    const lines = await memory.store.read(run, 0)
+    const head = (await memory.store.head(run)) ?? null
+    const line = lines[1] as Uint8Array
+    // The number of the format comes first: with another one it is an entry of a later Waystone.
+    for (let at = '{"format":1'.length; at < line.byteLength; at += 1) {
+      const flipped = line.with(at, (line[at] as number) ^ (1 << (at % 8)))
+      const storage = withLines(memory, [...lines.slice(0, 1), flipped], head)
+      const opened = await RunLog.open(run, { ...storage, now: () => 2 })
+      expect([at, opened.mustFold().head.seq, opened.damage?.seq]).toEqual([at, 0, 1])
+    }
+  })
 
   it('with two damaged entries side by side believes neither of them', async () => {
     const { lines, storage } = await stored()

@@ -82,9 +82,14 @@ export class LogReader {
     return this.resolve((await this.lines(from, to)).map(parseLine))
   }
 
-  /** Entries with their bodies, which may stand in blobs. Rejects with `blob_missing`, `log_damaged`. */
-  resolve(stored: readonly ParsedEntry[]): Promise<readonly Entry[]> {
-    return resolveAll(stored, this.#ports)
+  /**
+   * Entries with their bodies, which may stand in blobs, each of the form of its kind. Rejects with `blob_missing`,
+   * `log_damaged`, `entry_refused`.
+   */
+  async resolve(stored: readonly ParsedEntry[]): Promise<readonly Entry[]> {
+    const entries = await resolveAll(stored, this.#ports)
+    checkBodies(entries)
+    return entries
   }
 
   /**

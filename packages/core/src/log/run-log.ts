@@ -260,7 +260,6 @@ export class RunLog {
       if (this.#fold === undefined && (headers[0]?.seq ?? 0) > 0)
         return this.#begin(fresh, isLost ? this.#aside() : {})
       const entries = await this.reader.resolve(verifyChain(this.run, this.#fold?.head, fresh, headers))
-      checkBodies(entries)
       const fold = this.#after(this.#fold, entries)
       this.#checkSealed(fold)
       const more = isLost ? this.#aside() : {}
@@ -323,7 +322,6 @@ export class RunLog {
   replaceTail(base: Head, lines: readonly Uint8Array[], reason: string): Promise<void> {
     return this.#inOrder.run(async () => {
       const entries = await this.reader.resolve(verifyChain(this.run, base, lines))
-      checkBodies(entries)
       const before = await this.reader.foldTo(base.seq, this.#snapshotDigests())
       const fold = foldEntries(before, entries)
       assert(fold !== undefined, 'a tail was replaced in an empty log')
