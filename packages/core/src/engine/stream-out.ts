@@ -45,6 +45,12 @@ export async function openStream(
       }
       text += more
       await flush()
+      // What the body does next may be somebody else's business by now.
+      const awake = attempt.ports.awake?.()
+      if (awake === undefined) return
+      await awake
+      if (attempt.over)
+        throw new WaystoneError('cancelled', `stream "${stream}" goes on elsewhere`, { path: stream })
     },
     async reset() {
       await flush()

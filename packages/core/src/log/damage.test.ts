@@ -4,6 +4,7 @@ import type { RunStorage } from '../ports/run-storage.ts'
 import type { Digest } from '../ids.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine } from './entry.ts'
+import { LogReader } from './log-reader.ts'
 import { commitListed, firstIn, me, run, start } from './log.test-support.ts'
 import { RunLog } from './run-log.ts'
 import { shortest, tidied } from './tidied-log.test-support.ts'
@@ -51,6 +52,12 @@ function withLines(
       drop: async () => undefined,
     },
   }
+}
+
+/** An entry still, and not the one that was written. */
+function ofAnotherTime(line: Uint8Array): Uint8Array {
+  const text = new TextDecoder().decode(line)
+  return new TextEncoder().encode(text.replace('"time":1', '"time":3'))
 }
 
 describe('a damaged log', () => {
@@ -114,14 +121,20 @@ describe('a damaged log', () => {
     }
   })
 
+  it('is not read up to an entry that is not what was written', async () => {
+    const { storage } = await stored()
+    const { read } = storage.store
+    const changed = async (...args: Parameters<typeof read>): Promise<readonly Uint8Array[]> =>
+      (await read(...args)).map((line) => (parseLine(line).seq === 3 ? ofAnotherTime(line) : line))
+    const reader = new LogReader(run, { ...storage, store: { ...storage.store, read: changed } })
+    await expect(reader.foldTo(3)).rejects.toMatchObject({ code: 'log_damaged' })
+    expect((await reader.foldTo(2))?.head.seq).toBe(2)
+  })
+
   it('with two damaged entries side by side believes neither of them', async () => {
     const { lines, storage } = await stored()
-    // Each is an entry still, of another time.
-    const changed = (seq: number): Uint8Array => {
-      const text = new TextDecoder().decode(lines[seq])
-      return new TextEncoder().encode(text.replace('"time":1', '"time":3'))
-    }
-    const bad = lines.with(3, changed(3)).with(4, changed(4))
+    const [third, fourth] = lines.slice(3, 5).map(ofAnotherTime) as [Uint8Array, Uint8Array]
+    const bad = lines.with(3, third).with(4, fourth)
     const damaged = withLines(storage, bad, (await storage.store.head(run)) ?? null)
     const log = await RunLog.open(run, { ...damaged, now: () => 2 })
     expect(log.mustFold().head.seq).toBe(2)

@@ -1,5 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { isDamage, soundLines } from './damage.ts'
+import { isDamage, parseReadable, soundLines } from './damage.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -190,21 +190,29 @@ export class LogReader {
     return to < entry.seq || isInLog ? fold : undefined
   }
 
-  /** What the store knows of its last entry is not in that entry, which no other one vouches for. */
-  async #checkHead(fold: Fold): Promise<Fold> {
+  /** The last entry of what was read, which no other one of it vouches for: the next one does, or what the store knows of its head. */
+  async #proven(fold: Fold): Promise<Fold> {
+    const { seq, digest } = fold.head
+    const [line] = await this.page(seq + 1, 1)
+    const next = line && parseReadable(line)
+    const known = next?.seq === seq + 1 ? next.prev : (await this.#headAt(seq))?.digest
+    if (known === undefined || known === digest) return fold
+    throw notWritten(this.run, seq)
+  }
+
+  async #headAt(seq: number): Promise<Head | undefined> {
     const head = await this.#ports.store.head(this.run)
-    if (head?.seq !== fold.head.seq || head.digest === fold.head.digest) return fold
-    throw notWritten(this.run, head.seq)
+    return head?.seq === seq ? head : undefined
   }
 
   async #foldRange(from: Fold | undefined, to: number): Promise<Fold | undefined> {
     let fold = from
     for (;;) {
       const next = (fold?.head.seq ?? -1) + 1
-      if (next > to) return fold
+      if (next > to) return fold && this.#proven(fold)
       const page = await this.page(next, to - next + 1)
       const first = page[0]
-      if (first === undefined) return fold && this.#checkHead(fold)
+      if (first === undefined) return fold && this.#proven(fold)
       if (fold === undefined && parseLine(first).seq > 0) throw gone(this.run, parseLine(first).seq)
       const lines = page.slice(0, to - next + 1)
       fold = foldEntries(fold, await this.resolve(verifyChain(this.run, fold?.head, lines)))

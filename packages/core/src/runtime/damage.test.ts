@@ -50,13 +50,15 @@ async function count(
 /** An agent whose step goes on until it is told to stop, and how often that was begun. */
 function waiter() {
   let begun = 0
+  const first = Promise.withResolvers<void>()
   const agent = defineAgent({
     name: 'waiter',
     version: 1,
     initial: () => ({}),
-    turn: async (ctx) => done(await ctx.step('wait', ({ signal }) => ((begun += 1), ends(signal)))),
+    turn: async (ctx) =>
+      done(await ctx.step('wait', ({ signal }) => ((begun += 1), first.resolve(), ends(signal)))),
   })
-  return { agent, begun: () => begun }
+  return { agent, first: first.promise, begun: () => begun }
 }
 
 function ends(signal: AbortSignal): Promise<void> {
@@ -187,9 +189,10 @@ describe('a damaged run', () => {
       return page.map((line) => (isDamaged && fromUtf8(line).includes('"seq":0,') ? line.with(9, 0) : line))
     }
     const { edge, connect } = later(memoryEdge({ clock: hastyClock }))
-    const { agent, begun } = waiter()
+    const { agent, first, begun } = waiter()
     const runtime = await testDevice([agent], { storage, edge, clock: hastyClock }).open()
     const handle = await handleOf(runtime, await runtime.start('waiter', null, { id: run }))
+    await first
     isDamaged = true
     connect()
     await handle.until(({ sync }) => sync.error?.code === 'entry_refused')
@@ -215,6 +218,19 @@ describe('a damaged run', () => {
     // It was stopped once, to look what the edge has.
     expect(begun()).toBeLessThanOrEqual(2)
     await runtime.close()
+  })
+
+  it('does not go back to where it is damaged, and goes on', async () => {
+    const device = testDevice([counter])
+    await count(device, 0, 3)
+    damage(device, (line) => parseLine(line).seq === 2)
+    const handle = await handleOf(await device.open(), run)
+    await handle.rewind({ seq: 2 })
+    await handle.until(() => handle.entries().some(({ kind }) => kind === 'refuse'))
+    await handle.send('add', null)
+    await handle.until(
+      ({ state, status }) => (state as { count: number }).count === 4 && status === 'waiting',
+    )
   })
 
   it('of which nothing can be read says so, and is left as it is', async () => {

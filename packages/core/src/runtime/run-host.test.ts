@@ -151,6 +151,46 @@ it.each<[string, (ctx: Ctx, body: () => void) => Promise<void>]>([
   expect([looks, ran]).toEqual([2, ['first']])
 })
 
+it('a host that stood still in a stream asks who writes the run before its body goes on', async () => {
+  const ran: string[] = []
+  const written = Promise.withResolvers<void>()
+  const store = Promise.withResolvers<void>()
+  const agent = defineAgent({
+    name: 'a',
+    version: 1,
+    initial: () => ({}),
+    turn: async (ctx) =>
+      done(
+        await ctx.stream('text', { attempts: 1 }, async ({ out }) => {
+          await out.write('a')
+          ran.push('after')
+        }),
+      ),
+  })
+  let ahead = 0
+  const { storage, log } = await started()
+  const host: RunHost = new RunHost(log, {
+    ...portsOf(storage, () => agent),
+    clock: { ...testClock, now: () => Date.now() + ahead },
+    streams: {
+      ...storage.streams,
+      append: async () => {
+        written.resolve()
+        await store.promise
+      },
+    },
+    // Somebody else writes it by now.
+    slept: () => Promise.resolve(host.stop()),
+  })
+  const ended = host.run()
+  await written.promise
+  ahead = 60_000
+  store.resolve()
+  await ended
+  for (let task = 0; task < 10; task += 1) await testClock.task()
+  expect(ran).toEqual([])
+})
+
 it('hold() waits for what is being stored also when a turn is about to begin anew, so that no move leaves it behind', async () => {
   const working = Promise.withResolvers<void>()
   const storing = Promise.withResolvers<void>()

@@ -304,7 +304,7 @@ export class RunHost {
     try {
       if (fold.unwind) {
         const { clock, place } = this.#ports
-        await unwind(this.#log, agent, {
+        const isBack = await unwind(this.#log, agent, {
           clock,
           place,
           getBlob: (hash) => this.#log.getBlob(hash),
@@ -312,7 +312,7 @@ export class RunHost {
           isHeld: () => this.#held !== undefined,
           append,
         })
-        await this.#forgetStreams()
+        if (isBack) await this.#forgetStreams()
         return true
       }
       const due = migration(fold, agent)

@@ -90,16 +90,15 @@ export class RunNode {
   #hasWritten = false
   #retryMs = 0
   #wakes = 0
-  /** When the edge was asked what the log here was compared with, in ms since 1970. */
+  /** When the edge said what the log here was compared with, in ms since 1970. */
   #comparedAt = -Infinity
-  /** When the answer was asked for that the first comparison is made with, in ms since 1970. */
-  #askedEarly: number | undefined
   /** Comparisons that are under way. */
   #reconciling = 0
   /** The log here may lack what the edge has. */
   #stale = true
   #fresh: boolean
-  readonly #early: EarlyPull | undefined
+  /** Until the first comparison is made. */
+  #early: EarlyPull | undefined
   #live: Live = nothingLive
   #sync: SyncState = { online: false, synced: undefined }
   #loop: Promise<void> = Promise.resolve()
@@ -121,7 +120,6 @@ export class RunNode {
     this.blobs = blobs
     this.#fresh = fresh
     this.#early = early
-    this.#askedEarly = early?.asked
     this.#courier = new InboxCourier(log.run, {
       me: ports.me,
       inbox: ports.inbox,
@@ -471,12 +469,12 @@ export class RunNode {
   async #reconcile(): Promise<void> {
     this.#stale = false
     this.#reconciling += 1
-    const asked = this.#askedEarly ?? this.ports.clock.now()
-    this.#askedEarly = undefined
     try {
       await this.syncer?.reconcile()
       this.#retryMs = 0
-      this.#comparedAt = asked
+      // What was asked early may have waited for the log to be read.
+      this.#comparedAt = this.#early?.answered() ?? this.ports.clock.now()
+      this.#early = undefined
     } catch (error) {
       this.#retryLater()
       if (!isWaystoneError(error, 'unreachable') && !isWaystoneError(error, 'run_unknown')) throw error
@@ -637,12 +635,15 @@ async function pullEarly(
   { store, me, clock }: Pick<RuntimePorts, 'store' | 'me' | 'clock'>,
 ): Promise<EarlyPull> {
   const head = await store.head(run)
-  const asked = clock.now()
   const next = head && head.seq + 1
+  let answered: number | undefined
   const pulled = remote.pull(run, next, me)
-  // Whoever compares hears of it.
-  pulled.catch(() => undefined)
-  return { asked, next, pulled }
+  // Whoever compares hears what went wrong.
+  pulled.then(
+    () => void (answered = clock.now()),
+    () => undefined,
+  )
+  return { next, pulled, answered: () => answered }
 }
 
 /** True for an entry that gives a run to another owner because its last one was gone. */

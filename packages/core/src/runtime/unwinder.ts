@@ -12,6 +12,7 @@ import { redactedError } from '../engine/redact.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
+import { isDamage } from '../log/damage.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Place } from '../ports/log-store.ts'
@@ -47,28 +48,29 @@ const retryMsMin = 500
 /**
  * Takes a run back as its `unwind` entry says: undoes the effects after the point, newest first, each recorded, then
  * appends the entry that rewinds or cancels. After a crash it goes on where it was. Throws what an `undo` threw after
- * its tries, and `divergence` when the code of a turn has changed so that its `undo` cannot be found.
+ * its tries, and `divergence` when the code of a turn has changed so that its `undo` cannot be found. False when it is not there,
+ * since it was refused or this host does not go on with it.
  */
-export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): Promise<void> {
+export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): Promise<boolean> {
   const fold = log.mustFold()
   const order = fold.unwind
-  if (order === undefined) return
+  if (order === undefined) return false
+  const back = await readBack(log, order)
   // Before any effect is undone for it.
-  if (order.goal === 'rewind' && !(await isKept(log, order.to)))
-    return void (await ports.append([goneTarget(order)]))
-  const entries = await log.entries(0, fold.head.seq)
+  if ('refused' in back) return refused(ports, back.refused)
+  const { entries } = back
   const spoiled = order.goal === 'rewind' ? undoneBefore(fold, entries, order.to) : undefined
-  if (spoiled !== undefined) return void (await ports.append([spoiledTarget(order, spoiled)]))
+  if (spoiled !== undefined) return refused(ports, spoiledTarget(order, spoiled))
   if (order.undo) refuseGone(fold, order.to, entries[0]?.seq ?? 0)
   const effects = order.undo ? effectsAfter(entries, order.to, fold.run) : []
   for (const effect of effects.toReversed()) {
-    if (ports.isHeld()) return
+    if (ports.isHeld()) return false
     const options = await optionsOf(effect, log, agent, ports)
     if (options.undo === undefined) continue
     const { path, start } = effect
     const reported = { path, cost: 0 }
     const value = await undo(effect, options, ports, reported)
-    if (ports.signal.aborted) return
+    if (ports.signal.aborted) return false
     // What an undo gives is nothing that `redact` knows.
     const kept = options.redact === undefined ? value : undefined
     const outcome = { value: encodeValue(kept, { where: `the undo of "${path}"` }) }
@@ -76,6 +78,7 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
     await ports.append([{ kind: 'undo', body: { path, start, outcome, ...cost } }])
   }
   await ports.append([order.goal === 'cancel' ? cancelled(order) : await rewound(log, order)])
+  return true
 }
 
 /**
@@ -154,18 +157,34 @@ function undoneBefore({ onces }: Fold, entries: readonly Entry[], to: number): s
   return onces.find(({ seq, undone: isUndone }) => isUndone && seq <= at)?.path
 }
 
-async function isKept(log: RunLog, seq: number): Promise<boolean> {
+async function refused(ports: Pick<UnwindPorts, 'append'>, draft: EntryDraft): Promise<false> {
+  await ports.append([draft])
+  return false
+}
+
+/** What was written since the point, and the refusal where that, or the point, cannot be read any more. */
+async function readBack(
+  log: RunLog,
+  order: NonNullable<Fold['unwind']>,
+): Promise<{ readonly entries: readonly Entry[] } | { readonly refused: EntryDraft }> {
   try {
-    await log.foldAt(seq)
-    return true
+    if (order.goal === 'rewind') await log.foldAt(order.to)
+    return { entries: await log.entries(0, log.mustFold().head.seq) }
   } catch (error) {
-    if (isWaystoneError(error, 'checkpoint_gone')) return false
+    if (order.goal === 'rewind' && isWaystoneError(error, 'checkpoint_gone'))
+      return { refused: goneTarget(order) }
+    if (order.goal === 'rewind' && isDamage(error)) return { refused: damagedTarget(order) }
     throw error
   }
 }
 
 function goneTarget({ id, to }: NonNullable<Fold['unwind']>): EntryDraft {
   const reason = `entry ${String(to)} was let go, as the agent's retention says: rewind to a checkpoint that is kept`
+  return { kind: 'refuse', body: { id, type: 'rewind', reason } }
+}
+
+function damagedTarget({ id, to }: NonNullable<Fold['unwind']>): EntryDraft {
+  const reason = `what leads back to entry ${String(to)} is damaged: fork from a checkpoint that can be read`
   return { kind: 'refuse', body: { id, type: 'rewind', reason } }
 }
 

@@ -30,10 +30,10 @@ export interface Edge {
 
 /** A page that was asked for from an entry on, and comes yet. */
 export interface EarlyPull {
-  /** When, in ms since 1970. */
-  readonly asked: number
   readonly next: number | undefined
   readonly pulled: Promise<Pulled>
+  /** When it came, in ms since 1970. */
+  readonly answered: () => number | undefined
 }
 
 /** What a syncer works with. */
@@ -422,7 +422,7 @@ export class Syncer {
     return true
   }
 
-  /** Where a log begins for an edge that has nothing of it: at its newest snapshot when its first entries were let go. */
+  /** Where a log begins for an edge that has nothing of it: at its newest snapshot when entries before it are gone or damaged. */
   async #beginning(): Promise<Head | undefined> {
     const first = this.#beginsLate ? undefined : await this.#log.reader.first()
     return first === 0 ? undefined : this.#log.mustFold().snapshots.at(-1)?.at

@@ -57,8 +57,11 @@ function check(disk: SimDisk, mirror: Added[0], added: Added[1], world: SimWorld
     if (kind === 'once.start') checkKey(mirror, seq, body, world)
     if (!consuming.has(kind)) continue
     const id = body['id'] as string
+    // A way back whose point cannot be reached any more is refused where it would have arrived.
+    const begins = kind === 'refuse' && body['type'] === 'rewind' ? 'unwind' : undefined
     const twice = mirror.entries.find(
-      (other) => other.seq !== seq && consuming.has(other.kind) && other.body['id'] === id,
+      (other) =>
+        other.seq !== seq && consuming.has(other.kind) && other.kind !== begins && other.body['id'] === id,
     )
     if (twice) world.fail(`entries ${String(twice.seq)} and ${String(seq)} ${where} both consume ${id}`)
   }
