@@ -58,10 +58,10 @@ function check(disk: SimDisk, mirror: Added[0], added: Added[1], world: SimWorld
     if (!consuming.has(kind)) continue
     const id = body['id'] as string
     // A way back whose point cannot be reached any more is refused where it would have arrived.
-    const begins = kind === 'refuse' && body['type'] === 'rewind' ? 'unwind' : undefined
+    const ends = kind === 'unwind' ? 'refuse' : kind === 'refuse' ? 'unwind' : undefined
     const twice = mirror.entries.find(
       (other) =>
-        other.seq !== seq && consuming.has(other.kind) && other.kind !== begins && other.body['id'] === id,
+        other.seq !== seq && consuming.has(other.kind) && other.kind !== ends && other.body['id'] === id,
     )
     if (twice) world.fail(`entries ${String(twice.seq)} and ${String(seq)} ${where} both consume ${id}`)
   }
