@@ -190,11 +190,10 @@ export class LogReader {
     return to < entry.seq || isInLog ? fold : undefined
   }
 
-  /** The last entry of what was read, which no other one of it vouches for: the next one does, or what the store knows of its head. */
-  async #proven(fold: Fold): Promise<Fold> {
+  /** The last entry of what was read, which no other one of it vouches for: the line after it does, or what the store knows of its head. */
+  async #proven(fold: Fold, after: Uint8Array | undefined): Promise<Fold> {
     const { seq, digest } = fold.head
-    const [line] = await this.page(seq + 1, 1)
-    const next = line && parseReadable(line)
+    const next = after && parseReadable(after)
     const known = next?.seq === seq + 1 ? next.prev : (await this.#headAt(seq))?.digest
     if (known === undefined || known === digest) return fold
     throw notWritten(this.run, seq)
@@ -209,10 +208,10 @@ export class LogReader {
     let fold = from
     for (;;) {
       const next = (fold?.head.seq ?? -1) + 1
-      if (next > to) return fold && this.#proven(fold)
+      if (next > to) return fold && this.#proven(fold, (await this.page(next, 1))[0])
       const page = await this.page(next, to - next + 1)
       const first = page[0]
-      if (first === undefined) return fold && this.#proven(fold)
+      if (first === undefined) return fold && this.#proven(fold, undefined)
       if (fold === undefined && parseLine(first).seq > 0) throw gone(this.run, parseLine(first).seq)
       const lines = page.slice(0, to - next + 1)
       fold = foldEntries(fold, await this.resolve(verifyChain(this.run, fold?.head, lines)))

@@ -110,19 +110,18 @@ function forkBudget(
  */
 export function checkpointOf(fold: Fold, now: Fold, state: Json | undefined): CheckpointBody {
   const { turn, records, effects } = fold
-  if (state === undefined) {
-    // An effect that had begun and not ended there is one of those after it: its key belongs to what happened then.
-    const ended = new Set(records.flatMap((record) => (record.kind === 'once' ? [record.body.start] : [])))
-    const begun = records.filter(({ kind, digest }) => kind === 'once.start' && !ended.has(digest))
-    return {
-      state: encodeValue(fold.state),
-      turn,
-      records: records.filter((record) => !begun.includes(record)).map(carried),
-      effects: withLater(effects, now, effectsAfter(begun, fold.head.seq, now)),
-    }
+  // An effect that had begun and not ended there is one of those after it: its key belongs to what happened then.
+  const ended = new Set(records.flatMap((record) => (record.kind === 'once' ? [record.body.start] : [])))
+  const begun = records.filter(({ kind, digest }) => kind === 'once.start' && !ended.has(digest))
+  const left = state === undefined ? begun : records
+  const after = withLater(effects, now, effectsAfter(left, fold.head.seq, now))
+  if (state !== undefined) return { state, turn, records: [], effects: after }
+  return {
+    state: encodeValue(fold.state),
+    turn,
+    records: records.filter((record) => !begun.includes(record)).map(carried),
+    effects: after,
   }
-  const after = effectsAfter(records, fold.head.seq, now)
-  return { state, turn, records: [], effects: withLater(effects, now, after) }
 }
 
 /** What a checkpoint knows of, what the run has come to know since of effects that damage has taken, and what came after. */

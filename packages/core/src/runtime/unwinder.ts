@@ -57,10 +57,10 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
   if (order === undefined) return false
   const back = await readBack(log, order)
   // Before any effect is undone for it.
-  if ('refused' in back) return refused(ports, back.refused)
+  if ('reason' in back) return refused(ports, order, back.reason)
   const { entries } = back
   const spoiled = order.goal === 'rewind' ? undoneBefore(fold, entries, order.to) : undefined
-  if (spoiled !== undefined) return refused(ports, spoiledTarget(order, spoiled))
+  if (spoiled !== undefined) return refused(ports, order, spoiledBy(order, spoiled))
   if (order.undo) refuseGone(fold, order.to, entries[0]?.seq ?? 0)
   const effects = order.undo ? effectsAfter(entries, order.to, fold.run) : []
   for (const effect of effects.toReversed()) {
@@ -157,40 +157,38 @@ function undoneBefore({ onces }: Fold, entries: readonly Entry[], to: number): s
   return onces.find(({ seq, undone: isUndone }) => isUndone && seq <= at)?.path
 }
 
-async function refused(ports: Pick<UnwindPorts, 'append'>, draft: EntryDraft): Promise<false> {
-  await ports.append([draft])
+async function refused(
+  { append }: Pick<UnwindPorts, 'append'>,
+  { id }: NonNullable<Fold['unwind']>,
+  reason: string,
+): Promise<false> {
+  await append([{ kind: 'refuse', body: { id, type: 'rewind', reason } }])
   return false
 }
 
-/** What was written since the point, and the refusal where that, or the point, cannot be read any more. */
+/** What was written since the point, or why that, or the point, cannot be read any more. */
 async function readBack(
   log: RunLog,
   order: NonNullable<Fold['unwind']>,
-): Promise<{ readonly entries: readonly Entry[] } | { readonly refused: EntryDraft }> {
+): Promise<{ readonly entries: readonly Entry[] } | { readonly reason: string }> {
   try {
     if (order.goal === 'rewind') await log.foldAt(order.to)
     return { entries: await log.entries(0, log.mustFold().head.seq) }
   } catch (error) {
-    if (order.goal === 'rewind' && isWaystoneError(error, 'checkpoint_gone'))
-      return { refused: goneTarget(order) }
-    if (order.goal === 'rewind' && isDamage(error)) return { refused: damagedTarget(order) }
+    if (order.goal !== 'rewind') throw error
+    const at = String(order.to)
+    if (isWaystoneError(error, 'checkpoint_gone'))
+      return {
+        reason: `entry ${at} was let go, as the agent's retention says: rewind to a checkpoint that is kept`,
+      }
+    if (isDamage(error))
+      return { reason: `what leads back to entry ${at} is damaged: fork from a checkpoint that can be read` }
     throw error
   }
 }
 
-function goneTarget({ id, to }: NonNullable<Fold['unwind']>): EntryDraft {
-  const reason = `entry ${String(to)} was let go, as the agent's retention says: rewind to a checkpoint that is kept`
-  return { kind: 'refuse', body: { id, type: 'rewind', reason } }
-}
-
-function damagedTarget({ id, to }: NonNullable<Fold['unwind']>): EntryDraft {
-  const reason = `what leads back to entry ${String(to)} is damaged: fork from a checkpoint that can be read`
-  return { kind: 'refuse', body: { id, type: 'rewind', reason } }
-}
-
-function spoiledTarget({ id, to }: NonNullable<Fold['unwind']>, path: string): EntryDraft {
-  const reason = `"${path}" was undone, and the state at entry ${String(to)} counts on it: rewind to an entry before it`
-  return { kind: 'refuse', body: { id, type: 'rewind', reason } }
+function spoiledBy({ to }: NonNullable<Fold['unwind']>, path: string): string {
+  return `"${path}" was undone, and the state at entry ${String(to)} counts on it: rewind to an entry before it`
 }
 
 /**
