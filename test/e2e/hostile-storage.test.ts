@@ -130,6 +130,18 @@ describe('a storage that fails', () => {
     await device.close()
   })
 
+  it('is made while another tab opens it too: nothing is told', async () => {
+    const tab = await fresh()
+    // What the other tab remembers of the database, before this one that has made it looks.
+    const state = await tab.evaluate(`(() => {
+      const opening = rig.openOther({ name: 'both', agents: [] })
+      localStorage.setItem('waystone-both', 'open')
+      return opening.then((way) => way.storageState.state)
+    })()`)
+    expect(state).toBe('kept')
+    await device.close()
+  })
+
   it('loses its connection again and again while a run writes: the run ends, and nothing is told', async () => {
     const tab = await fresh()
     const other = await device.open()

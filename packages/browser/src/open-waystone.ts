@@ -166,11 +166,13 @@ async function openedAgain(before: Promise<Known>, options: WaystoneOptions): Pr
 }
 
 async function open(name: string, options: WaystoneOptions, forget: () => void): Promise<Known> {
+  // Before the database is made: another tab that opens it meanwhile remembers it too.
+  const isKnown = wasThere(name)
   const encryption = await options.encryption
   const watch = new StorageWatch()
   const host = await hostOf(name, options, (state) => watch.set(state))
   const { api } = host
-  const isEmptied = watch.state.state === 'kept' && host.storage.made && wasThere(name)
+  const isEmptied = isKnown && host.storage.made && watch.state.state === 'kept'
   if (isEmptied) watch.set({ state: 'emptied', error: toWire(storageEmptied(name)) })
   if (host.storage.storage === 'indexeddb') remember(name)
   const { device } = await api.info()
