@@ -125,6 +125,16 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: 'claimed without its inbox',
+    patches: [
+      {
+        file: `${core}/runtime/mover.ts`,
+        find: 'for (const item of inbox) await ports.inbox.put(run, item)',
+        replace: 'void inbox',
+      },
+    ],
+  },
 ]
 
 /** Each has to be found within so many seeds. */

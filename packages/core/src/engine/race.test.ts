@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { isWaystoneError } from '../errors.ts'
-import { hastyClock, testDevice } from '../runtime/memory-world.test-support.ts'
+import { handleOf, hastyClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { defineAgent, done, type AnyAgent } from './agent.ts'
 import { crashEverywhere, crashedAfter, finish } from './crash.test-support.ts'
 
@@ -244,15 +244,37 @@ describe('scope()', () => {
   })
 })
 
+const text = {
+  '~standard': {
+    version: 1 as const,
+    vendor: 'test',
+    validate: (value: unknown) => ({ value: String(value) }),
+  },
+}
+
 describe('drain() and label()', () => {
-  it('takes what waits, once, also none, and marks checkpoints, the same after a crash', async () => {
-    const text = {
-      '~standard': {
-        version: 1 as const,
-        vendor: 'test',
-        validate: (value: unknown) => ({ value: String(value) }),
+  it('gives all that waits to the first of two branches that drain, in its order', async () => {
+    const agent = defineAgent({
+      name: 'drainers',
+      version: 1,
+      inbox: { hint: text, go: text },
+      initial: () => ({ got: undefined as unknown }),
+      async turn(ctx, state) {
+        await ctx.receive('go')
+        state.got = await ctx.all('both', { a: (c) => c.drain('hint'), b: (c) => c.drain('hint') })
+        return done()
       },
-    }
+    })
+    const runtime = await testDevice([agent]).open()
+    const run = await handleOf(runtime, await runtime.start('drainers', null, {}))
+    for (const hint of ['1', '2', '3', '4']) await run.send('hint', hint)
+    await run.send('go', '')
+    const { state } = await run.until(({ status }) => status === 'done')
+    expect(state).toEqual({ got: { a: ['1', '2', '3', '4'], b: [] } })
+    await runtime.close()
+  })
+
+  it('takes what waits, once, also none, and marks checkpoints, the same after a crash', async () => {
     await crashEverywhere(
       () =>
         defineAgent({

@@ -77,12 +77,16 @@ export async function beginReceive(attempt: Attempt, call: Call, name: string): 
 
 /** Takes the messages of a name that wait now, which may be none: what one page holds; the rest waits for the next. */
 export async function beginDrain(attempt: Attempt, call: Call, name: string): Promise<void> {
-  const items: { id: string; value: Json; by: string }[] = []
-  let chars = 0
-  while (chars < limits.pageBytesMax) {
+  const taken: Extract<InboxItem, { type: 'message' }>[] = []
+  // All at once: two branches that drain share nothing out between them.
+  for (let chars = 0; chars < limits.pageBytesMax;) {
     const item = attempt.takeMessage(name)
     if (item === undefined) break
     chars += JSON.stringify(item.value).length
+    taken.push(item)
+  }
+  const items: { id: string; value: Json; by: string }[] = []
+  for (const item of taken) {
     const checked = await check(attempt.agent.inbox[name], item.value)
     if (attempt.over) return
     if ('refused' in checked) await attempt.record([refusal(item, checked.refused)])

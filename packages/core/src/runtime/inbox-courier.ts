@@ -49,6 +49,11 @@ export class InboxCourier {
     if (done.length > 0) void this.#ports.inbox.remove(this.#run, done).catch(() => undefined)
   }
 
+  /** Entries after `keep` were set aside: what they have consumed is to be taken again, by whoever owns the run. */
+  replaced(keep: number): void {
+    this.#consumed = this.#consumed.filter(({ seq }) => seq <= keep)
+  }
+
   /** Brings items that wait at the edge for this device. Rejects with `unreachable`. */
   async pull(from: number): Promise<void> {
     const { edge, me, inbox } = this.#ports

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { defineAgent, done } from '../engine/agent.ts'
+import { defineAgent, done, next } from '../engine/agent.ts'
 import type { Schema } from '../engine/ctx.ts'
 import { WaystoneError } from '../errors.ts'
 import type { Remote } from '../ports/remote.ts'
@@ -17,6 +17,18 @@ const waiter = defineAgent({
   initial: () => ({}),
   async turn(ctx) {
     return done(await ctx.receive('go'))
+  },
+})
+
+const listens = defineAgent({
+  name: 'listens',
+  version: 1,
+  inbox: { news: text },
+  initial: () => ({ heard: [] as string[] }),
+  async turn(ctx, state) {
+    const news = await ctx.receive('news')
+    state.heard.push(news)
+    return news === 'stop' ? done() : next()
   },
 })
 
@@ -48,5 +60,35 @@ it('what a device took for its run reaches the next owner before what it sends t
   // Had it overtaken the first, a run that ends with it would never have been given that one.
   await run.send('go', 'second', { id: 'second' })
   expect([...new Set(arrived)]).toEqual(['first', 'second'])
+  await runtime.close()
+})
+
+it('what a device sent to the edge comes back with the run, before what it sends here later', async () => {
+  const edge = memoryEdge({ clock: testClock, agents: [listens] })
+  let isOut = false
+  const remote: Remote = {
+    ...edge.remote,
+    async pull(run, from, as) {
+      if (isOut) throw new WaystoneError('unreachable', 'the network is out')
+      return edge.remote.pull(run, from, as)
+    },
+  }
+  const runtime = await testDevice([listens], { edge: { ...edge, remote } }).open()
+  const run = await handleOf(runtime, await runtime.start('listens', null, {}))
+  await run.until(({ status }) => status === 'waiting')
+  await run.move('edge')
+  await run.send('news', 'first')
+  // The network is lost once the edge has let the run go.
+  const claims = remote.claim
+  remote.claim = async (...claim) => {
+    const lines = await claims(...claim)
+    isOut = true
+    return lines
+  }
+  await run.move('here')
+  isOut = false
+  await run.send('news', 'stop')
+  const { state } = await run.until(({ status }) => status === 'done')
+  expect(state).toEqual({ heard: ['first', 'stop'] })
   await runtime.close()
 })

@@ -9,6 +9,7 @@ import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import type { Entry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
+import { parseLine } from '../log/entry.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { shownEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -103,6 +104,8 @@ export class RunNode {
   #sync: SyncState = { online: false, synced: undefined }
   #loop: Promise<void> = Promise.resolve()
   #follow: Follow | undefined
+  /** The move of the run to this host, while it is made. */
+  #claim: Promise<void> | undefined
   #waitForLock: AbortController | undefined
   readonly #snapshotter: Snapshotter
   host: RunHost | undefined
@@ -152,6 +155,7 @@ export class RunNode {
       this.#wake()
     })
     const stopReplaced = log.onReplaced((keep) => {
+      this.#courier.replaced(keep)
       this.#emit({ type: 'replaced', keep })
       this.#post({ type: 'appended', run: this.run })
       this.#wake()
@@ -318,8 +322,27 @@ export class RunNode {
     const { edge } = this.ports
     if (!edge || !syncer) throw noEdge(this.run)
     if (this.log.fold?.owner === this.ports.me) return
-    await moveHere({ node: this, syncer, edge, ...options })
+    const claim = moveHere({ node: this, syncer, edge, ...options })
+    this.#claim = claim
+    await claim.finally(() => {
+      if (this.#claim === claim) this.#claim = undefined
+    })
     this.#wake()
+  }
+
+  /**
+   * An item has gone to the edge. Should the run have come here meanwhile, it is brought after it: what is sent next would
+   * overtake it.
+   */
+  async sentToEdge(): Promise<void> {
+    await this.#claim?.catch(() => undefined)
+    if (this.log.fold?.owner !== this.ports.me) return
+    try {
+      await this.#courier.pull(this.log.mustFold().head.seq + 1)
+      this.poke()
+    } catch {
+      this.#retryLater()
+    }
   }
 
   /** The agent of a name, as it is registered here. */
@@ -525,7 +548,7 @@ export class RunNode {
   async #onRemote(event: WatchEvent): Promise<void> {
     try {
       if (event.type === 'inbox') await this.#pullInbox()
-      else if (event.type === 'lines' && !this.writing) await this.#adopt(event.lines)
+      else if (event.type === 'lines' && !this.writing) await this.#heardLines(event.lines)
       else if (event.type === 'lines') this.#checkWritten(event.lines)
       else if (!this.writing) this.#heard(event)
     } catch {
@@ -533,6 +556,17 @@ export class RunNode {
       this.#stale = true
       this.#wake()
     }
+  }
+
+  /** What brings the run here is taken together with what waits for it at the edge: that came before it. */
+  async #heardLines(lines: readonly Uint8Array[]): Promise<void> {
+    const { me } = this.ports
+    if (this.log.fold?.owner === me || !lines.some((line) => parseLine(line).owner === me))
+      return this.#adopt(lines)
+    // The answer to a claim of this host brings both.
+    if (this.#claim !== undefined) return
+    this.#stale = true
+    this.#wake()
   }
 
   /** Another tab may write the run, and would not know. */

@@ -224,7 +224,8 @@ export class Runtime implements RuntimeApi {
         )
       // Else it could overtake what was taken here before the run moved on, and a run that ends with it would lose that.
       await node.forwardInbox()
-      return edge.remote.send(run, item)
+      await edge.remote.send(run, item)
+      return node.sentToEdge()
     }
     await acceptItem(() => node.log.mustFold(), item, this.#ports.inbox)
     node.poke()

@@ -95,6 +95,29 @@ describe('a device whose entries are set aside', () => {
       expect(new TextDecoder().decode(await kept.artifact(artifact))).toBe(artifact.name)
   })
 
+  it('sends what it took after the run, though an entry that was set aside had consumed it', async () => {
+    const agents = [listener({ turns: 1_000 })]
+    const { edge, reach, far } = farEdge(agents, false)
+    const laptop = await testDevice(agents, { name: 'laptop', edge: far }).open()
+    const handle = await handleOf(laptop, await laptop.start('listener', null, { id: run }))
+    await tell(handle, 0, 3, 'both')
+    await handle.synced()
+    reach.isThere = false
+    await tell(handle, 3, 4, 'laptop')
+    const phone = await testDevice(agents, { name: 'phone', edge }).open()
+    const taken = await handleOf(phone, run)
+    await taken.until(({ state }) => (state as Heard).count === 3)
+    await taken.move('here', { force: true })
+    // The edge has more by then than the laptop ever had.
+    await tell(taken, 3, 10, 'phone')
+    await taken.synced()
+    reach.isThere = true
+    const { state } = await taken.until(({ state: now }) => (now as Heard).count === 11)
+    expect((state as Heard).heard.at(-1)).toContain('laptop3')
+    await laptop.close()
+    await phone.close()
+  })
+
   it('may keep them as a run of its own, and drop them', async () => {
     const { back, taken, again } = await apart({ turns: 1_000, both: 3, here: 4, there: 2, tidies: false })
     await again.until(({ head }) => head.seq === taken.view()?.head.seq)

@@ -1,4 +1,6 @@
 import type { Head } from '@waystone/core'
+import type { LogMirror, Seen } from './log-mirror.ts'
+import type { Note } from './person.ts'
 import type { SimDisk } from './sim-disk.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -97,14 +99,27 @@ function checkKey(
   if (isBack) world.fail(`effect ${String(path)} of ${mirror.run} has the key of the one before the way back`)
 }
 
-/** Notes are taken in the order in which they came: one that was passed over is lost. */
-export function checkNotes(disk: SimDisk, world: SimWorld): void {
-  for (const [run, notes] of disk.notes) {
-    const { entries } = disk.mirror(run)
-    const gone = new Set(entries.flatMap(({ kind, body }) => (consuming.has(kind) ? [body['id']] : [])))
-    const taken = notes.map((id) => gone.has(id))
-    const lost = taken.indexOf(false)
-    if (lost >= 0 && lost < taken.lastIndexOf(true))
-      world.fail(`${String(notes[lost])} had come to ${run} and is lost`)
+/**
+ * What a device was told to be sent is taken before what it sends after that: a message that is passed over is lost with a
+ * run that ends. What a device took and has forgotten since, with its disk, is not asked for.
+ */
+export function checkNotes(notes: readonly Note[], log: LogMirror, world: SimWorld): void {
+  const taken = log.entries.flatMap(consumedBy)
+  const of = notes.filter(({ run, device }) => run === log.run && !device.disk.isForgetful)
+  for (const note of of) {
+    const { acknowledged = Infinity } = note
+    const later = of.find(
+      ({ id, device, sent }) => device === note.device && sent > acknowledged && taken.includes(id),
+    )
+    if (later === undefined) continue
+    const what = `${note.id} was acknowledged to ${note.device.name} before it sent ${later.id} to ${log.run}`
+    if (!taken.includes(note.id)) world.fail(`${what}, and is lost`)
+    else if (taken.indexOf(note.id) > taken.indexOf(later.id)) world.fail(`${what}, and was taken after it`)
   }
+}
+
+/** The ids of what an entry takes from the inbox. */
+function consumedBy({ kind, body }: Seen): readonly string[] {
+  if (kind === 'drain') return (body['items'] as readonly { readonly id: string }[]).map(({ id }) => id)
+  return consuming.has(kind) ? [body['id'] as string] : []
 }

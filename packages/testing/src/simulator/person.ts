@@ -9,7 +9,7 @@ import {
 } from '@waystone/core'
 import type { Effects } from './effects.ts'
 import type { LogMirror, Seen } from './log-mirror.ts'
-import type { SimDevice, SimTab } from './sim-device.ts'
+import type { SimDevice } from './sim-device.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** What people see and can reach. */
@@ -20,6 +20,16 @@ export interface PersonPorts {
   /** The log of each run as whoever decides about it has it. */
   readonly runs: () => readonly LogMirror[]
   readonly hasEdge: boolean
+}
+
+/** A message that somebody has sent from a device. */
+export interface Note {
+  readonly id: string
+  readonly run: RunId
+  readonly device: SimDevice
+  /** Where it stands among all sendings and acknowledgements. */
+  readonly sent: number
+  acknowledged?: number
 }
 
 const ended = new Set(['done', 'fail'])
@@ -35,7 +45,9 @@ export function isOver({ head, entries }: LogMirror): boolean {
 export class Person {
   readonly #ports: PersonPorts
   readonly #stuck = new Map<RunId, { seq: number; since: number }>()
-  #sent = 0
+  /** All that were sent, in their order. */
+  readonly notes: Note[] = []
+  #moments = 0
   #forks = 0
 
   constructor(ports: PersonPorts) {
@@ -50,7 +62,7 @@ export class Person {
       this.#answer(mirror)
       const pause = pauseOf(mirror)
       if (pause) this.#goOn(mirror, pause, calm)
-      if (this.#isStuck(mirror) || (!calm && dice.chance(0.2))) this.#note(mirror.run)
+      if (this.#isStuck(mirror) || (!calm && dice.chance(0.4))) this.#note(mirror.run, calm)
       if (!calm) this.#meddle(mirror)
     }
   }
@@ -105,12 +117,27 @@ export class Person {
     else this.#send(run, { type: 'rewind', seq: turnBegan })
   }
 
-  #note(run: RunId): void {
-    this.#sent += 1
-    const id = `note-${String(this.#sent)}`
-    this.#do(`note ${id}`, (runtime) =>
-      runtime.send(run, { type: 'message', name: 'note', value: id }, { id }),
-    )
+  /** Sends a note; in wild times another one after it, perhaps, as soon as the first was taken, or the run was moved. */
+  #note(run: RunId, calm: boolean): void {
+    const { dice } = this.#ports.world
+    this.#do('notes', async (runtime, device) => {
+      for (let again = true; again; again = !calm && dice.chance(0.6)) {
+        const id = `note-${String(this.notes.length + 1)}`
+        const note: Note = { id, run, device, sent: this.#moment() }
+        this.notes.push(note)
+        await runtime.send(run, { type: 'message', name: 'note', value: id }, { id })
+        note.acknowledged = this.#moment()
+        this.#ports.world.tell(`${device.name} has sent ${id} to ${run}`)
+        if (calm || !this.#ports.hasEdge || !dice.chance(0.3)) continue
+        const to = dice.chance(0.5) ? 'edge' : 'here'
+        await runtime.move(run, to, { drainMs: 500 }).catch(() => undefined)
+      }
+    })
+  }
+
+  #moment(): number {
+    this.#moments += 1
+    return this.#moments
   }
 
   #meddle(mirror: LogMirror): void {
@@ -147,13 +174,15 @@ export class Person {
   }
 
   /** Does something in one of the tabs. It may be refused, or its tab may die over it. */
-  #do(what: string, work: (runtime: Runtime) => Promise<unknown>): void {
+  #do(what: string, work: (runtime: Runtime, device: SimDevice) => Promise<unknown>): void {
     const { world, devices } = this.#ports
-    const tabs = devices().flatMap((device) => [...device.tabs])
-    const tab = world.dice.pick<SimTab>(tabs.filter(({ realm }) => !realm.frozen))
-    if (tab === undefined) return
+    const open = devices().flatMap((device) => [...device.tabs].map((tab) => ({ tab, device })))
+    const chosen = world.dice.pick(open.filter(({ tab }) => !tab.realm.frozen))
+    if (chosen === undefined) return
+    const { tab, device } = chosen
     world.tell(`a person: ${what} in ${tab.realm.name}`)
-    tab.runtime.then(work).catch((error: unknown) => {
+    const doing = tab.runtime.then((runtime) => work(runtime, device))
+    doing.catch((error: unknown) => {
       const isOurs = !(error instanceof WaystoneError) || error.code === 'bug'
       if (isOurs)
         world.fail(

@@ -4,7 +4,6 @@ import {
   type Append,
   type Appended,
   type Digest,
-  type InboxItem,
   type RunId,
   type RunStorage,
 } from '@waystone/core'
@@ -40,8 +39,8 @@ export class SimDisk {
   onAdded: (mirror: LogMirror, added: readonly Seen[]) => void = () => undefined
   /** How likely a request is made twice, since its answer was lost. */
   asksTwice = 0
-  /** The notes that its inboxes have taken, in order. */
-  readonly notes = new Map<RunId, string[]>()
+  /** It has gone back, is damaged, or is one of two that take themselves for the same. */
+  isForgetful = false
   /** Where blobs are fetched from that are not here. */
   alsoAt: (run: RunId) => SimDisk | undefined = () => undefined
   /** The next requests fail with this. */
@@ -106,7 +105,9 @@ export class SimDisk {
   /** A bit of a stored line turns over, until the line is written anew. */
   flip(run: RunId, seq: number): void {
     const digest = this.mirror(run).at(seq)?.digest
-    if (digest) this.#flipped.set(digest, this.#world.dice.below(2 ** 16))
+    if (digest === undefined) return
+    this.isForgetful = true
+    this.#flipped.set(digest, this.#world.dice.below(2 ** 16))
   }
 
   /** True when a bit of an entry before this one has turned over. */
@@ -117,6 +118,7 @@ export class SimDisk {
   /** The disk as it was after so many changes. Those who worked on the other one are dead. */
   async restore(changes: readonly Change[]): Promise<void> {
     this.#restored += 1
+    this.isForgetful = true
     this.#storage = memoryStorage()
     this.#journal = []
     for (const change of changes) {
@@ -207,7 +209,6 @@ export class SimDisk {
     }
     if (changing.has(change.method)) this.#journal.push(change)
     if (what === 'store.append') this.#appended(change.args, value as Appended)
-    if (what === 'inbox.put' && value === 'added') this.#note(change.args)
     return value
   }
 
@@ -221,11 +222,6 @@ export class SimDisk {
     const isSame =
       (before as Partial<Appended> | undefined)?.ok === (again as Partial<Appended> | undefined)?.ok
     if (!isSame) this.#world.fail(`${this.name} took ${what}, and asked again refused what it had taken`)
-  }
-
-  #note(args: readonly unknown[]): void {
-    const [run, item] = args as [RunId, InboxItem]
-    if (item.type === 'message') this.notes.set(run, [...(this.notes.get(run) ?? []), item.id])
   }
 
   missing(run: RunId, hashes: readonly Digest[]): Promise<readonly Digest[]> {

@@ -5,7 +5,8 @@ import type { Effects, Where } from './effects.ts'
 /** One call of a turn, or several at once. */
 export type Call =
   | {
-      readonly do: 'step' | 'bulk' | 'stream' | 'artifact' | 'ask' | 'sleep' | 'receive' | 'label' | 'random'
+      readonly do:
+        'step' | 'bulk' | 'stream' | 'artifact' | 'ask' | 'sleep' | 'receive' | 'drain' | 'label' | 'random'
       readonly name: string
     }
   | { readonly do: 'once'; readonly name: string; readonly verify: boolean }
@@ -48,7 +49,8 @@ export function throwProgram(dice: Dice): Program {
     names += 1
     const name = `${'abcdefgh'[dice.below(8)] ?? 'a'}${String(names)}`
     const kind = dice.below(depth > 0 ? 10 : 15)
-    if (kind < 4) return { do: 'step', name }
+    if (kind < 3) return { do: 'step', name }
+    if (kind === 3) return { do: 'drain', name }
     if (kind < 6) return { do: 'once', name, verify: dice.chance(0.4) }
     if (kind === 6) return { do: 'ask', name }
     if (kind === 7) return { do: 'receive', name }
@@ -98,6 +100,8 @@ export function simAgent(program: Program, version: number) {
         String(ctx.turn),
         seen,
       )
+      // What was sent in time is taken, whatever the program has asked for.
+      if (state.turn + 1 >= program.length) seen.push(...(await ctx.drain('note', { key: 'rest' })))
       // A bulky state does not grow for ever.
       state.seen = [...state.seen, ...seen].slice(-20)
       state.turn += 1
@@ -186,6 +190,8 @@ async function one(ctx: SimCtx, call: Call, path: string, seen: string[]): Promi
     }
     case 'receive':
       return ctx.receive('note', { key: call.name })
+    case 'drain':
+      return (await ctx.drain('note', { key: call.name })).join()
     case 'sleep':
       await ctx.sleep(call.name, '3s')
       return 'slept'

@@ -97,8 +97,8 @@ async function checkEnd(simulation: Simulation): Promise<void> {
           `${disk.name} has acknowledged entries ${lost.join(', ')} of ${run}, and they are nowhere`,
         )
     }
+  for (const log of simulation.runs()) checkNotes(simulation.person.notes, log, simulation)
   for (const [run, { disk }] of objects) {
-    checkNotes(disk, simulation)
     const there = disk.mirror(run)
     if (there.head === undefined) continue
     for (const device of devices) {

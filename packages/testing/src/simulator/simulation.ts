@@ -147,6 +147,7 @@ export class Simulation implements SimWorld {
     if (this.#copies.size > 0) return
     const copy = this.#newDevice(device.name)
     this.#copies.add(copy)
+    device.disk.isForgetful = true
     await copy.disk.restore(device.disk.upTo(device.disk.changes))
     copy.open()
   }
