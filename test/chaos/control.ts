@@ -26,7 +26,7 @@ export interface Control {
   readonly url: string
   /** Resolves when a page of this name is there. */
   hello(life: string): Promise<Hello>
-  /** Has a page carry out an action. Rejects when that failed, or when the page is gone. */
+  /** Has a page carry out an action. Rejects when that failed, when the page is gone, or when it does not answer. */
   ask<T>(life: string, name: string, ...args: readonly unknown[]): Promise<T>
   /** Resolves when a worker of this page stands still at a point where it was told to. */
   standing(life: string): Promise<void>
@@ -44,6 +44,9 @@ export interface Control {
   onView(listener: (life: string, view: ToldView) => void): void
   close(): Promise<void>
 }
+
+/** A page that has not answered for so long, in ms, never will: longer than anything that it is asked for takes. */
+const answerMsMax = 120_000
 
 /** The page that was asked is gone. */
 export class PageKilled extends Error {}
@@ -152,7 +155,12 @@ export async function startControl(): Promise<Control> {
       const command = `data: ${JSON.stringify({ id: count, name, args })}\n\n`
       if (page.commands) page.commands.write(command)
       else page.waiting.push(command)
-      return asked.promise as Promise<T>
+      const seconds = String(answerMsMax / 1_000)
+      const late = setTimeout(
+        () => asked.reject(new Error(`the page ${life} has not answered "${name}" within ${seconds} s`)),
+        answerMsMax,
+      )
+      return asked.promise.finally(() => clearTimeout(late)) as Promise<T>
     },
     standing(life) {
       const page = pageOf(life)

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { launchEngine, type ChromiumPage, type Engine, type EngineName } from '../harness/engines.ts'
 import type { Control, Hello } from './control.ts'
 import { launchMiniBrowser, type MiniBrowser } from './mini-browser.ts'
-import { findRenderer } from './renderers.ts'
+import { findRenderer, type Ask } from './renderers.ts'
 
 /** A tab with the page of the chaos tests. */
 export interface Tab extends Hello {
@@ -114,9 +114,9 @@ async function drivenBrowser({
     async open(life) {
       const page = await engine.newPage()
       await page.goto(address(life))
-      const spin = (ms: number): Promise<unknown> => control.ask(life, 'spin', ms)
+      const ask: Ask = (what, ms) => control.ask(life, what, ms)
       return {
-        locate: () => (name === 'chromium' ? (page as ChromiumPage).rendererPid() : findRenderer(spin)),
+        locate: () => (name === 'chromium' ? (page as ChromiumPage).rendererPid() : findRenderer(ask)),
         close: () => page.close(),
         // What shows that it crashed; another tab is opened in its place.
         crashed: () => void page.close().catch(() => undefined),
@@ -136,7 +136,7 @@ async function miniBrowser({ control, profileDir, address }: DeviceOptions): Pro
     async open(life) {
       await control.ask(keeper, 'open', address(life))
       return {
-        locate: () => findRenderer((ms) => control.ask(life, 'spin', ms)),
+        locate: () => findRenderer((what, ms) => control.ask(life, what, ms)),
         async close() {
           void control.ask(life, 'leave').catch(() => undefined)
           await control.left(life)

@@ -126,12 +126,12 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
-    name: 'claimed without its inbox',
+    name: 'forgotten once it was sent on',
     patches: [
       {
-        file: `${core}/runtime/mover.ts`,
-        find: 'for (const item of inbox) await ports.inbox.put(run, item)',
-        replace: 'void inbox',
+        file: `${core}/runtime/inbox-courier.ts`,
+        find: 'this.#sent.add(item.id)\n    }',
+        replace: 'this.#forget([item.id])\n    }',
       },
     ],
   },

@@ -1052,8 +1052,6 @@ export interface operations {
       /** @description Changes the owner, at exactly the head and epoch that the claim names. Gives the entries from there on. */
       readonly 200: {
         headers: {
-          /** @description How many items wait for the owner that asks. */
-          readonly 'waystone-inbox'?: string
           readonly [name: string]: unknown
         }
         content: {

@@ -58,17 +58,7 @@ export type {
   RunStatus,
   RunSummary,
 } from './ports/log-store.ts'
-export type {
-  Claim,
-  Claimed,
-  Follow,
-  FollowOptions,
-  Held,
-  Pulled,
-  Pushed,
-  Remote,
-  Tail,
-} from './ports/remote.ts'
+export type { Claim, Follow, FollowOptions, Held, Pulled, Pushed, Remote, Tail } from './ports/remote.ts'
 export type { RunStorage } from './ports/run-storage.ts'
 export type { Snapshots } from './ports/snapshots.ts'
 export type { Streams, StreamText } from './ports/streams.ts'

@@ -57,12 +57,12 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
       const response = await ask(`/v1/runs/${run}/entries${query}`, { timeoutMs: 30_000 })
       const lines = splitLines(await bytesOf(heed(response)))
       const head = parseHead(response.headers.get(headers.head))
-      return { head, lines, inbox: await waitingIn(response, ask, run) }
+      const waiting = response.headers.get(headers.inbox) !== null
+      return { head, lines, inbox: waiting ? await inboxOf(ask, run) : [] }
     },
     async claim(run, claim) {
       const response = await ask(`/v1/runs/${run}/claim`, post(claimJson(claim)))
-      const lines = splitLines(await bytesOf(response))
-      return { lines, inbox: await waitingIn(response, ask, run) }
+      return splitLines(await bytesOf(response))
     },
     async hold(run, ms, from) {
       const response = await ask(`/v1/runs/${run}/hold`, post({ ms, from }, ms + 15_000))
@@ -120,9 +120,8 @@ async function someOf(hashes: readonly Digest[], response: Response): Promise<re
   return hashes.filter((hash) => all.has(hash))
 }
 
-/** The inbox, should an answer say that something is in it. */
-async function waitingIn(response: Response, ask: AskEdge, run: RunId): ReturnType<typeof itemsOf> {
-  return response.headers.get(headers.inbox) === null ? [] : itemsOf(await ask(`/v1/runs/${run}/inbox`))
+async function inboxOf(ask: AskEdge, run: RunId): ReturnType<typeof itemsOf> {
+  return itemsOf(await ask(`/v1/runs/${run}/inbox`))
 }
 
 async function itemsOf(response: Response): Promise<readonly ReturnType<typeof parseInboxItem>[]> {

@@ -34,14 +34,6 @@ export interface Claim {
   readonly tail?: Tail
 }
 
-/** The answer to a claim that was made. */
-export interface Claimed {
-  /** The entries from the claim on. */
-  readonly lines: readonly Uint8Array[]
-  /** What waits for a run that leaves the edge: all that was sent before the claim and that no entry has consumed. */
-  readonly inbox: readonly InboxItem[]
-}
-
 /** Entries and the one that they follow. */
 export type Tail = Pick<Append, 'base' | 'lines'>
 
@@ -61,8 +53,8 @@ export interface Remote {
    * begin a log here. Without a snapshot, all of it.
    */
   pull(run: RunId, from: number | undefined, as: OwnerId): Promise<Pulled>
-  /** Asks for ownership; resolves when the claim is in the log, rejects with `move_refused` or `head_moved`. */
-  claim(run: RunId, claim: Claim): Promise<Claimed>
+  /** Asks for ownership; resolves with the claim's line, rejects with `move_refused` or `head_moved`. */
+  claim(run: RunId, claim: Claim): Promise<readonly Uint8Array[]>
   /**
    * Asks an owner at the edge to start nothing for a while; resolves once running steps have ended, with the head and the
    * entries from a sequence number on. An edge of an earlier version sends none.

@@ -13,7 +13,7 @@ import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Append } from '../ports/log-store.ts'
-import type { Claim, Claimed, Pulled, Pushed } from '../ports/remote.ts'
+import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
 import { acceptItem } from './accept-item.ts'
 import { consumedBy } from './inbox-entries.ts'
 import { blockersOf, lacksOf, type Target } from './blockers.ts'
@@ -106,11 +106,11 @@ export class Authority {
    * Changes the owner to the device that asks, or to the edge, at exactly the head and epoch the claim names. Rejects with
    * `forbidden`, `head_moved`, `move_refused`.
    */
-  claim(claim: Claim, as?: OwnerId): Promise<Claimed> {
+  claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
     return this.#claims.run(() => this.#claim(claim, as))
   }
 
-  async #claim(claim: Claim, as: OwnerId | undefined): Promise<Claimed> {
+  async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
     // Of a tail that is not taken the head tells; why, it is told when it is pushed.
     if (claim.tail) await this.push(claim.tail, as).catch(() => undefined)
     const fold = this.#log.mustFold()
@@ -125,8 +125,7 @@ export class Authority {
       await this.#append(fold, claim)
       if (isSealed(fold)) await this.#forgetKeys()
     }
-    const lines = await this.#log.lines(fold.head.seq + 1)
-    return { lines, inbox: claim.owner === edgeOwner ? [] : await this.#waiting(this.#log.mustFold()) }
+    return this.#log.lines(fold.head.seq + 1)
   }
 
   /** For an encrypted run with the keys that the claim lends: whatever fails, they are forgotten. */

@@ -1,7 +1,7 @@
 import { WaystoneError, type ErrorCode } from '../errors.ts'
 import type { OwnerId, RunId } from '../ids.ts'
-import type { Fold } from '../log/fold.ts'
-import type { Inbox } from '../ports/inbox.ts'
+import { isEnded, type Fold } from '../log/fold.ts'
+import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Edge } from '../sync/syncer.ts'
 
 /** What a courier works with. */
@@ -9,25 +9,28 @@ export interface CourierPorts {
   readonly me: OwnerId
   readonly inbox: Inbox
   readonly edge: Edge | undefined
+  readonly fold: () => Fold | undefined
   /** The last entry that the edge acknowledged; -1 for none. */
   readonly synced: () => number
 }
 
-/** The new owner has no use for an item any more: others answered, or the run is over. */
-const undeliverable: readonly ErrorCode[] = [
-  'answer_taken',
-  'ask_unknown',
-  'run_ended',
-  'request_refused',
-  'too_large',
-]
+/** Nobody has a use for an item any more: others answered, or the run is over. */
+const gone: readonly ErrorCode[] = ['answer_taken', 'ask_unknown', 'run_ended', 'run_deleted']
+/** The edge will never take an item, whoever owns the run. It is there should the run come back. */
+const refused: readonly ErrorCode[] = ['request_refused', 'too_large', 'forbidden']
 
-/** Sees to it that an inbox item reaches whoever owns its run, and is forgotten only when nothing can lose it. */
+/**
+ * Sees to it that an inbox item reaches whoever owns its run, after those that were acknowledged here before it. An item stays
+ * in the inbox here, also when the edge has it, until the entry that consumed it cannot be set aside any more: wherever the
+ * run goes on, what this device has acknowledged is there, and in its order.
+ */
 export class InboxCourier {
   readonly #run: RunId
   readonly #ports: CourierPorts
   /** Consumed items by the entry that did it: while that can still be set aside, they are kept. */
   #consumed: readonly { readonly id: string; readonly seq: number }[] = []
+  /** Items that the edge was given by this host, or will not take: they are not sent again. */
+  readonly #sent = new Set<string>()
 
   constructor(run: RunId, ports: CourierPorts) {
     this.#run = run
@@ -36,7 +39,8 @@ export class InboxCourier {
 
   /** Entries up to `seq` have consumed these items: forgets them once the edge has those entries, if there is one. */
   consumed(ids: readonly string[], seq: number): void {
-    this.#consumed = [...this.#consumed, ...ids.map((id) => ({ id, seq }))]
+    const known = this.#consumed.filter(({ id }) => !ids.includes(id))
+    this.#consumed = [...known, ...ids.map((id) => ({ id, seq }))]
     this.synced()
   }
 
@@ -45,8 +49,7 @@ export class InboxCourier {
     const synced = this.#ports.edge ? this.#ports.synced() : Infinity
     const done = this.#consumed.filter(({ seq }) => seq <= synced).map(({ id }) => id)
     this.#consumed = this.#consumed.filter(({ seq }) => seq > synced)
-    // What cannot be forgotten now is found to be consumed when the inbox is read again.
-    if (done.length > 0) void this.#ports.inbox.remove(this.#run, done).catch(() => undefined)
+    if (done.length > 0) this.#forget(done)
   }
 
   /** Entries after `keep` were set aside: what they have consumed is to be taken again, by whoever owns the run. */
@@ -62,17 +65,61 @@ export class InboxCourier {
     for (const item of items) await inbox.put(this.#run, item)
   }
 
-  /** Sends items that this device took while it owned the run after its new owner. Rejects with `unreachable`. */
-  async forward(fold: Fold): Promise<void> {
-    const { edge, inbox } = this.#ports
+  /**
+   * Sends an item to the edge, for a run that another host owns. When this resolves it has a place here, too. Rejects as the
+   * edge does; then it has none.
+   */
+  async send(edge: Edge, item: InboxItem): Promise<void> {
+    await this.forward()
+    await edge.remote.send(this.#run, item)
+    this.#sent.add(item.id)
+    // Where there is no room for it here it is at the edge, at least.
+    await this.#ports.inbox.put(this.#run, item).catch(() => undefined)
+    this.#tidy([item])
+  }
+
+  /** Sends what this device has acknowledged after a run that has moved on. Rejects when the edge cannot take it now. */
+  async forward(): Promise<void> {
+    const { edge, inbox, me } = this.#ports
     if (!edge) return
-    for (const item of await inbox.list(this.#run)) {
+    for (const item of this.#tidy(await inbox.list(this.#run))) {
+      // It has come back meanwhile: everything is here.
+      if (this.#ports.fold()?.owner === me) return
+      if (this.#sent.has(item.id)) continue
       try {
-        if (!fold.consumed.has(item.id)) await edge.remote.send(this.#run, item)
+        await edge.remote.send(this.#run, item)
       } catch (error) {
-        if (!(error instanceof WaystoneError) || !undeliverable.includes(error.code)) throw error
+        if (!isFinal(error)) throw error
+        if (gone.includes(error.code)) {
+          this.#forget([item.id])
+          continue
+        }
       }
-      await inbox.remove(this.#run, [item.id])
+      this.#sent.add(item.id)
     }
   }
+
+  /** Those of the items that wait: what was consumed, and what a run did not read that has ended elsewhere, is forgotten. */
+  #tidy(items: readonly InboxItem[]): readonly InboxItem[] {
+    const fold = this.#ports.fold()
+    if (fold === undefined) return items
+    const isOver = isEnded(fold) && fold.owner !== this.#ports.me
+    const used = items.filter(({ id }) => isOver || fold.consumed.has(id))
+    if (used.length === 0) return items
+    this.consumed(
+      used.map(({ id }) => id),
+      fold.head.seq,
+    )
+    return items.filter((item) => !used.includes(item))
+  }
+
+  /** What cannot be forgotten now is found to be consumed when the inbox is read again. */
+  #forget(ids: readonly string[]): void {
+    for (const id of ids) this.#sent.delete(id)
+    void this.#ports.inbox.remove(this.#run, ids).catch(() => undefined)
+  }
+}
+
+function isFinal(error: unknown): error is WaystoneError {
+  return error instanceof WaystoneError && [...gone, ...refused].includes(error.code)
 }

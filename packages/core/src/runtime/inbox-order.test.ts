@@ -2,6 +2,7 @@ import { expect, it } from 'vitest'
 import { defineAgent, done, next } from '../engine/agent.ts'
 import type { Schema } from '../engine/ctx.ts'
 import { WaystoneError } from '../errors.ts'
+import type { RunId } from '../ids.ts'
 import type { Remote } from '../ports/remote.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
@@ -26,6 +27,20 @@ const listens = defineAgent({
   inbox: { news: text },
   initial: () => ({ heard: [] as string[] }),
   async turn(ctx, state) {
+    const news = await ctx.receive('news')
+    state.heard.push(news)
+    return news === 'stop' ? done() : next()
+  },
+})
+
+/** Reads nothing before it is told to go. */
+const patient = defineAgent({
+  name: 'patient',
+  version: 1,
+  inbox: { go: text, news: text },
+  initial: () => ({ heard: [] as string[] }),
+  async turn(ctx, state) {
+    if (state.heard.length === 0) await ctx.receive('go')
     const news = await ctx.receive('news')
     state.heard.push(news)
     return news === 'stop' ? done() : next()
@@ -90,5 +105,83 @@ it('what a device sent to the edge comes back with the run, before what it sends
   await run.send('news', 'stop')
   const { state } = await run.until(({ status }) => status === 'done')
   expect(state).toEqual({ heard: ['first', 'stop'] })
+  await runtime.close()
+})
+
+it('what a device sent while the run came here is there, though the edge cannot be asked for it', async () => {
+  const edge = memoryEdge({ clock: testClock, agents: [listens] })
+  const moved = Promise.withResolvers<void>()
+  let isOut = false
+  const remote: Remote = {
+    ...edge.remote,
+    async pull(run, from, as) {
+      if (isOut) throw new WaystoneError('unreachable', 'the network is out')
+      return edge.remote.pull(run, from, as)
+    },
+    async send(run, item) {
+      await moved.promise
+      isOut = true
+      await edge.remote.send(run, item)
+    },
+  }
+  const runtime = await testDevice([listens], { edge: { ...edge, remote } }).open()
+  const run = await handleOf(runtime, await runtime.start('listens', null, {}))
+  await run.until(({ status }) => status === 'waiting')
+  await run.move('edge')
+  const sent = run.send('news', 'first')
+  await run.move('here')
+  moved.resolve()
+  await sent
+  await run.send('news', 'stop')
+  const { state } = await run.until(({ status }) => status === 'done')
+  expect(state).toEqual({ heard: ['first', 'stop'] })
+  await runtime.close()
+})
+
+it('what a device was about to send on is still here when the run comes back', async () => {
+  const edge = memoryEdge({ clock: testClock, agents: [patient] })
+  const back = Promise.withResolvers<void>()
+  const remote: Remote = {
+    ...edge.remote,
+    async send(run, item) {
+      await edge.remote.send(run, item)
+      await back.promise
+    },
+  }
+  const runtime = await testDevice([patient], { edge: { ...edge, remote } }).open()
+  const run = await handleOf(runtime, await runtime.start('patient', null, {}))
+  await run.until(({ status }) => status === 'waiting')
+  for (const word of ['one', 'two', 'three']) await run.send('news', word)
+  await run.move('edge')
+  await run.move('here')
+  back.resolve()
+  await run.send('go', 'now')
+  await run.send('news', 'stop')
+  const { state } = await run.until(({ status }) => status === 'done')
+  expect(state).toEqual({ heard: ['one', 'two', 'three', 'stop'] })
+  await runtime.close()
+})
+
+it('an item that is sealed with a key of no run is refused, and stops nothing', async () => {
+  const edge = memoryEdge({ clock: testClock, agents: [listens] })
+  const runtime = await testDevice([listens], { edge }).open()
+  const run = await handleOf(runtime, await runtime.start('listens', null, {}))
+  await run.synced()
+  const sealed = { key: 'of no run', box: 'AAAA' }
+  const bad = {
+    type: 'message',
+    name: 'news',
+    value: null,
+    id: 'bad',
+    by: 'somebody',
+    time: 0,
+    sealed,
+  } as const
+  await edge.remote.send(run.id as RunId, bad)
+  await run.send('news', 'first')
+  await run.send('news', 'stop')
+  const { state } = await run.until(({ status }) => status === 'done')
+  expect(state).toEqual({ heard: ['first', 'stop'] })
+  expect(run.entries().some(({ kind }) => kind === 'refuse')).toBe(true)
   await runtime.close()
 })

@@ -114,10 +114,8 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
     proof: { head: fold.head, version: agent.version, rules: replayRules },
   }
   try {
-    const { lines, inbox } = await edge.remote.claim(run, claim)
+    const lines = await edge.remote.claim(run, claim)
     node.compared()
-    // First what was sent to the edge: what is sent here from now on comes after it.
-    for (const item of inbox) await ports.inbox.put(run, item)
     await log.adopt(lines)
   } catch (error) {
     // The next try looks at the head, too: to follow somebody who writes takes long.
@@ -186,7 +184,7 @@ async function claimWith(edge: Edge, run: RunId, claim: Claim): Promise<readonly
 
 async function askForClaim(edge: Edge, run: RunId, claim: Claim): Promise<readonly Uint8Array[]> {
   try {
-    return (await edge.remote.claim(run, claim)).lines
+    return await edge.remote.claim(run, claim)
   } catch (error) {
     if (error instanceof WaystoneError && refusals.includes(error.code))
       throw new Refused(error.message, { cause: error })

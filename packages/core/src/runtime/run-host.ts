@@ -576,7 +576,7 @@ export class RunHost {
   #readable(item: InboxItem): Promise<InboxItem> | InboxItem {
     if (item.sealed === undefined) return item
     const before = this.#openItems.get(item.id)
-    const opening = before ?? openItem(this.#log.cipher, this.#log.run, item)
+    const opening = before ?? openItem(this.#log.cipher, this.#log.mustFold(), item)
     this.#openItems.set(item.id, opening)
     opening.catch(() => this.#openItems.delete(item.id))
     return opening

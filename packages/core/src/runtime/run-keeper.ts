@@ -16,7 +16,7 @@ import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { InboxItem } from '../ports/inbox.ts'
 import type { LogStore } from '../ports/log-store.ts'
-import type { Claim, Claimed, Held } from '../ports/remote.ts'
+import type { Claim, Held } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
@@ -211,19 +211,19 @@ export class RunKeeper {
    * Changes the owner. Whatever fails leaves it as it was, and lets a host that was held go on. A run that comes here goes
    * on at once: the alarm, which is due by then, finds it at work.
    */
-  async claim(claim: Claim, as?: OwnerId): Promise<Claimed> {
-    const claimed = await this.#claim(claim, as)
+  async claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
+    const lines = await this.#claim(claim, as)
     if (claim.owner === edgeOwner)
       void this.#work().catch((error: unknown) => this.#ports.failed('run', error))
-    return claimed
+    return lines
   }
 
-  async #claim(claim: Claim, as: OwnerId | undefined): Promise<Claimed> {
+  async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
     this.#waits = false
     try {
-      const claimed = await this.authority.claim(claim, as)
+      const lines = await this.authority.claim(claim, as)
       await this.#forgetSealed(claim)
-      return claimed
+      return lines
     } catch (error) {
       this.#host?.host.release()
       throw error

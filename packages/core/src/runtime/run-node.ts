@@ -9,7 +9,6 @@ import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import type { Entry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
-import { parseLine } from '../log/entry.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { shownEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -20,6 +19,7 @@ import type { Channel } from '../ports/channel.ts'
 import type { Encryption } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Locks } from '../ports/locks.ts'
+import type { InboxItem } from '../ports/inbox.ts'
 import type { Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
@@ -104,8 +104,6 @@ export class RunNode {
   #sync: SyncState = { online: false, synced: undefined }
   #loop: Promise<void> = Promise.resolve()
   #follow: Follow | undefined
-  /** The move of the run to this host, while it is made. */
-  #claim: Promise<void> | undefined
   #waitForLock: AbortController | undefined
   readonly #snapshotter: Snapshotter
   host: RunHost | undefined
@@ -127,6 +125,7 @@ export class RunNode {
       me: ports.me,
       inbox: ports.inbox,
       edge: ports.edge,
+      fold: () => log.fold,
       synced: () => this.#sync.synced?.seq ?? -1,
     })
     this.#snapshotter = new Snapshotter(log, {
@@ -283,7 +282,7 @@ export class RunNode {
       const look = this.writing ? this.#isCurrent() : this.log.catchUp()
       void look.catch(() => undefined)
     }
-    if (message.type === 'inbox') this.host?.poke()
+    if (message.type === 'inbox') this.#inboxHasMore()
     if (message.type === 'hello' && this.writing)
       this.#post({ type: 'event', run: this.run, event: { type: 'live', live: this.#live } })
     if (message.type === 'event' && !this.writing) this.#heard(message.event)
@@ -291,14 +290,21 @@ export class RunNode {
 
   /** The inbox here has something new. */
   poke(): void {
-    this.host?.poke()
+    this.#inboxHasMore()
     this.#post({ type: 'inbox', run: this.run })
   }
 
-  /** Sends what was taken here for a run that has another owner by now after it. Rejects with `unreachable`. */
-  async forwardInbox(): Promise<void> {
-    const { fold } = this.log
-    if (fold && fold.owner !== this.ports.me) await this.#courier.forward(fold)
+  /** Sends an item to the edge, after all that was taken here before it. Rejects as the edge does. */
+  async sendToEdge(edge: Edge, item: InboxItem): Promise<void> {
+    await this.#courier.send(edge, item)
+    // The run may have come here meanwhile.
+    this.poke()
+  }
+
+  /** Whoever writes the run takes it; one that has moved on is sent it. */
+  #inboxHasMore(): void {
+    if (this.host) this.host.poke()
+    else this.#wake()
   }
 
   /** Makes the edge the owner. Rejects with `move_refused`, and the owner stays, or `move_unknown`. */
@@ -322,27 +328,8 @@ export class RunNode {
     const { edge } = this.ports
     if (!edge || !syncer) throw noEdge(this.run)
     if (this.log.fold?.owner === this.ports.me) return
-    const claim = moveHere({ node: this, syncer, edge, ...options })
-    this.#claim = claim
-    await claim.finally(() => {
-      if (this.#claim === claim) this.#claim = undefined
-    })
+    await moveHere({ node: this, syncer, edge, ...options })
     this.#wake()
-  }
-
-  /**
-   * An item has gone to the edge. Should the run have come here meanwhile, it is brought after it: what is sent next would
-   * overtake it.
-   */
-  async sentToEdge(): Promise<void> {
-    await this.#claim?.catch(() => undefined)
-    if (this.log.fold?.owner !== this.ports.me) return
-    try {
-      await this.#courier.pull(this.log.mustFold().head.seq + 1)
-      this.poke()
-    } catch {
-      this.#retryLater()
-    }
   }
 
   /** The agent of a name, as it is registered here. */
@@ -412,7 +399,7 @@ export class RunNode {
         const mine = fold !== undefined && fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen
         if (mine) await this.#write()
         else {
-          await this.forwardInbox().catch(() => this.#retryLater())
+          await this.#forward().catch(() => this.#retryLater())
           await this.#changed(looked)
         }
       } catch (error) {
@@ -426,6 +413,12 @@ export class RunNode {
         await this.ports.clock.wait(Math.min(1_000 * 2 ** (failures - 1), 60_000), this.#closed.signal)
       }
     }
+  }
+
+  /** Sends what was taken here for a run that has another owner by now after it. */
+  async #forward(): Promise<void> {
+    const { fold } = this.log
+    if (fold && fold.owner !== this.ports.me) await this.#courier.forward()
   }
 
   /** Waits for the lock, opens the log for writing and hosts the run until it ends or somebody else has it. */
@@ -548,7 +541,7 @@ export class RunNode {
   async #onRemote(event: WatchEvent): Promise<void> {
     try {
       if (event.type === 'inbox') await this.#pullInbox()
-      else if (event.type === 'lines' && !this.writing) await this.#heardLines(event.lines)
+      else if (event.type === 'lines' && !this.writing) await this.#adopt(event.lines)
       else if (event.type === 'lines') this.#checkWritten(event.lines)
       else if (!this.writing) this.#heard(event)
     } catch {
@@ -556,17 +549,6 @@ export class RunNode {
       this.#stale = true
       this.#wake()
     }
-  }
-
-  /** What brings the run here is taken together with what waits for it at the edge: that came before it. */
-  async #heardLines(lines: readonly Uint8Array[]): Promise<void> {
-    const { me } = this.ports
-    if (this.log.fold?.owner === me || !lines.some((line) => parseLine(line).owner === me))
-      return this.#adopt(lines)
-    // The answer to a claim of this host brings both.
-    if (this.#claim !== undefined) return
-    this.#stale = true
-    this.#wake()
   }
 
   /** Another tab may write the run, and would not know. */

@@ -46,6 +46,8 @@ describe('a run in memory', () => {
       code: 'input_refused',
     })
     await expect(run.send('note', 'x'.repeat(70_000))).rejects.toMatchObject({ code: 'too_large' })
+    // Three bytes each: no edge would take it, should the run move.
+    await expect(run.send('note', '語'.repeat(25_000))).rejects.toMatchObject({ code: 'too_large' })
     for (const options of [{ leaseMs: 0.5 }, { leaseMs: -1 }, { whenGone: 'nobody' as never }]) {
       const started = runtime.start('counter', { upTo: 1 }, options)
       await expect(started).rejects.toMatchObject({ code: 'input_refused' })

@@ -214,18 +214,17 @@ export class Runtime implements RuntimeApi {
         : sent
     // It may have to follow the run to another host. A state that is gone back to is taken at once.
     if (content.type !== 'rewind') checkInboxItemSize(item)
-    if (fold.consumed.has(item.id)) return
-    if (fold.owner !== me) {
+    // Sealing takes its time: the run may have moved.
+    const { owner, consumed } = node.log.mustFold()
+    if (consumed.has(item.id)) return
+    if (owner !== me) {
       if (edge === undefined)
         throw new WaystoneError(
           'unreachable',
-          `run ${run} is owned by ${fold.owner}, and this Waystone has no edge to reach it`,
+          `run ${run} is owned by ${owner}, and this Waystone has no edge to reach it`,
           { run },
         )
-      // Else it could overtake what was taken here before the run moved on, and a run that ends with it would lose that.
-      await node.forwardInbox()
-      await edge.remote.send(run, item)
-      return node.sentToEdge()
+      return node.sendToEdge(edge, item)
     }
     await acceptItem(() => node.log.mustFold(), item, this.#ports.inbox)
     node.poke()

@@ -2,6 +2,7 @@ import type { RunId } from '../ids.ts'
 import type { Cipher, InboxKey } from '../ports/cipher.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import { WaystoneError } from '../errors.ts'
+import type { Fold } from '../log/fold.ts'
 import { keyMissing } from '../log/sealed-body.ts'
 import { fromBase64, fromUtf8, toBase64, utf8 } from '../state/digest.ts'
 import { inboxItemOf } from '../sync/wire.ts'
@@ -21,11 +22,16 @@ export async function sealContent(
 
 /**
  * An item as its sender meant it; as it is when it was not sealed for this run, which nobody can open ever. Rejects with
- * `key_missing`.
+ * `key_missing` when it was, and the key is not here.
  */
-export async function openItem(cipher: Cipher | undefined, run: RunId, item: InboxItem): Promise<InboxItem> {
+export async function openItem(
+  cipher: Cipher | undefined,
+  { run, inbox, sealedWith }: Pick<Fold, 'run' | 'inbox' | 'sealedWith'>,
+  item: InboxItem,
+): Promise<InboxItem> {
   const { sealed, id, time, by } = item
-  if (sealed === undefined) return item
+  // A key that the run never had opens nothing: whoever sends must not be able to stop it with one.
+  if (sealed === undefined || ![inbox?.key, ...sealedWith].includes(sealed.key)) return item
   if (cipher?.has(sealed.key) !== true) throw keyMissing(run, sealed.key)
   try {
     const plain = await cipher.openItem(sealed.key, itemUse(run, id), fromBase64(sealed.box))

@@ -109,7 +109,7 @@ export class SessionEdge {
       const proof = { head, version, rules: 0 }
       const claim: Claim = { base: head, epoch, owner: me, place, reason: 'moved', proof }
       try {
-        await this.#adopt((await edge.remote.claim(run, claim)).lines)
+        await this.#adopt(await edge.remote.claim(run, claim))
       } catch (error) {
         // The claim may be in the log although no answer came: the log says.
         await this.#syncer.reconcile().catch(() => undefined)

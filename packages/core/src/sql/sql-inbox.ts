@@ -1,6 +1,6 @@
 import { inboxFull, type Inbox, type InboxPut } from '../ports/inbox.ts'
 import { limits } from '../limits.ts'
-import { parseInboxItem } from '../sync/wire.ts'
+import { inboxItemOf } from '../sync/wire.ts'
 import { lazyTable, runsIn, type Table } from './lazy-table.ts'
 import { keysOf, type Keys, type RunNumbers, type Sql } from './sql.ts'
 
@@ -52,7 +52,7 @@ export function sqlInbox(sql: Sql, numbers: RunNumbers): Inbox {
       const { first, last } = keysOf(number)
       const query = 'SELECT item FROM waystone_inbox WHERE number BETWEEN ? AND ? ORDER BY number'
       return [...sql.rows<{ item: string }>(query, first, last)].map(({ item }) =>
-        parseInboxItem(JSON.parse(item)),
+        inboxItemOf(JSON.parse(item) as Record<string, unknown>),
       )
     },
     async remove(run, ids) {

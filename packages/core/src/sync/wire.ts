@@ -80,10 +80,12 @@ export function parseInboxItem(value: unknown): InboxItem {
 
 /** Throws `too_large` for an item that no edge takes. */
 export function checkInboxItemSize(item: object): void {
-  if (JSON.stringify(item).length <= limits.inboxItemBytesMax) return
+  const text = JSON.stringify(item)
+  // A UTF-16 unit is at most three bytes.
+  if (text.length * 3 <= limits.inboxItemBytesMax || utf8(text).byteLength <= limits.inboxItemBytesMax) return
   throw new WaystoneError(
     'too_large',
-    `an inbox item has at most ${String(limits.inboxItemBytesMax)} characters of JSON`,
+    `an inbox item has at most ${String(limits.inboxItemBytesMax)} bytes of JSON`,
   )
 }
 

@@ -37,7 +37,6 @@ export interface Route {
 }
 
 const lines = 'Entries as they are stored, one a line, each ended by a line feed.'
-const waiting = 'How many items wait for the owner that asks.'
 const from = { in: 'query', schema: 'Count', what: 'The first entry wanted.' } as const
 const device = { in: 'header', schema: 'RunId', required: true, what: 'The device that asks.' } as const
 const blob = { media: 'application/octet-stream', what: 'The bytes of a blob.' } as const
@@ -86,7 +85,7 @@ export const routes = {
       what: lines,
       headers: {
         [headers.head]: 'The last entry of the log, or `none`.',
-        [headers.inbox]: waiting,
+        [headers.inbox]: 'How many items wait for the owner that asks.',
       },
     },
   },
@@ -98,7 +97,7 @@ export const routes = {
     what: 'Changes the owner, at exactly the head and epoch that the claim names. Gives the entries from there on.',
     parameters: { [headers.device]: device },
     body: { schema: 'Claim', bytesMax: 100_000 },
-    gives: { media: 'application/x-ndjson', what: lines, headers: { [headers.inbox]: waiting } },
+    gives: { media: 'application/x-ndjson', what: lines },
     errors: ['run_unknown', 'head_moved', 'move_refused'],
   },
   hold: {

@@ -103,7 +103,7 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
         ...accepts,
         [headers.head]: headText(head),
         [headers.entries]: String(lines.length),
-        ...waitingHeader(inbox),
+        ...(inbox.length > 0 ? { [headers.inbox]: String(inbox.length) } : {}),
       },
     })
   })
@@ -115,11 +115,9 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
       await checkRoom({ entries: (claim.tail.base?.seq ?? -1) + 1 + claim.tail.lines.length })
       if (log.fold) used()
     }
-    const { lines, inbox } = await keeper.claim(claim, device)
+    const lines = await keeper.claim(claim, device)
     bind(device)
-    return new Response(joinLines(lines), {
-      headers: { 'content-type': 'application/x-ndjson', ...waitingHeader(inbox) },
-    })
+    return new Response(joinLines(lines), { headers: { 'content-type': 'application/x-ndjson' } })
   })
   app.post('/hold', async (context) => {
     const body = await readJson(context.req.raw, routes.hold.body.bytesMax)
@@ -226,9 +224,4 @@ function notTheirs(run: RunId, device: OwnerId): WaystoneError {
   return new WaystoneError('forbidden', `run ${run}: this token is not for whoever owns device ${device}`, {
     run,
   })
-}
-
-/** Tells the owner that items wait for it, and how many. */
-function waitingHeader(inbox: readonly unknown[]): Record<string, string> {
-  return inbox.length > 0 ? { [headers.inbox]: String(inbox.length) } : {}
 }

@@ -41,6 +41,16 @@ export const inboxCases: readonly Case<Inbox>[] = [
     },
   },
   {
+    name: 'list() gives an item that is larger than any that goes to an edge, as a way back with its state may be',
+    async run(subject) {
+      const inbox = await subject()
+      const state: Json = { text: 'x'.repeat(4 * limits.inboxItemBytesMax) }
+      const item: InboxItem = { ...sent('a'), type: 'rewind', seq: 1, state }
+      expectEqual(await inbox.put(run, item), 'added', 'the answer to a put')
+      expectEqual(await inbox.list(run), [item], 'the items')
+    },
+  },
+  {
     name: 'put() knows an id that waits and keeps the first item',
     async run(subject) {
       const inbox = await subject()

@@ -35,7 +35,7 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
     async run(subject) {
       const { edge, remote: old, run, head } = await begun(subject)
       const { remote: own } = edge.edge(phone)
-      const { lines } = await own.claim(run, claimOf(head))
+      const lines = await own.claim(run, claimOf(head))
       const claims = lines.map(parseLine)
       expectEqual(
         claims.map(({ kind, seq, prev, epoch, owner }) => ({ kind, seq, prev, epoch, owner })),
@@ -173,7 +173,7 @@ export const remoteClaimCases: readonly Case<RemoteSubject>[] = [
         const tail = openAfter(run, last(start))
         if (isPushed) await mustPush(remote, run, last(start), tail)
         const claim = toEdge(last(tail), { base: last(start), lines: tail.lines })
-        const [line] = (await remote.claim(run, claim)).lines
+        const [line] = await remote.claim(run, claim)
         const entries = (await pullAll(remote, run, 1)).slice(0, 2)
         expectBytes(entries, [...tail.lines, ...(line ? [line] : [])], 'the entry, and the claim after it')
         expectEqual(line && parseLine(line).owner, edgeOwner, 'the owner')
@@ -231,8 +231,10 @@ async function backFrom(remote: Remote, run: RunId): Promise<{ head: Head; lines
   for (let tries = 1; ; tries += 1) {
     const { head } = await remote.hold(run, 5_000)
     try {
-      const claim = claimOf(head, { owner: laptop, epoch: 1, reason: 'moved' })
-      return { head, lines: (await remote.claim(run, claim)).lines }
+      return {
+        head,
+        lines: await remote.claim(run, claimOf(head, { owner: laptop, epoch: 1, reason: 'moved' })),
+      }
     } catch (error) {
       if (tries === 10 || !isWaystoneError(error, 'head_moved')) throw error
     }

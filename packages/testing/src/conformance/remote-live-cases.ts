@@ -1,4 +1,4 @@
-import { edgeOwner, parseDigest, type Digest, type InboxItem, type Live } from '@waystone/core'
+import { parseDigest, type Digest, type InboxItem, type Live } from '@waystone/core'
 import { blobOf, listOf } from './blobs-fixtures.ts'
 import type { Case } from './case.ts'
 import { expectBytes, expectCode, expectEqual } from './expect.ts'
@@ -32,28 +32,6 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
       for (const item of items) for (const remote of [own, other]) await remote.send(run, item)
       expectItems((await own.pull(run, 1, laptop)).inbox, items, 'what the owner pulls')
       expectEqual((await other.pull(run, 1, phone)).inbox, [], 'what another device pulls')
-    },
-  },
-  {
-    name: 'claim() gives the device that takes a run over what waits in its inbox, in the order in which it came',
-    async run(subject) {
-      const { edge, remote: own, run, start } = await atLaptop(subject)
-      const { remote: other } = edge.edge(phone)
-      await mustPush(own, run, undefined, start)
-      const items = [messageOf('b'), messageOf('a', 'ä 語 🜚')]
-      for (const item of items) await other.send(run, item)
-      expectItems((await other.claim(run, claimOf(last(start)))).inbox, items, 'what came with the run')
-      expectItems((await other.pull(run, 1, phone)).inbox, items, 'what waits on')
-    },
-  },
-  {
-    name: 'claim() for the edge gives nothing of the inbox, which stays there',
-    async run(subject) {
-      const { remote, run, start } = await atLaptop(subject)
-      await mustPush(remote, run, undefined, start)
-      await remote.send(run, messageOf('a'))
-      const there = claimOf(last(start), { owner: edgeOwner, place: 'edge', reason: 'moved' })
-      expectEqual((await remote.claim(run, there)).inbox, [], 'what came with the claim')
     },
   },
   {
@@ -150,7 +128,7 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
       await mustPush(remote, run, undefined, start)
       const owner = following(remote, run, laptop, 1)
       await owner.until(() => owner.states.includes(true))
-      const { lines } = await edge.edge(phone).remote.claim(run, claimOf(last(start)))
+      const lines = await edge.edge(phone).remote.claim(run, claimOf(last(start)))
       await owner.until(() => owner.lines.length === 1)
       owner.close()
       expectBytes(owner.lines, lines, 'what came')

@@ -57,15 +57,14 @@ function check(disk: SimDisk, mirror: Added[0], added: Added[1], world: SimWorld
     }
     if (counted.has(kind)) checkBudget(mirror, seq, world)
     if (kind === 'once.start') checkKey(mirror, seq, body, world)
-    if (!consuming.has(kind)) continue
-    const id = body['id'] as string
+    const ids = consumedBy({ kind, body })
+    if (ids.length === 0) continue
     // A way back whose point cannot be reached any more is refused where it would have arrived.
     const ends = kind === 'unwind' ? 'refuse' : kind === 'refuse' ? 'unwind' : undefined
-    const twice = mirror.entries.find(
-      (other) =>
-        other.seq !== seq && consuming.has(other.kind) && other.kind !== ends && other.body['id'] === id,
-    )
-    if (twice) world.fail(`entries ${String(twice.seq)} and ${String(seq)} ${where} both consume ${id}`)
+    const others = mirror.entries.filter((other) => other.seq !== seq && other.kind !== ends)
+    const twice = others.find((other) => consumedBy(other).some((id) => ids.includes(id)))
+    if (twice)
+      world.fail(`entries ${String(twice.seq)} and ${String(seq)} ${where} both consume ${ids.join()}`)
   }
 }
 
@@ -105,21 +104,19 @@ function checkKey(
  */
 export function checkNotes(notes: readonly Note[], log: LogMirror, world: SimWorld): void {
   const taken = log.entries.flatMap(consumedBy)
-  const of = notes.filter(({ run, device }) => run === log.run && !device.disk.isForgetful)
-  for (const note of of) {
-    const { acknowledged = Infinity } = note
-    const later = of.find(
-      ({ id, device, sent }) => device === note.device && sent > acknowledged && taken.includes(id),
-    )
-    if (later === undefined) continue
-    const what = `${note.id} was acknowledged to ${note.device.name} before it sent ${later.id} to ${log.run}`
-    if (!taken.includes(note.id)) world.fail(`${what}, and is lost`)
-    else if (taken.indexOf(note.id) > taken.indexOf(later.id)) world.fail(`${what}, and was taken after it`)
+  const known = notes.filter(({ run, device }) => run === log.run && !device.disk.isForgetful)
+  for (const { id, device, acknowledged = Infinity } of known) {
+    const at = taken.indexOf(id)
+    const later = known.filter((other) => other.device === device && other.sent > acknowledged)
+    const before = later.find((other) => taken.includes(other.id) && (at < 0 || taken.indexOf(other.id) < at))
+    if (before === undefined) continue
+    const what = `${id} was acknowledged to ${device.name} before it sent ${before.id} to ${log.run}`
+    world.fail(at < 0 ? `${what}, and is lost` : `${what}, and was taken after it`)
   }
 }
 
 /** The ids of what an entry takes from the inbox. */
-function consumedBy({ kind, body }: Seen): readonly string[] {
+function consumedBy({ kind, body }: Pick<Seen, 'kind' | 'body'>): readonly string[] {
   if (kind === 'drain') return (body['items'] as readonly { readonly id: string }[]).map(({ id }) => id)
   return consuming.has(kind) ? [body['id'] as string] : []
 }
