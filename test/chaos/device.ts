@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { launchEngine, type ChromiumPage, type Engine, type EngineName } from '../harness/engines.ts'
 import type { Control, Hello } from './control.ts'
 import { launchMiniBrowser, type MiniBrowser } from './mini-browser.ts'
-import { findRenderer, type Ask } from './renderers.ts'
+import { findRenderer } from './renderers.ts'
 
 /** A tab with the page of the chaos tests. */
 export interface Tab extends Hello {
@@ -42,7 +42,8 @@ interface Browser {
 }
 
 interface OpenTab {
-  locate(): Promise<number>
+  /** Its renderer, which is none of the others. */
+  locate(others: ReadonlySet<number>): Promise<number>
   close(): Promise<void>
   crashed(): void
 }
@@ -56,13 +57,14 @@ let lives = 0
 export function deviceOf(options: DeviceOptions): Device {
   const { engine: name, control, profileDir } = options
   let browser: Browser | undefined
-  const open = new Set<string>()
+  /** The tabs that are open, and the process of each that was looked for. */
+  const open = new Map<string, number | undefined>()
   const gone = (life: string): void => {
     open.delete(life)
     control.gone(life)
   }
   const left = (): void => {
-    for (const life of [...open]) gone(life)
+    for (const life of [...open.keys()]) gone(life)
     browser = undefined
   }
 
@@ -70,14 +72,19 @@ export function deviceOf(options: DeviceOptions): Device {
     async open() {
       browser ??= name === 'webkit' ? await miniBrowser(options) : await drivenBrowser(options)
       const life = nextLife(name)
-      open.add(life)
+      open.set(life, undefined)
       const opened = await browser.open(life)
       const hello = await inTime(control.hello(life), life)
       let pid: number | undefined
       return {
         ...hello,
         ask: (action, ...args) => control.ask(life, action, ...args),
-        locate: async () => (pid ??= await opened.locate()),
+        async locate() {
+          const others = [...open.values()].filter((known) => known !== undefined)
+          pid ??= await opened.locate(new Set(others))
+          if (open.has(life)) open.set(life, pid)
+          return pid
+        },
         killRenderer() {
           if (pid === undefined) throw new Error(`nobody has looked for the renderer of ${life}`)
           process.kill(pid, 'SIGKILL')
@@ -114,9 +121,10 @@ async function drivenBrowser({
     async open(life) {
       const page = await engine.newPage()
       await page.goto(address(life))
-      const ask: Ask = (what, ms) => control.ask(life, what, ms)
+      const spin = (ms: number): Promise<unknown> => control.ask(life, 'spin', ms)
       return {
-        locate: () => (name === 'chromium' ? (page as ChromiumPage).rendererPid() : findRenderer(ask)),
+        locate: (others) =>
+          name === 'chromium' ? (page as ChromiumPage).rendererPid() : findRenderer(spin, others),
         close: () => page.close(),
         // What shows that it crashed; another tab is opened in its place.
         crashed: () => void page.close().catch(() => undefined),
@@ -136,7 +144,7 @@ async function miniBrowser({ control, profileDir, address }: DeviceOptions): Pro
     async open(life) {
       await control.ask(keeper, 'open', address(life))
       return {
-        locate: () => findRenderer((what, ms) => control.ask(life, what, ms)),
+        locate: (others) => findRenderer((ms) => control.ask(life, 'spin', ms), others),
         async close() {
           void control.ask(life, 'leave').catch(() => undefined)
           await control.left(life)

@@ -9,24 +9,22 @@ const spinMsMax = 4_800
 /** In how many parts of a second the kernel counts the time of processes. */
 const ticksASecond = 100
 
-/** A page that does as it is asked, for a time in ms. */
-export type Ask = (what: 'spin' | 'rest', ms: number) => Promise<unknown>
-
 /**
- * The process among our own children that renders a page of Firefox or WebKitGTK, which tell nobody: the one that is busier
- * while the page is, and by far. Another one may have runs to write. Chromium tells it by its tracing protocol.
+ * The process among our own children that renders a page of Firefox or WebKitGTK, which tell nobody: the one that is busy
+ * while the page is, and by far. Chromium tells it by its tracing protocol. `others` render other pages, which may be as busy.
  */
-export async function findRenderer(ask: Ask): Promise<number> {
+export async function findRenderer(
+  spin: (ms: number) => Promise<unknown>,
+  others: ReadonlySet<number>,
+): Promise<number> {
   for (let ms = spinMsMin; ms <= spinMsMax; ms *= 2) {
-    const pids = processTree(process.pid).filter((pid) => names.includes(fieldsOf(pid).name))
-    const used = async (what: 'spin' | 'rest'): Promise<ReadonlyMap<number, number>> => {
-      const before = new Map(pids.map((pid) => [pid, fieldsOf(pid).ticks]))
-      await ask(what, ms)
-      return new Map(pids.map((pid) => [pid, fieldsOf(pid).ticks - (before.get(pid) ?? 0)]))
-    }
-    const resting = await used('rest')
-    const [first, second] = [...(await used('spin'))]
-      .map(([pid, ticks]) => ({ pid, ticks: ticks - (resting.get(pid) ?? 0) }))
+    const pids = processTree(process.pid).filter(
+      (pid) => names.includes(fieldsOf(pid).name) && !others.has(pid),
+    )
+    const before = new Map(pids.map((pid) => [pid, fieldsOf(pid).ticks]))
+    await spin(ms)
+    const [first, second] = pids
+      .map((pid) => ({ pid, ticks: fieldsOf(pid).ticks - (before.get(pid) ?? 0) }))
       .toSorted((a, b) => b.ticks - a.ticks)
     const isBusy = first !== undefined && first.ticks >= (ms / 1_000) * ticksASecond * 0.25
     if (isBusy && first.ticks >= 1.5 * (second?.ticks ?? 0)) return first.pid

@@ -137,8 +137,6 @@ const actions = {
   spin: (ms: number) => {
     for (const until = performance.now() + ms; performance.now() < until;);
   },
-  /** Does nothing for as long: what its process does besides shows then. */
-  rest: (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms)),
   leave: () => window.close(),
   restart: async () => {
     const at = Date.now()

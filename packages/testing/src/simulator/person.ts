@@ -128,9 +128,11 @@ export class Person {
         await runtime.send(run, { type: 'message', name: 'note', value: id }, { id })
         note.acknowledged = this.#moment()
         this.#ports.world.tell(`${device.name} has sent ${id} to ${run}`)
-        if (calm || !this.#ports.hasEdge || !dice.chance(0.3)) continue
-        const to = dice.chance(0.5) ? 'edge' : 'here'
-        await runtime.move(run, to, { drainMs: 500 }).catch(() => undefined)
+        // There, or here, or there and back.
+        while (!calm && this.#ports.hasEdge && dice.chance(0.4)) {
+          const to = dice.chance(0.5) ? 'edge' : 'here'
+          await runtime.move(run, to, { drainMs: 500 }).catch(() => undefined)
+        }
       }
     })
   }
