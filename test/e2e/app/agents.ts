@@ -150,6 +150,22 @@ export const offline = defineAgent({
   },
 })
 
+/** Is given a secret by the outside, which is recorded only when it may be. */
+export const guest = defineAgent({
+  name: 'guest',
+  version: 1,
+  initial: (input: { server: string; redacts: boolean }) => ({ ...input, number: 0 }),
+  async turn(ctx, state) {
+    const { server, redacts } = state
+    const redact = ({ number }: Receipt): Receipt => ({ ok: true, key: 'left out', number })
+    const login = await ctx.step('log in', redacts ? { redact } : {}, (tools) =>
+      effect(server, 'log-in', tools),
+    )
+    state.number = login.number
+    return done(login.key)
+  },
+})
+
 /** Registered in the page alone. */
 export const pageOnly = defineAgent({
   name: 'page-only',
@@ -162,4 +178,4 @@ export const pageOnly = defineAgent({
   },
 })
 
-export const agents = [journey, branches, asker, walker, offline]
+export const agents = [journey, branches, asker, walker, offline, guest]
