@@ -139,7 +139,10 @@ async function drivenBrowser({
 async function miniBrowser({ control, profileDir, address }: DeviceOptions): Promise<Browser> {
   const keeper = nextLife('keeper')
   const mini: MiniBrowser = await launchMiniBrowser(address(keeper, 'keeper'), profileDir)
-  await inTime(control.hello(keeper), keeper)
+  await inTime(control.hello(keeper), keeper).catch(async (error: unknown) => {
+    await mini.kill()
+    throw error
+  })
   return {
     async open(life) {
       await control.ask(keeper, 'open', address(life))

@@ -108,7 +108,11 @@ async function goesOn(round: Round, { victim, at, worker, opened, begun, takesTi
         const isOver = ['done', 'failed', 'cancelled'].includes(summary.status)
         return isOver || summary.owner !== tab.device ? ('elsewhere' as const) : undefined
       },
-      { timeoutMs: goingOnMsMax, message: () => `run ${run.id} does not go on in ${tab.life}` },
+      {
+        timeoutMs: goingOnMsMax,
+        message: async () =>
+          `run ${run.id} does not go on in ${tab.life}: ${JSON.stringify(await tab.ask('view', run.id))}; its database ${String(await tab.ask('database'))}`,
+      },
     )
     if (ack === 'lost') tally.lost.push(`run ${run.id}, whose start was acknowledged`)
     if (typeof ack === 'string') continue

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process'
+import { rm } from 'node:fs/promises'
 import { findEngine } from '../../scripts/engines.mjs'
 import { startXvfb } from '../harness/engine-webkit.ts'
 import { killTree, signalGroup } from '../harness/process-tree.ts'
@@ -17,6 +18,9 @@ export async function launchMiniBrowser(url: string, profileDir: string): Promis
   const found = findEngine('webkit')
   const [, xvfbPath, browserPath] = found.paths
   if (xvfbPath === undefined || browserPath === undefined) throw new Error(found.advice)
+  // A killed browser leaves a cache of pages from which it may not load one again, idle for ever (WebKitGTK 2.50, 2026-11).
+  const caches = `${profileDir}/cache`
+  await rm(caches, { recursive: true, force: true, maxRetries: 5 })
   const { child: xvfb, display } = startXvfb(xvfbPath)
   const browser = spawn(browserPath, ['--javascript-can-open-windows-automatically=true', url], {
     stdio: 'ignore',
@@ -28,7 +32,7 @@ export async function launchMiniBrowser(url: string, profileDir: string): Promis
       LIBGL_ALWAYS_SOFTWARE: '1',
       NO_AT_BRIDGE: '1',
       XDG_DATA_HOME: `${profileDir}/data`,
-      XDG_CACHE_HOME: `${profileDir}/cache`,
+      XDG_CACHE_HOME: caches,
       XDG_CONFIG_HOME: `${profileDir}/config`,
     },
   })

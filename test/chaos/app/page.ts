@@ -154,11 +154,36 @@ const actions = {
       return { seq, digest, kind, owner, path, how, key, decided }
     })
   },
+  /** Whether the database of the runs lets a transaction that writes begin. */
+  database: () => Promise.race([beginsWriting(), after(beginMsMax).then(() => 'is blocked')]),
   /** The lines of a run that were set aside, as they were stored. */
   setAside: async (id: string) => {
     const tails = await (await open(id)).setAside()
     return tails.flatMap(({ lines }) => lines.map((line) => new TextDecoder().decode(line)))
   },
+}
+
+/** A transaction that has not begun by then, in ms, never will. */
+const beginMsMax = 10_000
+
+function after(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+function beginsWriting(): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const request = indexedDB.open('waystone-default')
+    request.onerror = () => reject(request.error ?? new Error('it cannot be opened'))
+    request.onsuccess = () => {
+      const db = request.result
+      const writing = db.transaction([...db.objectStoreNames], 'readwrite')
+      writing.objectStore('inbox').count()
+      writing.oncomplete = () => {
+        db.close()
+        resolve('answers')
+      }
+    }
+  })
 }
 
 /** Carries out a command and tells what came of it. */
