@@ -4,29 +4,17 @@ import type { ToldEntry, ToldView } from './app/page.ts'
 import { asideOf, checkDevice, checkEdge, promisedOf } from './check-stores.ts'
 import type { EdgeEntry } from './edge-watch.ts'
 import { checkSteps } from './check-steps.ts'
-import { lasting, send, type ChaosRun, type Round } from './round.ts'
+import { lasting, send, standingOf, unblocked, type ChaosRun, type Round } from './round.ts'
 import { count } from './tally.ts'
 
 const endMsMax = 120_000
 
 /** Stops the runs of a round, waits for their ends, and holds everything against what was promised. */
 export async function endRound(round: Round): Promise<void> {
-  const { tab, tally, stage, local } = round
+  const { tally, stage, local } = round
   for (const run of lasting(round)) await send(round, run, 'stop')
-  for (const run of round.runs) {
-    await poll(
-      async () => {
-        const view = await tab.ask<ToldView | undefined>('view', run.id)
-        const isOver = view !== undefined && ['done', 'failed', 'cancelled'].includes(view.status)
-        return isOver && (local || view.synced === view.seq || view.owner === 'edge') ? true : undefined
-      },
-      {
-        timeoutMs: endMsMax,
-        everyMs: 100,
-        message: async () => `run ${run.id} does not end: ${JSON.stringify(await tab.ask('view', run.id))}`,
-      },
-    )
-  }
+  await unblocked(round, () => untilOver(round))
+  const { tab } = round
   await checkDevice(round)
   await checkEdge(round)
   for (const run of round.runs) {
@@ -39,6 +27,24 @@ export async function endRound(round: Round): Promise<void> {
     checkSteps(round, run, log)
     checkState(round, run, await tab.ask<PorterState>('state', run.id))
     tally.ended += 1
+  }
+}
+
+/** Waits until every run has ended, and device and edge both know. */
+async function untilOver({ runs, tab, local }: Round): Promise<void> {
+  for (const run of runs) {
+    await poll(
+      async () => {
+        const view = await tab.ask<ToldView | undefined>('view', run.id)
+        const isOver = view !== undefined && ['done', 'failed', 'cancelled'].includes(view.status)
+        return isOver && (local || view.synced === view.seq || view.owner === 'edge') ? true : undefined
+      },
+      {
+        timeoutMs: endMsMax,
+        everyMs: 100,
+        message: async () => `run ${run.id} does not end: ${await standingOf(tab, run.id)}`,
+      },
+    )
   }
 }
 

@@ -2,7 +2,7 @@ import type { RunSummary } from '@waystone/core'
 import { poll } from '../harness/poll.ts'
 import type { Moment } from './moment.ts'
 import { checkDevice, checkEdge } from './check-stores.ts'
-import { lasting, send, type Round } from './round.ts'
+import { lasting, send, standingOf, unblocked, type Round } from './round.ts'
 import { count, type Victim } from './tally.ts'
 
 /** A point that does not come within this time, in ms: the kill is made all the same, and counted as missed. */
@@ -31,14 +31,31 @@ export async function killOnce(round: Round, moment: Moment, victim: Victim): Pr
   if (victim === 'edge') return edgeGoesOn(round, killed.at)
   const stays = victim === 'worker' && killed.worker !== undefined
   const opened = stays ? undefined : Date.now()
-  if (!stays) round.tab = await round.device.open()
-  await goesOn(round, {
+  if (!stays) await openAgain(round, victim)
+  const told: Killed = {
     ...{ victim, ...killed, begun },
     ...(opened === undefined ? {} : { opened }),
     ...(caught?.takesTime || (victim === 'worker' && !stays) ? { takesTime: true } : {}),
-  })
+  }
+  // How long another tab takes after that is no time to resume.
+  await unblocked(round, (again) =>
+    goesOn(round, again ? { victim, at: killed.at, begun, takesTime: true } : told),
+  )
   await round.tab.locate()
   await checkDevice(round)
+}
+
+/** The same device with the same storage: what it says of either else is what has lost its runs. */
+async function openAgain(round: Round, victim: Victim): Promise<void> {
+  const { device, tally } = round
+  const before = round.tab
+  const tab = await device.open()
+  round.tab = tab
+  if (tab.storage === before.storage && tab.device === before.device) return
+  const how = (one: typeof tab): string => `${one.storage} of device ${one.device}`
+  tally.lost.push(
+    `after the kill of a ${victim} the page has ${how(tab)}, and had ${how(before)}: ${JSON.stringify(await tab.ask('storageState'))}`,
+  )
 }
 
 async function kill(
@@ -110,8 +127,7 @@ async function goesOn(round: Round, { victim, at, worker, opened, begun, takesTi
       },
       {
         timeoutMs: goingOnMsMax,
-        message: async () =>
-          `run ${run.id} does not go on in ${tab.life}: ${JSON.stringify(await tab.ask('view', run.id))}; its database ${String(await tab.ask('database'))}`,
+        message: async () => `run ${run.id} does not go on in ${tab.life}: ${await standingOf(tab, run.id)}`,
       },
     )
     if (ack === 'lost') tally.lost.push(`run ${run.id}, whose start was acknowledged`)

@@ -29,7 +29,7 @@ export function reportChaos(options: ChaosOptions, tally: Tally, seconds: number
       ...Object.entries(tally.refusals).map(
         ([why, times]) => `  ${String(times)} times a move was refused and tried again: ${why}`,
       ),
-      `workers that were ended and left the database blocked until their tab was killed, too: ${String(tally.blocked)}`,
+      `kills that left the database blocked until the tab was killed, too: ${String(tally.blocked)}`,
       `divergences between device and edge: ${String(divergences.length)}`,
       ...resumes.map((one) => `resume, ${lineOf(one)}`),
       ...tabs.map((one) => `takeover by a second tab, ${lineOf(one)}`),

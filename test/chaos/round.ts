@@ -65,3 +65,27 @@ export async function send(round: Round, run: ChaosRun, text = 'news'): Promise<
 export function lasting(round: Round): readonly ChaosRun[] {
   return round.runs.filter(({ input }) => input.turns === manyTurns)
 }
+
+/** Where a run stands that does not move, in words. */
+export async function standingOf(tab: Tab, run: string): Promise<string> {
+  const view = JSON.stringify(await tab.ask('view', run))
+  return `${view}, now at ${JSON.stringify(await tab.ask('live', run))}; the database ${await tab.ask<string>('database')}`
+}
+
+/**
+ * Does what waits for runs, and does it again in another tab when this one's database lets nobody write: a page or worker of
+ * WebKitGTK that is killed in the middle of its transactions may leave it like that (2.50, 2026-11).
+ */
+export async function unblocked(round: Round, work: (again: boolean) => Promise<void>): Promise<void> {
+  try {
+    await work(false)
+  } catch (error) {
+    const { tab, device, tally } = round
+    if ((await tab.ask<string>('database')) !== 'is blocked') throw error
+    tally.blocked += 1
+    await tab.locate()
+    tab.killRenderer()
+    round.tab = await device.open()
+    await work(true)
+  }
+}

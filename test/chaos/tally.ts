@@ -39,7 +39,7 @@ export interface Tally {
   readonly kills: Record<string, number>
   /** Points that did not come within their time: the kill was made all the same. */
   missed: number
-  /** Workers that were ended and left the database blocked, until their tab was killed, too. */
+  /** Kills that left the database blocked, until the tab was killed, too. */
   blocked: number
   /** Heads that the stores of devices had acknowledged, by the durability of their transactions. */
   readonly acknowledged: { relaxed: number; strict: number; edge: number; sends: number; starts: number }

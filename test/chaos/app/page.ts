@@ -116,6 +116,7 @@ async function followAll(): Promise<void> {
 const actions = {
   device: async () => (await opening).device,
   storage: async () => (await opening).storage,
+  storageState: async () => (await opening).storageState,
   runs: async () => (await opening).runs(),
   start: async (input: PorterInput, options: StartOptions) => {
     await (await opening).start('porter', input, options)
@@ -124,6 +125,7 @@ const actions = {
     const view = (await open(id)).view()
     return view && told(view)
   },
+  live: async (id: string) => (await open(id)).view()?.live,
   state: async (id: string) => (await open(id)).view()?.state,
   send: async (id: string, value: string, item: string) => (await open(id)).send('news', value, { id: item }),
   answer: async (id: string, ask: string, value: string, item: string) =>
