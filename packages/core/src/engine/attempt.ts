@@ -230,6 +230,11 @@ export class Attempt {
     return { phase, calls, ...(this.#standing ? { standing: this.#standing } : {}) }
   }
 
+  /** The earliest time that a call waits for, in ms since 1970. */
+  get due(): number | undefined {
+    return this.#calls.due
+  }
+
   /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
   waits(): readonly Wait[] | undefined {
     if (!this.#resting || this.#over || this.#deliveries.next || this.#returned) return undefined

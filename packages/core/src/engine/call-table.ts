@@ -61,6 +61,16 @@ export class CallTable {
       }))
   }
 
+  /** The earliest time that a call waits for, in ms since 1970. */
+  get due(): number | undefined {
+    let due: number | undefined
+    for (const { phase, wait } of this.#open) {
+      if (phase !== 'parked' || wait === undefined || !('due' in wait)) continue
+      due = Math.min(due ?? Infinity, wait.due ?? Infinity)
+    }
+    return due === Infinity ? undefined : due
+  }
+
   get(path: string): Call | undefined {
     return this.#byPath.get(path)
   }

@@ -525,10 +525,7 @@ export class RunHost {
   async #watchTime(attempt: Attempt): Promise<void> {
     while (!attempt.over) {
       const now = this.#ports.clock.now()
-      const dues = attempt
-        .live()
-        .calls.flatMap(({ waits }) => (waits && 'due' in waits && waits.due !== undefined ? [waits.due] : []))
-      const due = dues.length === 0 ? undefined : Math.min(...dues)
+      const { due } = attempt
       if (due !== undefined && due <= now) {
         attempt.poke()
         await this.#ports.clock.task()
