@@ -1,4 +1,4 @@
-import { WaystoneError } from '../errors.ts'
+import { isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import { limits } from '../limits.ts'
@@ -66,6 +66,19 @@ export interface Inbox {
   list(run: RunId): Promise<readonly InboxItem[]>
   /** Forgets items whose entries are in the log. */
   remove(run: RunId, ids: readonly string[]): Promise<void>
+}
+
+/** Puts items until there is room for no more: the rest stays where it came from, and is brought another time. */
+export async function putAll(
+  inbox: Pick<Inbox, 'put'>,
+  run: RunId,
+  items: readonly InboxItem[],
+): Promise<void> {
+  try {
+    for (const item of items) await inbox.put(run, item)
+  } catch (error) {
+    if (!isWaystoneError(error, 'limit_exceeded')) throw error
+  }
 }
 
 /** The error for an inbox that takes no more. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { WaystoneError, type ErrorCode } from '../errors.ts'
 import type { OwnerId } from '../ids.ts'
+import { limits } from '../limits.ts'
 import type { Fold } from '../log/fold.ts'
 import { run } from '../log/log.test-support.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
@@ -74,6 +75,35 @@ describe('a courier', () => {
     state.synced = 20
     courier.synced()
     expect(await left()).toEqual(['b'])
+  })
+
+  it('forgets what was consumed with the entry that did it, however often that is found', async () => {
+    const { courier, inbox, state, left } = courierOf()
+    state.owner = 'laptop'
+    await inbox.put(run, item('a'))
+    courier.consumed(['a'], 11)
+    courier.consumed(['a'], 20)
+    state.synced = 11
+    courier.synced()
+    expect(await left()).toEqual([])
+  })
+
+  it('sends again what it has sent to an edge that has another log by now', async () => {
+    const { courier, inbox, arrived } = courierOf()
+    await inbox.put(run, item('a'))
+    await courier.forward()
+    courier.replaced(3)
+    await courier.forward()
+    expect(arrived).toEqual(['a', 'a'])
+  })
+
+  it('leaves at the edge what there is no room for here', async () => {
+    const { courier, edge, inbox, left } = courierOf()
+    for (let count = 0; count < limits.inboxItemsMax; count += 1) await inbox.put(run, item(String(count)))
+    const pull = (): Promise<unknown> => Promise.resolve({ lines: [], inbox: [item('late')] })
+    Object.assign(edge.remote, { pull })
+    await courier.pull(11)
+    expect(await left()).toHaveLength(limits.inboxItemsMax)
   })
 
   it('sends nothing on once the run is here again', async () => {

@@ -1,7 +1,7 @@
 import { WaystoneError, type ErrorCode } from '../errors.ts'
 import type { OwnerId, RunId } from '../ids.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
-import type { Inbox, InboxItem } from '../ports/inbox.ts'
+import { putAll, type Inbox, type InboxItem } from '../ports/inbox.ts'
 import type { Edge } from '../sync/syncer.ts'
 
 /** What a courier works with. */
@@ -39,8 +39,10 @@ export class InboxCourier {
 
   /** Entries up to `seq` have consumed these items: forgets them once the edge has those entries, if there is one. */
   consumed(ids: readonly string[], seq: number): void {
-    const known = this.#consumed.filter(({ id }) => !ids.includes(id))
-    this.#consumed = [...known, ...ids.map((id) => ({ id, seq }))]
+    // Found to be consumed again later, an item is still one of the entry that did it.
+    const known = new Set(this.#consumed.map(({ id }) => id))
+    const fresh = ids.filter((id) => !known.has(id)).map((id) => ({ id, seq }))
+    this.#consumed = [...this.#consumed, ...fresh]
     this.synced()
   }
 
@@ -55,6 +57,8 @@ export class InboxCourier {
   /** Entries after `keep` were set aside: what they have consumed is to be taken again, by whoever owns the run. */
   replaced(keep: number): void {
     this.#consumed = this.#consumed.filter(({ seq }) => seq <= keep)
+    // An edge that went back may have lost them; sending again is harmless.
+    this.#sent.clear()
   }
 
   /** Brings items that wait at the edge for this device. Rejects with `unreachable`. */
@@ -62,7 +66,7 @@ export class InboxCourier {
     const { edge, me, inbox } = this.#ports
     if (!edge) return
     const { inbox: items } = await edge.remote.pull(this.#run, from, me)
-    for (const item of items) await inbox.put(this.#run, item)
+    await putAll(inbox, this.#run, items)
   }
 
   /**

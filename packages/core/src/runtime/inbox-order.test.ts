@@ -185,3 +185,42 @@ it('an item that is sealed with a key of no run is refused, and stops nothing', 
   expect(run.entries().some(({ kind }) => kind === 'refuse')).toBe(true)
   await runtime.close()
 })
+
+it('an answer that does not fit keeps no other one from its question, before the edge knows of it', async () => {
+  const yes: Schema<string> = {
+    '~standard': {
+      version: 1,
+      vendor: 'test',
+      validate: (value) => (value === 'yes' ? { value } : { issues: [{ message: 'yes or nothing' }] }),
+    },
+  }
+  const asks = defineAgent({
+    name: 'asks',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      const answer = await ctx.ask('sure', { question: 'Sure?', schema: yes })
+      return done(answer.status)
+    },
+  })
+  const edge = memoryEdge({ clock: testClock, agents: [asks] })
+  let isOut = false
+  const remote: Remote = {
+    ...edge.remote,
+    async push(run, append) {
+      if (isOut) throw new WaystoneError('unreachable', 'the network is out')
+      return edge.remote.push(run, append)
+    },
+  }
+  const runtime = await testDevice([asks], { edge: { ...edge, remote } }).open()
+  const run = await handleOf(runtime, await runtime.start('asks', null, {}))
+  await run.synced()
+  isOut = true
+  const { asks: open } = await run.until(({ status }) => status === 'waiting')
+  const ask = open[0]?.ask ?? ''
+  await run.answer(ask, 'no')
+  await run.until(() => run.entries().some(({ kind }) => kind === 'refuse'))
+  await run.answer(ask, 'yes')
+  expect((await run.until(({ status }) => status === 'done')).result).toBe('answered')
+  await runtime.close()
+})

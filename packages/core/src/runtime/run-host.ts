@@ -544,7 +544,13 @@ export class RunHost {
     if (used.length === 0) return
     this.#items = this.#items.filter(({ id }) => !used.includes(id))
     for (const id of used) this.#openItems.delete(id)
-    this.#ports.consumed(used, entries.at(-1)?.seq ?? 0)
+    // An answer that does not fit would keep others from its question, wherever that is asked on.
+    const unfit = entries.flatMap((entry) =>
+      entry.kind === 'refuse' && entry.body.type === 'answer' ? [entry.body.id] : [],
+    )
+    if (unfit.length > 0) this.#ports.consumed(unfit, -1)
+    const rest = used.filter((id) => !unfit.includes(id))
+    if (rest.length > 0) this.#ports.consumed(rest, entries.at(-1)?.seq ?? 0)
   }
 
   /** What waits in an inbox that could not be read is looked at again: nobody pokes twice for one item. */

@@ -7,7 +7,7 @@ import { headOfLine } from '../log/plan-append.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Blobs, RemoteBlobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Inbox } from '../ports/inbox.ts'
+import { putAll, type Inbox } from '../ports/inbox.ts'
 import type { Head } from '../ports/log-store.ts'
 import type { Pulled, Remote, Tail } from '../ports/remote.ts'
 import type { SyncState } from '../ports/watch.ts'
@@ -207,7 +207,7 @@ export class Syncer {
       const early = this.#early?.next === next ? this.#early?.pulled : undefined
       this.#early = undefined
       const pulled = await this.#ask(() => early ?? remote.pull(run, next, this.#ports.me))
-      for (const item of pulled.inbox) await this.#ports.inbox.put(run, item)
+      await putAll(this.#ports.inbox, run, pulled.inbox)
       if (pulled.head === undefined) {
         this.#checkKept(known, undefined, undefined)
         break
