@@ -115,6 +115,17 @@ export function checkNotes(notes: readonly Note[], log: LogMirror, world: SimWor
   }
 }
 
+/** What has come to the edge is taken in that order: one that was passed over is lost. */
+export function checkArrived(disk: SimDisk, world: SimWorld): void {
+  for (const [run, notes] of disk.notes) {
+    const gone = new Set(disk.mirror(run).entries.flatMap(consumedBy))
+    const taken = notes.map((id) => gone.has(id))
+    const lost = taken.indexOf(false)
+    if (lost >= 0 && lost < taken.lastIndexOf(true))
+      world.fail(`${String(notes[lost])} had come to ${run} and is lost`)
+  }
+}
+
 /** The ids of what an entry takes from the inbox. */
 function consumedBy({ kind, body }: Pick<Seen, 'kind' | 'body'>): readonly string[] {
   if (kind === 'drain') return (body['items'] as readonly { readonly id: string }[]).map(({ id }) => id)

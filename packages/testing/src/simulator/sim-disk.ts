@@ -4,6 +4,7 @@ import {
   type Append,
   type Appended,
   type Digest,
+  type InboxItem,
   type RunId,
   type RunStorage,
 } from '@waystone/core'
@@ -39,6 +40,8 @@ export class SimDisk {
   onAdded: (mirror: LogMirror, added: readonly Seen[]) => void = () => undefined
   /** How likely a request is made twice, since its answer was lost. */
   asksTwice = 0
+  /** The notes that its inboxes have taken, in order. */
+  readonly notes = new Map<RunId, string[]>()
   /** It has gone back, is damaged, or is one of two that take themselves for the same. */
   isForgetful = false
   /** Where blobs are fetched from that are not here. */
@@ -209,6 +212,7 @@ export class SimDisk {
     }
     if (changing.has(change.method)) this.#journal.push(change)
     if (what === 'store.append') this.#appended(change.args, value as Appended)
+    if (what === 'inbox.put' && value === 'added') this.#note(change.args)
     return value
   }
 
@@ -222,6 +226,11 @@ export class SimDisk {
     const isSame =
       (before as Partial<Appended> | undefined)?.ok === (again as Partial<Appended> | undefined)?.ok
     if (!isSame) this.#world.fail(`${this.name} took ${what}, and asked again refused what it had taken`)
+  }
+
+  #note(args: readonly unknown[]): void {
+    const [run, item] = args as [RunId, InboxItem]
+    if (item.type === 'message') this.notes.set(run, [...(this.notes.get(run) ?? []), item.id])
   }
 
   missing(run: RunId, hashes: readonly Digest[]): Promise<readonly Digest[]> {

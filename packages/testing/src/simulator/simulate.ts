@@ -1,5 +1,5 @@
 import { throwFault } from './chaos.ts'
-import { checkNotes } from './invariants.ts'
+import { checkArrived, checkNotes } from './invariants.ts'
 import { isOver } from './person.ts'
 import { Simulation } from './simulation.ts'
 
@@ -99,6 +99,7 @@ async function checkEnd(simulation: Simulation): Promise<void> {
     }
   for (const log of simulation.runs()) checkNotes(simulation.person.notes, log, simulation)
   for (const [run, { disk }] of objects) {
+    checkArrived(disk, simulation)
     const there = disk.mirror(run)
     if (there.head === undefined) continue
     for (const device of devices) {
