@@ -1,6 +1,7 @@
 import { fromWire } from '@waystone/core'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { ToldView } from './app/page.ts'
+import { inTime } from './in-time.ts'
 import type { StoredHead } from './app/probe.ts'
 
 /** A stored record that a worker has told of. */
@@ -155,12 +156,10 @@ export async function startControl(): Promise<Control> {
       const command = `data: ${JSON.stringify({ id: count, name, args })}\n\n`
       if (page.commands) page.commands.write(command)
       else page.waiting.push(command)
-      const seconds = String(answerMsMax / 1_000)
-      const late = setTimeout(
-        () => asked.reject(new Error(`the page ${life} has not answered "${name}" within ${seconds} s`)),
-        answerMsMax,
-      )
-      return asked.promise.finally(() => clearTimeout(late)) as Promise<T>
+      return inTime(asked.promise as Promise<T>, answerMsMax, () => {
+        const seconds = String(answerMsMax / 1_000)
+        throw new Error(`the page ${life} has not answered "${name}" within ${seconds} s`)
+      })
     },
     standing(life) {
       const page = pageOf(life)

@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { launchEngine, type ChromiumPage, type Engine, type EngineName } from '../harness/engines.ts'
 import type { Control, Hello } from './control.ts'
+import { inTime } from './in-time.ts'
 import { launchMiniBrowser, type MiniBrowser } from './mini-browser.ts'
 import { findRenderer } from './renderers.ts'
 
@@ -74,7 +75,7 @@ export function deviceOf(options: DeviceOptions): Device {
       const life = nextLife(name)
       open.set(life, undefined)
       const opened = await browser.open(life)
-      const hello = await inTime(control.hello(life), life)
+      const hello = await arrived(control.hello(life), life)
       let pid: number | undefined
       return {
         ...hello,
@@ -139,7 +140,7 @@ async function drivenBrowser({
 async function miniBrowser({ control, profileDir, address }: DeviceOptions): Promise<Browser> {
   const keeper = nextLife('keeper')
   const mini: MiniBrowser = await launchMiniBrowser(address(keeper, 'keeper'), profileDir)
-  await inTime(control.hello(keeper), keeper).catch(async (error: unknown) => {
+  await arrived(control.hello(keeper), keeper).catch(async (error: unknown) => {
     await mini.kill()
     throw error
   })
@@ -165,11 +166,8 @@ function nextLife(name: string): string {
   return `${name}-${String(process.pid)}-${String(lives)}`
 }
 
-async function inTime(hello: Promise<Hello>, life: string): Promise<Hello> {
-  const late = Promise.withResolvers<never>()
-  const timer = setTimeout(
-    () => late.reject(new Error(`the page ${life} did not come up within ${String(helloMsMax)} ms`)),
-    helloMsMax,
-  )
-  return Promise.race([hello, late.promise]).finally(() => clearTimeout(timer))
+function arrived(hello: Promise<Hello>, life: string): Promise<Hello> {
+  return inTime(hello, helloMsMax, () => {
+    throw new Error(`the page ${life} did not come up within ${String(helloMsMax)} ms`)
+  })
 }

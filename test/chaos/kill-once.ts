@@ -2,6 +2,7 @@ import type { RunSummary } from '@waystone/core'
 import { poll } from '../harness/poll.ts'
 import type { Moment } from './moment.ts'
 import { checkDevice, checkEdge } from './check-stores.ts'
+import { inTime } from './in-time.ts'
 import { lasting, send, standingOf, unblocked, type Round } from './round.ts'
 import { count, type Victim } from './tally.ts'
 
@@ -15,12 +16,10 @@ const aloneEvery = 4
 /** Kills one thing at one point, opens it again, sees the runs go on, and looks for all that was acknowledged. */
 export async function killOnce(round: Round, moment: Moment, victim: Victim): Promise<void> {
   const { tally, stage } = round
-  const late = Promise.withResolvers<undefined>()
-  const timer = setTimeout(() => late.resolve(undefined), momentMsMax)
   const reaching = moment.reach(round)
   // One that comes too late finds its page gone.
   reaching.catch(() => undefined)
-  const caught = await Promise.race([reaching, late.promise]).finally(() => clearTimeout(timer))
+  const caught = await inTime(reaching, momentMsMax, () => undefined)
   if (caught === undefined) tally.missed += 1
   count(tally.kills, `${victim}: ${moment.name}${caught === undefined ? ' (missed)' : ''}`)
   const begun = stage.control.acks.length
@@ -86,11 +85,9 @@ async function restart(
   { tab, tally }: Round,
   at: number,
 ): Promise<{ readonly at: number; readonly worker?: number }> {
-  const late = Promise.withResolvers<undefined>()
-  const timer = setTimeout(() => late.resolve(undefined), restartMsMax)
   const restarting = tab.ask<{ readonly at: number; readonly worker: number }>('restart')
   restarting.catch(() => undefined)
-  const restarted = await Promise.race([restarting, late.promise]).finally(() => clearTimeout(timer))
+  const restarted = await inTime(restarting, restartMsMax, () => undefined)
   if (restarted) return restarted
   tally.blocked += 1
   tab.killRenderer()

@@ -176,6 +176,8 @@ function beginsWriting(): Promise<string> {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open('waystone-default')
     request.onerror = () => reject(request.error ?? new Error('it cannot be opened'))
+    // What only looks makes none where there is none.
+    request.onupgradeneeded = () => request.transaction?.abort()
     request.onsuccess = () => {
       const db = request.result
       const writing = db.transaction([...db.objectStoreNames], 'readwrite')

@@ -84,11 +84,11 @@ export class InboxCourier {
 
   /** Sends what this device has acknowledged after a run that has moved on. Rejects when the edge cannot take it now. */
   async forward(): Promise<void> {
-    const { edge, inbox, me } = this.#ports
-    if (!edge) return
+    const { edge, inbox } = this.#ports
+    if (!edge || !this.#isAway) return
     for (const item of this.#tidy(await inbox.list(this.#run))) {
       // It has come back meanwhile: everything is here.
-      if (this.#ports.fold()?.owner === me) return
+      if (!this.#isAway) return
       if (this.#sent.has(item.id)) continue
       try {
         await edge.remote.send(this.#run, item)
@@ -103,11 +103,17 @@ export class InboxCourier {
     }
   }
 
+  /** True while another host owns the run. */
+  get #isAway(): boolean {
+    const fold = this.#ports.fold()
+    return fold !== undefined && fold.owner !== this.#ports.me
+  }
+
   /** Those of the items that wait: what was consumed, and what a run did not read that has ended elsewhere, is forgotten. */
   #tidy(items: readonly InboxItem[]): readonly InboxItem[] {
     const fold = this.#ports.fold()
     if (fold === undefined) return items
-    const isOver = isEnded(fold) && fold.owner !== this.#ports.me
+    const isOver = isEnded(fold) && this.#isAway
     const used = items.filter(({ id }) => isOver || fold.consumed.has(id))
     if (used.length === 0) return items
     this.consumed(

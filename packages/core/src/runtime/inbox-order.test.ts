@@ -4,6 +4,7 @@ import type { Schema } from '../engine/ctx.ts'
 import { WaystoneError } from '../errors.ts'
 import type { RunId } from '../ids.ts'
 import type { Remote } from '../ports/remote.ts'
+import type { Edge } from '../sync/syncer.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
 
@@ -47,6 +48,16 @@ const patient = defineAgent({
   },
 })
 
+/** An edge that can be asked for nothing while the network is out. */
+function pullsOver({ remote }: Edge) {
+  const network = { isOut: false }
+  const pull: Remote['pull'] = async (...asked) => {
+    if (network.isOut) throw new WaystoneError('unreachable', 'the network is out')
+    return remote.pull(...asked)
+  }
+  return { network, remote: { ...remote, pull } }
+}
+
 it('what a device took for its run reaches the next owner before what it sends there later', async () => {
   const edge = memoryEdge({ clock: testClock, agents: [waiter] })
   const arrived: string[] = []
@@ -80,14 +91,7 @@ it('what a device took for its run reaches the next owner before what it sends t
 
 it('what a device sent to the edge comes back with the run, before what it sends here later', async () => {
   const edge = memoryEdge({ clock: testClock, agents: [listens] })
-  let isOut = false
-  const remote: Remote = {
-    ...edge.remote,
-    async pull(run, from, as) {
-      if (isOut) throw new WaystoneError('unreachable', 'the network is out')
-      return edge.remote.pull(run, from, as)
-    },
-  }
+  const { network, remote } = pullsOver(edge)
   const runtime = await testDevice([listens], { edge: { ...edge, remote } }).open()
   const run = await handleOf(runtime, await runtime.start('listens', null, {}))
   await run.until(({ status }) => status === 'waiting')
@@ -97,11 +101,11 @@ it('what a device sent to the edge comes back with the run, before what it sends
   const claims = remote.claim
   remote.claim = async (...claim) => {
     const lines = await claims(...claim)
-    isOut = true
+    network.isOut = true
     return lines
   }
   await run.move('here')
-  isOut = false
+  network.isOut = false
   await run.send('news', 'stop')
   const { state } = await run.until(({ status }) => status === 'done')
   expect(state).toEqual({ heard: ['first', 'stop'] })
@@ -111,18 +115,11 @@ it('what a device sent to the edge comes back with the run, before what it sends
 it('what a device sent while the run came here is there, though the edge cannot be asked for it', async () => {
   const edge = memoryEdge({ clock: testClock, agents: [listens] })
   const moved = Promise.withResolvers<void>()
-  let isOut = false
-  const remote: Remote = {
-    ...edge.remote,
-    async pull(run, from, as) {
-      if (isOut) throw new WaystoneError('unreachable', 'the network is out')
-      return edge.remote.pull(run, from, as)
-    },
-    async send(run, item) {
-      await moved.promise
-      isOut = true
-      await edge.remote.send(run, item)
-    },
+  const { network, remote } = pullsOver(edge)
+  remote.send = async (run, item) => {
+    await moved.promise
+    network.isOut = true
+    await edge.remote.send(run, item)
   }
   const runtime = await testDevice([listens], { edge: { ...edge, remote } }).open()
   const run = await handleOf(runtime, await runtime.start('listens', null, {}))

@@ -50,7 +50,7 @@ export interface HostPorts {
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
   /** Resolves when the inbox here holds all that the edge has; absent where it is the edge's own. */
   inboxComplete?(signal: AbortSignal): Promise<void>
-  /** Inbox items that entries up to `seq` have consumed: to be forgotten once those entries cannot be set aside. */
+  /** Inbox items that entries up to `seq` have consumed: to be forgotten once those entries cannot be set aside; at once with -1. */
   consumed(ids: readonly string[], seq: number): void
   /** Circuit breakers that the runs of this place share; by default a run has its own. */
   readonly breakers?: Breakers
@@ -511,8 +511,7 @@ export class RunHost {
       const waits = attempt.waits()
       // What waits for the network waits for this host's own question to be answered.
       if (waits !== undefined && !waits.some((wait) => wait.for === 'network')) {
-        const dues = waits.flatMap((wait) => ('due' in wait && wait.due !== undefined ? [wait.due] : []))
-        const due = dues.length === 0 ? undefined : Math.min(...dues)
+        const { due } = attempt
         if (due === undefined || due > this.#ports.clock.now()) return { due, waits }
         attempt.poke()
       }

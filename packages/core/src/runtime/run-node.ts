@@ -399,7 +399,7 @@ export class RunNode {
         const mine = fold !== undefined && fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen
         if (mine) await this.#write()
         else {
-          await this.#forward().catch(() => this.#retryLater())
+          await this.#courier.forward().catch(() => this.#retryLater())
           await this.#changed(looked)
         }
       } catch (error) {
@@ -413,12 +413,6 @@ export class RunNode {
         await this.ports.clock.wait(Math.min(1_000 * 2 ** (failures - 1), 60_000), this.#closed.signal)
       }
     }
-  }
-
-  /** Sends what was taken here for a run that has another owner by now after it. */
-  async #forward(): Promise<void> {
-    const { fold } = this.log
-    if (fold && fold.owner !== this.ports.me) await this.#courier.forward()
   }
 
   /** Waits for the lock, opens the log for writing and hosts the run until it ends or somebody else has it. */
