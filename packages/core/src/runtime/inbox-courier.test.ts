@@ -148,6 +148,15 @@ describe('a courier', () => {
     },
   )
 
+  it('sends nothing past what stays here, when the run comes back in between', async () => {
+    const { courier, edge, inbox, arrived, state } = courierOf()
+    await inbox.put(run, item('a'))
+    const sending = courier.send(edge, item('b'))
+    state.owner = 'laptop'
+    expect(await sending).toBe(false)
+    expect(arrived).toEqual([])
+  })
+
   it('forgets what a run has not read that ended elsewhere', async () => {
     const { courier, inbox, state, left } = courierOf()
     await inbox.put(run, item('a'))

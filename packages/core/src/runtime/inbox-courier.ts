@@ -70,25 +70,30 @@ export class InboxCourier {
   }
 
   /**
-   * Sends an item to the edge, for a run that another host owns. When this resolves it has a place here, too. Rejects as the
-   * edge does; then it has none.
+   * Sends an item to the edge, for a run that another host owns. False when that has come here meanwhile: then it was not sent,
+   * and its place is here, after those that are. When this gives true it has a place here, too. Rejects as the edge does; then
+   * it has none.
    */
-  async send(edge: Edge, item: InboxItem): Promise<void> {
-    await this.forward()
+  async send(edge: Edge, item: InboxItem): Promise<boolean> {
+    if (!(await this.forward())) return false
     await edge.remote.send(this.#run, item)
     this.#sent.add(item.id)
     // Where there is no room for it here it is at the edge, at least.
     await this.#ports.inbox.put(this.#run, item).catch(() => undefined)
     this.#tidy([item])
+    return true
   }
 
-  /** Sends what this device has acknowledged after a run that has moved on. Rejects when the edge cannot take it now. */
-  async forward(): Promise<void> {
+  /**
+   * Sends what this device has acknowledged after a run that has moved on. False when it is here, or has come here meanwhile.
+   * Rejects when the edge cannot take it now.
+   */
+  async forward(): Promise<boolean> {
     const { edge, inbox } = this.#ports
-    if (!edge || !this.#isAway) return
+    if (!edge || !this.#isAway) return false
     for (const item of this.#tidy(await inbox.list(this.#run))) {
       // It has come back meanwhile: everything is here.
-      if (!this.#isAway) return
+      if (!this.#isAway) return false
       if (this.#sent.has(item.id)) continue
       try {
         await edge.remote.send(this.#run, item)
@@ -101,6 +106,7 @@ export class InboxCourier {
       }
       this.#sent.add(item.id)
     }
+    return this.#isAway
   }
 
   /** True while another host owns the run. */

@@ -294,11 +294,12 @@ export class RunNode {
     this.#post({ type: 'inbox', run: this.run })
   }
 
-  /** Sends an item to the edge, after all that was taken here before it. Rejects as the edge does. */
-  async sendToEdge(edge: Edge, item: InboxItem): Promise<void> {
-    await this.#courier.send(edge, item)
-    // The run may have come here meanwhile.
-    this.poke()
+  /** Sends an item to the edge, after all that was taken here before it. False when the run has come here. Rejects as the edge does. */
+  async sendToEdge(edge: Edge, item: InboxItem): Promise<boolean> {
+    const isSent = await this.#courier.send(edge, item)
+    // The run may have come here since.
+    if (isSent) this.poke()
+    return isSent
   }
 
   /** Whoever writes the run takes it; one that has moved on is sent it. */

@@ -224,7 +224,7 @@ export class Runtime implements RuntimeApi {
           `run ${run} is owned by ${owner}, and this Waystone has no edge to reach it`,
           { run },
         )
-      return node.sendToEdge(edge, item)
+      if (await node.sendToEdge(edge, item)) return
     }
     await acceptItem(() => node.log.mustFold(), item, this.#ports.inbox)
     node.poke()
