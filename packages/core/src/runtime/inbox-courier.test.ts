@@ -148,6 +148,17 @@ describe('a courier', () => {
     },
   )
 
+  it('gives what it has sent its place later when that cannot be stored now', async () => {
+    const { courier, edge, inbox, left } = courierOf()
+    const { put } = inbox
+    inbox.put = () => Promise.reject(new WaystoneError('storage_failed', 'the disk fails'))
+    expect(await courier.send(edge, item('a'))).toBe(true)
+    await expect(courier.settle()).rejects.toMatchObject({ code: 'storage_failed' })
+    inbox.put = put
+    await courier.settle()
+    expect(await left()).toEqual(['a'])
+  })
+
   it('sends nothing past what stays here, when the run comes back in between', async () => {
     const { courier, edge, inbox, arrived, state } = courierOf()
     await inbox.put(run, item('a'))

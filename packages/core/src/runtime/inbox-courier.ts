@@ -31,6 +31,8 @@ export class InboxCourier {
   #consumed: readonly { readonly id: string; readonly seq: number }[] = []
   /** Items that the edge was given by this host, or will not take: they are not sent again. */
   readonly #sent = new Set<string>()
+  /** Items that the edge has taken, and that could not be stored here yet. */
+  #owed: readonly InboxItem[] = []
 
   constructor(run: RunId, ports: CourierPorts) {
     this.#run = run
@@ -78,10 +80,20 @@ export class InboxCourier {
     if (!(await this.forward())) return false
     await edge.remote.send(this.#run, item)
     this.#sent.add(item.id)
-    // Where there is no room for it here it is at the edge, at least.
-    await this.#ports.inbox.put(this.#run, item).catch(() => undefined)
+    this.#owed = [...this.#owed, item]
+    // Where it cannot be stored here it is at the edge, at least.
+    await this.settle().catch(() => undefined)
     this.#tidy([item])
     return true
+  }
+
+  /** Gives what was sent to the edge its place here, before anything else is put here. Rejects as the inbox does. */
+  async settle(): Promise<void> {
+    for (let item = this.#owed[0]; item !== undefined; item = this.#owed[0]) {
+      const { id } = item
+      await this.#ports.inbox.put(this.#run, item)
+      this.#owed = this.#owed.filter((one) => one.id !== id)
+    }
   }
 
   /**

@@ -302,6 +302,11 @@ export class RunNode {
     return isSent
   }
 
+  /** Resolves when what this host has sent to the edge has its place here, too. Rejects as the inbox does. */
+  settleInbox(): Promise<void> {
+    return this.#courier.settle()
+  }
+
   /** Whoever writes the run takes it; one that has moved on is sent it. */
   #inboxHasMore(): void {
     if (this.host) this.host.poke()

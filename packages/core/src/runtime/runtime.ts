@@ -226,6 +226,7 @@ export class Runtime implements RuntimeApi {
         )
       if (await node.sendToEdge(edge, item)) return
     }
+    await node.settleInbox()
     await acceptItem(() => node.log.mustFold(), item, this.#ports.inbox)
     node.poke()
   }
