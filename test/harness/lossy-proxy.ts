@@ -16,6 +16,10 @@ export interface LossyProxy {
   decide(fate: (number: number, request: { readonly method: string; readonly path: string }) => Fate): void
   /** How long everything that is sent from now on takes, each way, in ms. At first 0. */
   delay(ms: number): void
+  /** Takes a subprotocol out of what is offered for every WebSocket from now on, as an edge does that does not know it. */
+  forget(protocol: string): void
+  /** How many WebSockets were opened so far, and how many of them are open. */
+  webSockets(): { readonly opened: number; readonly open: number }
   close(): Promise<void>
 }
 
@@ -26,6 +30,8 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
   let number = 0
   let fateOf: Parameters<LossyProxy['decide']>[0] = () => 'pass'
   let delayMs = 0
+  let forgotten: string | undefined
+  let opened = 0
   const later = (work: () => void): void => {
     if (delayMs === 0) work()
     else setTimeout(work, delayMs)
@@ -70,13 +76,17 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
     const { hostname, port } = new URL(target())
     const onward: Socket = connect(Number(port), hostname, () => {
       const lines = [`${request.method ?? 'GET'} ${request.url ?? '/'} HTTP/1.1`]
-      for (let at = 0; at < request.rawHeaders.length; at += 2)
-        lines.push(`${String(request.rawHeaders[at])}: ${String(request.rawHeaders[at + 1])}`)
+      for (let at = 0; at < request.rawHeaders.length; at += 2) {
+        const [name = '', value = ''] = request.rawHeaders.slice(at, at + 2)
+        const isOffer = name.toLowerCase() === 'sec-websocket-protocol'
+        lines.push(`${name}: ${isOffer ? without(value, forgotten) : value}`)
+      }
       onward.write(`${lines.join('\r\n')}\r\n\r\n`)
       onward.write(head)
       onward.pipe(onItsWay()).pipe(socket)
       socket.pipe(onItsWay()).pipe(onward)
     })
+    opened += 1
     // Small frames go at once, as browsers and servers send them.
     onward.setNoDelay(true)
     for (const [one, other] of [
@@ -114,12 +124,22 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
     delay(ms) {
       delayMs = ms
     },
+    forget(protocol) {
+      forgotten = protocol
+    },
+    webSockets: () => ({ opened, open: sockets.size / 2 }),
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
         endAll()
       }),
   }
+}
+
+/** A list with commas without one of its parts. */
+function without(list: string, one: string | undefined): string {
+  const parts = list.split(',').map((part) => part.trim())
+  return parts.filter((part) => part !== one).join(', ')
 }
 
 /** Hands on what it gets, in order, each part so many ms after it came. */

@@ -178,11 +178,8 @@ describe('10,000 frames', () => {
     const before = await stored()
     const url = (device: string) =>
       `${world.edge.process.url.replace('http', 'ws')}${path}/live?device=${device}&from=99`
-    const open = async (device: string, of: string): Promise<WebSocket> => {
-      const socket = new WebSocket(url(device), [
-        'waystone',
-        `token.${Buffer.from(of).toString('base64url')}`,
-      ])
+    const open = async (device: string, of: string, protocol = 'waystone'): Promise<WebSocket> => {
+      const socket = new WebSocket(url(device), [protocol, `token.${Buffer.from(of).toString('base64url')}`])
       await new Promise((resolve, reject) => {
         socket.addEventListener('message', resolve, { once: true })
         socket.addEventListener('error', reject)
@@ -191,7 +188,12 @@ describe('10,000 frames', () => {
     }
     const owner = await open(laptop, token)
     const reader = await open('guest', await world.token({ subject: 'guest', operations: ['read'] }))
+    const shared = await open(laptop, token, 'waystone.runs')
+    const sockets = [owner, reader, shared]
     const good = [
+      '0 leave',
+      '1 follow ana.trip 0',
+      'read 12',
       frameOf({ type: 'live', live: { phase: 'running', calls: [] } }),
       frameOf({ type: 'lines', from: 0, lines: [] }),
       frameOf({ type: 'replaced', keep: 0 }),
@@ -223,8 +225,9 @@ describe('10,000 frames', () => {
         socket.send('ping')
       })
     const throwAll = async (): Promise<void> => {
-      for (const frame of frames) for (const socket of [owner, reader]) socket.send(frame as string)
-      await Promise.all([echo(owner), echo(reader)])
+      for (const frame of frames) for (const socket of sockets) socket.send(frame as string)
+      for (const frame of frames) if (typeof frame === 'string') shared.send(`0 ${frame}`)
+      await Promise.all(sockets.map(echo))
       expect(await stored()).toBe(before)
     }
     await throwAll()
@@ -232,8 +235,7 @@ describe('10,000 frames', () => {
     expect(early).toBeGreaterThan(0)
     for (let round = 1; round < 10; round++) await throwAll()
     expect(world.edge.process.memory() - early).toBeLessThan(128 * MiB)
-    owner.close()
-    reader.close()
+    for (const socket of sockets) socket.close()
   })
 })
 

@@ -94,6 +94,18 @@ export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
 export type { SyncPolicy } from './sync/step.ts'
 export {
+  parseReadText,
+  parseSubscriptionText,
+  parseSubscriptionWord,
+  readCharsMax,
+  readTextOf,
+  socketProtocols,
+  subscriptionTextOf,
+  unreadCharsMax,
+  type SubscriptionText,
+  type SubscriptionWord,
+} from './sync/subscriptions.ts'
+export {
   claimJson,
   deflatedLines,
   frameOf,

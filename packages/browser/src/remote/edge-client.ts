@@ -20,6 +20,7 @@ import {
 } from '@waystone/core'
 import { bytesOf, edgeHttp, type AskEdge, type EdgeOptions } from './edge-http.ts'
 import { followRun } from './follow-run.ts'
+import { LiveSockets } from './live-sockets.ts'
 
 /** A push of fewer bytes is one packet anyway. */
 const deflatedBytesMin = 1_000
@@ -31,6 +32,7 @@ export function edgeClient(options: EdgeOptions, device: string): Edge {
 }
 
 function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote {
+  const sockets = new LiveSockets(options, device)
   /** What the edge has said last: an older one does not take them. */
   let takesDeflated = false
   const heed = (response: Response): Response => {
@@ -84,7 +86,7 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
     async send(run, item) {
       await ask(`/v1/runs/${run}/inbox`, post(item))
     },
-    follow: (run, follow) => followRun({ run, device, edge: options, remote, ...follow }),
+    follow: (run, follow) => followRun({ run, sockets, remote, ...follow }),
   }
   return remote
 }

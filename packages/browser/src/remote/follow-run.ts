@@ -1,24 +1,20 @@
 import {
   frameOf,
   headOfLine,
-  limits,
   parseFrame,
   type Follow,
   type FollowOptions,
   type Remote,
   type RunId,
 } from '@waystone/core'
-import type { EdgeOptions } from './edge-http.ts'
+import type { Heard, LiveSockets } from './live-sockets.ts'
 
 interface FollowRun extends FollowOptions {
   readonly run: RunId
-  readonly device: string
-  readonly edge: EdgeOptions
+  readonly sockets: LiveSockets
   readonly remote: Remote
 }
 
-/** Pings keep the lease of an owner and cost the edge no wake-up: the runtime answers them. */
-const pingMs = 5_000
 /** Between pulls where sockets do not get through. */
 const pollMs = 2_000
 /** Between attempts to connect. */
@@ -30,9 +26,9 @@ const againMsMax = 15_000
  * through, HTTP brings what is new.
  */
 export function followRun(options: FollowRun): Follow {
-  const { run, device, edge, remote, from, onEvent, onState } = options
+  const { run, sockets, remote, from, onEvent, onState } = options
   const closed = new AbortController()
-  let socket: WebSocket | undefined
+  let heard: Heard | undefined
   let wait = againMsMin
   let wake: () => void = () => undefined
 
@@ -50,37 +46,22 @@ export function followRun(options: FollowRun): Follow {
     }
   }
   const connect = async (): Promise<void> => {
-    const url = new URL(`/v1/runs/${run}/live`, edge.url)
-    url.protocol = url.protocol.replace('http', 'ws')
-    url.searchParams.set('from', String(from()))
-    url.searchParams.set('device', device)
-    const token = await edge.token?.()
-    if (closed.signal.aborted) return
-    // A browser cannot set headers on a WebSocket; a subprotocol keeps the token out of addresses and logs.
-    const protocols = token === undefined ? ['waystone'] : ['waystone', `token.${toBase64Url(token)}`]
-    await listen(new WebSocket(url, protocols))
-  }
-  const listen = (opening: WebSocket): Promise<void> =>
-    new Promise((resolve) => {
-      socket = opening
-      let pings: ReturnType<typeof setInterval> | undefined
-      opening.addEventListener('open', () => {
+    heard = await sockets.hear({
+      run,
+      from,
+      onOpen() {
+        if (closed.signal.aborted) return
         wait = againMsMin
-        pings = setInterval(() => opening.send('ping'), pingMs)
-        opening.send('ping')
         onState(true)
-      })
-      opening.addEventListener('message', ({ data }: MessageEvent<unknown>) => {
-        if (data === 'pong') return
-        const event = parseFrame(data)
+      },
+      onFrame(frame) {
+        const event = closed.signal.aborted ? undefined : parseFrame(frame)
         if (event) onEvent(event)
-      })
-      opening.addEventListener('close', () => {
-        clearInterval(pings)
-        if (socket === opening) socket = undefined
-        resolve()
-      })
+      },
     })
+    if (closed.signal.aborted) heard?.close()
+    await heard?.closed
+  }
   const pause = (): Promise<void> =>
     new Promise((resolve) => {
       const timer = setTimeout(resolve, wait * (0.75 + Math.random() / 2))
@@ -96,7 +77,7 @@ export function followRun(options: FollowRun): Follow {
   }
   const loop = async (): Promise<void> => {
     while (!closed.signal.aborted) {
-      await connect().catch(() => undefined)
+      await connect()
       if (closed.signal.aborted) return
       await poll()
       await pause()
@@ -108,25 +89,12 @@ export function followRun(options: FollowRun): Follow {
   void loop()
 
   return {
-    tell(event) {
-      if (socket?.readyState !== WebSocket.OPEN) return
-      const frame = frameOf(event)
-      // A reader that does not keep up loses live text, never entries: those it pulls.
-      if (frame.length <= limits.frameCharsMax && socket.bufferedAmount < limits.frameCharsMax)
-        socket.send(frame)
-    },
+    tell: (event) => heard?.tell(frameOf(event)),
     close() {
       closed.abort()
       if (canHear) globalThis.removeEventListener('online', again)
-      socket?.close()
+      heard?.close()
       wake()
     },
   }
-}
-
-function toBase64Url(text: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(text)))
-    .replaceAll('+', '-')
-    .replaceAll('/', '_')
-    .replaceAll('=', '')
 }

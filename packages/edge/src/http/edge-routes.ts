@@ -14,8 +14,9 @@ import { exportTenant } from './export-tenant.ts'
 import { Guard } from './guard.ts'
 import { openApi } from './openapi.ts'
 import { limitIn, textIn } from './query.ts'
-import { pathOf, routeList, type RouteName } from './routes.ts'
+import { pathOf, routeList, routes, type RouteName } from './routes.ts'
 import { runHandlers } from './run-handlers.ts'
+import { runsSocket, takesRuns } from './runs-socket.ts'
 import { watchRequest } from '../watch/watch-request.ts'
 import type { Watch } from '../watch/edge-event.ts'
 
@@ -72,25 +73,42 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
   app.get('/v1/openapi.json', (context) => context.json(openApi(sdkVersion)))
   for (const [name, route] of routeList) {
     const path = pathOf(route).replaceAll(/\{(\w+)\}/g, ':$1')
-    app.on(route.method.toUpperCase(), path, async (context) => {
-      const { env } = context
-      const request = context.req.raw
-      const watched = watchRequest(name, options.watch?.(env))
-      try {
-        const { grant, run } = await guard.admit(env, request, route, context.req.param('run'))
-        watched.about(grant.tenant, run)
-        if (name === 'lendingKey') return watched.answered(await lendingKey(options.lendingSecret?.(env)))
-        if (run === undefined) return watched.answered(await ofTenant(name, env, request, grant))
-        const ask = guard.asking(env, grant)
-        const hash = context.req.param('hash')
-        const asked = { request, run, hash, grant, ask, bucket: options.blobs(env) }
-        return watched.answered(await (runHandlers[name]?.(asked) ?? ask(run, request)))
-      } catch (error) {
-        return watched.answered(errorResponse(error, report))
-      }
+    app.on(route.method.toUpperCase(), path, async ({ env, req }) => {
+      const request = req.raw
+      const named = { run: req.param('run'), hash: req.param('hash') }
+      const answer = await answered(env, name, request, named)
+      if (name !== 'follow' || !answer.webSocket || !takesRuns(request)) return answer
+      const query = new URL(request.url).searchParams
+      return runsSocket(answer.webSocket, (run, from) => {
+        const url = new URL(`/v1/runs/${run}/live`, request.url)
+        query.set('from', String(from))
+        url.search = query.toString()
+        return answered(env, name, new Request(url, request), { run })
+      })
     })
   }
   return app
+
+  /** Any request to a route: who asks is let in, and it is handed to whoever answers. */
+  async function answered(
+    env: Env,
+    name: RouteName,
+    request: Request,
+    { run: named, hash }: { readonly run?: string | undefined; readonly hash?: string | undefined },
+  ): Promise<Response> {
+    const watched = watchRequest(name, options.watch?.(env))
+    try {
+      const { grant, run } = await guard.admit(env, request, routes[name], named)
+      watched.about(grant.tenant, run)
+      if (name === 'lendingKey') return watched.answered(await lendingKey(options.lendingSecret?.(env)))
+      if (run === undefined) return watched.answered(await ofTenant(name, env, request, grant))
+      const ask = guard.asking(env, grant)
+      const asked = { request, run, hash, grant, ask, bucket: options.blobs(env) }
+      return watched.answered(await (runHandlers[name]?.(asked) ?? ask(run, request)))
+    } catch (error) {
+      return watched.answered(errorResponse(error, report))
+    }
+  }
 
   async function ofTenant(name: RouteName, env: Env, request: Request, grant: Grant): Promise<Response> {
     const query = new URL(request.url).searchParams

@@ -16,6 +16,7 @@ import {
   messageOf,
   mustPush,
   phone,
+  startOf,
   stepsAfter,
   type RemoteSubject,
 } from './remote-fixtures.ts'
@@ -150,6 +151,32 @@ export const remoteLiveCases: readonly Case<RemoteSubject>[] = [
       open.close()
       closed.close()
       expectEqual(closed.events.length, heard, 'what came after it was closed')
+    },
+  },
+  {
+    name: 'follow() of many runs by one device brings each its own, also when some are left and come back',
+    async run(subject) {
+      const { edge, remote } = await atLaptop(subject)
+      const { remote: there } = edge.edge(phone)
+      const logs = Array.from({ length: 12 }, (_, at) => {
+        const run = edge.newRun()
+        const start = startOf(run)
+        return { run, start, turn: stepsAfter(run, last(start), 1 + (at % 3)), leaves: at % 2 === 0 }
+      })
+      await Promise.all(logs.map(({ run, start }) => mustPush(remote, run, undefined, start)))
+      const first = logs.map((log) => ({ ...log, follower: following(there, log.run, phone) }))
+      await Promise.all(first.map(({ follower }) => follower.until(() => follower.lines.length === 1)))
+      const left = first.filter(({ leaves }) => leaves)
+      for (const { follower } of left) follower.close()
+      await Promise.all(logs.map(({ run, start, turn }) => mustPush(remote, run, last(start), turn)))
+      for (const { run, start, turn, leaves, follower: before } of first) {
+        const follower = leaves ? following(there, run, phone) : before
+        const whole = joined(start, turn)
+        await follower.until(() => follower.lines.length === whole.lines.length)
+        follower.close()
+        expectBytes(follower.lines, whole.lines, 'what came of a run')
+      }
+      for (const { follower } of left) expectEqual(follower.lines.length, 1, 'what came to one that had left')
     },
   },
   {
