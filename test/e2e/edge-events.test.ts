@@ -216,8 +216,9 @@ describe('a run followed with plain HTTP', () => {
     const refused = await follow('crowded')
     expect(refused.status).toBe(429)
     for (const stream of streams) stream.leave()
+    // Who has gone is found when two comments could not be told, 15 s apart.
     await poll(async () => ((await follow('crowded')).status === 200 ? true : undefined), {
-      timeoutMs: 30_000,
+      timeoutMs: 60_000,
       message: () => 'there was no room again',
     })
   })

@@ -20,7 +20,7 @@ interface ReadBy extends EventSource, Pick<RunRoutesPorts, 'checkAsking'> {
  * The events of a run as `text/event-stream`. `from` is the first entry to be told when there is no `last-event-id`.
  * Ends after `end`; a client that comes back after that gets 204, which stops an `EventSource`. While it is open the
  * object is awake and its duration is billed: the WebSocket is the way that costs nothing while nothing happens. That a
- * client has gone is noticed at the next write, so 15 s later at most (workerd, 2026-11).
+ * client has gone is noticed when a second write to it fails, so 30 s later at most (TCP answers the first; workerd, 2026-11).
  * Throws `run_unknown`, `request_refused`, `limit_exceeded`.
  */
 export function eventResponse(context: Context, source: ReadBy, from: number, report: Report): Response {
