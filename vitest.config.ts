@@ -25,6 +25,7 @@ const patient = [
       'edge-snapshots',
       'family',
       'long-logs',
+      'many-runs',
       'many-steps',
       'own-object',
     ],

@@ -52,7 +52,7 @@ describe('a device that follows many runs', () => {
     Array.from({ length: count }, (_, at) => `${prefix}-${String(at)}`)
   const hasLines = ({ heard }: Followed): boolean => heard.some(({ type }) => type === 'lines')
   const until = (holds: () => boolean, message: string): Promise<true> =>
-    poll(() => Promise.resolve(holds() || undefined), { timeoutMs: 30_000, message: () => message })
+    poll(() => Promise.resolve(holds() || undefined), { timeoutMs: 90_000, message: () => message })
   const send = (run: string, id: string): Promise<Response> =>
     fetch(`${world.edge().url}/v1/runs/${run}/inbox`, {
       method: 'POST',
@@ -143,6 +143,31 @@ describe('a device that follows many runs', () => {
     await until(() => hasLines(followed[0]), 'the run that came was not heard')
     expect(network.webSockets().open).toBe(1)
     for (const one of followed) one.close()
+  })
+
+  it('has a second socket for more than 200', async () => {
+    const runs = names('more', 205)
+    await Promise.all(runs.map((run) => begin(run)))
+    const { network, follow } = await device('more')
+    const followed = runs.map(follow)
+    await until(() => followed.every(hasLines), 'not every run was heard')
+    expect(network.webSockets()).toEqual({ opened: 2, open: 2 })
+    for (const one of followed) one.close()
+  })
+
+  it('notices a network on which nothing comes back', async () => {
+    await begin('silent')
+    const { network, follow } = await device('silent')
+    const followed = follow('silent')
+    await until(() => hasLines(followed), 'the run was not heard')
+    network.delay(3_600_000)
+    await until(() => followed.states.at(-1) === false, 'it goes on waiting')
+    network.delay(0)
+    await until(
+      () => followed.states.at(-1) === true && network.webSockets().opened > 1,
+      'it does not come back',
+    )
+    followed.close()
   })
 
   it('has a socket for each at an edge that knows no other', async () => {

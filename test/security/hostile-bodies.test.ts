@@ -193,7 +193,7 @@ describe('10,000 frames', () => {
     const good = [
       '0 leave',
       '1 follow ana.trip 0',
-      'read 12',
+      'mark 12',
       frameOf({ type: 'live', live: { phase: 'running', calls: [] } }),
       frameOf({ type: 'lines', from: 0, lines: [] }),
       frameOf({ type: 'replaced', keep: 0 }),

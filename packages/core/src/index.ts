@@ -94,14 +94,12 @@ export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
 export type { SyncPolicy } from './sync/step.ts'
 export {
-  parseReadText,
+  isMark,
   parseSubscriptionText,
   parseSubscriptionWord,
-  readCharsMax,
-  readTextOf,
   socketProtocols,
+  subscriptionsMax,
   subscriptionTextOf,
-  unreadCharsMax,
   type SubscriptionText,
   type SubscriptionWord,
 } from './sync/subscriptions.ts'

@@ -7,7 +7,7 @@ import {
   type Remote,
   type RunId,
 } from '@waystone/core'
-import type { Heard, LiveSockets } from './live-sockets.ts'
+import type { LiveSockets, Subscription } from './live-sockets.ts'
 
 interface FollowRun extends FollowOptions {
   readonly run: RunId
@@ -28,7 +28,7 @@ const againMsMax = 15_000
 export function followRun(options: FollowRun): Follow {
   const { run, sockets, remote, from, onEvent, onState } = options
   const closed = new AbortController()
-  let heard: Heard | undefined
+  let subscription: Subscription | undefined
   let wait = againMsMin
   let wake: () => void = () => undefined
 
@@ -46,21 +46,24 @@ export function followRun(options: FollowRun): Follow {
     }
   }
   const connect = async (): Promise<void> => {
-    heard = await sockets.hear({
+    const began = performance.now()
+    subscription = await sockets.subscribe({
       run,
       from,
+      signal: closed.signal,
       onOpen() {
-        if (closed.signal.aborted) return
-        wait = againMsMin
-        onState(true)
+        if (!closed.signal.aborted) onState(true)
       },
       onFrame(frame) {
         const event = closed.signal.aborted ? undefined : parseFrame(frame)
         if (event) onEvent(event)
       },
     })
-    if (closed.signal.aborted) heard?.close()
-    await heard?.closed
+    if (subscription === undefined) return
+    if (closed.signal.aborted) subscription.close()
+    await subscription.closed
+    // One that is cut off again and again is not asked for ever faster.
+    if (performance.now() - began > pollMs) wait = againMsMin
   }
   const pause = (): Promise<void> =>
     new Promise((resolve) => {
@@ -77,7 +80,7 @@ export function followRun(options: FollowRun): Follow {
   }
   const loop = async (): Promise<void> => {
     while (!closed.signal.aborted) {
-      await connect()
+      await connect().catch(() => undefined)
       if (closed.signal.aborted) return
       await poll()
       await pause()
@@ -89,11 +92,11 @@ export function followRun(options: FollowRun): Follow {
   void loop()
 
   return {
-    tell: (event) => heard?.tell(frameOf(event)),
+    tell: (event) => subscription?.tell(frameOf(event)),
     close() {
       closed.abort()
       if (canHear) globalThis.removeEventListener('online', again)
-      heard?.close()
+      subscription?.close()
       wake()
     },
   }

@@ -1,28 +1,33 @@
 import {
-  subscriptionTextOf,
+  isMark,
   limits,
   parseSubscriptionText,
-  readCharsMax,
-  readTextOf,
+  parseSubscriptionWord,
   socketProtocols,
+  subscriptionsMax,
+  subscriptionTextOf,
   type RunId,
 } from '@waystone/core'
 import type { EdgeOptions } from './edge-http.ts'
 
 /** Pings keep the lease of an owner and cost the edge no wake-up: the runtime answers them. */
 const pingMs = 5_000
+/** A socket on which so many pings in a row bring nothing back is dead, whatever the system says of it. */
+const silentPingsMax = 3
 
-/** A run to be heard. */
-export interface Hearing {
+/** Who wants to hear of a run. */
+export interface Subscriber {
   readonly run: RunId
-  /** The next entry that is not here; asked when it is followed. */
+  /** The next entry that is not here; asked when the run is followed. */
   readonly from: () => number
   readonly onOpen: () => void
   readonly onFrame: (frame: string) => void
+  /** Aborted when nothing is to be heard any more. */
+  readonly signal: AbortSignal
 }
 
 /** A run that is followed, or is about to be. */
-export interface Heard {
+export interface Subscription {
   /** Resolves when nothing more is heard. */
   readonly closed: Promise<void>
   /** Says a frame, unless the connection does not keep up. */
@@ -30,7 +35,7 @@ export interface Heard {
   close(): void
 }
 
-/** The live connections of a device: one socket for all the runs it follows, or one for each at an edge that knows no other. */
+/** Sockets to the edge: one for all runs that are followed, or one for each at an edge that knows no other. */
 export class LiveSockets {
   readonly #edge: EdgeOptions
   readonly #device: string
@@ -43,137 +48,136 @@ export class LiveSockets {
   }
 
   /** Follows a run, on the socket that is there or is being opened, if that takes it. Undefined when none could be opened. */
-  async hear(hearing: Hearing): Promise<Heard | undefined> {
+  async subscribe(subscriber: Subscriber): Promise<Subscription | undefined> {
+    const token = await this.#edge.token?.()
     for (let newest = this.#newest; newest !== undefined; newest = this.#newest) {
-      const heard = (await newest)?.join(hearing)
-      if (heard) return heard
+      const socket = await newest
+      if (socket === undefined || subscriber.signal.aborted) return undefined
+      const subscription = socket.join(subscriber, token)
+      if (subscription) return subscription
+      // At such an edge nobody has to wait for anybody.
+      if (!socket.isShared) break
       if (this.#newest === newest) this.#newest = undefined
     }
-    this.#newest = this.#open(hearing)
-    return (await this.#newest)?.first
+    const opening = this.#open(subscriber, token)
+    this.#newest = opening
+    const socket = await opening
+    if (socket === undefined && this.#newest === opening) this.#newest = undefined
+    return socket?.first
   }
 
-  async #open(hearing: Hearing): Promise<LiveSocket | undefined> {
-    try {
-      const url = new URL(`/v1/runs/${hearing.run}/live`, this.#edge.url)
-      url.protocol = url.protocol.replace('http', 'ws')
-      url.searchParams.set('device', this.#device)
-      const token = await this.#edge.token?.()
-      url.searchParams.set('from', String(hearing.from()))
-      // A browser cannot set headers on a WebSocket; a subprotocol keeps the token out of addresses and logs.
-      const tokens = token === undefined ? [] : [`token.${toBase64Url(token)}`]
-      const protocols = [socketProtocols.runs, socketProtocols.run, ...tokens]
-      const socket = new LiveSocket(new WebSocket(url, protocols), hearing)
-      return (await socket.opened) ? socket : undefined
-    } catch {
-      return undefined
-    }
+  async #open(subscriber: Subscriber, token: string | undefined): Promise<LiveSocket | undefined> {
+    const url = new URL(`/v1/runs/${subscriber.run}/live`, this.#edge.url)
+    url.protocol = url.protocol.replace('http', 'ws')
+    url.searchParams.set('from', String(subscriber.from()))
+    url.searchParams.set('device', this.#device)
+    // A browser cannot set headers on a WebSocket; a subprotocol keeps the token out of addresses and logs.
+    const tokens = token === undefined ? [] : [`token.${toBase64Url(token)}`]
+    const protocols = [socketProtocols.runs, socketProtocols.run, ...tokens]
+    const socket = new LiveSocket(new WebSocket(url, protocols), subscriber)
+    return (await socket.opened) ? socket : undefined
   }
 }
 
-/** One socket. It ends with the last run that is heard on it. */
+/** One socket. It ends with the last run that is followed on it. */
 class LiveSocket {
   /** Resolves with false when it could not be opened. */
   readonly opened: Promise<boolean>
-  /** The run that it was opened for. */
-  readonly first: Heard
+  /** The subscription that it was opened for. */
+  readonly first: Subscription
   readonly #socket: WebSocket
-  readonly #subscriptions = new Map<number, { readonly hearing: Hearing; readonly end: () => void }>()
+  readonly #subscriptions = new Map<number, { readonly subscriber: Subscriber; readonly ended: () => void }>()
   #next = 0
-  /** Characters that the edge does not know of to be read. */
-  #read = 0
+  /** Pings since something was heard. */
+  #silent = 0
 
-  constructor(socket: WebSocket, hearing: Hearing) {
+  constructor(socket: WebSocket, subscriber: Subscriber) {
     this.#socket = socket
-    this.first = this.#add(hearing)
+    this.first = this.#add(subscriber)
     let pings: ReturnType<typeof setInterval> | undefined
     socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => this.#heard(data))
-    socket.addEventListener('close', () => {
-      clearInterval(pings)
-      for (const subscription of [...this.#subscriptions.keys()]) this.#end(subscription)
-    })
     this.opened = new Promise((resolve) => {
       socket.addEventListener('open', () => {
+        resolve(true)
         pings = setInterval(() => this.#ping(), pingMs)
         this.#ping()
-        hearing.onOpen()
-        resolve(true)
+        if (!this.isShared) subscriber.onOpen()
       })
-      socket.addEventListener('close', () => resolve(false))
+      socket.addEventListener('close', () => {
+        resolve(false)
+        clearInterval(pings)
+        this.#endAll()
+      })
     })
   }
 
-  get #isShared(): boolean {
+  get isShared(): boolean {
     return this.#socket.protocol === socketProtocols.runs
   }
 
   /** Follows one more run; undefined when this socket takes none. */
-  join(hearing: Hearing): Heard | undefined {
-    if (!this.#isShared || this.#socket.readyState !== WebSocket.OPEN) return undefined
-    const subscription = this.#next
-    const heard = this.#add(hearing)
-    this.#socket.send(
-      subscriptionTextOf(subscription, { say: 'follow', run: hearing.run, from: hearing.from() }),
-    )
-    return heard
+  join(subscriber: Subscriber, token: string | undefined): Subscription | undefined {
+    const isFull = this.#subscriptions.size >= subscriptionsMax
+    if (!this.isShared || isFull || this.#socket.readyState !== WebSocket.OPEN) return undefined
+    const { run, from } = subscriber
+    const word = { say: 'follow', run, from: from(), ...(token === undefined ? {} : { token }) } as const
+    this.#socket.send(subscriptionTextOf(this.#next, word))
+    return this.#add(subscriber)
   }
 
-  #add(hearing: Hearing): Heard {
-    const subscription = this.#next
+  #add(subscriber: Subscriber): Subscription {
+    const number = this.#next
     this.#next += 1
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#subscriptions.set(subscription, { hearing, end: resolve })
     return {
-      closed: promise,
-      tell: (frame) => this.#tell(subscription, frame),
-      close: () => this.#leave(subscription),
+      closed: new Promise((ended) => this.#subscriptions.set(number, { subscriber, ended })),
+      tell: (frame) => this.#tell(number, frame),
+      close: () => this.#leave(number),
     }
   }
 
   #heard(message: unknown): void {
-    if (typeof message !== 'string') return
-    this.#read += message.length
-    if (this.#read > readCharsMax) this.#sayRead()
-    if (message === 'pong') return
-    if (!this.#isShared) return this.#subscriptions.get(0)?.hearing.onFrame(message)
+    this.#silent = 0
+    if (message === 'pong' || typeof message !== 'string') return
+    if (!this.isShared) return this.#subscriptions.get(0)?.subscriber.onFrame(message)
+    if (isMark(message)) return this.#socket.send(message)
     const { subscription, text } = parseSubscriptionText(message) ?? {}
     if (subscription === undefined || text === undefined) return
-    if (text === 'closed') return this.#end(subscription)
-    const hearing = this.#subscriptions.get(subscription)?.hearing
-    if (text !== 'open') hearing?.onFrame(text)
-    // It was open when its socket was.
-    else if (subscription > 0) hearing?.onOpen()
+    const subscriber = this.#subscriptions.get(subscription)?.subscriber
+    const word = parseSubscriptionWord(text)
+    if (word === undefined) subscriber?.onFrame(text)
+    else if (word.say === 'open') subscriber?.onOpen()
+    else if (word.say === 'closed') this.#end(subscription)
   }
 
   #ping(): void {
-    this.#sayRead()
-    this.#socket.send('ping')
+    this.#silent += 1
+    if (this.#silent > silentPingsMax) return this.#endAll()
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send('ping')
   }
 
-  #sayRead(): void {
-    if (this.#isShared && this.#read > 0) this.#socket.send(readTextOf(this.#read))
-    this.#read = 0
-  }
-
-  #tell(subscription: number, frame: string): void {
+  #tell(number: number, frame: string): void {
     const { readyState, bufferedAmount } = this.#socket
-    if (readyState !== WebSocket.OPEN || !this.#subscriptions.has(subscription)) return
+    if (readyState !== WebSocket.OPEN || !this.#subscriptions.has(number)) return
     // A reader that does not keep up loses live text, never entries: those it pulls.
     if (frame.length > limits.frameCharsMax || bufferedAmount >= limits.frameCharsMax) return
-    this.#socket.send(this.#isShared ? subscriptionTextOf(subscription, frame) : frame)
+    this.#socket.send(this.isShared ? subscriptionTextOf(number, frame) : frame)
   }
 
-  #leave(subscription: number): void {
-    if (!this.#subscriptions.has(subscription)) return
-    if (this.#isShared && this.#socket.readyState === WebSocket.OPEN)
-      this.#socket.send(subscriptionTextOf(subscription, { say: 'leave' }))
-    this.#end(subscription)
+  #leave(number: number): void {
+    if (!this.#subscriptions.has(number)) return
+    if (this.isShared && this.#socket.readyState === WebSocket.OPEN)
+      this.#socket.send(subscriptionTextOf(number, { say: 'leave' }))
+    this.#end(number)
   }
 
-  #end(subscription: number): void {
-    this.#subscriptions.get(subscription)?.end()
-    this.#subscriptions.delete(subscription)
+  #end(number: number): void {
+    this.#subscriptions.get(number)?.ended()
+    this.#subscriptions.delete(number)
     if (this.#subscriptions.size === 0) this.#socket.close()
+  }
+
+  #endAll(): void {
+    for (const number of [...this.#subscriptions.keys()]) this.#end(number)
   }
 }
 

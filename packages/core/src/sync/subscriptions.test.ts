@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import {
-  subscriptionTextOf,
+  isMark,
   parseSubscriptionText,
   parseSubscriptionWord,
-  parseReadText,
-  readTextOf,
+  subscriptionTextOf,
   type SubscriptionWord,
 } from './subscriptions.ts'
 
@@ -15,6 +14,7 @@ describe('messages of a socket of many runs', () => {
     expect(parseSubscriptionWord(frame)).toBeUndefined()
     const words: SubscriptionWord[] = [
       { say: 'follow', run: 'ana.run-1', from: 42 },
+      { say: 'follow', run: 'ana.run-1', from: 0, token: 'a-token.in_parts' },
       { say: 'leave' },
       { say: 'open' },
       { say: 'closed' },
@@ -24,11 +24,10 @@ describe('messages of a socket of many runs', () => {
       expect(subscription).toBe(0)
       expect(parseSubscriptionWord(text ?? '')).toEqual(word)
     }
-    expect(parseReadText(readTextOf(1_234))).toBe(1_234)
   })
 
   it('that are none are told from them', () => {
-    for (const message of [
+    const none = [
       '',
       'ping',
       'x {}',
@@ -36,14 +35,23 @@ describe('messages of a socket of many runs', () => {
       '1 ',
       '-1 {}',
       '1234567890 {}',
+      'mark 1',
       7,
       null,
       new ArrayBuffer(2),
+    ]
+    for (const message of none) expect(parseSubscriptionText(message)).toBeUndefined()
+    for (const text of [
+      'follow',
+      'follow run',
+      'follow a b',
+      'follow a -1',
+      'follow a 1 2 3',
+      'leave now',
+      '',
     ])
-      expect(parseSubscriptionText(message)).toBeUndefined()
-    for (const text of ['follow', 'follow run', 'follow a b', 'follow a -1', 'follow a 1 2', 'leave now', ''])
       expect(parseSubscriptionWord(text)).toBeUndefined()
-    for (const message of ['read', 'read x', 'read -1', 'read 1 2', 5])
-      expect(parseReadText(message)).toBeUndefined()
+    for (const message of ['mark', 'ping', '1 mark 2', 5]) expect(isMark(message)).toBe(false)
+    expect(isMark('mark 1')).toBe(true)
   })
 })

@@ -1,5 +1,5 @@
 import { operations, parseGrant, type Grant, type Operation } from '@waystone/access'
-import { WaystoneError, type RunId } from '@waystone/core'
+import { socketProtocols, WaystoneError, type RunId } from '@waystone/core'
 import { onlyTenant } from '../store/tenant-names.ts'
 
 /** Who asks the object of a run, and what for: what the worker has found out and the object goes by. */
@@ -18,7 +18,7 @@ export const unguarded: Asking = { tenant: onlyTenant, operations }
 export function withAsking(request: Request, asking: Asking): Request {
   const headers = new Headers(request.headers)
   headers.delete('authorization')
-  if (headers.has('sec-websocket-protocol')) headers.set('sec-websocket-protocol', 'waystone')
+  if (headers.has('sec-websocket-protocol')) headers.set('sec-websocket-protocol', socketProtocols.run)
   headers.set(header, encodeURIComponent(JSON.stringify(asking)))
   return new Request(request, { headers })
 }

@@ -4,7 +4,7 @@ import { onlyTenant } from '../store/tenant-names.ts'
 
 /**
  * Tells what a bearer token allows, or throws `unauthorized`. An application with its own sessions writes its own; it is
- * asked once a request, and once for each socket.
+ * asked once a request, and once for each run that a socket follows.
  */
 export type Auth = (bearer: string, request: Request) => Promise<Grant>
 

@@ -16,7 +16,7 @@ import { openApi } from './openapi.ts'
 import { limitIn, textIn } from './query.ts'
 import { pathOf, routeList, routes, type RouteName } from './routes.ts'
 import { runHandlers } from './run-handlers.ts'
-import { runsSocket, takesRuns } from './runs-socket.ts'
+import { runsSocket, takesRuns, type FollowWord } from './runs-socket.ts'
 import { watchRequest } from '../watch/watch-request.ts'
 import type { Watch } from '../watch/edge-event.ts'
 
@@ -78,12 +78,9 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       const named = { run: req.param('run'), hash: req.param('hash') }
       const answer = await answered(env, name, request, named)
       if (name !== 'follow' || !answer.webSocket || !takesRuns(request)) return answer
-      const query = new URL(request.url).searchParams
-      return runsSocket(answer.webSocket, (run, from) => {
-        const url = new URL(`/v1/runs/${run}/live`, request.url)
-        query.set('from', String(from))
-        url.search = query.toString()
-        return answered(env, name, new Request(url, request), { run })
+      return runsSocket(answer.webSocket, (word) => {
+        const { run } = word
+        return answered(env, name, followRequest(request, word), { run })
       })
     })
   }
@@ -126,6 +123,16 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     const calls = stub as unknown as CatalogCalls
     return exportTenant({ grant, catalog: calls, ask: guard.asking(env, grant), ...paged })
   }
+}
+
+/** A request for a socket of its own, by who has opened one of many runs. */
+function followRequest(opened: Request, { run, from, token }: FollowWord): Request {
+  const url = new URL(opened.url)
+  url.pathname = `/v1/runs/${run}/live`
+  url.searchParams.set('from', String(from))
+  const request = new Request(url, opened)
+  if (token !== undefined) request.headers.set('authorization', `Bearer ${token}`)
+  return request
 }
 
 /** What is asked of all runs of a tenant, or of those that a token is for: which these are is the token's to say. */

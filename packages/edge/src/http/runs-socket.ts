@@ -1,24 +1,39 @@
 import {
-  subscriptionTextOf,
+  isMark,
   limits,
   parseSubscriptionText,
   parseSubscriptionWord,
-  parseReadText,
   socketProtocols,
-  unreadCharsMax,
+  subscriptionsMax,
+  subscriptionTextOf,
   type SubscriptionWord,
 } from '@waystone/core'
 
-/** Asks for the socket of a run, from an entry on, as whoever opened the shared one. */
-export type FollowRun = (run: string, from: number) => Promise<Response>
+/** What a device says to follow a run. */
+export type FollowWord = Extract<SubscriptionWord, { say: 'follow' }>
 
-/** Runs that one socket follows at a time. */
-const subscriptionsMax = 200
-/** Each is a sub-request of the one invocation that a socket is: the next socket has its own. */
-const followsMax = 1_000
+/** Asks the object of a run for a socket, as a request of its own would. */
+export type AskToFollow = (word: FollowWord) => Promise<Response>
+
+/** Each is a sub-request, of which an invocation may make few (1,000 on the free plan of Workers, 2026). */
+const followsMax = 400
+/** After this time a device opens another one, which knows the keys and the code of by then. In ms. */
+const ageMsMax = 3_600_000
+/** Objects are not pinged more often, in ms. */
+const pingMsMin = 1_000
+/** Runs that are asked at a time, so that one that is slow does not hold up all others. */
+const askedAtOnce = 3
+/** How much is sent until a reader has to say that it has read it, in characters. */
+const markChars = 1_000_000
+/** How much may be unread when a run is asked, which then says what it has so far at once: a page of lines, and text. */
+const roomCharsMin = 2 * markChars
+/** How much may be unread: room for what the runs say that are asked at a time. */
+const unreadCharsMax = 12 * markChars
+/** What may be on its way to an object that has not answered a ping since, in characters. */
+const unansweredCharsMax = 2 * limits.frameCharsMax
 
 /** Codes that a socket is closed with (RFC 6455, and the registry of IANA). */
-const codes = { done: 1000, tooBig: 1009, notLetIn: 1008, comeAgain: 1013 } as const
+const codes = { done: 1000, comeAgain: 1013 } as const
 
 /** True when who opens a socket can speak with many runs on it. */
 export function takesRuns(request: Request): boolean {
@@ -27,12 +42,12 @@ export function takesRuns(request: Request): boolean {
 }
 
 /**
- * One socket of a device for all its runs. It keeps nothing: each subscription is a socket of the object of a run, which
- * sleeps while nothing happens, and what is said on it is handed on. `first` is that of subscription 0.
+ * One socket for many runs. It keeps nothing: each subscription is a socket of the object of a run, which sleeps while
+ * nothing happens, and what is said on it is handed on. `first` is that of subscription 0.
  */
-export function runsSocket(first: WebSocket, followRun: FollowRun): Response {
+export function runsSocket(first: WebSocket, ask: AskToFollow): Response {
   const { 0: client, 1: server } = new WebSocketPair()
-  new RunsSocket(server, followRun).begin(first)
+  new RunsSocket(server, ask).begin(first)
   return new Response(null, {
     status: 101,
     webSocket: client,
@@ -40,20 +55,36 @@ export function runsSocket(first: WebSocket, followRun: FollowRun): Response {
   })
 }
 
+/** The socket of a run's object. */
+interface Upstream {
+  readonly socket: WebSocket
+  /** Called when what the object says first is through, or it says no more. */
+  readonly greeted: () => void
+  /** Characters that it was sent since it answered a ping. */
+  unanswered: number
+}
+
 class RunsSocket {
   readonly #socket: WebSocket
-  readonly #followRun: FollowRun
+  readonly #ask: AskToFollow
+  readonly #began = Date.now()
   /** Undefined while its run is asked. */
-  readonly #subscriptions = new Map<number, WebSocket | undefined>()
+  readonly #subscriptions = new Map<number, Upstream | undefined>()
+  /** The highest number so far. */
+  #newest = 0
   #follows = 0
-  /** What was sent and the reader has not said to have read, in characters. */
+  readonly #asking = Array.from({ length: askedAtOnce }, () => Promise.resolve())
+  /** Marks that have not come back, with the characters since the one before. */
+  readonly #marks: { readonly mark: string; readonly chars: number }[] = []
+  #unmarked = 0
   #unread = 0
-  #read = Promise.withResolvers<void>()
+  #changed = Promise.withResolvers<void>()
+  #pinged = 0
   #ended = false
 
-  constructor(socket: WebSocket, followRun: FollowRun) {
+  constructor(socket: WebSocket, ask: AskToFollow) {
     this.#socket = socket
-    this.#followRun = followRun
+    this.#ask = ask
   }
 
   begin(first: WebSocket): void {
@@ -61,90 +92,120 @@ class RunsSocket {
     this.#socket.addEventListener('message', ({ data }) => this.#heard(data))
     this.#socket.addEventListener('close', () => this.#end(codes.done, ''))
     this.#socket.addEventListener('error', () => this.#end(codes.done, ''))
-    this.#subscriptions.set(0, undefined)
-    this.#join(0, first)
+    void this.#join(0, first)
   }
 
   #heard(message: unknown): void {
-    if (typeof message === 'string' && message.length > limits.frameCharsMax)
-      return this.#end(codes.tooBig, 'a message is too large')
     if (message === 'ping') return this.#ping()
-    const read = parseReadText(message)
-    if (read !== undefined) return this.#wasRead(read)
+    if (isMark(message)) return this.#wasRead(message)
     const { subscription, text } = parseSubscriptionText(message) ?? {}
     if (subscription === undefined || text === undefined) return
     const word = parseSubscriptionWord(text)
-    if (word?.say === 'follow') void this.#follow(subscription, word)
-    else if (word?.say === 'leave') this.#leave(subscription)
-    else if (word === undefined) handOn(this.#subscriptions.get(subscription), text)
+    if (word === undefined) this.#tell(subscription, text)
+    else if (word.say === 'follow') this.#follow(subscription, word)
+    else if (word.say === 'leave') this.#drop(subscription)
   }
 
-  /** The objects are pinged too, which does not wake them, and keeps the leases of the device. */
+  /** Objects are pinged too, which does not wake them, and keeps the leases of the device. */
   #ping(): void {
+    const now = Date.now()
+    if (now - this.#began > ageMsMax) return this.#end(codes.comeAgain, 'this socket is old')
     this.#send('pong')
-    for (const socket of this.#subscriptions.values()) handOn(socket, 'ping')
+    if (now - this.#pinged < pingMsMin) return
+    this.#pinged = now
+    for (const upstream of this.#subscriptions.values()) handOn(upstream?.socket, 'ping')
   }
 
-  #wasRead(chars: number): void {
-    this.#unread = Math.max(0, this.#unread - chars)
-    this.#read.resolve()
-    this.#read = Promise.withResolvers()
+  /** A reader that does not keep up loses live text, never entries: so does an object. */
+  #tell(subscription: number, frame: string): void {
+    const upstream = this.#subscriptions.get(subscription)
+    if (!upstream || frame.length > limits.frameCharsMax || upstream.unanswered > unansweredCharsMax) return
+    upstream.unanswered += frame.length
+    handOn(upstream.socket, frame)
   }
 
-  async #follow(
-    subscription: number,
-    { run, from }: Extract<SubscriptionWord, { say: 'follow' }>,
-  ): Promise<void> {
-    if (this.#subscriptions.has(subscription)) return
+  #follow(subscription: number, word: FollowWord): void {
+    if (subscription <= this.#newest) return
+    this.#newest = subscription
     if (this.#subscriptions.size >= subscriptionsMax) return this.#say(subscription, 'closed')
-    if (this.#follows >= followsMax) return this.#end(codes.comeAgain, 'open another socket')
     this.#follows += 1
+    if (this.#follows > followsMax) return this.#end(codes.comeAgain, 'this socket has followed enough')
     this.#subscriptions.set(subscription, undefined)
+    const lane = subscription % askedAtOnce
+    const before = this.#asking[lane] ?? Promise.resolve()
+    this.#asking[lane] = before
+      .then(() => this.#open(subscription, word))
+      .catch(() => this.#closed(subscription))
+  }
+
+  /** Resolves when what the run has to say first is on its way. */
+  async #open(subscription: number, word: FollowWord): Promise<void> {
+    const isWanted = (): boolean => this.#subscriptions.has(subscription)
     // What a run is behind comes at once when it is followed: no more of that than the reader keeps up with.
-    while (this.#unread > unreadCharsMax / 2 && this.#isWanted(subscription)) await this.#read.promise
-    if (!this.#isWanted(subscription)) return
-    const { status, webSocket } = await this.#followRun(run, from)
-    // Sockets of an expired token are closed by their objects: who asks with it again needs another one.
-    if (status === 401) return this.#end(codes.notLetIn, 'the token has expired')
-    if (webSocket && this.#isWanted(subscription)) return this.#join(subscription, webSocket)
+    while (isWanted() && this.#unread > roomCharsMin) await this.#changed.promise
+    if (!isWanted()) return
+    const { webSocket, body } = await this.#ask(word)
+    if (webSocket && isWanted()) return this.#join(subscription, webSocket)
     webSocket?.accept()
     webSocket?.close(codes.done)
+    await body?.cancel()
     this.#closed(subscription)
   }
 
-  #isWanted(subscription: number): boolean {
-    return !this.#ended && this.#subscriptions.has(subscription)
+  #join(subscription: number, socket: WebSocket): Promise<void> {
+    return new Promise((greeted) => {
+      const upstream: Upstream = { socket, greeted, unanswered: 0 }
+      const isCurrent = (): boolean => this.#subscriptions.get(subscription) === upstream
+      const ended = (): void => {
+        if (isCurrent()) this.#closed(subscription)
+      }
+      this.#subscriptions.set(subscription, upstream)
+      this.#say(subscription, 'open')
+      socket.accept()
+      socket.addEventListener('message', ({ data }) => {
+        if (data === 'pong') {
+          upstream.unanswered = 0
+          greeted()
+        } else if (isCurrent()) this.#handBack(subscription, String(data))
+      })
+      socket.addEventListener('close', ended)
+      socket.addEventListener('error', ended)
+      // Its answer comes after what the object has said by then.
+      handOn(socket, 'ping')
+    })
   }
 
-  #join(subscription: number, socket: WebSocket): void {
-    const isCurrent = (): boolean => this.#subscriptions.get(subscription) === socket
-    this.#subscriptions.set(subscription, socket)
-    this.#say(subscription, 'open')
-    socket.accept()
-    socket.addEventListener('message', ({ data }) => {
-      if (data !== 'pong' && isCurrent()) this.#send(subscriptionTextOf(subscription, String(data)))
-    })
-    socket.addEventListener('close', ({ code, reason }) => {
-      socket.close(codes.done)
-      if (!isCurrent()) return
-      if (code === codes.notLetIn) this.#end(code, reason)
-      else this.#closed(subscription)
-    })
-    socket.addEventListener('error', () => {
-      if (isCurrent()) this.#closed(subscription)
-    })
+  #handBack(subscription: number, frame: string): void {
+    if (this.#unread <= unreadCharsMax) return this.#send(subscriptionTextOf(subscription, frame))
+    // It pulls what it has missed: nobody's memory grows for a reader who does not read.
+    this.#closed(subscription)
+    if (this.#subscriptions.size === 0) this.#end(codes.comeAgain, 'too much is unread')
   }
 
-  #leave(subscription: number): void {
-    const socket = this.#subscriptions.get(subscription)
-    this.#subscriptions.delete(subscription)
-    socket?.close(codes.done)
-    // Its `follow` may wait to be read.
-    this.#wasRead(0)
+  #wasRead(mark: string): void {
+    const at = this.#marks.findIndex((one) => one.mark === mark)
+    for (const { chars } of this.#marks.splice(0, at + 1)) this.#unread -= chars
+    this.#change()
   }
 
   #closed(subscription: number): void {
-    if (this.#subscriptions.delete(subscription)) this.#say(subscription, 'closed')
+    if (!this.#subscriptions.has(subscription)) return
+    this.#drop(subscription)
+    this.#say(subscription, 'closed')
+  }
+
+  #drop(subscription: number): void {
+    const upstream = this.#subscriptions.get(subscription)
+    this.#subscriptions.delete(subscription)
+    upstream?.socket.close(codes.done)
+    upstream?.greeted()
+    this.#change()
+  }
+
+  /** Wakes those that wait for room, or are not wanted any more. */
+  #change(): void {
+    this.#changed.resolve()
+    this.#changed = Promise.withResolvers()
   }
 
   #say(subscription: number, say: 'open' | 'closed'): void {
@@ -153,20 +214,22 @@ class RunsSocket {
 
   #send(text: string): void {
     if (this.#ended) return
-    this.#unread += text.length
-    // It pulls what it missed when it comes back: nobody's memory grows for a reader who does not read.
-    if (this.#unread > unreadCharsMax) return this.#end(codes.comeAgain, 'too much is unread')
     handOn(this.#socket, text)
+    this.#unread += text.length
+    this.#unmarked += text.length
+    if (this.#unmarked < markChars) return
+    // Nobody guesses it who has not read what was sent before it.
+    const mark = `mark ${crypto.randomUUID()}`
+    this.#marks.push({ mark, chars: this.#unmarked })
+    this.#unmarked = 0
+    handOn(this.#socket, mark)
   }
 
   #end(code: number, reason: string): void {
     if (this.#ended) return
     this.#ended = true
-    const sockets = [...this.#subscriptions.values()]
-    this.#subscriptions.clear()
-    this.#wasRead(0)
+    for (const subscription of [...this.#subscriptions.keys()]) this.#drop(subscription)
     this.#socket.close(code, reason)
-    for (const socket of sockets) socket?.close(codes.done)
   }
 }
 

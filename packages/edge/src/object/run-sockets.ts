@@ -2,6 +2,7 @@ import {
   frameOf,
   limits,
   parseFrame,
+  socketProtocols,
   WaystoneError,
   type OwnerId,
   type RunId,
@@ -70,11 +71,11 @@ export class RunSockets {
       ...(link === undefined ? {} : { link }),
       ...(subject === undefined ? {} : { subject }),
     } satisfies Attached)
-    for (const event of first) server.send(frameOf(event))
+    for (const frame of first.map(frameOf)) if (frame.length <= limits.frameCharsMax) server.send(frame)
     return new Response(null, {
       status: 101,
       webSocket: client,
-      headers: { 'sec-websocket-protocol': 'waystone' },
+      headers: { 'sec-websocket-protocol': socketProtocols.run },
     })
   }
 
