@@ -173,7 +173,7 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
   const host = await hostOf(name, options, (state) => watch.set(state))
   const { api } = host
   const isEmptied = isKnown && host.storage.made && watch.state.state === 'kept'
-  if (isEmptied) watch.set({ state: 'emptied', error: toWire(storageEmptied(name)) })
+  if (isEmptied) watch.set({ state: 'emptied', error: toWire(storageEmptied(name, host.storage.damage)) })
   if (host.storage.storage === 'indexeddb') remember(name)
   const { device } = await api.info()
   const stopLifecycle = watchLifecycle({

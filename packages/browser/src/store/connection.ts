@@ -31,6 +31,7 @@ export class Connection {
   #known = false
   #closed = false
   #made = false
+  #damage: string | undefined
 
   constructor(name: string, options: ConnectionOptions = {}) {
     this.name = name
@@ -40,6 +41,11 @@ export class Connection {
   /** True when there was no database of this name. */
   get made(): boolean {
     return this.#made
+  }
+
+  /** What was damaged, so that the browser has made the database anew, where it says so (Chromium). */
+  get damage(): string | undefined {
+    return this.#damage
   }
 
   /** Does `work` with the open database, after `ready`. Rejects with `closed` and the codes of `storageError`. */
@@ -105,8 +111,9 @@ export class Connection {
     if (!globalThis.indexedDB) throw new DOMException('there is no IndexedDB here', 'NotSupportedError')
     let isLost = false
     const opening = openDB<Schema>(this.name, databaseVersion, {
-      upgrade: (db, oldVersion, _, tx) => {
+      upgrade: (db, oldVersion, _, tx, event) => {
         tx.done.catch(() => undefined)
+        this.#damage ??= damageOf(event)
         if (oldVersion > 0 || !this.#known) {
           this.#made ||= oldVersion === 0
           createStores(db, tx).catch(() => abort(tx))
@@ -148,6 +155,12 @@ const triesMax = 3
 /** True for an error of a dead connection, or of one that died while it was opened. */
 function diedWith(error: unknown): boolean {
   return endsConnection.has(nameOf(error instanceof WaystoneError ? error.cause : error))
+}
+
+/** Chromium tells of a database that it has replaced by an empty one, beside the standard. */
+function damageOf(event: Event & { readonly dataLoss?: string; readonly dataLossMessage?: string }) {
+  const { dataLoss = 'none', dataLossMessage = '' } = event
+  return dataLoss === 'none' ? undefined : `${dataLoss} ${dataLossMessage}`.trim()
 }
 
 async function within<T>(promise: Promise<T>, ms: number, error: () => WaystoneError): Promise<T> {

@@ -18,6 +18,8 @@ export interface BrowserStorage extends RunStorage {
   onState(listener: StorageListener): () => void
   /** True when there was nothing of this name before. */
   readonly made: boolean
+  /** What was damaged, so that the browser has made it anew, where it says so. */
+  readonly damage?: string | undefined
 }
 
 /**
@@ -41,6 +43,7 @@ export async function openIndexedDb(name: string, options: ConnectionOptions = {
     device: () => connection.use(deviceOf),
     onState: (listener) => connection.watch.listen(listener),
     made: connection.made,
+    damage: connection.damage,
   }
 }
 

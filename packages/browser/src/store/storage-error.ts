@@ -38,10 +38,11 @@ export function storageLost(name: string): WaystoneError {
 }
 
 /** The error for a database that is new although there was one when this browser opened it last. */
-export function storageEmptied(name: string): WaystoneError {
+export function storageEmptied(name: string, damage: string | undefined): WaystoneError {
+  const why = damage === undefined ? '' : ` The browser says why: ${damage}`
   return new WaystoneError(
     'storage_lost',
-    `the storage "${name}" of this browser is empty: the browser, or somebody, has thrown away what was there. Runs that were synced can be opened by their ids`,
+    `the storage "${name}" of this browser is empty: the browser, or somebody, has thrown away what was there. Runs that were synced can be opened by their ids.${why}`,
   )
 }
 

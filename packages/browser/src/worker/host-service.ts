@@ -17,6 +17,8 @@ export interface HostStorage {
   readonly storage: 'indexeddb' | 'memory'
   /** There was nothing of this name before. */
   readonly made: boolean
+  /** What was damaged, so that the browser has made it anew, where it says so. */
+  readonly damage?: string | undefined
 }
 
 /** What a worker offers to its page. */

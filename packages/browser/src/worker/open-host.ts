@@ -35,5 +35,6 @@ export async function openHost(options: HostOptions): Promise<HostStorage & { re
     channel: browserChannel(name),
     ...(edgeUrl === undefined ? {} : { edge: edgeClient({ url: edgeUrl, ...(token ? { token } : {}) }, me) }),
   })
-  return { runtime, storage: kept.storage, made: kept.made }
+  const { storage, made, damage } = kept
+  return { runtime, storage, made, damage }
 }

@@ -29,7 +29,7 @@ export function serveAgents({ agents, encryption, versions }: ServeOptions): voi
       if (api)
         throw new WaystoneError('input_refused', 'this worker was opened already: one page, one worker')
       if (config.isEncrypted === true && encryption === undefined) throw notEncrypted()
-      const { runtime, storage, made } = await openHost({
+      const { runtime, ...storage } = await openHost({
         ...config,
         encryption: await encryption,
         versions: { ...config.versions, ...versions },
@@ -39,7 +39,7 @@ export function serveAgents({ agents, encryption, versions }: ServeOptions): voi
         ...(token ? { token: () => token() } : {}),
       })
       api = proxy(runtime)
-      return { storage, made }
+      return storage
     },
     get api(): RuntimeApi {
       if (api === undefined) throw new WaystoneError('closed', 'this worker was not opened yet')

@@ -28,6 +28,11 @@ export function streamsOf(fold: Fold): readonly string[] {
   )
 }
 
+/** The turn of a stream: it is named by the path of its step, which begins with that number. */
+export function turnOfStream(stream: string): number {
+  return Number(stream.split('/')[0])
+}
+
 /** No agent of this name is at hand. */
 export function agentUnknown(fold: Fold): WaystoneError {
   const { agent } = fold.identity

@@ -394,7 +394,7 @@ export class RunHost {
       await this.#pause(fold, 'error', toWire(error))
       return
     }
-    const streams = fold.records.length === 0 ? [] : streamsOf(fold)
+    const streams = streamsOf(now)
     if (streams.length > 0) await this.#ports.streams.remove(fold.run, streams)
   }
 

@@ -31,6 +31,7 @@ import { callListener } from '../call-listener.ts'
 import { InboxCourier } from './inbox-courier.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { moveHere, moveToEdge } from './mover.ts'
+import { turnOfStream } from './open-turn.ts'
 import { RunHost } from './run-host.ts'
 import { isPressing } from '../sync/pressing.ts'
 import type { SyncPolicy } from '../sync/step.ts'
@@ -102,6 +103,8 @@ export class RunNode {
   #early: EarlyPull | undefined
   #live: Live = nothingLive
   #sync: SyncState = { online: false, synced: undefined }
+  /** Streams of another owner whose text is kept here. */
+  readonly #keptStreams = new Set<string>()
   #loop: Promise<void> = Promise.resolve()
   #follow: Follow | undefined
   #waitForLock: AbortController | undefined
@@ -151,6 +154,7 @@ export class RunNode {
       if (entries.at(-1)?.owner !== ports.me) this.syncer?.received(log.mustFold().head)
       else this.syncer?.appended(log.mustFold().head, isEnded(log.mustFold()) || entries.some(isPressing))
       if (this.host) tellTabs()
+      void this.#forgetStreams()
       this.#wake()
     })
     const stopReplaced = log.onReplaced((keep) => {
@@ -627,7 +631,17 @@ export class RunNode {
   /** A follower keeps the text it sees, so that it can go on in the middle of a sentence should the run move here. */
   async #keepStream({ stream, at, text }: Extract<WatchEvent, { type: 'stream' }>): Promise<void> {
     if (this.log.fold?.owner === this.ports.me) return
+    this.#keptStreams.add(stream)
     await this.ports.streams.append(this.run, stream, { at, text }).catch(() => undefined)
+  }
+
+  /** Text of turns that are over has its outcome in the log. */
+  async #forgetStreams(): Promise<void> {
+    const fold = this.log.mustFold()
+    const over = [...this.#keptStreams].filter((stream) => isEnded(fold) || turnOfStream(stream) < fold.turn)
+    if (over.length === 0) return
+    for (const stream of over) this.#keptStreams.delete(stream)
+    await this.ports.streams.remove(this.run, over).catch(() => undefined)
   }
 
   #post(message: TabMessage): void {

@@ -214,6 +214,8 @@ class RunsSocket {
 
   #send(text: string): void {
     if (this.#ended) return
+    // Words and pongs add up, too, for who asks and reads nothing at all.
+    if (this.#unread > 2 * unreadCharsMax) return this.#end(codes.comeAgain, 'too much is unread')
     handOn(this.#socket, text)
     this.#unread += text.length
     this.#unmarked += text.length

@@ -1,4 +1,12 @@
-import { isEnded, type DueTime, type Fold, type RunId, type Streams, type StreamText } from '@waystone/core'
+import {
+  isEnded,
+  turnOfStream,
+  type DueTime,
+  type Fold,
+  type RunId,
+  type Streams,
+  type StreamText,
+} from '@waystone/core'
 import type { SqlStreams, StreamExtent } from '../store/sql-streams.ts'
 
 /** Text of the last turn of a run that has ended is kept this long, for readers that come back. In ms. */
@@ -57,7 +65,7 @@ export class RunStreams implements Streams {
   /** True for a stream of the open turn, or of a later one whose entries are still on their way. */
   isOpen(stream: string): boolean {
     const fold = this.#ports.fold()
-    return fold !== undefined && !isEnded(fold) && turnOf(stream) >= fold.turn
+    return fold !== undefined && !isEnded(fold) && turnOfStream(stream) >= fold.turn
   }
 
   /** Forgets what is older than the turn that was committed last. */
@@ -66,7 +74,7 @@ export class RunStreams implements Streams {
     const fold = foldNow()
     const names = store.names()
     if (fold === undefined || names.length === 0) return
-    const kept = names.filter((stream) => turnOf(stream) >= fold.turn - 1)
+    const kept = names.filter((stream) => turnOfStream(stream) >= fold.turn - 1)
     store.forget(names.filter((stream) => !kept.includes(stream)))
     if (isEnded(fold) && kept.length > 0) await forget.set(Date.now() + keepMs)
   }
@@ -76,9 +84,4 @@ export class RunStreams implements Streams {
     const { store } = this.#ports
     store.forget(store.names().filter((stream) => !this.isOpen(stream)))
   }
-}
-
-/** A stream is named by the path of its step, which begins with the number of its turn. */
-function turnOf(stream: string): number {
-  return Number(stream.split('/')[0])
 }
