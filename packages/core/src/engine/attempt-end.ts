@@ -5,7 +5,7 @@ import type { Outcome } from '../log/bodies.ts'
 import type { TurnRecord } from '../log/fold.ts'
 import type { Value } from '../state/codec.ts'
 import type { TurnEnd } from './agent.ts'
-import { familyOf, pathOf } from './call.ts'
+import { familyOf, pathOf, type Call } from './call.ts'
 
 /** How an attempt at a turn ended. */
 export type AttemptEnd =
@@ -34,8 +34,8 @@ export type AttemptEnd =
   /** The host may not or cannot write any more. */
   | { readonly type: 'lost'; readonly error: unknown }
   | { readonly type: 'given up' }
-  /** Only when proving: every record was delivered, and nothing differed. */
-  | { readonly type: 'caught up' }
+  /** Only when proving: every record was delivered, and nothing differed. `open`: the calls that wait for theirs. */
+  | { readonly type: 'caught up'; readonly open: readonly Pick<Call, 'family' | 'start'>[] }
 
 /** What a record delivers to its call. */
 export function outcomeOf(record: TurnRecord): Outcome {

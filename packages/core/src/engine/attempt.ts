@@ -481,7 +481,7 @@ export class Attempt {
   }
 
   #goLive(): void {
-    if (this.#prove) return this.finish({ type: 'caught up' })
+    if (this.#prove) return this.finish({ type: 'caught up', open: this.#calls.open.filter((call) => !isOut(call)) })
     this.#live = true
     this.#standing = undefined
     this.#beginAll()

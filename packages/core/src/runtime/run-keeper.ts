@@ -22,6 +22,7 @@ import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
 import { damagePause } from './damage-pause.ts'
 import { RunHost } from './run-host.ts'
+import { waitsUntil } from './waits-until.ts'
 
 /** A time that survives the process, at which a keeper is called. */
 export interface DueTime {
@@ -493,21 +494,19 @@ export class RunKeeper {
   }
 
   async #takeOver(fold: Fold): Promise<void> {
-    const { storage, due: times } = this.#ports
-    const { inbox } = storage
-    const last = fold.records.at(-1)
-    const due = last?.kind === 'ask' ? (last.body.due ?? Infinity) : 0
-    if (due > this.#ports.clock.now() && (await inbox.list(fold.run)).length === 0) {
-      // A run that waits for a person stays where it is until the answer, or the deadline, brings the alarm back.
+    const { clock, storage, due: times } = this.#ports
+    const due = await waitsUntil(fold, { clock, place: 'edge', agent: (name) => this.#agent(name) })
+    if (due > clock.now() && (await storage.inbox.list(fold.run)).length === 0) {
+      // A run that waits stays where it is until its inbox or the time brings the alarm back.
       return due === Infinity ? times.delete() : times.set(due)
     }
     try {
       const { head, epoch } = fold
       await this.authority.claim({ base: head, epoch, owner: edgeOwner, place: 'edge', reason: 'expired' })
-      await times.set(this.#ports.clock.now())
+      await times.set(clock.now())
     } catch (error) {
       this.#ports.failed('take over', error)
-      await times.set(this.#ports.clock.now() + Math.max(fold.identity.leaseMs, watchdogMs))
+      await times.set(clock.now() + Math.max(fold.identity.leaseMs, watchdogMs))
     }
   }
 
