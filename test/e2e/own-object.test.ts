@@ -2,7 +2,7 @@ import { limits } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEventStream } from '../harness/event-stream.ts'
 import { poll } from '../harness/poll.ts'
-import { deadly, questioner, sleeper, speaker } from './app/edge-agents.ts'
+import { caller, deadly, questioner, sleeper, speaker } from './app/edge-agents.ts'
 import { pushRun } from './pushed-run.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -194,6 +194,31 @@ describe('a run in an object of the application, beside its own due times', () =
     await pushRun(world, run, questioner, {})
     expect((await tell(run)).alarm).toBeNull()
     expect(await alarms()).toBe(before)
+  })
+
+  it('has its circuit breakers from the other runs of its tenant', async () => {
+    const { server } = { server: world.effects.url }
+    const lastOf = async (run: string): Promise<unknown> => {
+      const stream = await openEventStream(`${world.edge().url}/v1/runs/${run}/events`, world.headers)
+      const view = await stream.until(({ event, data }) => event === 'view' && !data.includes('"running"'))
+      stream.leave()
+      return JSON.parse(view.data)
+    }
+    await pushRun(world, 'own-calls-1', caller, { server, run: 'own-calls-1', breaker: 'search' })
+    expect(await lastOf('own-calls-1')).toMatchObject({ status: 'paused' })
+    await pushRun(world, 'own-calls-2', caller, { server, run: 'own-calls-2', breaker: 'search' })
+    await pushRun(world, 'own-calls-3', caller, { server, run: 'own-calls-3', breaker: 'another' })
+    expect(await lastOf('own-calls-3')).toMatchObject({ status: 'paused' })
+    const { due } = (await poll(
+      async () => {
+        const told = await tell('own-calls-2')
+        return told.alarm === null ? undefined : { due: told.alarm }
+      },
+      { timeoutMs: 20_000, message: () => 'the second run does not wait for the breaker' },
+    )) as { due: number }
+    expect(due).toBeGreaterThan(Date.now() + 60_000)
+    const calls = world.effects.effects().map(({ key }) => key.split(' ').at(-1))
+    expect(calls.filter((name) => name?.startsWith('own-calls'))).toEqual(['own-calls-1', 'own-calls-3'])
   })
 
   it('keeps tables for what it has, and none else', async () => {

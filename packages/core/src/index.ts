@@ -90,6 +90,7 @@ export {
   type StoredCheckpoint,
   type StoredCheckpoints,
 } from './log/stored-checkpoints.ts'
+export { Breakers } from './engine/breakers.ts'
 export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
 export type { SyncPolicy } from './sync/step.ts'

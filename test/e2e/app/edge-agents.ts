@@ -113,4 +113,19 @@ export const deadly = defineAgent({
   },
 })
 
-export const edgeAgents = [speaker, sleeper, questioner, writer, hurrying, together]
+/** Reaches the outside once, which is down: its circuit breaker opens. */
+export const caller = defineAgent({
+  name: 'caller',
+  version: 1,
+  initial: (input: { server: string; run: string; breaker: string }) => ({ ...input }),
+  async turn(ctx, { server, run, breaker: name }) {
+    const breaker = { name, failures: 1, cooldown: '1h' } as const
+    await ctx.step('call', { attempts: 1, breaker }, async (tools) => {
+      await reach(server, run, tools)
+      throw new Error('the service is down')
+    })
+    return done()
+  },
+})
+
+export const edgeAgents = [caller, speaker, sleeper, questioner, writer, hurrying, together]

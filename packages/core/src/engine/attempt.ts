@@ -481,7 +481,8 @@ export class Attempt {
   }
 
   #goLive(): void {
-    if (this.#prove) return this.finish({ type: 'caught up', open: this.#calls.open.filter((call) => !isOut(call)) })
+    if (this.#prove)
+      return this.finish({ type: 'caught up', open: this.#calls.open.filter((call) => !isOut(call)) })
     this.#live = true
     this.#standing = undefined
     this.#beginAll()

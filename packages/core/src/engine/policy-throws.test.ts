@@ -42,3 +42,12 @@ it('an `assumeDone` that throws leaves the outcome to a person', async () => {
   expect(pause).toMatchObject({ reason: 'outcome', error: { path: '0/call' } })
   expect(tries).toBe(1)
 })
+
+it('an effect whose outcome is unknown fails where its author says so, and is not started again', async () => {
+  const verify = async () => undefined as never
+  const { pause, tries } = await pausedBy((ctx, body) =>
+    ctx.once('call', { timeout: '1s', verify, onUnknown: 'fail' }, body),
+  )
+  expect(pause).toMatchObject({ reason: 'error', error: { code: 'outcome_unknown', path: '0/call' } })
+  expect(tries).toBe(1)
+})

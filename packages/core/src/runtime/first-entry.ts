@@ -28,7 +28,7 @@ export interface GonePolicy {
 export interface ForkChanges {
   /** Another state; the turn at the checkpoint begins anew. */
   readonly state?: Json
-  /** Another input, for those who read it: the state that `initial` made of the old one stays. */
+  /** Another input. At entry 0 `initial` makes the state of it; later it stands beside the state, which stays as it is. */
   readonly input?: Json
   /** What the fork may use from its beginning on; limits that are not named stay. */
   readonly budget?: BudgetOption
@@ -48,6 +48,19 @@ export function startEntry(
   policy: GonePolicy & { readonly budget?: BudgetOption; readonly parent?: RunId; readonly depth?: number },
 ): Bodies['start'] {
   const encoded = encodeValue(input, { where: 'input' })
+  const { budget, parent, depth, ...gone } = policy
+  return {
+    ...identity(agent, encoded, place, gone),
+    ...written,
+    state: initialState(agent, input),
+    budget: budgetOf({ ...agent.budget, ...budget }),
+    ...(parent === undefined ? {} : { parent }),
+    ...(depth === undefined ? {} : { depth }),
+  }
+}
+
+/** What an agent makes of an input, encoded. Throws `value_refused` when that cannot be kept. */
+export function initialState(agent: AnyAgent, input: unknown): Json {
   const state = agent.initial(input as never)
   if (typeof state === 'object' && state !== null && 'then' in state && typeof state.then === 'function') {
     throw new WaystoneError(
@@ -55,15 +68,7 @@ export function startEntry(
       `\`initial\` of agent ${agent.name} returned a promise: it must depend on nothing but the input`,
     )
   }
-  const { budget, parent, depth, ...gone } = policy
-  return {
-    ...identity(agent, encoded, place, gone),
-    ...written,
-    state: encodeValue(state, { where: 'state' }),
-    budget: budgetOf({ ...agent.budget, ...budget }),
-    ...(parent === undefined ? {} : { parent }),
-    ...(depth === undefined ? {} : { depth }),
-  }
+  return encodeValue(state, { where: 'state' })
 }
 
 /** The first entry of a fork of `fold`; `now` is the source at its head. */

@@ -188,6 +188,34 @@ describe('fork()', () => {
     expect(await device.store.read('trip' as never, 0)).toEqual(before)
   })
 
+  it('begins with what `initial` makes of another input, and goes on with the state it has from later entries', async () => {
+    const greeter = defineAgent({
+      name: 'greeter',
+      version: 1,
+      initial: (name: string) => ({ name, greeted: 0 }),
+      async turn(_, state) {
+        state.greeted += 1
+        return state.greeted < 2 ? next() : done(`hello ${state.name}`)
+      },
+    })
+    const runtime = await testDevice([greeter]).open()
+    const source = await handleOf(runtime, await runtime.start('greeter', 'ana', { id: 'greeting' }))
+    expect(await source.result()).toBe('hello ana')
+    const resultOf = async (options: Parameters<Run['fork']>[0]): Promise<unknown> => {
+      const fork = await handleOf(runtime, await source.fork(options as never))
+      const { result, input } = await fork.until(({ status }) => status === 'done')
+      return [result, input]
+    }
+    expect(await resultOf({ seq: 0, input: 'bo' })).toEqual(['hello bo', 'bo'])
+    expect(await resultOf({ seq: 0, input: 'bo', state: { name: 'cy', greeted: 0 } as never })).toEqual([
+      'hello cy',
+      'bo',
+    ])
+    const commit = source.entries().find(({ kind }) => kind === 'commit')?.seq ?? -1
+    expect(await resultOf({ seq: commit, input: 'bo' })).toEqual(['hello ana', 'bo'])
+    await runtime.close()
+  })
+
   it('goes on with another agent when one is named', async () => {
     const agent = traveller([])
     const counter = defineAgent({

@@ -74,3 +74,27 @@ describe('a handle', () => {
     await expect(handle.result()).rejects.toMatchObject({ code: 'closed' })
   })
 })
+
+it('shows what has not changed as the same objects', async () => {
+  const asking = defineAgent({
+    name: 'asking',
+    version: 1,
+    initial: (input: { readonly deep: { readonly list: readonly number[] } }) => ({ ...input }),
+    async turn(ctx) {
+      await ctx.ask('first', { question: { text: 'Go on?' } })
+      await ctx.ask('second', { question: { text: 'Really?' } })
+      return done()
+    },
+  })
+  const runtime = await testDevice([asking]).open()
+  const run = await handleOf(runtime, await runtime.start('asking', { deep: { list: [1, 2] } }))
+  const before = await run.until(({ asks }) => asks.length === 1)
+  await run.answer(String(before.asks[0]?.ask), 'yes')
+  const after = await run.until(({ asks }) => asks[0]?.path === '0/second')
+  expect(after).not.toBe(before)
+  expect(after.input).toBe(before.input)
+  expect(after.state).toBe(before.state)
+  const waiting = await run.until(({ status }) => status === 'waiting')
+  expect(waiting.asks).toBe(after.asks)
+  await runtime.close()
+})

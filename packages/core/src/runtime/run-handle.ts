@@ -44,6 +44,7 @@ export interface ForkOptions<State> {
   /** Chosen by the caller: forking twice with one id makes one run. */
   readonly id?: string
   readonly state?: State
+  /** At entry 0 `initial` makes the state of it; later it stands beside the state, which stays as it is. */
   readonly input?: unknown
   readonly agent?: string
   /** What the fork may use from its beginning on; else it goes on with what the checkpoint had left. */
@@ -62,7 +63,9 @@ export class RunHandle<State = unknown, Result = unknown> {
   /** What came before the entries that are here. */
   #before: Fold | undefined
   #entries: readonly Entry[] = []
+  /** Undefined when something has changed since it was made. */
   #view: RunView<State, Result> | undefined
+  #viewed: RunView<State, Result> | undefined
   #live: Live = { phase: 'idle', calls: [] }
   #sync: SyncState = { online: false, synced: undefined }
   #streams: Readonly<Record<string, string>> = {}
@@ -101,7 +104,8 @@ export class RunHandle<State = unknown, Result = unknown> {
         sync: this.#sync,
         streams: this.#streams,
       }
-      this.#view = viewOf(this.#fold, around) as RunView<State, Result>
+      this.#view = viewOf(this.#fold, around, this.#viewed) as RunView<State, Result>
+      this.#viewed = this.#view
     }
     return this.#view
   }

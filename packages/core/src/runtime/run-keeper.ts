@@ -1,6 +1,7 @@
 import type { AnyAgent } from '../engine/agent.ts'
 import { retentionOf } from '../engine/retention-of.ts'
 import { snapshotPolicyOf } from '../engine/snapshot-policy-of.ts'
+import type { Breakers } from '../engine/breakers.ts'
 import type { Children } from '../engine/run-child.ts'
 import { toWire, WaystoneError } from '../errors.ts'
 import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
@@ -59,6 +60,8 @@ export interface KeeperPorts {
   readonly agents: () => readonly AnyAgent[]
   /** What this edge runs in and with, for the log. */
   readonly software?: Software
+  /** Circuit breakers that runs share; without them each host of a run has its own. */
+  readonly breakers?: Breakers
   /** Where runs can have children; those of encrypted runs cannot be here. */
   readonly children?: Children | undefined
   /** Keys of encrypted runs that devices lend; absent: none are borrowed. */
@@ -437,7 +440,7 @@ export class RunKeeper {
   }
 
   #newHost(): RunHost {
-    const { storage, followers, clock, children } = this.#ports
+    const { storage, followers, clock, children, breakers } = this.#ports
     const { blobs, inbox, streams } = storage
     return new RunHost(this.log, {
       me: edgeOwner,
@@ -449,6 +452,7 @@ export class RunKeeper {
       agent: (name) => this.#agent(name),
       consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
       confirm: () => Promise.resolve(),
+      ...(breakers ? { breakers } : {}),
       ...(children && !isSealed(this.log.fold) ? { children } : {}),
       tell: (event) => {
         if (event.type === 'live') this.#live = event.live

@@ -20,7 +20,7 @@ import { callListener } from '../call-listener.ts'
 import { acceptItem } from './accept-item.ts'
 import type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
 import { blobsNamed, foldImported, importedEntries, parseExport } from './import-run.ts'
-import { forkEntry, startEntry, type Writer } from './first-entry.ts'
+import { forkEntry, initialState, startEntry, type Writer } from './first-entry.ts'
 import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { endToEnd } from './mover.ts'
@@ -263,7 +263,11 @@ export class Runtime implements RuntimeApi {
     const agent = this.#ports.agents.find(({ name }) => name === wanted)
     if (agent === undefined && options.agent !== undefined) throw agentMissing(options.agent)
     const now = node.log.mustFold()
-    return this.#beginFork(node, run, now, forkEntry(fold, now, agent, this.#writer(), options))
+    const { input, state } = options
+    const isAnew = input !== undefined && state === undefined && fold.head.seq === 0
+    if (isAnew && agent === undefined) throw agentMissing(wanted)
+    const changes = isAnew && agent ? { ...options, state: initialState(agent, decodeValue(input)) } : options
+    return this.#beginFork(node, run, now, forkEntry(fold, now, agent, this.#writer(), changes))
   }
 
   async putBlob(run: RunId, hash: Digest, bytes: Uint8Array): Promise<void> {

@@ -6,7 +6,9 @@ import type { RunBudget } from '../log/budget.ts'
 import type { Fold, Pause } from '../log/fold.ts'
 import type { Head, Place, RunStatus } from '../ports/log-store.ts'
 import type { Live, SyncState } from '../ports/watch.ts'
-import { decodeValue } from '../state/codec.ts'
+import type { Json } from '../json.ts'
+import { shareEqual } from '../share-equal.ts'
+import { decodeValue, type Value } from '../state/codec.ts'
 import { openAsks } from './inbox-entries.ts'
 
 /** A question that waits for an answer. */
@@ -65,8 +67,8 @@ export interface Around {
   readonly streams: Readonly<Record<string, string>>
 }
 
-/** The view of a fold. */
-export function viewOf(fold: Fold, around: Around): RunView {
+/** The view of a fold. What has not changed since the view before is the same object. */
+export function viewOf(fold: Fold, around: Around, before?: RunView): RunView {
   const {
     identity,
     run,
@@ -91,7 +93,7 @@ export function viewOf(fold: Fold, around: Around): RunView {
     version: identity.version,
     status: statusOf(fold, around.live),
     state,
-    input: decodeValue(identity.input),
+    input: inputOf(identity),
     turn,
     owner,
     place,
@@ -104,19 +106,33 @@ export function viewOf(fold: Fold, around: Around): RunView {
     reason,
     pause,
     error: pause?.error,
-    asks: openAsks(fold).map((ask) => ({
-      ask: ask.digest,
-      path: ask.body.path,
-      question: decodeValue(ask.body.question),
-      due: ask.body.due,
-    })),
+    asks: shareEqual(before?.asks, openAsks(fold).map(askOf)),
     due,
     budget,
     effectsAfter: fold.effects,
     artifacts: fold.artifacts,
     labels: fold.labels,
     ...around,
+    live: shareEqual(before?.live, around.live),
   }
+}
+
+/** Values that were decoded for views, by what has them in its encoded form. */
+const decoded = new WeakMap<object, { readonly value: Value }>()
+
+function decodedOnce(of: object, encoded: Json): Value {
+  const known = decoded.get(of) ?? { value: decodeValue(encoded) }
+  decoded.set(of, known)
+  return known.value
+}
+
+function inputOf(identity: Fold['identity']): Value {
+  return decodedOnce(identity, identity.input)
+}
+
+function askOf(ask: ReturnType<typeof openAsks>[number]): OpenAsk {
+  const { path, question, due } = ask.body
+  return { ask: ask.digest, path, question: decodedOnce(ask, question), due }
 }
 
 /** The status of a run. A log alone cannot say whether anything runs; without word from its host, an open wait means waiting. */
