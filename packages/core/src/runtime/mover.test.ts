@@ -116,3 +116,23 @@ describe('a move here by force', () => {
     await phone.close()
   })
 })
+
+it('a run that was taken by force comes back to a device that has not heard of it yet', async () => {
+  const agent = worker(Promise.withResolvers(), Promise.resolve())
+  const edge = memoryEdge({ clock: testClock, agents: [agent] })
+  const deaf = { ...edge.remote, follow: () => ({ tell: () => undefined, close: () => undefined }) }
+  const [here, there] = await Promise.all([
+    testDevice([agent], { edge: { ...edge, remote: deaf } }).open(),
+    testDevice([agent], { name: 'phone', edge }).open(),
+  ])
+  const run = await handleOf(here, await here.start('worker', null, {}))
+  await run.until(({ status, head, sync }) => status === 'waiting' && sync.synced?.seq === head.seq)
+  const taken = await handleOf(there, run.id)
+  await taken.move('here', { force: true })
+  expect([run.view()?.owner, taken.view()?.owner]).toEqual(['laptop', 'phone'])
+  await run.move('here', { force: true })
+  await taken.until(({ owner }) => owner === 'laptop')
+  expect(run.view()?.epoch).toBe(2)
+  await here.close()
+  await there.close()
+})
