@@ -1,5 +1,5 @@
 import { fromWire, isWaystoneError, WaystoneError } from '../errors.ts'
-import type { Digest } from '../ids.ts'
+import type { Digest, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
@@ -61,6 +61,7 @@ export class Attempt {
   readonly #giveUp = new AbortController()
   readonly #origins = new WeakMap<object, Digest>()
   readonly #draft: ReturnType<typeof createDraft<Value>>
+  readonly #branch: Branch
   readonly #end: Promise<AttemptEnd>
   #resolveEnd: (end: AttemptEnd) => void = () => undefined
   readonly #taken = new Set<string>()
@@ -102,12 +103,13 @@ export class Attempt {
     this.#recorded = turn.records.length > 0
     this.#time = turn.began
     this.#end = new Promise((resolve) => (this.#resolveEnd = resolve))
+    this.#branch = Branch.ofTurn(String(turn.turn), this.signal)
     this.#draft = createDraft(turn.state, { guard: () => this.#guard() })
   }
 
   /** Runs the attempt to its end. It may wait for as long as the turn does. */
   run(): Promise<AttemptEnd> {
-    const ctx = makeCtx(this, Branch.ofTurn(String(this.turn.turn), this.signal))
+    const ctx = makeCtx(this, this.#branch)
     void Promise.resolve()
       .then(() => this.agent.turn(ctx as never, this.#draft.draft as never))
       .then(
@@ -477,6 +479,7 @@ export class Attempt {
       this.#calls.settle(call)
       call.reject(this.#interruptedError(call.path))
     }
+    this.#branch.stop(interruption(this.turn.run, this.turn.turn))
     this.#events.happen()
   }
 
@@ -609,10 +612,7 @@ export class Attempt {
 
   #interruptedError(path: string): WaystoneError {
     this.#toldInterrupt = true
-    return new WaystoneError('interrupted', `turn ${String(this.turn.turn)} was interrupted`, {
-      run: this.turn.run,
-      path,
-    })
+    return interruption(this.turn.run, this.turn.turn, path)
   }
 
   /** Rule 2: the next delivery comes after three tasks in a row in which nothing happened on ctx. */
@@ -654,6 +654,13 @@ export class Attempt {
     if (record) this.diverge(record.path, expected, found)
     else this.finish({ type: 'outside' })
   }
+}
+
+function interruption(run: RunId, turn: number, path?: string): WaystoneError {
+  return new WaystoneError('interrupted', `turn ${String(turn)} was interrupted`, {
+    run,
+    ...(path === undefined ? {} : { path }),
+  })
 }
 
 /** True for a call of a branch that has lost: nothing starts for it, but a `once` that was started is settled. */

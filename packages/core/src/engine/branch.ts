@@ -4,15 +4,17 @@ export class Branch {
   /** How many branches of this one are open. */
   open = 0
   readonly #parent: Branch | undefined
+  /** Fires when all branches are over. */
+  readonly #above: AbortSignal | undefined
   #signal: AbortSignal | undefined
   #controller: AbortController | undefined
   #doomed = false
   #cancelled = false
 
-  private constructor(path: string, parent: Branch | undefined, signal?: AbortSignal) {
+  private constructor(path: string, parent: Branch | undefined, above?: AbortSignal) {
     this.path = path
     this.#parent = parent
-    this.#signal = signal
+    this.#above = above
   }
 
   /** The branch that a turn itself is; `signal` fires when its attempt is over. */
@@ -35,16 +37,22 @@ export class Branch {
     return this.#cancelled || (this.#parent?.cancelled ?? false)
   }
 
-  /** Fires when the branch is cancelled or the attempt is over. Made when first asked for: a map has 10,000 branches. */
+  /** Fires when the branch is stopped or cancelled, or the attempt is over. Made when first asked for: a map has 10,000 branches. */
   get signal(): AbortSignal {
     if (this.#signal) return this.#signal
     const controller = new AbortController()
     this.#controller = controller
     this.#signal = controller.signal
-    const above = this.#parent?.signal
+    const above = this.#parent?.signal ?? this.#above
     if (this.cancelled || above?.aborted) controller.abort(above?.reason)
     else above?.addEventListener('abort', () => controller.abort(above.reason))
     return controller.signal
+  }
+
+  /** Tells what goes on in it to end, which still counts. */
+  stop(reason: unknown): void {
+    void this.signal
+    this.#controller?.abort(reason)
   }
 
   doom(): void {

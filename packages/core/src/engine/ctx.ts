@@ -199,7 +199,10 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
   /** The id of the run and the number of this turn, from 0. */
   readonly run: string
   readonly turn: number
-  /** Fires when this attempt of the turn is given up; from then on nothing it does counts. */
+  /**
+   * Fires when this attempt of the turn is given up: from then on nothing it does counts. Also when the turn was interrupted,
+   * with an error of the code `interrupted`: what it makes of that counts.
+   */
   readonly signal: AbortSignal
 
   /** Runs the body and records its outcome; after a crash it may run again unless its outcome was recorded. */

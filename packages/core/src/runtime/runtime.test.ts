@@ -244,13 +244,14 @@ describe('a run in memory', () => {
       version: 1,
       initial: () => ({ caught: '' }),
       async turn(ctx, state) {
-        let code = 'none'
+        let [code, told] = ['none', 'nothing']
+        ctx.signal.addEventListener('abort', () => (told = (ctx.signal.reason as WaystoneError).code))
         try {
           await ctx.ask('never', { question: 'Will anybody answer?' })
         } catch (error) {
           code = error instanceof WaystoneError ? error.code : 'another'
         }
-        state.caught = code
+        state.caught = `${code} ${told}`
         return done(code)
       },
     })
@@ -259,6 +260,7 @@ describe('a run in memory', () => {
     await run.until(({ asks }) => asks.length === 1)
     await run.interrupt()
     expect(await run.result()).toBe('interrupted')
+    expect(run.view()?.state).toEqual({ caught: 'interrupted interrupted' })
     await runtime.close()
   })
 
