@@ -2,7 +2,7 @@ import { limits } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEventStream } from '../harness/event-stream.ts'
 import { poll } from '../harness/poll.ts'
-import { caller, deadly, questioner, sleeper, speaker } from './app/edge-agents.ts'
+import { caller, deadly, failing, questioner, sleeper, speaker } from './app/edge-agents.ts'
 import { pushRun } from './pushed-run.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -219,6 +219,36 @@ describe('a run in an object of the application, beside its own due times', () =
     expect(due).toBeGreaterThan(Date.now() + 60_000)
     const calls = world.effects.effects().map(({ key }) => key.split(' ').at(-1))
     expect(calls.filter((name) => name?.startsWith('own-calls'))).toEqual(['own-calls-1', 'own-calls-3'])
+  })
+
+  it('tries a step as often as it may, over alarms, and as often again when somebody asks for it', async () => {
+    const run = 'own-fails'
+    const reached = (): readonly (readonly [string, number])[] =>
+      world.effects
+        .effects()
+        .map(({ key }) => [key.split(' ').at(-1) ?? '', world.effects.starts(key)] as const)
+        .filter(([name]) => name.startsWith(run))
+    const paused = (times: number): Promise<true> =>
+      poll(
+        async () =>
+          (await kindsOf(run)).filter((kind) => kind === 'pause').length === times ? true : undefined,
+        {
+          timeoutMs: 60_000,
+          message: async () => `the run was not paused: ${String(await kindsOf(run))}; ${String(reached())}`,
+        },
+      )
+    await pushRun(world, run, failing, { server: world.effects.url, run })
+    await paused(1)
+    expect(reached()).toEqual([1, 2].map((attempt) => [`${run}-${String(attempt)}`, 1]))
+    const retry = { type: 'retry', id: 'again', by: 'ana', time: 0 }
+    const { headers } = world
+    await fetch(`${world.edge().url}/v1/runs/${run}/inbox`, {
+      method: 'POST',
+      headers,
+      body: JSON.stringify(retry),
+    })
+    await paused(2)
+    expect(reached()).toEqual([1, 2].map((attempt) => [`${run}-${String(attempt)}`, 2]))
   })
 
   it('keeps tables for what it has, and none else', async () => {

@@ -62,6 +62,7 @@ export type { Claim, Follow, FollowOptions, Held, Pulled, Pushed, Remote, Tail }
 export type { RunStorage } from './ports/run-storage.ts'
 export type { Snapshots } from './ports/snapshots.ts'
 export type { Streams, StreamText } from './ports/streams.ts'
+export type { TryCounts } from './ports/try-counts.ts'
 export { tailName, type SetAside, type Tails } from './ports/tails.ts'
 export type { Live, LiveCall, SyncState, Wait, WatchEvent } from './ports/watch.ts'
 

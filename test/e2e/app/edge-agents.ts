@@ -128,4 +128,18 @@ export const caller = defineAgent({
   },
 })
 
-export const edgeAgents = [caller, speaker, sleeper, questioner, writer, hurrying, together]
+/** Fails as often as it may be tried, with long pauses in which its object lets go of it. */
+export const failing = defineAgent({
+  name: 'failing',
+  version: 1,
+  initial: (input: { server: string; run: string }) => ({ ...input }),
+  async turn(ctx, { server, run }) {
+    await ctx.step('call', { attempts: 2, backoff: '5s' }, async (tools) => {
+      await reach(server, `${run}-${String(tools.attempt)}`, tools)
+      throw new Error('the service is down')
+    })
+    return done()
+  },
+})
+
+export const edgeAgents = [failing, caller, speaker, sleeper, questioner, writer, hurrying, together]

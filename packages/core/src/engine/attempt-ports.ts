@@ -48,6 +48,8 @@ export interface AttemptPorts {
   readonly children?: Children | undefined
   /** The circuit breakers that the steps of this host share. */
   readonly breakers: Breakers
+  /** How often a step was tried by hosts that have let go between two tries. */
+  tries?(path: string): number
   /** Before a body begins: resolves when it is known, after this host has stood still, that it still writes the run. */
   awake?(): Promise<void> | undefined
   /** Why nothing more may be started, when `begun` steps are not recorded yet; undefined as long as it may. */

@@ -237,6 +237,14 @@ export class Attempt {
     return this.#calls.due
   }
 
+  /** How often steps were tried that wait for another try, by their paths. */
+  get tries(): Readonly<Record<string, number>> {
+    const waiting = this.#calls.open.filter(
+      ({ family, phase, attempt }) => family === 'step' && phase === 'parked' && attempt > 0,
+    )
+    return Object.fromEntries(waiting.map(({ path, attempt }) => [path, attempt]))
+  }
+
   /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
   waits(): readonly Wait[] | undefined {
     if (!this.#resting || this.#over || this.#deliveries.next || this.#returned) return undefined

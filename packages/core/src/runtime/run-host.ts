@@ -17,6 +17,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Place } from '../ports/log-store.ts'
 import type { Streams } from '../ports/streams.ts'
+import type { TryCounts } from '../ports/try-counts.ts'
 import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import type { Value } from '../state/codec.ts'
 import {
@@ -54,6 +55,8 @@ export interface HostPorts {
   consumed(ids: readonly string[], seq: number): void
   /** Circuit breakers that the runs of this place share; by default a run has its own. */
   readonly breakers?: Breakers
+  /** For a host that lets go of runs that wait. */
+  readonly tries?: TryCounts
   /** This host has stood still, as a sleeping laptop does: resolves when it is known who writes the run. */
   slept?(): Promise<void>
   /** Runs of other agents, where a run can have them. */
@@ -339,6 +342,7 @@ export class RunHost {
     const watching = this.#watchTime(attempt)
     const first = await Promise.race([ended, parked])
     if ('waits' in first) {
+      this.#keepTries(fold, attempt.tries)
       this.#ports.tell({ type: 'live', live: this.live() })
       this.#rests = true
       attempt.giveUp()
@@ -418,9 +422,22 @@ export class RunHost {
     return undefined
   }
 
+  /** How often steps of the open turn were tried by hosts that have let go of it. */
+  #tries(fold: Fold): Readonly<Record<string, number>> {
+    return this.#ports.tries?.get(turnKey(fold)) ?? {}
+  }
+
+  /** What is not named is not tried again, or not yet. */
+  #keepTries(fold: Fold, tries: Readonly<Record<string, number>>): void {
+    const before = this.#tries(fold)
+    if (Object.keys(before).length + Object.keys(tries).length > 0)
+      this.#ports.tries?.set(turnKey(fold), tries)
+  }
+
   #attemptPorts(): AttemptPorts {
     const { clock, place, me, streams } = this.#ports
     const { run } = this.#log
+    const tries = this.#tries(this.#log.mustFold())
     return {
       clock,
       place,
@@ -447,6 +464,7 @@ export class RunHost {
         this.#ports.tell({ type: 'stream', stream, at: 0, text: '' })
       },
       awake: () => this.#awake(),
+      tries: (path) => tries[path] ?? 0,
       overBudget: (begun) => budgetSpent(this.#log.mustFold(), begun),
       putBlob: (bytes) => this.#log.putBlob(bytes),
       getBlob: (hash) => this.#log.getBlob(hash),
@@ -539,6 +557,7 @@ export class RunHost {
 
   #onEntries({ entries }: Appending): void {
     this.#attempt?.take(entries)
+    this.#forgetTries(entries)
     const used = entries.flatMap(consumedBy)
     if (used.length === 0) return
     this.#items = this.#items.filter(({ id }) => !used.includes(id))
@@ -550,6 +569,15 @@ export class RunHost {
     if (unfit.length > 0) this.#ports.consumed(unfit, -1)
     const rest = used.filter((id) => !unfit.includes(id))
     if (rest.length > 0) this.#ports.consumed(rest, entries.at(-1)?.seq ?? 0)
+  }
+
+  /** A step that has failed is tried as often as at first when somebody asks for it again. */
+  #forgetTries(entries: readonly Entry[]): void {
+    const ended = entries.flatMap(({ kind, body }) => (kind === 'step' ? [body.path] : []))
+    if (ended.length === 0 || this.#ports.tries === undefined) return
+    const fold = this.#log.mustFold()
+    const left = Object.entries(this.#tries(fold)).filter(([path]) => !ended.includes(path))
+    this.#keepTries(fold, Object.fromEntries(left))
   }
 
   /** What waits in an inbox that could not be read is looked at again: nobody pokes twice for one item. */
@@ -635,6 +663,11 @@ export class RunHost {
     this.#woken = true
     this.#waker.wake()
   }
+}
+
+/** Names a turn of a run: one that begins anew after a way back is another. */
+function turnKey({ origin, turn }: Fold): string {
+  return `${origin}/${String(turn)}`
 }
 
 function deferred(): { readonly promise: Promise<void>; readonly resolve: () => void } {

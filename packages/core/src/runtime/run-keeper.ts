@@ -19,6 +19,7 @@ import type { InboxItem } from '../ports/inbox.ts'
 import type { LogStore } from '../ports/log-store.ts'
 import type { Claim, Held } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
+import type { TryCounts } from '../ports/try-counts.ts'
 import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
 import { damagePause } from './damage-pause.ts'
@@ -62,6 +63,7 @@ export interface KeeperPorts {
   readonly software?: Software
   /** Circuit breakers that runs share; without them each host of a run has its own. */
   readonly breakers?: Breakers
+  readonly tries?: TryCounts
   /** Where runs can have children; those of encrypted runs cannot be here. */
   readonly children?: Children | undefined
   /** Keys of encrypted runs that devices lend; absent: none are borrowed. */
@@ -440,7 +442,7 @@ export class RunKeeper {
   }
 
   #newHost(): RunHost {
-    const { storage, followers, clock, children, breakers } = this.#ports
+    const { storage, followers, clock, children, breakers, tries } = this.#ports
     const { blobs, inbox, streams } = storage
     return new RunHost(this.log, {
       me: edgeOwner,
@@ -453,6 +455,7 @@ export class RunKeeper {
       consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
       confirm: () => Promise.resolve(),
       ...(breakers ? { breakers } : {}),
+      ...(tries ? { tries } : {}),
       ...(children && !isSealed(this.log.fold) ? { children } : {}),
       tell: (event) => {
         if (event.type === 'live') this.#live = event.live

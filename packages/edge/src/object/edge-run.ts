@@ -17,6 +17,7 @@ import type { ObjectStorage } from '../store/object-storage.ts'
 import type { HistoryOptions, RunHistory } from '../store/run-history.ts'
 import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
 import { sqlLinks, type SqlLinks } from '../store/sql-links.ts'
+import { sqlTries } from '../store/sql-tries.ts'
 import { breakersOf } from './breakers-of.ts'
 import { runClock } from './edge-clock.ts'
 import { lentKeys } from './lent-keys.ts'
@@ -126,6 +127,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     agents,
     software,
     breakers: breakersOf(tenant),
+    tries: sqlTries(durable),
     children: family?.children,
     lentKeys: lendingSecret === undefined ? undefined : lentKeys(durable, lendingSecret),
     changed: (when) => changes[when](),
