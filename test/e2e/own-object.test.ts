@@ -239,7 +239,7 @@ describe('a run in an object of the application, beside its own due times', () =
       )
     await pushRun(world, run, failing, { server: world.effects.url, run })
     await paused(1)
-    expect(reached()).toEqual([1, 2].map((attempt) => [`${run}-${String(attempt)}`, 1]))
+    expect(reached()).toEqual([1, 2, 3].map((attempt) => [`${run}-${String(attempt)}`, 1]))
     const retry = { type: 'retry', id: 'again', by: 'ana', time: 0 }
     const { headers } = world
     await fetch(`${world.edge().url}/v1/runs/${run}/inbox`, {
@@ -248,7 +248,7 @@ describe('a run in an object of the application, beside its own due times', () =
       body: JSON.stringify(retry),
     })
     await paused(2)
-    expect(reached()).toEqual([1, 2].map((attempt) => [`${run}-${String(attempt)}`, 2]))
+    expect(reached()).toEqual([1, 2, 3].map((attempt) => [`${run}-${String(attempt)}`, 2]))
   })
 
   it('keeps tables for what it has, and none else', async () => {

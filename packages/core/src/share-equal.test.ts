@@ -23,6 +23,8 @@ it('what differs in a key, a length, a kind or an order is not taken for the sam
     ],
     [[1], [1, 1]],
     [[], {}],
+    [[1], [1, ...new Array<number>(1)]],
+    [{}, JSON.parse('{"__proto__": {}}')],
     [{}, null],
     [{ at: new Date(1) }, { at: new Date(2) }],
     [new Map([[1, 2]]), new Map()],

@@ -10,14 +10,22 @@ export function shareEqual<T>(before: unknown, after: T): T {
 }
 
 function shareParts(before: object, after: object): object {
-  const [old, now] = [before, after] as readonly Readonly<Record<string, unknown>>[]
-  const keys = Object.keys(after)
-  const shared = keys.map((key) => [key, shareEqual(old?.[key], now?.[key])] as const)
+  const old = new Map<string, unknown>(Object.entries(before))
+  const parts = Object.entries(after)
+  const shared = parts.map(
+    ([key, value]) => [key, old.has(key) ? shareEqual(old.get(key), value) : value] as const,
+  )
   const isSame =
-    Object.keys(before).length === keys.length &&
-    shared.every(([key, value]) => Object.hasOwn(before, key) && Object.is(value, old?.[key]))
-  if (isSame) return before
-  return Array.isArray(after) ? shared.map(([, value]) => value) : Object.fromEntries(shared)
+    old.size === parts.length &&
+    shared.every(([key, value]) => old.has(key) && Object.is(value, old.get(key)))
+  if (isSame && lengthOf(before) === lengthOf(after)) return before
+  // An array with holes is not looked into any further.
+  if (Array.isArray(after)) return parts.length === after.length ? shared.map(([, value]) => value) : after
+  return Object.fromEntries(shared)
+}
+
+function lengthOf(value: object): number | undefined {
+  return Array.isArray(value) ? value.length : undefined
 }
 
 function isPlain(value: unknown): value is object {

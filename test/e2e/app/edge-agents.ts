@@ -128,13 +128,14 @@ export const caller = defineAgent({
   },
 })
 
-/** Fails as often as it may be tried, with long pauses in which its object lets go of it. */
+/** Fails as often as it may be tried; its object lets go of it while it waits for its breaker. */
 export const failing = defineAgent({
   name: 'failing',
   version: 1,
   initial: (input: { server: string; run: string }) => ({ ...input }),
   async turn(ctx, { server, run }) {
-    await ctx.step('call', { attempts: 2, backoff: '5s' }, async (tools) => {
+    const breaker = { name: run, failures: 1, cooldown: '3s' } as const
+    await ctx.step('call', { attempts: 3, backoff: '100ms', breaker }, async (tools) => {
       await reach(server, `${run}-${String(tools.attempt)}`, tools)
       throw new Error('the service is down')
     })

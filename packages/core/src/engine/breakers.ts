@@ -12,10 +12,8 @@ export interface BreakerOptions {
 
 interface Breaker {
   failures: number
-  /** Nothing is tried before, in ms since 1970. */
+  /** Nothing is tried before, in ms since 1970; 0 while it is closed. */
   openUntil: number
-  /** The one try after the cooldown is under way. */
-  trying: boolean
 }
 
 /** The circuit breakers of one host: while a dependency fails, nobody waits for it, and nobody hammers it. */
@@ -33,15 +31,15 @@ export class Breakers {
     if (breaker === undefined || breaker.openUntil === 0) return undefined
     const now = this.#clock.now()
     if (now < breaker.openUntil) return breaker.openUntil
-    if (breaker.trying) return now + durationMs(cooldown ?? '30s')
-    breaker.trying = true
+    // One try decides; should nobody hear of it again, another one may after as long.
+    breaker.openUntil = now + durationMs(cooldown ?? '30s')
     return undefined
   }
 
   /** Tells how a try ended; `undefined` when it was given up, which says nothing. */
   ended({ name, failures, cooldown }: BreakerOptions, succeeded: boolean | undefined): void {
-    const breaker = this.#byName.get(name) ?? { failures: 0, openUntil: 0, trying: false }
-    breaker.trying = false
+    const breaker = this.#byName.get(name) ?? { failures: 0, openUntil: 0 }
+    if (succeeded === undefined && breaker.openUntil > 0) breaker.openUntil = this.#clock.now()
     if (succeeded) this.#byName.delete(name)
     if (succeeded !== false) return
     this.#byName.set(name, breaker)

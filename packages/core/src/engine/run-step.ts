@@ -23,13 +23,15 @@ export async function beginStep(
   body: ((tools: StepTools) => unknown) | ((tools: StreamTools) => unknown),
   blobs: () => readonly Digest[] = () => [],
 ): Promise<void> {
+  // One that waits before its next try has been tried as often as before.
+  const tried = attempt.ports.tries?.(call.path) ?? 0
+  call.attempt = Math.max(call.attempt, tried)
   if (parkForNeeds(attempt, call, options.needs, () => beginStep(attempt, call, options, body, blobs))) return
   const attempts = Math.max(1, options.attempts ?? 3)
   let key: string | undefined
   const began = attempt.ports.clock.now()
   const out = call.kind === 'stream' ? await openStream(attempt, call.path) : undefined
   const breaker = typeof options.breaker === 'string' ? { name: options.breaker } : options.breaker
-  const tried = attempt.ports.tries?.(call.path) ?? 0
   for (let number = Math.min(tried + 1, attempts); ; number += 1) {
     if (breaker) await passBreaker(attempt, call, breaker)
     const awake = attempt.ports.awake?.()
@@ -76,7 +78,7 @@ export async function beginStep(
       return recordStep(attempt, call, { attempts: number, ms, outcome, stream: out?.digest() }, blobs())
     }
     const waitMs = durationMs(options.backoff ?? 500) * 2 ** (number - 1)
-    await backOff(attempt, call, Math.min(waitMs, durationMs(options.backoffMax ?? '60s')))
+    await pause(attempt, call, Math.min(waitMs, durationMs(options.backoffMax ?? '60s')))
     if (attempt.over) return
     if (call.branch.doomed) return attempt.rest(call)
   }
@@ -93,21 +95,7 @@ async function passBreaker(attempt: Attempt, call: Call, breaker: BreakerOptions
   }
 }
 
-/** Shorter pauses are not worth letting go of a run. In ms. */
-const parkMsMin = 5_000
-
-/** The pause between two tries. In a long one the step waits as others do, so that its host may let go of the run. */
-async function backOff(attempt: Attempt, call: Call, ms: number): Promise<void> {
-  if (ms < parkMsMin) return pause(attempt, call, ms)
-  const due = attempt.ports.clock.now() + ms
-  while (attempt.ports.clock.now() < due) {
-    await new Promise<void>((resolve) => {
-      attempt.park(call, { for: 'time', due }, async () => resolve())
-    })
-  }
-}
-
-/** A short pause, cut shorter when the body is told to stop. */
+/** The pause between two tries, cut short when the body is told to stop. */
 async function pause(attempt: Attempt, call: Call, ms: number): Promise<void> {
   const cut = new AbortController()
   call.abort = () => cut.abort()

@@ -503,6 +503,8 @@ export class RunKeeper {
   async #takeOver(fold: Fold): Promise<void> {
     const { clock, storage, due: times } = this.#ports
     const due = await waitsUntil(fold, { clock, place: 'edge', agent: (name) => this.#agent(name) })
+    // Its owner may have come back meanwhile.
+    if (this.log.fold?.head.digest !== fold.head.digest || !this.#mayTakeOver(fold)) return this.schedule()
     if (due > clock.now() && (await storage.inbox.list(fold.run)).length === 0) {
       // A run that waits stays where it is until its inbox or the time brings the alarm back.
       return due === Infinity ? times.delete() : times.set(due)

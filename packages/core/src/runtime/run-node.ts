@@ -338,7 +338,7 @@ export class RunNode {
     const { edge } = this.ports
     if (!edge || !syncer) throw noEdge(this.run)
     // Somebody may have taken it by force, of which this device has not heard yet.
-    if (this.log.fold?.owner === this.ports.me) await this.#reconcile()
+    if (this.log.fold?.owner === this.ports.me) await this.#reconcile().catch(() => undefined)
     if (this.log.fold?.owner === this.ports.me) return
     await moveHere({ node: this, syncer, edge, ...options })
     this.#wake()

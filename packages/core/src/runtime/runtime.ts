@@ -264,10 +264,14 @@ export class Runtime implements RuntimeApi {
     if (agent === undefined && options.agent !== undefined) throw agentMissing(options.agent)
     const now = node.log.mustFold()
     const { input, state } = options
-    const isAnew = input !== undefined && state === undefined && fold.head.seq === 0
-    if (isAnew && agent === undefined) throw agentMissing(wanted)
-    const changes = isAnew && agent ? { ...options, state: initialState(agent, decodeValue(input)) } : options
-    return this.#beginFork(node, run, now, forkEntry(fold, now, agent, this.#writer(), changes))
+    // The first entry of a fork, or of an import, is in the middle of the work.
+    const isFirst = fold.head.seq === 0 && fold.from === undefined
+    if (input === undefined || state !== undefined || !isFirst)
+      return this.#beginFork(node, run, now, forkEntry(fold, now, agent, this.#writer(), options))
+    if (agent === undefined) throw agentMissing(wanted)
+    const changes = { ...options, state: initialState(agent, decodeValue(input)) }
+    const first = forkEntry(fold, now, agent, this.#writer(), changes)
+    return this.#beginFork(node, run, now, { ...first, version: agent.version })
   }
 
   async putBlob(run: RunId, hash: Digest, bytes: Uint8Array): Promise<void> {

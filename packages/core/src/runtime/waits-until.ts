@@ -28,10 +28,9 @@ function dueOf({ family, start }: Pick<Call, 'family' | 'start'>): number {
     case 'sleep':
       return start?.kind === 'sleep' ? start.body.due : 0
     case 'receive':
-    // What its branches wait for counts.
-    case 'race':
       return Infinity
     default:
+      // A race makes its call once it is decided: that is to be recorded.
       return 0
   }
 }
