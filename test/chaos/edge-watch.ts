@@ -1,5 +1,6 @@
 import { headers, parseFrame, parseLine, splitLines } from '@waystone/core'
 import { poll } from '../harness/poll.ts'
+import { tokenProtocol } from '../harness/raw-socket.ts'
 
 /** An entry as the edge has acknowledged it. */
 export interface EdgeEntry {
@@ -60,7 +61,7 @@ export function watchEdge(url: string, token: string): EdgeWatch {
     const live = new URL(`/v1/runs/${run}/live`, url.replace('http', 'ws'))
     live.searchParams.set('from', String(Math.max(-1, ...mapOf(run).keys()) + 1))
     live.searchParams.set('device', device)
-    const socket = new WebSocket(live, ['waystone', `token.${Buffer.from(token).toString('base64url')}`])
+    const socket = new WebSocket(live, ['waystone', tokenProtocol(token)])
     sockets.add(socket)
     socket.addEventListener('message', ({ data }) => {
       const event = data === 'pong' ? undefined : parseFrame(data)

@@ -53,6 +53,15 @@ describe('a device that follows many runs', () => {
   const hasLines = ({ heard }: Followed): boolean => heard.some(({ type }) => type === 'lines')
   const until = (holds: () => boolean, message: string): Promise<true> =>
     poll(() => Promise.resolve(holds() || undefined), { timeoutMs: 90_000, message: () => message })
+  /** A device that follows runs which have begun, and has heard of each. */
+  async function following(name: string, runs: readonly string[], before?: (network: LossyProxy) => void) {
+    await Promise.all(runs.map((run) => begin(run)))
+    const { network, follow } = await device(name)
+    before?.(network)
+    const followed = runs.map(follow)
+    await until(() => followed.every(hasLines), 'not every run was heard')
+    return { network, follow, followed }
+  }
   const send = (run: string, id: string): Promise<Response> =>
     fetch(`${world.edge().url}/v1/runs/${run}/inbox`, {
       method: 'POST',
@@ -61,11 +70,7 @@ describe('a device that follows many runs', () => {
     })
 
   it('has one socket for all of them, which ends with the last', async () => {
-    const runs = names('many', 50)
-    await Promise.all(runs.map((run) => begin(run)))
-    const { network, follow } = await device('one-socket')
-    const followed = runs.map(follow)
-    await until(() => followed.every(hasLines), 'not every run was heard')
+    const { network, follow, followed } = await following('one-socket', names('many', 50))
     expect(network.webSockets()).toEqual({ opened: 1, open: 1 })
     for (const { run, heard } of followed)
       for (const event of heard)
@@ -81,10 +86,7 @@ describe('a device that follows many runs', () => {
 
   it('has one again when it was lost, on which all runs go on', async () => {
     const runs = names('lost', 10)
-    await Promise.all(runs.map((run) => begin(run)))
-    const { network, follow } = await device(pushedBy)
-    const followed = runs.map(follow)
-    await until(() => followed.every(hasLines), 'not every run was heard')
+    const { network, followed } = await following(pushedBy, runs)
     network.cut()
     await until(() => followed.every(({ states }) => states.at(-1) === false), 'nobody notices')
     network.mend()
@@ -146,37 +148,24 @@ describe('a device that follows many runs', () => {
   })
 
   it('has a second socket for more than 200', async () => {
-    const runs = names('more', 205)
-    await Promise.all(runs.map((run) => begin(run)))
-    const { network, follow } = await device('more')
-    const followed = runs.map(follow)
-    await until(() => followed.every(hasLines), 'not every run was heard')
+    const { network, followed } = await following('more', names('more', 205))
     expect(network.webSockets()).toEqual({ opened: 2, open: 2 })
     for (const one of followed) one.close()
   })
 
   it('notices a network on which nothing comes back', async () => {
-    await begin('silent')
-    const { network, follow } = await device('silent')
-    const followed = follow('silent')
-    await until(() => hasLines(followed), 'the run was not heard')
+    const { network, followed } = await following('silent', ['silent'])
+    const states = (): readonly boolean[] => followed[0]?.states ?? []
     network.delay(3_600_000)
-    await until(() => followed.states.at(-1) === false, 'it goes on waiting')
+    await until(() => states().at(-1) === false, 'it goes on waiting')
     network.delay(0)
-    await until(
-      () => followed.states.at(-1) === true && network.webSockets().opened > 1,
-      'it does not come back',
-    )
-    followed.close()
+    await until(() => states().at(-1) === true && network.webSockets().opened > 1, 'it does not come back')
+    followed[0]?.close()
   })
 
   it('has a socket for each at an edge that knows no other', async () => {
-    const runs = names('older', 4)
-    await Promise.all(runs.map((run) => begin(run)))
-    const { network, follow } = await device(pushedBy)
-    network.forget('waystone.runs')
-    const followed = runs.map(follow)
-    await until(() => followed.every(hasLines), 'not every run was heard')
+    const older = (network: LossyProxy): void => network.forget('waystone.runs')
+    const { network, followed } = await following(pushedBy, names('older', 4), older)
     expect(network.webSockets()).toEqual({ opened: 4, open: 4 })
     await send('older-2', 'for the third')
     const heard = followed.map((one) => one.heard.some(({ type }) => type === 'inbox'))

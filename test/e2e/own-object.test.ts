@@ -2,6 +2,7 @@ import { limits } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEventStream } from '../harness/event-stream.ts'
 import { poll } from '../harness/poll.ts'
+import { openRawSocket } from '../harness/raw-socket.ts'
 import { caller, deadly, failing, questioner, sleeper, speaker } from './app/edge-agents.ts'
 import { pushRun } from './pushed-run.ts'
 import { startWorld, type World } from './world.ts'
@@ -133,15 +134,17 @@ describe('a run in an object of the application, beside its own due times', () =
     const says = world.effects.hold(`/effect/${run}-0`)
     await pushRun(world, run, speaker, { server: world.effects.url, run, parts: ['words'] })
     await says.arrived
-    const edge = world.edge().url.replace('http', 'ws')
-    const follower = await openSocket(`${edge}/own/${run}/v1/runs/${run}/live?device=d&from=0`, ['waystone'])
-    const mine = await openSocket(`${edge}/own/${run}/socket`)
+    const edge = world.edge().url
+    const live = `${edge}/own/${run}/v1/runs/${run}/live?device=d&from=0`
+    const follower = openRawSocket(live, { protocols: ['waystone'] })
+    const mine = openRawSocket(`${edge}/own/${run}/socket`)
+    await Promise.all([follower.opened, mine.opened])
     says.release()
     await endOf(run)
     await follower.until((text) => text.includes('"kind\\":\\"commit'))
     mine.send('hello')
     await mine.until((text) => text === 'mine: hello')
-    expect(mine.heard()).toEqual(['mine: hello'])
+    expect(mine.heard).toEqual(['mine: hello'])
     mine.close()
     follower.close()
   })
@@ -197,7 +200,7 @@ describe('a run in an object of the application, beside its own due times', () =
   })
 
   it('has its circuit breakers from the other runs of its tenant', async () => {
-    const { server } = { server: world.effects.url }
+    const server = world.effects.url
     const lastOf = async (run: string): Promise<unknown> => {
       const stream = await openEventStream(`${world.edge().url}/v1/runs/${run}/events`, world.headers)
       const view = await stream.until(({ event, data }) => event === 'view' && !data.includes('"running"'))
@@ -209,13 +212,10 @@ describe('a run in an object of the application, beside its own due times', () =
     await pushRun(world, 'own-calls-2', caller, { server, run: 'own-calls-2', breaker: 'search' })
     await pushRun(world, 'own-calls-3', caller, { server, run: 'own-calls-3', breaker: 'another' })
     expect(await lastOf('own-calls-3')).toMatchObject({ status: 'paused' })
-    const { due } = (await poll(
-      async () => {
-        const told = await tell('own-calls-2')
-        return told.alarm === null ? undefined : { due: told.alarm }
-      },
-      { timeoutMs: 20_000, message: () => 'the second run does not wait for the breaker' },
-    )) as { due: number }
+    const due = await poll(async () => (await tell('own-calls-2')).alarm ?? undefined, {
+      timeoutMs: 20_000,
+      message: () => 'the second run does not wait for the breaker',
+    })
     expect(due).toBeGreaterThan(Date.now() + 60_000)
     const calls = world.effects.effects().map(({ key }) => key.split(' ').at(-1))
     expect(calls.filter((name) => name?.startsWith('own-calls'))).toEqual(['own-calls-1', 'own-calls-3'])
@@ -267,31 +267,3 @@ describe('a run in an object of the application, beside its own due times', () =
     return lines.map((line) => (JSON.parse(line) as { kind: string }).kind)
   }
 })
-
-/** A WebSocket that remembers what it heard. */
-async function openSocket(url: string, protocols: readonly string[] = []) {
-  const socket = new WebSocket(url, [...protocols])
-  const heard: string[] = []
-  const waiting = new Set<() => void>()
-  socket.addEventListener('message', ({ data }) => {
-    heard.push(String(data))
-    for (const look of waiting) look()
-  })
-  await new Promise((resolve, reject) => {
-    socket.addEventListener('open', resolve)
-    socket.addEventListener('error', reject)
-  })
-  return {
-    heard: (): readonly string[] => heard,
-    until: (fits: (text: string) => boolean): Promise<void> =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          if (heard.some(fits)) resolve()
-        }
-        waiting.add(look)
-        look()
-      }),
-    send: (text: string): void => socket.send(text),
-    close: (): void => socket.close(),
-  }
-}

@@ -11,6 +11,7 @@ import fc from 'fast-check'
 import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AskingRun } from './asking-run.ts'
+import { tokenProtocol } from '../harness/raw-socket.ts'
 import { descriptionOf, mustFind, routesOf, type DescribedRoute } from './described.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
@@ -179,7 +180,7 @@ describe('10,000 frames', () => {
     const url = (device: string) =>
       `${world.edge.process.url.replace('http', 'ws')}${path}/live?device=${device}&from=99`
     const open = async (device: string, of: string, protocol = 'waystone'): Promise<WebSocket> => {
-      const socket = new WebSocket(url(device), [protocol, `token.${Buffer.from(of).toString('base64url')}`])
+      const socket = new WebSocket(url(device), [protocol, tokenProtocol(of)])
       await new Promise((resolve, reject) => {
         socket.addEventListener('message', resolve, { once: true })
         socket.addEventListener('error', reject)

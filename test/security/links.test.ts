@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
+import { openRawSocket, tokenProtocol, type RawSocket } from '../harness/raw-socket.ts'
 import type { AskingRun } from './asking-run.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
@@ -40,26 +41,9 @@ const answerTo = (ask: string, id: string): RequestInit => ({
   body: JSON.stringify({ type: 'answer', ask, value: 'yes', id, by: 'the boss', time: 1 }),
 })
 
-interface Following {
-  readonly opened: Promise<unknown>
-  /** The code and reason that the edge ends the socket with. */
-  readonly closed: Promise<readonly [number, string]>
-  close(): void
-}
-
-function follow(token: string): Following {
-  const url = `${world.edge.process.url.replace('http', 'ws')}${path}/live?device=guest`
-  const socket = new WebSocket(url, ['waystone', `token.${Buffer.from(token).toString('base64url')}`])
-  return {
-    opened: new Promise((resolve, reject) => {
-      socket.addEventListener('message', resolve)
-      socket.addEventListener('error', reject)
-    }),
-    closed: new Promise((resolve) => {
-      socket.addEventListener('close', ({ code, reason }) => resolve([code, reason]))
-    }),
-    close: () => socket.close(),
-  }
+function follow(token: string): RawSocket {
+  const url = `${world.edge.process.url}${path}/live?device=guest`
+  return openRawSocket(url, { protocols: ['waystone', tokenProtocol(token)] })
 }
 
 describe('a link to one run', () => {
@@ -117,7 +101,7 @@ describe('a link to one run', () => {
   it('taken back lets nobody in any more, and ends the sockets of whoever follows by it, and of nobody else', async () => {
     const [link, other] = [await make({ use: 'read' }), await make({ use: 'read' })]
     const [following, staying] = [follow(link.token), follow(other.token)]
-    await Promise.all([following.opened, staying.opened])
+    await Promise.all([following, staying].map((one) => one.until(() => true)))
     const revoke = (id: string) => world.ask(`${path}/links/${id}`, ana, { method: 'DELETE' })
     const ana = await world.token()
     expect((await revoke(link.id)).status).toBe(204)

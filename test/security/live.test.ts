@@ -1,6 +1,7 @@
 import { mintToken, operations } from '@waystone/access'
-import { frameOf, isMark, parseRunId, type RunId } from '@waystone/core'
+import { frameOf, parseRunId, type RunId } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openRawSocket, tokenProtocol, type RawSocket, type RawSocketOptions } from '../harness/raw-socket.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 const run = parseRunId('ana.trip')
@@ -16,57 +17,16 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
-/** A socket as its bytes come: of many runs unless it offers something else. */
-interface RawSocket {
-  /** Resolves with the protocol; rejects when the edge does not let it in. */
-  readonly opened: Promise<string>
-  /** The code that it is ended with. */
-  readonly closed: Promise<number>
-  readonly heard: readonly string[]
-  /** Resolves with the first message that fits, of those that came already too. */
-  until(fits: (text: string) => boolean): Promise<string>
-  send(text: string): void
-  close(): void
-}
-
-/** How a socket is opened. Marks are given back after a time, as by who reads what comes; or never. */
-interface Opening {
+/** How a socket is opened: one of many runs unless it offers something else. */
+interface Opening extends RawSocketOptions {
   readonly device?: string
-  readonly protocols?: readonly string[]
-  readonly marksAfterMs?: number
   readonly of?: RunId
 }
 
 function open(token: string, opening: Opening = {}): RawSocket {
-  const { device = 'guest', protocols = ['waystone.runs', 'waystone'], marksAfterMs = 0, of = run } = opening
-  const url = `${world.edge.process.url.replace('http', 'ws')}/v1/runs/${of}/live?device=${device}`
-  const socket = new WebSocket(url, [...protocols, `token.${Buffer.from(token).toString('base64url')}`])
-  const heard: string[] = []
-  const waiting = new Set<() => void>()
-  socket.addEventListener('message', ({ data }) => {
-    if (isMark(data)) return void setTimeout(() => socket.send(data), marksAfterMs).unref()
-    heard.push(String(data))
-    for (const look of waiting) look()
-  })
-  return {
-    opened: new Promise((resolve, reject) => {
-      socket.addEventListener('open', () => resolve(socket.protocol))
-      socket.addEventListener('error', () => reject(new Error('not let in')))
-    }),
-    closed: new Promise((resolve) => socket.addEventListener('close', ({ code }) => resolve(code))),
-    heard,
-    until: (fits) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          const found = heard.find(fits)
-          if (found !== undefined) resolve(found)
-        }
-        waiting.add(look)
-        look()
-      }),
-    send: (text) => socket.send(text),
-    close: () => socket.close(),
-  }
+  const { device = 'guest', protocols = ['waystone.runs', 'waystone'], of = run, ...rest } = opening
+  const url = `${world.edge.process.url}/v1/runs/${of}/live?device=${device}`
+  return openRawSocket(url, { protocols: [...protocols, tokenProtocol(token)], ...rest })
 }
 
 describe('a socket of many runs', () => {
@@ -183,7 +143,7 @@ describe('a socket of many runs', () => {
       owner.send(frameOf({ type: 'stream', stream: `0/speech-${String(at)}`, at: 0, text }))
       await reader.until((message) => message.includes(`speech-${String(at)}"`))
     }
-    expect(await idle.closed).toBe(1013)
+    expect((await idle.closed)[0]).toBe(1013)
     expect(idle.heard.filter((message) => message.includes('speech-')).length).toBeLessThan(15)
     expect(world.edge.process.memory() - before).toBeLessThan(128 * 1024 * 1024)
     for (const socket of [owner, reader]) socket.close()

@@ -91,7 +91,6 @@ export {
   type StoredCheckpoint,
   type StoredCheckpoints,
 } from './log/stored-checkpoints.ts'
-export { Breakers } from './engine/breakers.ts'
 export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
 export type { SyncPolicy } from './sync/step.ts'
@@ -121,6 +120,7 @@ export {
   splitLines,
 } from './sync/wire.ts'
 
+export { Breakers } from './engine/breakers.ts'
 export {
   defineAgent,
   done,

@@ -10,6 +10,8 @@ class Rig {
 
   /** How the storage was, from the beginning on. */
   readonly storage: { readonly state: string; readonly code?: string; readonly actions?: unknown }[] = []
+  /** What was said with the newest of them. */
+  storageMessage = ''
 
   constructor() {
     const query = new URLSearchParams(window.rigQuery ?? location.search)

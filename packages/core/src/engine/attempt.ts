@@ -1,5 +1,5 @@
 import { fromWire, isWaystoneError, WaystoneError } from '../errors.ts'
-import type { Digest, RunId } from '../ids.ts'
+import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
@@ -487,7 +487,7 @@ export class Attempt {
       this.#calls.settle(call)
       call.reject(this.#interruptedError(call.path))
     }
-    this.#branch.stop(interruption(this.turn.run, this.turn.turn))
+    this.#branch.stop(interruption(this.turn))
     this.#events.happen()
   }
 
@@ -620,7 +620,7 @@ export class Attempt {
 
   #interruptedError(path: string): WaystoneError {
     this.#toldInterrupt = true
-    return interruption(this.turn.run, this.turn.turn, path)
+    return interruption(this.turn, path)
   }
 
   /** Rule 2: the next delivery comes after three tasks in a row in which nothing happened on ctx. */
@@ -664,7 +664,7 @@ export class Attempt {
   }
 }
 
-function interruption(run: RunId, turn: number, path?: string): WaystoneError {
+function interruption({ run, turn }: OpenTurn, path?: string): WaystoneError {
   return new WaystoneError('interrupted', `turn ${String(turn)} was interrupted`, {
     run,
     ...(path === undefined ? {} : { path }),

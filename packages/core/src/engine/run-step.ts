@@ -78,7 +78,7 @@ export async function beginStep(
       return recordStep(attempt, call, { attempts: number, ms, outcome, stream: out?.digest() }, blobs())
     }
     const waitMs = durationMs(options.backoff ?? 500) * 2 ** (number - 1)
-    await pause(attempt, call, Math.min(waitMs, durationMs(options.backoffMax ?? '60s')))
+    await waitBefore(attempt, call, Math.min(waitMs, durationMs(options.backoffMax ?? '60s')))
     if (attempt.over) return
     if (call.branch.doomed) return attempt.rest(call)
   }
@@ -96,7 +96,7 @@ async function passBreaker(attempt: Attempt, call: Call, breaker: BreakerOptions
 }
 
 /** The pause between two tries, cut short when the body is told to stop. */
-async function pause(attempt: Attempt, call: Call, ms: number): Promise<void> {
+async function waitBefore(attempt: Attempt, call: Call, ms: number): Promise<void> {
   const cut = new AbortController()
   call.abort = () => cut.abort()
   attempt.signal.addEventListener('abort', call.abort)

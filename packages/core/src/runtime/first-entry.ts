@@ -14,9 +14,9 @@ import type { Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import type { RunId } from '../ids.ts'
 import type { Place } from '../ports/log-store.ts'
-import { encodeValue } from '../state/codec.ts'
+import { decodeValue, encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
-import { configDigest } from './open-turn.ts'
+import { agentUnknown, configDigest } from './open-turn.ts'
 
 /** What happens to a run whose owner is gone, and when an owner counts as gone. */
 export interface GonePolicy {
@@ -60,7 +60,7 @@ export function startEntry(
 }
 
 /** What an agent makes of an input, encoded. Throws `value_refused` when that cannot be kept. */
-export function initialState(agent: AnyAgent, input: unknown): Json {
+function initialState(agent: AnyAgent, input: unknown): Json {
   const state = agent.initial(input as never)
   if (typeof state === 'object' && state !== null && 'then' in state && typeof state.then === 'function') {
     throw new WaystoneError(
@@ -80,12 +80,15 @@ export function forkEntry(
   changes: ForkChanges = {},
 ): Bodies['fork'] {
   const { version, config, whenGone, leaseMs } = fold.identity
+  const { input } = changes
+  const anew = input === undefined || changes.state !== undefined ? undefined : anewFrom(fold, agent, input)
+  const isOther = agent !== undefined && agent.name !== fold.identity.agent
   return {
     agent: agent?.name ?? fold.identity.agent,
-    // The state is the source's, whatever the code here is; another agent has no version of that.
-    version: agent && agent.name !== fold.identity.agent ? agent.version : version,
+    // The state is the source's, whatever the code here is, unless that makes it; another agent has no version of that.
+    version: agent && (isOther || anew !== undefined) ? agent.version : version,
     config: agent ? configDigest(agent) : config,
-    input: changes.input ?? fold.identity.input,
+    input: input ?? fold.identity.input,
     place,
     whenGone,
     leaseMs,
@@ -93,9 +96,16 @@ export function forkEntry(
     from: { run: fold.run, ...fold.head },
     artifacts: fold.artifacts,
     ...(isSealed(fold) ? { sealedWith: fold.sealedWith } : {}),
-    ...checkpointOf(fold, now, changes.state),
+    ...checkpointOf(fold, now, anew ?? changes.state),
     ...forkBudget(fold, agent, changes.budget),
   }
+}
+
+/** The state that another input makes where a run began; undefined in the middle of its work, as a fork or an import begins. */
+function anewFrom(fold: Fold, agent: AnyAgent | undefined, input: Json): Json | undefined {
+  if (fold.head.seq > 0 || fold.from !== undefined) return undefined
+  if (agent === undefined) throw agentUnknown(fold)
+  return initialState(agent, decodeValue(input))
 }
 
 /** A fork goes on with what the checkpoint had left; where nothing was counted, its agent says what it may use. */

@@ -121,6 +121,8 @@ export class RunHost {
   /** Streams whose steps were given up for a way back: what they wrote is not what their steps go on with. */
   readonly #leftStreams = new Set<string>()
   readonly #breakers: Breakers
+  /** How often steps of the open turn were tried that wait for another try. */
+  #tries: Readonly<Record<string, number>> = {}
   #beatAt: number
   #isBeating = false
   /** Until it is known who writes the run. */
@@ -422,22 +424,17 @@ export class RunHost {
     return undefined
   }
 
-  /** How often steps of the open turn were tried by hosts that have let go of it. */
-  #tries(fold: Fold): Readonly<Record<string, number>> {
-    return this.#ports.tries?.get(turnKey(fold)) ?? {}
-  }
-
   /** What is not named is not tried again, or not yet. */
   #keepTries(fold: Fold, tries: Readonly<Record<string, number>>): void {
-    const before = this.#tries(fold)
-    if (Object.keys(before).length + Object.keys(tries).length > 0)
-      this.#ports.tries?.set(turnKey(fold), tries)
+    if (Object.keys(this.#tries).length + Object.keys(tries).length === 0) return
+    this.#tries = tries
+    this.#ports.tries?.set(turnKey(fold), tries)
   }
 
   #attemptPorts(): AttemptPorts {
     const { clock, place, me, streams } = this.#ports
     const { run } = this.#log
-    const tries = this.#tries(this.#log.mustFold())
+    this.#tries = this.#ports.tries?.get(turnKey(this.#log.mustFold())) ?? {}
     return {
       clock,
       place,
@@ -464,7 +461,7 @@ export class RunHost {
         this.#ports.tell({ type: 'stream', stream, at: 0, text: '' })
       },
       awake: () => this.#awake(),
-      tries: (path) => tries[path] ?? 0,
+      tries: (path) => this.#tries[path] ?? 0,
       overBudget: (begun) => budgetSpent(this.#log.mustFold(), begun),
       putBlob: (bytes) => this.#log.putBlob(bytes),
       getBlob: (hash) => this.#log.getBlob(hash),
@@ -574,10 +571,9 @@ export class RunHost {
   /** A step that has failed is tried as often as at first when somebody asks for it again. */
   #forgetTries(entries: readonly Entry[]): void {
     const ended = entries.flatMap(({ kind, body }) => (kind === 'step' ? [body.path] : []))
-    if (ended.length === 0 || this.#ports.tries === undefined) return
-    const fold = this.#log.mustFold()
-    const left = Object.entries(this.#tries(fold)).filter(([path]) => !ended.includes(path))
-    this.#keepTries(fold, Object.fromEntries(left))
+    const tries = Object.entries(this.#tries)
+    const left = tries.filter(([path]) => !ended.includes(path))
+    if (left.length < tries.length) this.#keepTries(this.#log.mustFold(), Object.fromEntries(left))
   }
 
   /** What waits in an inbox that could not be read is looked at again: nobody pokes twice for one item. */

@@ -63,6 +63,7 @@ export interface KeeperPorts {
   readonly software?: Software
   /** Circuit breakers that runs share; without them each host of a run has its own. */
   readonly breakers?: Breakers
+  /** Counts that its hosts leave for those after them. */
   readonly tries?: TryCounts
   /** Where runs can have children; those of encrypted runs cannot be here. */
   readonly children?: Children | undefined

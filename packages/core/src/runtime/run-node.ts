@@ -154,7 +154,7 @@ export class RunNode {
       if (entries.at(-1)?.owner !== ports.me) this.syncer?.received(log.mustFold().head)
       else this.syncer?.appended(log.mustFold().head, isEnded(log.mustFold()) || entries.some(isPressing))
       if (this.host) tellTabs()
-      void this.#forgetStreams()
+      if (this.#keptStreams.size > 0) void this.#forgetStreams()
       this.#wake()
     })
     const stopReplaced = log.onReplaced((keep) => {

@@ -20,7 +20,7 @@ import { callListener } from '../call-listener.ts'
 import { acceptItem } from './accept-item.ts'
 import type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
 import { blobsNamed, foldImported, importedEntries, parseExport } from './import-run.ts'
-import { forkEntry, initialState, startEntry, type Writer } from './first-entry.ts'
+import { forkEntry, startEntry, type Writer } from './first-entry.ts'
 import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { endToEnd } from './mover.ts'
@@ -263,15 +263,7 @@ export class Runtime implements RuntimeApi {
     const agent = this.#ports.agents.find(({ name }) => name === wanted)
     if (agent === undefined && options.agent !== undefined) throw agentMissing(options.agent)
     const now = node.log.mustFold()
-    const { input, state } = options
-    // The first entry of a fork, or of an import, is in the middle of the work.
-    const isFirst = fold.head.seq === 0 && fold.from === undefined
-    if (input === undefined || state !== undefined || !isFirst)
-      return this.#beginFork(node, run, now, forkEntry(fold, now, agent, this.#writer(), options))
-    if (agent === undefined) throw agentMissing(wanted)
-    const changes = { ...options, state: initialState(agent, decodeValue(input)) }
-    const first = forkEntry(fold, now, agent, this.#writer(), changes)
-    return this.#beginFork(node, run, now, { ...first, version: agent.version })
+    return this.#beginFork(node, run, now, forkEntry(fold, now, agent, this.#writer(), options))
   }
 
   async putBlob(run: RunId, hash: Digest, bytes: Uint8Array): Promise<void> {

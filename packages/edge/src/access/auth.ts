@@ -62,9 +62,14 @@ export async function letIn(auth: Auth, request: Request): Promise<Grant> {
 export function bearerOf(request: Request): string | undefined {
   const header = request.headers.get('authorization')
   if (header !== null) return /^Bearer +(\S+)$/i.exec(header)?.[1]
-  const protocols = request.headers.get('sec-websocket-protocol')?.split(',') ?? []
-  const token = protocols.map((one) => one.trim()).find((one) => one.startsWith('token.'))
+  const token = offeredProtocols(request).find((one) => one.startsWith('token.'))
   return token === undefined ? undefined : textOf(token.slice('token.'.length))
+}
+
+/** The subprotocols that are offered for a WebSocket. */
+export function offeredProtocols(request: Request): readonly string[] {
+  const offered = request.headers.get('sec-websocket-protocol')?.split(',') ?? []
+  return offered.map((one) => one.trim())
 }
 
 /** The error for who is not let in. */

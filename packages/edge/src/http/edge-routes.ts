@@ -1,10 +1,10 @@
 import type { Grant } from '@waystone/access'
-import { headers, limits, sdkVersion, toBase64, WaystoneError } from '@waystone/core'
+import { headers, limits, sdkVersion, socketProtocols, toBase64, WaystoneError } from '@waystone/core'
 import { publicKeyOf } from '@waystone/encryption'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
 import { withAsking } from '../access/asking.ts'
-import type { Auth } from '../access/auth.ts'
+import { offeredProtocols, type Auth } from '../access/auth.ts'
 import { lendingPair } from '../access/lending.ts'
 import type { CatalogCalls, CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { reportNothing, type Report } from '../report.ts'
@@ -16,7 +16,7 @@ import { openApi } from './openapi.ts'
 import { limitIn, textIn } from './query.ts'
 import { pathOf, routeList, routes, type RouteName } from './routes.ts'
 import { runHandlers } from './run-handlers.ts'
-import { runsSocket, takesRuns, type FollowWord } from './runs-socket.ts'
+import { runsSocket, type FollowWord } from './runs-socket.ts'
 import { watchRequest } from '../watch/watch-request.ts'
 import type { Watch } from '../watch/edge-event.ts'
 
@@ -77,11 +77,9 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       const request = req.raw
       const named = { run: req.param('run'), hash: req.param('hash') }
       const answer = await answered(env, name, request, named)
-      if (name !== 'follow' || !answer.webSocket || !takesRuns(request)) return answer
-      return runsSocket(answer.webSocket, (word) => {
-        const { run } = word
-        return answered(env, name, followRequest(request, word), { run })
-      })
+      const isShared = name === 'follow' && offeredProtocols(request).includes(socketProtocols.runs)
+      if (!isShared || !answer.webSocket) return answer
+      return runsSocket(answer.webSocket, (word) => answered(env, name, followRequest(request, word), word))
     })
   }
   return app

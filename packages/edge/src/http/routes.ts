@@ -159,7 +159,7 @@ export const routes = {
     method: 'get',
     path: '/live',
     needs: ['read'],
-    what: 'A WebSocket that tells of the run as it goes on. The token may be given as the subprotocol `token.` and its base64url, beside the subprotocol `waystone`. Whoever offers `waystone.runs` too has one socket for many runs: the run in the address is its subscription 0, each message begins with the number of its subscription and a space, and `N follow RUN FROM` makes another.',
+    what: 'A WebSocket that tells of the run as it goes on. The token may be given as the subprotocol `token.` and its base64url, beside the subprotocol `waystone`. Whoever offers `waystone.runs` too has one socket for many runs: the run in the address is its subscription 0, each message begins with the number of its subscription and a space, and `N follow RUN FROM TOKEN` makes another, `N` being higher than all before and the token that of the socket when none is named; what begins with `mark ` is to be sent back as it is.',
     parameters: {
       device: { in: 'query', schema: 'RunId', required: true, what: 'The device that asks.' },
       from,

@@ -26,7 +26,7 @@ const askedAtOnce = 3
 /** How much is sent until a reader has to say that it has read it, in characters. */
 const markChars = 1_000_000
 /** How much may be unread when a run is asked, which then says what it has so far at once: a page of lines, and text. */
-const roomCharsMin = 2 * markChars
+const unreadToAskMax = 2 * markChars
 /** How much may be unread: room for what the runs say that are asked at a time. */
 const unreadCharsMax = 12 * markChars
 /** What may be on its way to an object that has not answered a ping since, in characters. */
@@ -34,12 +34,6 @@ const unansweredCharsMax = 2 * limits.frameCharsMax
 
 /** Codes that a socket is closed with (RFC 6455, and the registry of IANA). */
 const codes = { done: 1000, comeAgain: 1013 } as const
-
-/** True when who opens a socket can speak with many runs on it. */
-export function takesRuns(request: Request): boolean {
-  const offered = request.headers.get('sec-websocket-protocol')?.split(',') ?? []
-  return offered.some((one) => one.trim() === socketProtocols.runs)
-}
 
 /**
  * One socket for many runs. It keeps nothing: each subscription is a socket of the object of a run, which sleeps while
@@ -142,7 +136,7 @@ class RunsSocket {
   async #open(subscription: number, word: FollowWord): Promise<void> {
     const isWanted = (): boolean => this.#subscriptions.has(subscription)
     // What a run is behind comes at once when it is followed: no more of that than the reader keeps up with.
-    while (isWanted() && this.#unread > roomCharsMin) await this.#changed.promise
+    while (isWanted() && this.#unread > unreadToAskMax) await this.#changed.promise
     if (!isWanted()) return
     const { webSocket, body } = await this.#ask(word)
     if (webSocket && isWanted()) return this.#join(subscription, webSocket)
