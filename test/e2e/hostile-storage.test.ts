@@ -124,6 +124,7 @@ describe('a storage that fails', () => {
     held.release()
     expect(await again.evaluate<Tried>(`rig.opened()`)).toEqual({ ok: true })
     expect(await storageOf(again)).toMatchObject([{ state: 'emptied', code: 'storage_lost' }])
+    expect(await again.evaluate<string>('rig.storageMessage')).toContain('The browser says why: total')
     await until(again, 'damaged', 'view.head.seq >= 2')
     expect(await again.evaluate<Tried>(`rig.move('damaged', 'here', { force: true })`)).toEqual({ ok: true })
     expect(await resultOf(again, 'damaged')).toBe(4)

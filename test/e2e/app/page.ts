@@ -33,6 +33,7 @@ class Rig {
         way.onStorage((now) => {
           const error = now.state === 'kept' ? {} : { code: now.error.code, actions: now.error.actions ?? [] }
           this.storage.push({ state: now.state, ...error })
+          this.storageMessage = now.state === 'kept' ? '' : now.error.message
         }),
       )
       .catch(() => undefined)

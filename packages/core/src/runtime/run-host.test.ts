@@ -1,33 +1,10 @@
 import { expect, it } from 'vitest'
-import { defineAgent, done, type AnyAgent } from '../engine/agent.ts'
+import { defineAgent, done } from '../engine/agent.ts'
 import type { Ctx } from '../engine/ctx.ts'
-import { me, run, start } from '../log/log.test-support.ts'
-import { RunLog } from '../log/run-log.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { testClock } from './memory-world.test-support.ts'
-import { RunHost, type HostPorts } from './run-host.ts'
-
-function portsOf(storage: ReturnType<typeof memoryStorage>, agent: () => AnyAgent): HostPorts {
-  return {
-    ...storage,
-    me,
-    place: 'browser',
-    clock: testClock,
-    agent,
-    confirm: () => Promise.resolve(),
-    consumed: () => undefined,
-    tell: () => undefined,
-  }
-}
-
-async function started(
-  storage = memoryStorage(),
-  now = () => Date.now(),
-): Promise<{ readonly storage: ReturnType<typeof memoryStorage>; readonly log: RunLog }> {
-  const log = await RunLog.open(run, { ...storage, now })
-  await log.append(me, () => [start({})])
-  return { storage, log }
-}
+import { portsOf, started } from './run-host.test-support.ts'
+import { RunHost } from './run-host.ts'
 
 it('a host that stood still before its first step begins none, beside each other or not, before it knows who writes', async () => {
   const ran: string[] = []

@@ -1,12 +1,10 @@
 import { expect, it } from 'vitest'
 import { defineAgent, done, next, type AnyAgent } from '../engine/agent.ts'
 import type { Ctx } from '../engine/ctx.ts'
-import { me, run, start } from '../log/log.test-support.ts'
 import type { Fold } from '../log/fold.ts'
-import { RunLog } from '../log/run-log.ts'
-import { memoryStorage } from '../memory/memory-storage.ts'
 import type { Live } from '../ports/watch.ts'
 import { testClock } from './memory-world.test-support.ts'
+import { portsOf, started } from './run-host.test-support.ts'
 import { RunHost } from './run-host.ts'
 import { waitsUntil } from './waits-until.ts'
 
@@ -21,19 +19,11 @@ async function waitOf(turn: (ctx: Ctx) => Promise<unknown>): Promise<number> {
       return said === 'next' ? next({ after: '1h' }) : done(null)
     },
   })
-  const storage = memoryStorage()
-  const log = await RunLog.open(run, { ...storage, now: () => Date.now() })
-  await log.append(me, () => [start({})])
-  const host = new RunHost(log, {
-    ...storage,
-    me,
-    place: 'browser',
-    clock: testClock,
-    agent: () => agent,
-    confirm: () => Promise.resolve(),
-    consumed: () => undefined,
-    tell: () => undefined,
-  })
+  const { storage, log } = await started()
+  const host = new RunHost(
+    log,
+    portsOf(storage, () => agent),
+  )
   const ended = host.run()
   while (!isAsFarAsItCan(host.live(), log.mustFold())) await testClock.task()
   host.stop()
