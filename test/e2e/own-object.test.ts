@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openEventStream } from '../harness/event-stream.ts'
 import { poll } from '../harness/poll.ts'
 import { openRawSocket } from '../harness/raw-socket.ts'
-import { caller, deadly, failing, questioner, sleeper, speaker } from './app/edge-agents.ts'
+import { caller, deadly, failing, gambler, questioner, sleeper, speaker } from './app/edge-agents.ts'
 import { pushRun } from './pushed-run.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -127,6 +127,21 @@ describe('a run in an object of the application, beside its own due times', () =
     await second.arrived
     second.release()
     expect((await tell(run)).rang).toEqual({ twice: 2 })
+  })
+
+  it('pauses a turn whose replay comes to another end, since it is open for development', async () => {
+    const run = 'own-develops'
+    await pushRun(world, run, gambler, {})
+    const paused = (): Promise<readonly { readonly kind: string; readonly body: unknown }[]> =>
+      entriesOf(run).then((entries) => entries.filter(({ kind }) => kind === 'pause'))
+    await poll(async () => ((await paused()).length > 0 ? true : undefined), {
+      timeoutMs: 10_000,
+      message: async () => `the run was not paused: ${String(await kindsOf(run))}`,
+    })
+    expect(await paused()).toMatchObject([
+      { body: { reason: 'divergence', error: { code: 'not_replayable', run } } },
+    ])
+    expect(await kindsOf(run)).not.toContain('commit')
   })
 
   it('keeps its sockets and those of the run apart', async () => {
@@ -259,11 +274,15 @@ describe('a run in an object of the application, beside its own due times', () =
     expect(await (await own(run, 'kept')).json()).toMatchObject({ tables })
   })
 
-  const kindsOf = async (run: string): Promise<readonly string[]> => {
+  const kindsOf = async (run: string): Promise<readonly string[]> =>
+    (await entriesOf(run)).map(({ kind }) => kind)
+  const entriesOf = async (
+    run: string,
+  ): Promise<readonly { readonly kind: string; readonly body: unknown }[]> => {
     const stored = await fetch(`${world.edge().url}/v1/runs/${run}/entries?from=0`, {
       headers: world.headers,
     })
     const lines = (await stored.text()).split('\n').filter((line) => line !== '')
-    return lines.map((line) => (JSON.parse(line) as { kind: string }).kind)
+    return lines.map((line) => JSON.parse(line) as { kind: string; body: unknown })
   }
 })

@@ -25,7 +25,8 @@ export const limits = {
   artifactPartBytes: 1024 * 1024,
   /** Committed state at the edge, where an object has 128 MB of memory. */
   stateBytesMax: 24 * 1024 * 1024,
-  /** Recorded calls of one turn. */
+  /** Recorded calls of one turn: it is shown as long from the first on, and refuses more than the second. */
+  turnRecordsLong: 1_000,
   turnRecordsMax: 10_000,
   /** How often a child is started anew, and how many runs there may be above one: an agent that starts itself ends there. */
   childAttemptsMax: 100,
@@ -68,4 +69,6 @@ export const limits = {
   abortMsMax: 5_000,
   /** Wake-ups of a run at the edge without any progress before it is paused. */
   stallsMax: 5,
+  /** Openings of a run by its devices without any progress before it is paused. */
+  openingsMax: 10,
 } as const

@@ -54,6 +54,18 @@ export const questioner = defineAgent({
   },
 })
 
+/** Throws dice that no record has. */
+export const gambler = defineAgent({
+  name: 'gambler',
+  version: 1,
+  initial: () => ({ won: 0 }),
+  async turn(ctx, state) {
+    await ctx.step('bet', () => 1)
+    state.won = Math.random()
+    return done()
+  },
+})
+
 /** Writes one page after the other into its state. */
 export const writer = defineAgent({
   name: 'writer',
@@ -143,4 +155,4 @@ export const failing = defineAgent({
   },
 })
 
-export const edgeAgents = [failing, caller, speaker, sleeper, questioner, writer, hurrying, together]
+export const edgeAgents = [failing, gambler, caller, speaker, sleeper, questioner, writer, hurrying, together]

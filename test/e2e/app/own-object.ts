@@ -40,6 +40,7 @@ export class OwnObject extends DurableObject<OwnEnv> {
     ],
     runs: this.env.OWN,
     stepsAnAlarm: 20,
+    development: true,
     blobs: this.env.BLOBS,
     report: console.error,
   })

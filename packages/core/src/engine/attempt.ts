@@ -229,7 +229,13 @@ export class Attempt {
       : calls.length > 0 && calls.every(({ waits }) => waits)
         ? 'waiting'
         : 'running'
-    return { phase, calls, ...(this.#standing ? { standing: this.#standing } : {}) }
+    const { size } = this.#calls
+    return {
+      phase,
+      calls,
+      ...(this.#standing ? { standing: this.#standing } : {}),
+      ...(size >= limits.turnRecordsLong ? { long: { calls: size, max: limits.turnRecordsMax } } : {}),
+    }
   }
 
   /** The earliest time that a call waits for, in ms since 1970. */
@@ -313,6 +319,7 @@ export class Attempt {
         wait: undefined,
         poke: undefined,
         start: undefined,
+        starts: 0,
         abort: undefined,
         cost: 0,
       }
@@ -461,6 +468,7 @@ export class Attempt {
     this.#deliveries.advance()
     if (isStart(record)) {
       call.start = record
+      call.starts += 1
       if (this.#live && call.phase === 'made' && !this.#deliveries.hasMore(path)) this.#begin(call)
       return
     }

@@ -30,6 +30,8 @@ export interface Call {
   poke: (() => Promise<void>) | undefined
   /** Its start record, when an earlier attempt wrote one. */
   start: TurnRecord | undefined
+  /** How often its start was recorded, by all attempts at this turn. */
+  starts: number
   /** Stops its body. */
   abort: (() => void) | undefined
   /** What its body has reported and no record tells yet. */

@@ -1,5 +1,8 @@
 import { expect, it } from 'vitest'
+import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
+import { handleOf, testDevice } from '../runtime/memory-world.test-support.ts'
+import { defineAgent, done } from './agent.ts'
 import { pausedBy } from './paused-by.test-support.ts'
 
 it('a turn has a bounded number of calls', async () => {
@@ -10,6 +13,29 @@ it('a turn has a bounded number of calls', async () => {
   })
   expect(pause?.error).toMatchObject({ code: 'limit_exceeded' })
   expect(pause?.error.message).toContain(String(limits.turnRecordsMax))
+})
+
+it('a turn is shown as long from its thousandth call on', async () => {
+  const agent = defineAgent({
+    name: 'long',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      for (let call = 2; call < limits.turnRecordsLong; call += 1) await ctx.label(`call ${String(call)}`)
+      await ctx.ask('short', { question: 'One more?' })
+      await ctx.ask('long', { question: 'Another one?' })
+      return done()
+    },
+  })
+  const runtime = await testDevice([agent]).open()
+  const run = await handleOf(runtime, await runtime.start('long', null))
+  const short = await run.until(({ live }) => live.calls.some(({ path }) => path === '0/short'))
+  expect(short.live.long).toBeUndefined()
+  const asked = await run.until(({ asks }) => asks.length > 0)
+  await run.answer(asked.asks[0]?.ask as Digest, true)
+  const long = await run.until(({ live }) => live.calls.some(({ path }) => path === '0/long'))
+  expect(long.live.long).toEqual({ calls: limits.turnRecordsLong, max: limits.turnRecordsMax })
+  await runtime.close()
 })
 
 it('a map has a bounded number of items', async () => {

@@ -16,7 +16,10 @@ import { outcomeOf, parkForNeeds, recordedError, runBody, type Ran } from './run
 
 type Body = (tools: StepTools) => unknown
 
-/** How often the policy `retry` starts an effect before a person is asked, and the first wait between, in ms. */
+/**
+ * How often an effect is started by itself before a person is asked, by all hosts that were killed in it together, and the
+ * first wait between, in ms.
+ */
 const retriesMax = 5
 const retryMsMin = 500
 const assumed = { aborted: false, timedOut: false } as const
@@ -64,8 +67,9 @@ async function start(
   round = 1,
 ): Promise<void> {
   const waits = attempt.agent.once === 'wait'
-  // An edge refuses the start of a host that is not the writer any more. Where nobody waits for it, that is asked before.
-  await (waits ? confirmed(attempt, call, undefined) : attempt.ports.awake?.())
+  // Where nobody waits for the edge, which refuses the start of a host that is not the writer any more, it is asked before.
+  await attempt.ports.awake?.()
+  if (waits && !attempt.over) await confirmed(attempt, call, undefined)
   if (attempt.over || attempt.holding) {
     return later(attempt, call, () => start(attempt, call, options, body, key, round))
   }
@@ -154,6 +158,8 @@ async function settleUnknown(
   const { start: digest, key, failed } = unknown
   if (options.verify) {
     const verify = options.verify
+    await attempt.ports.awake?.()
+    if (attempt.over) return
     const ran = await runBody(attempt, call, durationMs(options.timeout), (signal) =>
       verify(toolsOf(attempt, call, signal, key, 1)),
     )
@@ -167,7 +173,10 @@ async function settleUnknown(
         how: 'verified',
       })
     if (answer?.done === false) {
-      if (failed === undefined && !call.branch.doomed) return start(attempt, call, options, body, key)
+      if (failed === undefined && !call.branch.doomed)
+        return mayRetry(call)
+          ? start(attempt, call, options, body, key)
+          : attempt.parkUndecided(call, { start: digest, key })
       const error = failed ? redactedError(failed.error, call.path, options) : lostRace(call.path)
       return recordOnce(attempt, call, {
         start: digest,
@@ -181,7 +190,7 @@ async function settleUnknown(
   // In a branch that has lost nothing is started again.
   const policy = wanted === 'retry' && call.branch.doomed ? 'fail' : wanted
   if (policy === 'ask') return attempt.parkUndecided(call, { start: digest, key })
-  if (policy === 'retry' && call.attempt < retriesMax) {
+  if (policy === 'retry' && mayRetry(call)) {
     await attempt.ports.clock.wait(retryMsMin * 2 ** call.attempt, attempt.signal)
     return attempt.over ? undefined : start(attempt, call, options, body, key)
   }
@@ -190,6 +199,11 @@ async function settleUnknown(
     policy === 'fail' ? { error: toWire(unknownOutcome(call.path)) } : assumedOutcome(call, options, policy)
   if (outcome === undefined) return attempt.parkUndecided(call, { start: digest, key })
   return recordOnce(attempt, call, { start: digest, ms: 0, outcome, how: 'assumed' })
+}
+
+/** An effect that ends its host each time has been started, but not tried by this attempt. */
+function mayRetry({ attempt, starts }: Call): boolean {
+  return Math.max(attempt, starts) < retriesMax
 }
 
 /** What the agent assumes; undefined when that throws: then a person decides. */

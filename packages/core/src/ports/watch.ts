@@ -29,6 +29,8 @@ export interface Live {
   readonly calls: readonly LiveCall[]
   /** Set while a turn stands still: what replay expected next, and what it found. */
   readonly standing?: { readonly expected: string; readonly found: string; readonly path?: string }
+  /** Set once a turn has made so many calls that it had better end: all are replayed after a crash, and there is a limit. */
+  readonly long?: { readonly calls: number; readonly max: number }
 }
 
 /** How far the edge has a run. */

@@ -1,4 +1,4 @@
-import { isStorageError, isWaystoneError, toWire } from '../errors.ts'
+import { isStorageError, isWaystoneError, toWire, type WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId } from '../ids.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
@@ -34,6 +34,7 @@ import {
 import { commitDrafts, verifyTurn, type TurnEnded } from './commit-turn.ts'
 import { isOfOtherVersion, migration } from './migrate.ts'
 import { Waker } from '../waker.ts'
+import { isYoung, stalledOpenings } from './openings.ts'
 import { throttled } from './throttled.ts'
 import { unwind } from './unwinder.ts'
 import { consumedBy, controlEntry, refusalOf } from './inbox-entries.ts'
@@ -127,6 +128,11 @@ export class RunHost {
   #isBeating = false
   /** Until it is known who writes the run. */
   #looking: Promise<void> | undefined
+  /** Until it is known whether the hosts before this one came to anything. */
+  #comparing: Promise<void> | undefined
+  /** They did, or the log is too short for them to have been many. */
+  #hasProgress = false
+  #stalled: WaystoneError | undefined
   readonly #tellLive: () => void
   /** It lets go of a turn that waits, and has said for what. */
   #rests = false
@@ -339,6 +345,7 @@ export class RunHost {
     const config = configDigest(agent)
     const attempt = new Attempt(agent, openTurn(fold, config), this.#attemptPorts())
     this.#attempt = attempt
+    this.#stalled = undefined
     const ended = attempt.run()
     const parked = letGo ? this.#parked(attempt) : new Promise<never>(() => undefined)
     const watching = this.#watchTime(attempt)
@@ -375,6 +382,9 @@ export class RunHost {
       case 'lost':
         return { type: 'lost', error: end.error }
       case 'given up':
+        return this.#stalled && this.mayAppend
+          ? await this.#pause(fold, 'error', toWire(this.#stalled))
+          : undefined
       case 'caught up':
         return undefined
     }
@@ -475,8 +485,23 @@ export class RunHost {
     }
   }
 
-  /** Undefined as long as this host has beaten all the time. */
+  /** Before a body begins. Undefined for a run that comes on, as long as this host has beaten all the time. */
   #awake(): Promise<void> | undefined {
+    this.#hasProgress ||= isYoung(this.#log)
+    const comparing = this.#hasProgress ? undefined : (this.#comparing ??= this.#compare())
+    const looking = this.#lookAgain()
+    return comparing && looking ? comparing.then(() => looking) : (comparing ?? looking)
+  }
+
+  /** Gives the turn up when hosts before this one have tried it time and again, and all were killed. */
+  async #compare(): Promise<void> {
+    this.#stalled = await stalledOpenings(this.#log)
+    if (this.#stalled) this.#attempt?.giveUp()
+    else this.#hasProgress = true
+    this.#comparing = undefined
+  }
+
+  #lookAgain(): Promise<void> | undefined {
     const { slept } = this.#ports
     if (slept === undefined) return undefined
     // Steps of other branches wait for the same answer.

@@ -65,6 +65,8 @@ export interface KeeperPorts {
   readonly breakers?: Breakers
   /** Counts that its hosts leave for those after them. */
   readonly tries?: TryCounts
+  /** Every turn is replayed before it commits. */
+  readonly development?: boolean
   /** Where runs can have children; those of encrypted runs cannot be here. */
   readonly children?: Children | undefined
   /** Keys of encrypted runs that devices lend; absent: none are borrowed. */
@@ -443,7 +445,7 @@ export class RunKeeper {
   }
 
   #newHost(): RunHost {
-    const { storage, followers, clock, children, breakers, tries } = this.#ports
+    const { storage, followers, clock, children, breakers, tries, development } = this.#ports
     const { blobs, inbox, streams } = storage
     return new RunHost(this.log, {
       me: edgeOwner,
@@ -456,6 +458,7 @@ export class RunKeeper {
       consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
       confirm: () => Promise.resolve(),
       ...(breakers ? { breakers } : {}),
+      development: development ?? false,
       ...(tries ? { tries } : {}),
       ...(children && !isSealed(this.log.fold) ? { children } : {}),
       tell: (event) => {

@@ -48,6 +48,8 @@ export interface EdgeRunPorts {
   readonly agents: () => readonly AnyAgent[]
   readonly software: Software
   readonly report: Report
+  /** Every turn is replayed before it commits. */
+  readonly development: boolean
   /** True when a catalog is to be told of the run. */
   readonly catalog: boolean
   /** Whether the text of the run may be searched; undefined when nothing can be. */
@@ -81,7 +83,7 @@ export interface EdgeRun {
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
   const { durable, times, storage, sockets, agents, software, report, catalog, search, tenant, watch } = ports
-  const { family, lendingSecret } = ports
+  const { family, lendingSecret, development } = ports
   const history = storage.history(run, ports.history)
   const began = Date.now()
   const counted = counting(storage.store.read)
@@ -128,6 +130,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     software,
     breakers: breakersOf(tenant),
     tries: sqlTries(durable),
+    development,
     children: family?.children,
     lentKeys: lendingSecret === undefined ? undefined : lentKeys(durable, lendingSecret),
     changed: (when) => changes[when](),

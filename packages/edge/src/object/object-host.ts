@@ -249,6 +249,7 @@ export class ObjectHost {
       sockets: this.#sockets,
       agents: this.#options.agents,
       software: this.#software,
+      development: this.#options.development ?? false,
       catalog: this.#options.catalog !== undefined,
       search: this.#options.search?.isOn(tenant),
       tenant,

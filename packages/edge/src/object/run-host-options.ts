@@ -38,6 +38,11 @@ export interface RunHostOptions {
    * Default 200: lower it for steps that make more than a few requests each, or compute for long.
    */
   readonly stepsAnAlarm?: number
+  /**
+   * Replays every turn before it commits, as `openWaystone({ development: true })` does: for `wrangler dev`. It finds chance and
+   * variables; the clock of an object stands still between its requests, so that its own time is better looked for in a browser.
+   */
+  readonly development?: boolean
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner. */

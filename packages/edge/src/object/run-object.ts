@@ -35,6 +35,8 @@ export interface RunObjectOptions<Env> {
   readonly history?: HistoryOptions
   /** After so many steps a run goes on in another alarm: see `RunHostOptions`. */
   readonly stepsAnAlarm?: number
+  /** Replays every turn before it commits: see `RunHostOptions`. */
+  readonly development?: (env: Env) => boolean
   /** Hears of what failed without anybody waiting for it. */
   readonly report?: Report
   /** Hears of what is stored and read, and of changes of the owner: `logEvents`, `analyticsEvents`, or one's own. */
@@ -72,6 +74,7 @@ export function runObject<Env>(
         ...(watch ? { watch } : {}),
         lendingSecret: options.lendingSecret?.(env),
         ...(options.history ? { history: options.history } : {}),
+        development: options.development?.(env) ?? false,
         ...(options.stepsAnAlarm ? { stepsAnAlarm: options.stepsAnAlarm } : {}),
       })
     }

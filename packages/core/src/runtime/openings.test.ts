@@ -1,0 +1,110 @@
+import { describe, expect, it } from 'vitest'
+import { defineAgent, done, type AnyAgent } from '../engine/agent.ts'
+import type { Ctx } from '../engine/ctx.ts'
+import { limits } from '../limits.ts'
+import type { Digest } from '../ids.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
+import { handleOf, hastyClock, testDevice } from './memory-world.test-support.ts'
+import type { RunHandle } from './run-handle.ts'
+import { portsOf, started } from './run-host.test-support.ts'
+import { RunHost } from './run-host.ts'
+
+describe('a run whose hosts are killed before anything comes of it', () => {
+  it('pauses instead of trying a step again for ever, tries it when it is told to, and goes on', async () => {
+    let tries = 0
+    let mayEnd = false
+    let begun = Promise.withResolvers<void>()
+    const open = device(async (ctx) => {
+      await ctx.step('before', () => 1)
+      return ctx.step('deadly', ({ signal }) => {
+        tries += 1
+        begun.resolve()
+        return mayEnd ? 'lived' : untilAborted(signal)
+      })
+    })
+    for (let life = 0; life <= limits.openingsMax; life += 1) {
+      await open(() => begun.promise)
+      begun = Promise.withResolvers()
+    }
+    await open(async (run) => {
+      const { pause } = await run.until(({ status }) => status === 'paused')
+      expect(pause).toMatchObject({ reason: 'error', error: { code: 'no_progress', run: 'run' } })
+      expect(pause?.actions).toEqual(['retry', 'rewind', 'fork', 'cancel'])
+      expect(tries).toBe(limits.openingsMax + 1)
+      mayEnd = true
+      await run.retry()
+      expect((await run.until(({ status }) => status === 'done')).result).toBe('lived')
+    })
+    expect(tries).toBe(limits.openingsMax + 2)
+  })
+
+  it('goes on however often it was opened while it waited', async () => {
+    const open = device(async (ctx) => {
+      const answer = await ctx.ask('go', { question: 'Go on?' })
+      return ctx.step('after', () => answer.status)
+    })
+    for (let life = 0; life < 2 * limits.openingsMax; life += 1)
+      await open(async (run) => void (await run.until(({ asks }) => asks.length === 1)))
+    await open(async (run) => {
+      const { asks } = await run.until((view) => view.asks.length === 1)
+      await run.answer(asks[0]?.ask as Digest, true)
+      expect((await run.until(({ status }) => status === 'done')).result).toBe('answered')
+    })
+  })
+
+  it.each([
+    ['retries', { onUnknown: 'retry' } as const],
+    ['is found not to have happened', { verify: () => Promise.resolve({ done: false } as const) }],
+  ])('asks a person about an effect that %s each time', async (_, policy) => {
+    let starts = 0
+    let ahead = 0
+    let begun = Promise.withResolvers<'begun'>()
+    const agent = agentOf((ctx) =>
+      ctx.once('deadly', { timeout: '5s', ...policy }, ({ signal }) => {
+        starts += 1
+        begun.resolve('begun')
+        return untilAborted(signal)
+      }),
+    )
+    const now = (): number => Date.now() + ahead
+    const { storage, log } = await started(memoryStorage(), now)
+    for (let life = 'begun'; life === 'begun';) {
+      const host = new RunHost(log, { ...portsOf(storage, () => agent), clock: { ...hastyClock, now } })
+      const ended = host.run({ letGo: true })
+      life = await Promise.race([begun.promise, ended.then(({ type }) => type)])
+      host.stop()
+      await ended
+      begun = Promise.withResolvers()
+      // Long enough that the outcome of what was under way is unknown.
+      ahead += 60_000
+    }
+    expect(log.mustFold().pause).toMatchObject({ reason: 'outcome', error: { code: 'outcome_unknown' } })
+    expect(starts).toBe(5)
+  })
+})
+
+/** A run that is opened and closed again by one device. */
+function device(turn: (ctx: Ctx) => Promise<unknown>) {
+  const { open } = testDevice([agentOf(turn)], { clock: hastyClock })
+  return async (life: (run: RunHandle) => Promise<void>): Promise<void> => {
+    const runtime = await open()
+    await runtime.start('a', null, { id: 'run' })
+    await life(await handleOf(runtime, 'run'))
+    await runtime.close()
+  }
+}
+
+function agentOf(turn: (ctx: Ctx) => Promise<unknown>): AnyAgent {
+  return defineAgent({
+    name: 'a',
+    version: 1,
+    initial: () => ({}),
+    turn: async (ctx) => done(await turn(ctx as Ctx)),
+  })
+}
+
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error))
+  })
+}
