@@ -83,8 +83,7 @@ function waitFor(wait: Wait): string {
 }
 
 function workText({ live, turn, owner, place }: AnyView, entries: readonly Entry[], device: string): string {
-  if (live.standing)
-    return `Standing still: expected ${live.standing.expected}, found ${live.standing.found}`
+  if (live.standing) return `Standing still: expected ${live.standing.expected}, found ${live.standing.found}`
   if (live.phase === 'catching up') return 'Picking up where it was'
   if (live.phase === 'idle' && owner !== device)
     return place === 'edge' ? 'Running at the edge' : 'Running on another device'

@@ -54,6 +54,8 @@ export interface AttemptPorts {
   awake?(): Promise<void> | undefined
   /** Why nothing more may be started, when `begun` steps are not recorded yet; undefined as long as it may. */
   overBudget?(begun: number): WaystoneError | undefined
+  /** Also what no guard can watch of a state is looked at: whether it was written while a call was open. */
+  readonly development?: boolean
   putBlob(bytes: Uint8Array): Promise<Digest>
   getBlob(hash: Digest): Promise<Uint8Array | undefined>
   /** Something that `attempt.live()` tells has changed. */

@@ -85,6 +85,8 @@ export class Attempt {
   #time: number
   #returned: Returned | undefined
   #standing: Live['standing']
+  /** In development: of what kind of object of the state has changed since calls are open. */
+  #leafChanged: (() => string | undefined) | undefined
   #unknown: Extract<AttemptEnd, { type: 'unknown' }> | undefined
 
   constructor(
@@ -323,6 +325,7 @@ export class Attempt {
         abort: undefined,
         cost: 0,
       }
+      this.#watchLeaves()
       this.#calls.add(call)
       const comes = this.#deliveries.called(spec.path)
       if (this.#live && !comes) this.#begin(call)
@@ -336,7 +339,9 @@ export class Attempt {
 
   /** Counts a scope whose branches are open. */
   scope(change: 1 | -1): void {
+    if (change === 1) this.#watchLeaves()
     this.#scopes += change
+    if (change === -1) this.#checkLeaves(undefined)
     this.#events.act()
   }
 
@@ -477,7 +482,7 @@ export class Attempt {
   }
 
   #deliver(call: Call, record: TurnRecord): void {
-    if (!this.#calls.settle(call)) return
+    if (!this.#calls.settle(call) || this.#checkLeaves(call.path)) return
     this.#time = Math.max(this.#time, record.time)
     this.#events.happen()
     this.ports.changed()
@@ -495,6 +500,7 @@ export class Attempt {
       this.#calls.settle(call)
       call.reject(this.#interruptedError(call.path))
     }
+    this.#leafChanged = undefined
     this.#branch.stop(interruption(this.turn))
     this.#events.happen()
   }
@@ -619,11 +625,23 @@ export class Attempt {
   #guard(): void {
     if (!this.#calls.isOpen && this.#scopes === 0) return
     const path = this.#calls.firstOpen
-    throw new WaystoneError(
-      'state_locked',
-      `the state was written while ${path ?? 'a scope'} is open. Await it first: a write beside an open call would be replayed in another order`,
-      { run: this.turn.run, ...(path === undefined ? {} : { path }) },
-    )
+    throw stateLocked(this.turn, `the state was written while ${path ?? 'a scope'} is open`, path)
+  }
+
+  /** Before the first call is open: no guard sees writes to what the state holds of Map, Date, bytes and the like. */
+  #watchLeaves(): void {
+    if (this.ports.development) this.#leafChanged ??= this.#draft.watchLeaves()
+  }
+
+  /** Before the turn hears that the last open call has settled. True when it wrote meanwhile, which ends the attempt. */
+  #checkLeaves(path: string | undefined): boolean {
+    if (this.#leafChanged === undefined || this.#calls.isOpen || this.#scopes > 0) return false
+    const kind = this.#leafChanged()
+    this.#leafChanged = undefined
+    if (kind === undefined) return false
+    const what = `something of the kind ${kind} in the state was written while ${path ?? 'a scope'} was open`
+    this.finish({ type: 'threw', error: stateLocked(this.turn, what, path), drop: undefined })
+    return true
   }
 
   #interruptedError(path: string): WaystoneError {
@@ -670,6 +688,14 @@ export class Attempt {
     if (record) this.diverge(record.path, expected, found)
     else this.finish({ type: 'outside' })
   }
+}
+
+function stateLocked({ run }: OpenTurn, what: string, path: string | undefined): WaystoneError {
+  return new WaystoneError(
+    'state_locked',
+    `${what}. Await it first: a write beside an open call would be replayed in another order`,
+    { run, ...(path === undefined ? {} : { path }) },
+  )
 }
 
 function interruption({ run, turn }: OpenTurn, path?: string): WaystoneError {

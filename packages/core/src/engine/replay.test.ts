@@ -241,6 +241,15 @@ describe('other code than the turn began with', () => {
   }
 })
 
+/** A state of what a draft hands out as copies. */
+interface Leaves {
+  readonly map: Map<string, number>
+  readonly before: Map<string, number>
+  readonly set: Set<string>
+  readonly date: Date
+  readonly bytes: Uint8Array
+}
+
 describe('the rules of a turn', () => {
   const runOnce = async (
     turn: Parameters<typeof defineAgent<null, { log: unknown[] }>>[0]['turn'],
@@ -289,6 +298,54 @@ describe('the rules of a turn', () => {
       return done()
     })
     expect(codeOf(run)).toBe('state_locked')
+  })
+
+  const leaves: [string, (state: Leaves) => void][] = [
+    ['map', ({ map }) => map.set('late', 1)],
+    ['set', ({ set }) => set.add('late')],
+    ['date', ({ date }) => date.setTime(0)],
+    ['bytes', ({ bytes }) => bytes.fill(1)],
+    ['map', ({ before }) => before.set('late', 1)],
+  ]
+  it.each(
+    ['beside a step', 'in a branch', 'nowhere'].flatMap((where) =>
+      leaves.map(([kind, write]) => [where, kind, write] as const),
+    ),
+  )('what no guard sees is not written %s, in development: a %s', async (where, kind, write) => {
+    const initial = (): Leaves => ({
+      map: new Map(),
+      set: new Set(),
+      date: new Date(1),
+      bytes: new Uint8Array(2),
+      before: new Map(),
+    })
+    const agent = defineAgent({
+      name: 'leaves',
+      version: 1,
+      initial,
+      async turn(ctx, state) {
+        state.before.set('early', 1)
+        const open = ctx.step('open', () => 1)
+        if (where === 'beside a step') write(state)
+        await open
+        state.map.set('between', 1)
+        await ctx.all('both', {
+          a: async (c) => {
+            await c.step('a', () => 2)
+            if (where === 'in a branch') write(state)
+          },
+          b: (c) => c.step('b', () => 3),
+        })
+        state.map.set('after', 1)
+        if (where === 'nowhere') write(state)
+        return done()
+      },
+    })
+    const run = await finish(testDevice([agent], { development: true }), agent, async () => undefined)
+    expect(run.view()?.status).toBe(where === 'nowhere' ? 'done' : 'paused')
+    if (where === 'nowhere') return
+    expect(codeOf(run)).toBe('state_locked')
+    expect(run.view()?.error?.message).toContain(`the kind ${kind} in the state`)
   })
 
   it('a call that waits stops none of its siblings, and never settles by itself', async () => {

@@ -471,6 +471,7 @@ export class RunHost {
         this.#ports.tell({ type: 'stream', stream, at: 0, text: '' })
       },
       awake: () => this.#awake(),
+      development: this.#ports.development ?? false,
       tries: (path) => this.#tries[path] ?? 0,
       overBudget: (begun) => budgetSpent(this.#log.mustFold(), begun),
       putBlob: (bytes) => this.#log.putBlob(bytes),

@@ -20,6 +20,11 @@ export interface Draft<T> {
   readonly finish: (next?: T) => T
   /** A plain deep copy of a draft, or of anything that holds drafts, as it stands. Throws `value_refused`. */
   readonly current: <U>(value: U) => U
+  /**
+   * Takes copies of what no guard watches: Date, Map, Set, bytes and the like. The function that it returns says of what
+   * kind the first is that holds something else now; undefined for none.
+   */
+  readonly watchLeaves: () => () => string | undefined
 }
 
 /** What `createDraft` can be told. */
@@ -49,6 +54,7 @@ export function createDraft<T>(base: T, options: DraftOptions = {}): Draft<T> {
     guard: options.guard,
     draftOf: makeDraft,
     methods: arrayMethods(slotOf),
+    leaves: [],
     finished: false,
   }
   const draft = isObject(base) ? (show(new Slot(scope, base, 0)) as T) : base
@@ -78,7 +84,16 @@ export function createDraft<T>(base: T, options: DraftOptions = {}): Draft<T> {
       return result
     },
     current: (value) => settled(value, 'value', true),
+    watchLeaves: () => watchLeaves(scope.leaves),
   }
+}
+
+function watchLeaves(leaves: readonly Slot[]): () => string | undefined {
+  const walk: CopyWalk = { ...startWalk('value'), encode: false, adopt: undefined }
+  const before = leaves.map(({ seen }) => seen && copyObject(seen, walk))
+  const isSame = ({ seen, origin }: Slot, at: number): boolean =>
+    sameValue(seen, at < before.length ? before[at] : origin)
+  return () => leaves.find((slot, at) => !isSame(slot, at))?.kind
 }
 
 interface SettleWalk extends CopyWalk {

@@ -13,6 +13,8 @@ export interface Scope {
   readonly guard: (() => void) | undefined
   readonly draftOf: (slot: Slot) => object
   readonly methods: ReadonlyMap<PropertyKey, (this: unknown, ...args: unknown[]) => unknown>
+  /** Slots of which the user has a copy that no guard watches. */
+  readonly leaves: Slot[]
   finished: boolean
 }
 
@@ -89,7 +91,10 @@ export function show(slot: Slot): object {
   const { scope, origin, kind } = slot
   if (kind === 'object' || kind === 'array') slot.seen = scope.draftOf(slot)
   // What no state may hold is refused at the end: it may be gone by then.
-  else slot.seen = kind ? detached(origin, undefined) : origin
+  else {
+    slot.seen = kind ? detached(origin, undefined) : origin
+    scope.leaves.push(slot)
+  }
   scope.known.set(slot.seen, slot)
   return slot.seen
 }
