@@ -48,7 +48,7 @@ describe.each(engineNames)('the keys of a device in %s', (engineName) => {
     expect(phone.isLetIn).toBe(false)
     const asked = await tab.evaluate<Keyring>('keys.keyring')
     expect(await tab.evaluate(`keys.open('laptop', ${JSON.stringify(asked)})`)).toEqual(laptop)
-    await tab.evaluate(`keys.letIn('${phone.device.id}')`)
+    await tab.evaluate(`keys.letIn(${JSON.stringify(phone.device)})`)
     const both = await tab.evaluate<Keyring>('keys.keyring')
     expect(await tab.evaluate(`keys.open('phone', ${JSON.stringify(both)})`)).toEqual({
       ...phone,

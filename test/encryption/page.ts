@@ -1,5 +1,5 @@
 import { toWire } from '@waystone/core'
-import { DeviceKeys, indexedOwnKeys, type Keyring, type KeyringStore } from '@waystone/encryption'
+import { DeviceKeys, indexedOwnKeys, type Keyring, type KeyringStore, type ShownDevice } from '@waystone/encryption'
 
 /** The keyring of the page, put in and taken out by the test. */
 class KeyRig {
@@ -22,9 +22,9 @@ class KeyRig {
     }
   }
 
-  async letIn(id: string): Promise<void> {
+  async letIn(device: ShownDevice): Promise<void> {
     await this.#keys?.reload()
-    await this.#keys?.letIn(id)
+    await this.#keys?.letIn(device)
   }
 
   /** Seals a text, and opens it, with keys of this browser: a base64 text for others. */

@@ -45,8 +45,8 @@ describe('the keys of a device', () => {
     expect(() => phone.encryption()).toThrow(phone.device.fingerprint)
     await laptop.reload()
     expect(laptop.waiting).toEqual([phone.device])
-    await expect(laptop.letIn('nobody')).rejects.toMatchObject({ code: 'input_refused' })
-    await laptop.letIn(phone.device.id)
+    await expect(laptop.letIn({ ...phone.device, id: 'nobody' })).rejects.toMatchObject({ code: 'input_refused' })
+    await laptop.letIn(phone.device)
     await phone.reload()
     const { cipher } = laptop.encryption()
     const key = cipher.keyFor(run, undefined, false)
@@ -69,11 +69,41 @@ describe('the keys of a device', () => {
     const [known] = kept.keyring?.devices ?? []
     theirs.kept.keyring = { ...(theirs.kept.keyring as Keyring), version: 5, waiting: known ? [known] : [] }
     await edge.reload()
-    await edge.letIn(laptop.device.id)
+    await edge.letIn(laptop.device)
     kept.keyring = theirs.kept.keyring
     await expect(laptop.reload()).rejects.toMatchObject({ code: 'log_damaged' })
     await expect(DeviceKeys.open(own, store)).rejects.toMatchObject({ code: 'log_damaged' })
     expect(laptop.encryption().cipher.keyFor(run, undefined, false)).toBe(before)
+  })
+
+  it('are given to the device whose fingerprint was compared, whoever takes its place meanwhile', async () => {
+    const { kept, store } = memoryStore()
+    const own = memoryOwnKeys()
+    const phone = memoryOwnKeys()
+    await DeviceKeys.open(own, store)
+    const { device } = await DeviceKeys.open(phone, store)
+    const theirs = memoryStore()
+    await DeviceKeys.open(memoryOwnKeys(), theirs.store)
+    const [theirKey] = theirs.kept.keyring?.devices ?? []
+    let isSwapped = false
+    const laptop = await DeviceKeys.open(own, {
+      load: store.load,
+      async save(keyring) {
+        if (isSwapped) return store.save(keyring)
+        // In the moment in which it is let in another key takes its place, under its name.
+        isSwapped = true
+        const { version, waiting } = kept.keyring as Keyring
+        kept.keyring = {
+          ...(kept.keyring as Keyring),
+          version: version + 1,
+          waiting: waiting.map((one) => ({ ...one, publicKey: theirKey?.publicKey ?? '' })),
+        }
+        throw new WaystoneError('head_moved', 'another device was faster')
+      },
+    })
+    expect(laptop.waiting).toEqual([device])
+    await expect(laptop.letIn(device)).rejects.toMatchObject({ code: 'input_refused' })
+    expect([isSwapped, kept.keyring?.devices.length]).toEqual([true, 1])
   })
 
   it('go on with a new key when another device is shut out, also where they are in use', async () => {
@@ -83,7 +113,7 @@ describe('the keys of a device', () => {
       await DeviceKeys.open(memoryOwnKeys(), store),
     ]
     await laptop.reload()
-    await laptop.letIn(phone.device.id)
+    await laptop.letIn(phone.device)
     await phone.reload()
     const mine = laptop.encryption().cipher
     const theirs = phone.encryption().cipher
@@ -106,7 +136,7 @@ describe('the keys of a device', () => {
     const others = await Promise.all([1, 2, 3].map(() => DeviceKeys.open(memoryOwnKeys(), store)))
     await laptop.reload()
     expect(laptop.waiting).toHaveLength(3)
-    await Promise.all(others.map(({ device }) => laptop.letIn(device.id)))
+    await Promise.all(others.map(({ device }) => laptop.letIn(device)))
     expect(laptop.devices).toHaveLength(4)
     expect(kept.keyring?.version).toBe(7)
   })

@@ -135,9 +135,12 @@ export class DeviceKeys {
     if (keyring) await this.#read(keyring)
   }
 
-  /** Lets a waiting device in, whose fingerprint was compared. Rejects with `input_refused`, `key_missing`. */
-  async letIn(id: string): Promise<void> {
-    await this.#change((keyring) => letIn(keyring, this.#device, waitingOf(keyring, id)))
+  /**
+   * Lets a waiting device in, one of `waiting` whose fingerprint was compared. Rejects with `input_refused`, also when another
+   * key waits under its id by now: whoever keeps the keyring can change who waits at any moment. Rejects with `key_missing`.
+   */
+  async letIn(device: ShownDevice): Promise<void> {
+    await this.#change((keyring) => letIn(keyring, this.#device, waitingOf(keyring, device)))
   }
 
   /** Shuts a device out: what is written from now on it cannot read. Rejects with `input_refused`, `key_missing`. */
@@ -190,8 +193,12 @@ function shown({ id, publicKey }: KeyringDevice): ShownDevice {
   return { id, fingerprint: fingerprint(publicKey) }
 }
 
-function waitingOf({ waiting }: Keyring, id: string): KeyringDevice {
-  const device = waiting.find((one) => one.id === id)
+function waitingOf({ waiting }: Keyring, { id, fingerprint: expected }: ShownDevice): KeyringDevice {
+  const device = waiting.find((one) => one.id === id && fingerprint(one.publicKey) === expected)
   if (device) return device
-  throw new WaystoneError('input_refused', `no device ${id} waits to be let in`)
+  throw new WaystoneError(
+    'input_refused',
+    `no device ${id} with the fingerprint ${expected} waits to be let in: compare again what both screens show`,
+    { details: { device: id, expected } },
+  )
 }
