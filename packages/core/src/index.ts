@@ -39,7 +39,8 @@ export type { Borrowed, Cipher, Encryption, InboxKey, Lending, LentKeys } from '
 export type { Clock, Random } from './ports/clock.ts'
 export type { HistoryObjects, HistoryRange } from './ports/history.ts'
 export {
-  inboxFull,
+  checkInboxRoom,
+  inboxItemBytes,
   type Budget,
   type Decision,
   type Inbox,

@@ -43,8 +43,12 @@ export const limits = {
   syncIntervalMsMax: 60_000,
   /** An inbox item, in bytes of JSON. */
   inboxItemBytesMax: 60_000,
-  /** Items that wait in the inbox of one run. */
+  /** Items that wait in the inbox of one run, and all of them in bytes of JSON: an object reads them at once. */
   inboxItemsMax: 1_000,
+  inboxBytesMax: 4_000_000,
+  /** Room beside these that messages do not take: for answers, and for who steers the run. */
+  inboxItemsSpare: 100,
+  inboxBytesSpare: 1_000_000,
   /** The text of one stream, in UTF-16 units. */
   streamCharsMax: 4_000_000,
   /** One frame of a live connection, in characters. */

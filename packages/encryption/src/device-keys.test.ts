@@ -45,7 +45,9 @@ describe('the keys of a device', () => {
     expect(() => phone.encryption()).toThrow(phone.device.fingerprint)
     await laptop.reload()
     expect(laptop.waiting).toEqual([phone.device])
-    await expect(laptop.letIn({ ...phone.device, id: 'nobody' })).rejects.toMatchObject({ code: 'input_refused' })
+    await expect(laptop.letIn({ ...phone.device, id: 'nobody' })).rejects.toMatchObject({
+      code: 'input_refused',
+    })
     await laptop.letIn(phone.device)
     await phone.reload()
     const { cipher } = laptop.encryption()

@@ -1,13 +1,22 @@
-import { inboxFull, limits, type Inbox, type InboxItem, type InboxPut, type RunId } from '@waystone/core'
+import {
+  checkInboxRoom,
+  inboxItemBytes,
+  limits,
+  type Inbox,
+  type InboxItem,
+  type InboxPut,
+  type RunId,
+} from '@waystone/core'
 import type { Connection } from './connection.ts'
 import { read, write, type Writing } from './transact.ts'
 
 /** Inboxes in IndexedDB. */
 export function indexedInbox(connection: Connection): Inbox {
+  const known = new Map<RunId, Weight>()
   return {
     async put(run, item) {
       const own = structuredClone(item)
-      return connection.use((db) => write(db, ['inbox'], 'relaxed', (tx) => putItem(tx, run, own)))
+      return connection.use((db) => write(db, ['inbox'], 'relaxed', (tx) => putItem(tx, run, own, known)))
     },
     async list(run) {
       // An index gives its records in the order of their keys, which count arrivals.
@@ -17,6 +26,7 @@ export function indexedInbox(connection: Connection): Inbox {
       return records.map(({ item }) => item)
     },
     async remove(run, ids) {
+      known.delete(run)
       await connection.use((db) =>
         write(db, ['inbox'], 'relaxed', async (tx) => {
           const inbox = tx.objectStore('inbox')
@@ -28,16 +38,41 @@ export function indexedInbox(connection: Connection): Inbox {
   }
 }
 
-async function putItem(tx: Writing, run: RunId, item: InboxItem): Promise<InboxPut> {
+async function putItem(
+  tx: Writing,
+  run: RunId,
+  item: InboxItem,
+  known: Map<RunId, Weight>,
+): Promise<InboxPut> {
   const inbox = tx.objectStore('inbox')
-  const [known, taken, count] = await Promise.all([
+  const [same, taken, count] = await Promise.all([
     inbox.index('id').getKey([run, item.id]),
     item.type === 'answer' ? inbox.index('ask').getKey([run, item.ask]) : undefined,
     inbox.index('run').count(run),
   ])
-  if (known !== undefined) return 'known'
+  if (same !== undefined) return 'known'
   if (taken !== undefined) return 'taken'
-  if (count >= limits.inboxItemsMax) throw inboxFull(run)
+  const others = await bytesOf(tx, run, count, known.get(run))
+  const weight = { items: count + 1, bytes: others + inboxItemBytes(item) }
+  checkInboxRoom(run, item, weight)
+  if (count >= fewItems) known.set(run, weight)
   await inbox.add({ run, item })
   return 'added'
+}
+
+/** What waits in an inbox, when it was weighed last. */
+interface Weight {
+  readonly items: number
+  readonly bytes: number
+}
+
+/** So many are below the limit in bytes, however large each is: they need not be read. */
+const fewItems = Math.floor(limits.inboxBytesMax / limits.inboxItemBytesMax) - 1
+
+/** Weighed anew when it has another number of items than before: another tab has written. */
+async function bytesOf(tx: Writing, run: RunId, items: number, weight: Weight | undefined): Promise<number> {
+  if (items < fewItems) return 0
+  if (weight?.items === items) return weight.bytes
+  const records = await tx.objectStore('inbox').index('run').getAll(run)
+  return records.reduce((sum, { item }) => sum + inboxItemBytes(item), 0)
 }

@@ -1,7 +1,6 @@
 import type { Digest, RunId } from '../ids.ts'
-import { limits } from '../limits.ts'
 import { checkBlobSize, type Blobs } from '../ports/blobs.ts'
-import { inboxFull, type Inbox, type InboxItem } from '../ports/inbox.ts'
+import { checkInboxRoom, inboxItemBytes, type Inbox, type InboxItem } from '../ports/inbox.ts'
 import type { Streams } from '../ports/streams.ts'
 
 /** Blobs in memory: equal bytes of two runs are kept once. */
@@ -40,6 +39,7 @@ export function memoryBlobs(): Blobs {
 
 /** An inbox in memory. */
 export function memoryInbox(): Inbox {
+  const sizes = new WeakMap<InboxItem, number>()
   const items = new Map<RunId, InboxItem[]>()
   return {
     async put(run, item) {
@@ -47,8 +47,11 @@ export function memoryInbox(): Inbox {
       if (waiting.some(({ id }) => id === item.id)) return 'known'
       if (item.type === 'answer' && waiting.some((one) => one.type === 'answer' && one.ask === item.ask))
         return 'taken'
-      if (waiting.length >= limits.inboxItemsMax) throw inboxFull(run)
-      items.set(run, [...waiting, item])
+      const all = [...waiting, item]
+      sizes.set(item, inboxItemBytes(item))
+      const bytes = all.reduce((sum, one) => sum + (sizes.get(one) ?? 0), 0)
+      checkInboxRoom(run, item, { items: all.length, bytes })
+      items.set(run, all)
       return 'added'
     },
     async list(run) {

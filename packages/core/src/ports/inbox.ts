@@ -2,6 +2,7 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import { limits } from '../limits.ts'
+import { utf8 } from '../state/digest.ts'
 
 /** What can be put into the inbox of a run. */
 export type InboxContent = Plain & {
@@ -61,7 +62,10 @@ export type InboxPut = 'added' | 'known' | 'taken'
 
 /** Messages and answers that no entry has consumed yet, in order of arrival. Durable when resolved. */
 export interface Inbox {
-  /** Adds an item in one transaction. Rejects with `limit_exceeded` above `limits.inboxItemsMax` waiting items. */
+  /**
+   * Adds an item in one transaction. Rejects with `limit_exceeded` for a message above `limits.inboxItemsMax` waiting items or
+   * `limits.inboxBytesMax`, and for any other above these and what is spared for it: see `checkInboxRoom`.
+   */
   put(run: RunId, item: InboxItem): Promise<InboxPut>
   list(run: RunId): Promise<readonly InboxItem[]>
   /** Forgets items whose entries are in the log. */
@@ -81,11 +85,28 @@ export async function putAll(
   }
 }
 
-/** The error for an inbox that takes no more. */
-export function inboxFull(run: RunId): WaystoneError {
-  return new WaystoneError(
+/**
+ * Throws `limit_exceeded` when an inbox has no room for an item of so many bytes of JSON beside those that wait. A flood of
+ * messages leaves room for answers, and for whoever steers the run or ends it.
+ */
+export function checkInboxRoom(
+  run: RunId,
+  { type }: Pick<InboxItem, 'type'>,
+  { items, bytes }: { readonly items: number; readonly bytes: number },
+): void {
+  const { inboxItemsMax, inboxItemsSpare, inboxBytesMax, inboxBytesSpare } = limits
+  const isMessage = type === 'message'
+  const itemsMax = inboxItemsMax + (isMessage ? 0 : inboxItemsSpare)
+  const bytesMax = inboxBytesMax + (isMessage ? 0 : inboxBytesSpare)
+  if (items <= itemsMax && bytes <= bytesMax) return
+  throw new WaystoneError(
     'limit_exceeded',
-    `${String(limits.inboxItemsMax)} items wait in the inbox of run ${run}, which is the limit: let the run receive some first`,
-    { run },
+    `the inbox of run ${run} has room for ${String(itemsMax)} items and ${String(bytesMax)} bytes, and would have ${String(items)} and ${String(bytes)}: let the run receive some first`,
+    { run, details: { itemsMax, bytesMax, items, bytes } },
   )
+}
+
+/** Bytes of an item as JSON. */
+export function inboxItemBytes(item: InboxItem): number {
+  return utf8(JSON.stringify(item)).byteLength
 }

@@ -1,5 +1,5 @@
-import { inboxFull, type Inbox, type InboxPut } from '../ports/inbox.ts'
-import { limits } from '../limits.ts'
+import { checkInboxRoom, type Inbox, type InboxPut } from '../ports/inbox.ts'
+import { utf8 } from '../state/digest.ts'
 import { inboxItemOf } from '../sync/wire.ts'
 import { lazyTable, runsIn, type Table } from './lazy-table.ts'
 import { keysOf, type Keys, type RunNumbers, type Sql } from './sql.ts'
@@ -15,6 +15,7 @@ interface Waiting {
   readonly number: number
   readonly id: string
   readonly ask: string | null
+  readonly bytes: number
 }
 
 /** Inboxes in SQLite, in order of arrival. No index: an inbox is short, and an index is a row more at every put. */
@@ -22,7 +23,7 @@ export function sqlInbox(sql: Sql, numbers: RunNumbers): Inbox {
   const runs = runsIn(lazyTable(sql, inboxTable), numbers)
   const waiting = ({ first, last }: Keys): readonly Waiting[] => [
     ...sql.rows<Waiting>(
-      'SELECT number, id, ask FROM waystone_inbox WHERE number BETWEEN ? AND ? ORDER BY number',
+      'SELECT number, id, ask, octet_length(item) AS bytes FROM waystone_inbox WHERE number BETWEEN ? AND ? ORDER BY number',
       first,
       last,
     ),
@@ -35,13 +36,15 @@ export function sqlInbox(sql: Sql, numbers: RunNumbers): Inbox {
         const others = waiting(keys)
         if (others.some(({ id }) => id === item.id)) return 'known'
         if (ask !== null && others.some((one) => one.ask === ask)) return 'taken'
-        if (others.length >= limits.inboxItemsMax) throw inboxFull(run)
+        const json = JSON.stringify(item)
+        const bytes = others.reduce((sum, one) => sum + one.bytes, utf8(json).byteLength)
+        checkInboxRoom(run, item, { items: others.length + 1, bytes })
         sql.run(
           'INSERT INTO waystone_inbox (number, id, ask, item) VALUES (?, ?, ?, ?)',
           (others.at(-1)?.number ?? keys.first) + 1,
           item.id,
           ask,
-          JSON.stringify(item),
+          json,
         )
         return 'added'
       })

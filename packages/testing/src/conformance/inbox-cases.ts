@@ -115,7 +115,7 @@ export const inboxCases: readonly Case<Inbox>[] = [
     },
   },
   {
-    name: 'put() refuses more items than may wait',
+    name: 'put() refuses more messages than may wait, and leaves room for answers and what steers a run',
     async run(subject) {
       const inbox = await subject()
       const ids = Array.from({ length: limits.inboxItemsMax }, (_, index) => String(index))
@@ -128,6 +128,27 @@ export const inboxCases: readonly Case<Inbox>[] = [
         'the items',
       )
       expectEqual(await inbox.put(parseRunId('run-2'), message('a', 1)), 'added', 'an item of another run')
+      // Answers, and what steers a run or ends it, find room also then.
+      expectEqual(await inbox.put(run, answer('a', 'ask')), 'added', 'an answer')
+      const cancel = (id: string): InboxItem => ({ type: 'cancel', reason: 'flooded', ...sent(id) })
+      const spare = Array.from({ length: limits.inboxItemsSpare - 1 }, (_, index) => `spare-${String(index)}`)
+      await Promise.all(spare.map((id) => inbox.put(run, cancel(id))))
+      await expectCode(inbox.put(run, cancel('last')), 'limit_exceeded', 'one command more')
+    },
+  },
+  {
+    name: 'put() refuses more bytes of messages than may wait, and takes them once there is room',
+    async run(subject) {
+      const inbox = await subject()
+      const text = '\u20ac'.repeat(Math.floor((limits.inboxItemBytesMax - 200) / 3))
+      const bytes = utf8(JSON.stringify(message('000', text))).byteLength
+      const fitting = Math.floor(limits.inboxBytesMax / bytes)
+      const ids = Array.from({ length: fitting }, (_, index) => String(index).padStart(3, '0'))
+      for (const id of ids) expectEqual(await inbox.put(run, message(id, text)), 'added', `item ${id}`)
+      await expectCode(inbox.put(run, message('more', text)), 'limit_exceeded', 'one item more')
+      expectEqual((await inbox.list(run)).length, fitting, 'the items that wait')
+      await inbox.remove(run, ids.slice(0, 2))
+      expectEqual(await inbox.put(run, message('more', text)), 'added', 'an item for which there is room')
     },
   },
 ]
