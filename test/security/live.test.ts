@@ -1,5 +1,5 @@
 import { mintToken, operations } from '@waystone/access'
-import { frameOf, parseRunId, type RunId } from '@waystone/core'
+import { frameOf, limits, parseRunId, type RunId } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openRawSocket, tokenProtocol, type RawSocket, type RawSocketOptions } from '../harness/raw-socket.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
@@ -133,19 +133,71 @@ describe('a socket of many runs', () => {
   })
 
   it('ends for who does not read, and for nobody else', async () => {
-    const text = 'x'.repeat(1_000_000)
     const owner = open(await world.token(), { device: laptop, protocols: ['waystone'] })
     const idle = open(await world.token(), { marksAfterMs: never })
     const reader = open(await world.token(), { device: 'reader' })
     for (const socket of [owner, idle, reader]) await socket.until((message) => message.includes('"lines"'))
     const before = world.edge.process.memory()
     for (let at = 0; at < 30; at += 1) {
-      owner.send(frameOf({ type: 'stream', stream: `0/speech-${String(at)}`, at: 0, text }))
-      await reader.until((message) => message.includes(`speech-${String(at)}"`))
+      owner.send(speech(`take ${String(at)}`))
+      await reader.until((message) => message.includes(`take ${String(at)} `))
     }
     expect((await idle.closed)[0]).toBe(1013)
-    expect(idle.heard.filter((message) => message.includes('speech-')).length).toBeLessThan(15)
+    expect(idle.heard.filter((message) => message.includes('take ')).length).toBeLessThan(15)
     expect(world.edge.process.memory() - before).toBeLessThan(128 * 1024 * 1024)
     for (const socket of [owner, reader]) socket.close()
   })
 })
+
+describe('a socket of one run', () => {
+  it('is sent so much and no more, since nobody knows what of it was read, while one of many runs goes on', async () => {
+    const owner = open(await world.token(), { device: laptop, protocols: ['waystone'] })
+    const plain = open(await world.token(), { device: 'plain', protocols: ['waystone'] })
+    const reader = open(await world.token(), { device: 'reader' })
+    for (const socket of [owner, plain, reader]) await socket.until((message) => message.includes('"lines"'))
+    for (let at = 0; at < 30; at += 1) {
+      owner.send(speech(`again ${String(at)}`))
+      await reader.until((message) => message.includes(`again ${String(at)} `))
+    }
+    expect((await plain.closed)[0]).toBe(1013)
+    const heard = plain.heard.reduce((sum, text) => sum + text.length, 0)
+    expect(heard).toBeGreaterThan(20_000_000)
+    expect(heard).toBeLessThan(25_000_000)
+    for (const socket of [owner, reader]) socket.close()
+  })
+})
+
+describe('text that a device tells of a run', () => {
+  it('is kept up to a bound, and followers are told it in pieces that they can take', async () => {
+    const wordy = parseRunId('ana.wordy')
+    await world.begin('acme', wordy)
+    const owner = open(await world.token(), { device: laptop, of: wordy, protocols: ['waystone'] })
+    const witness = open(await world.token(), { device: 'witness', of: wordy })
+    for (const socket of [owner, witness]) await socket.until((message) => message.includes('"lines"'))
+    const told = async (path: string): Promise<void> => {
+      const call = { path, kind: 'stream', since: 0 }
+      owner.send(frameOf({ type: 'live', live: { phase: 'running', calls: [call] } }))
+      await witness.until((message) => message.includes(path))
+    }
+    for (let stream = 0; stream < 20; stream += 1) {
+      owner.send(speech('words', `0/say-${String(stream)}`))
+      await told(`0/said-${String(stream)}`)
+    }
+    const beyond = { type: 'stream', stream: '0/say-0', at: limits.streamCharsMax, text: 'x' } as const
+    owner.send(frameOf(beyond))
+    await told('0/said-all')
+    const late = open(await world.token(), { device: 'late', of: wordy })
+    await late.until((message) => message.includes('0/said-all'))
+    const pieces = late.heard.filter((text) => text.startsWith('0 {"type":"stream"'))
+    const chars = pieces.reduce((sum, text) => sum + text.length, 0)
+    expect(chars).toBeGreaterThan(limits.liveTextCharsMax / 2)
+    expect(chars).toBeLessThan(limits.liveTextCharsMax)
+    expect(Math.max(...pieces.map(({ length }) => length))).toBeLessThan(limits.frameCharsMax)
+    for (const socket of [owner, witness, late]) socket.close()
+  })
+})
+
+/** A million characters of a stream, which take the place of those before. */
+function speech(begin: string, stream = '0/speech'): string {
+  return frameOf({ type: 'stream', stream, at: 0, text: `${begin} ${'x'.repeat(1_000_000)}` })
+}

@@ -51,6 +51,8 @@ export const limits = {
   inboxBytesSpare: 1_000_000,
   /** The text of one stream, in UTF-16 units. */
   streamCharsMax: 4_000_000,
+  /** The text of all streams of a run that a device tells its edge of, beside its log, in UTF-16 units. */
+  liveTextCharsMax: 8_000_000,
   /** One frame of a live connection, in characters. */
   frameCharsMax: 2_000_000,
   /** Runs on one page of a list. */

@@ -19,6 +19,7 @@ import type { InboxItem } from '../ports/inbox.ts'
 import type { LogStore } from '../ports/log-store.ts'
 import type { Claim, Held } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
+import type { StreamText } from '../ports/streams.ts'
 import type { TryCounts } from '../ports/try-counts.ts'
 import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
@@ -58,6 +59,8 @@ export interface KeeperPorts {
   readonly followers: Followers
   /** The streams of the open turn that have text. */
   readonly streamNames: () => readonly string[]
+  /** False for text of a device for which there is no room: it stays there. */
+  readonly hasRoomFor?: (stream: string, text: StreamText) => boolean
   readonly agents: () => readonly AnyAgent[]
   /** What this edge runs in and with, for the log. */
   readonly software?: Software
@@ -202,7 +205,7 @@ export class RunKeeper {
     )
     return [
       ...(lines[0] ? [{ type: 'lines', from: headOfLine(lines[0]).seq, lines } as const] : []),
-      ...texts.map(({ stream, at, text }) => ({ type: 'stream', stream, at, text }) as const),
+      ...texts.flatMap(({ stream, text }) => inPieces(stream, text)),
       { type: 'live', live: this.#live },
     ]
   }
@@ -308,6 +311,7 @@ export class RunKeeper {
   async heard(event: Extract<WatchEvent, { type: 'live' | 'stream' }>, device: string): Promise<void> {
     if (this.log.fold?.owner !== device) return
     if (event.type === 'live') this.#live = event.live
+    else if (this.#ports.hasRoomFor?.(event.stream, event) === false) return
     else await this.#ports.storage.streams.append(this.log.run, event.stream, event)
     this.#ports.followers.tell(event, device)
     this.#ports.changed('soon')
@@ -534,6 +538,15 @@ export class RunKeeper {
   #agent(name: string): AnyAgent | undefined {
     return this.#ports.agents().find((agent) => agent.name === name)
   }
+}
+
+/** Text as frames that are small enough to be sent, whatever is in it: a character takes six when it is escaped. */
+function inPieces(stream: string, text: string): readonly WatchEvent[] {
+  const chars = Math.floor(limits.frameCharsMax / 8)
+  return Array.from({ length: Math.ceil(text.length / chars) }, (_, piece) => {
+    const at = piece * chars
+    return { type: 'stream', stream, at, text: text.slice(at, at + chars) }
+  })
 }
 
 /** Why a run is paused whose wake-ups only cost money. */

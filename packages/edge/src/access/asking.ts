@@ -1,5 +1,6 @@
 import { operations, parseGrant, type Grant, type Operation } from '@waystone/access'
 import { socketProtocols, WaystoneError, type RunId } from '@waystone/core'
+import { offeredProtocols } from './auth.ts'
 import { onlyTenant } from '../store/tenant-names.ts'
 
 /** Who asks the object of a run, and what for: what the worker has found out and the object goes by. */
@@ -10,15 +11,23 @@ export interface Asking extends Omit<Grant, 'runs'> {
 
 /** Carries it from the worker to the object. What a client sends under this name never gets there. */
 const header = 'waystone-asking'
+const protocols = 'sec-websocket-protocol'
 
 /** For requests that the application itself has let in: everything may be done. */
 export const unguarded: Asking = { tenant: onlyTenant, operations }
+
+/** True when a client wants one socket for many runs: the worker has it then, and hands on what the objects say. */
+export function isShared(request: Request): boolean {
+  return offeredProtocols(request).includes(socketProtocols.runs)
+}
 
 /** A request as the object gets it: with who asks, and without the token that says so. */
 export function withAsking(request: Request, asking: Asking): Request {
   const headers = new Headers(request.headers)
   headers.delete('authorization')
-  if (headers.has('sec-websocket-protocol')) headers.set('sec-websocket-protocol', socketProtocols.run)
+  // The object hears of its socket only whether a worker hands it on, and no token.
+  if (headers.has(protocols))
+    headers.set(protocols, isShared(request) ? socketProtocols.runs : socketProtocols.run)
   headers.set(header, encodeURIComponent(JSON.stringify(asking)))
   return new Request(request, { headers })
 }

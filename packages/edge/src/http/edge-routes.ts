@@ -1,10 +1,10 @@
 import type { Grant } from '@waystone/access'
-import { headers, limits, sdkVersion, socketProtocols, toBase64, WaystoneError } from '@waystone/core'
+import { headers, limits, sdkVersion, toBase64, WaystoneError } from '@waystone/core'
 import { publicKeyOf } from '@waystone/encryption'
 import { Hono } from 'hono'
 import { cors } from 'hono/cors'
-import { withAsking } from '../access/asking.ts'
-import { offeredProtocols, type Auth } from '../access/auth.ts'
+import { isShared, withAsking } from '../access/asking.ts'
+import type { Auth } from '../access/auth.ts'
 import { lendingPair } from '../access/lending.ts'
 import type { CatalogCalls, CatalogNamespace } from '../catalog/catalog-entry.ts'
 import { reportNothing, type Report } from '../report.ts'
@@ -77,8 +77,7 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       const request = req.raw
       const named = { run: req.param('run'), hash: req.param('hash') }
       const answer = await answered(env, name, request, named)
-      const isShared = name === 'follow' && offeredProtocols(request).includes(socketProtocols.runs)
-      if (!isShared || !answer.webSocket) return answer
+      if (name !== 'follow' || !isShared(request) || !answer.webSocket) return answer
       return runsSocket(answer.webSocket, (word) => answered(env, name, followRequest(request, word), word))
     })
   }

@@ -126,6 +126,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     due: dueTime(times, runName),
     followers: sockets,
     streamNames: () => streams.names(),
+    hasRoomFor: (stream, text) => streams.hasRoomFor(stream, text),
     agents,
     software,
     breakers: breakersOf(tenant),

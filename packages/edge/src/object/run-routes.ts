@@ -18,7 +18,7 @@ import {
 } from '@waystone/core'
 import type { Operation } from '@waystone/access'
 import { Hono, type Context } from 'hono'
-import { demand, forbidden, type Asking } from '../access/asking.ts'
+import { demand, forbidden, isShared, type Asking } from '../access/asking.ts'
 import { eventResponse } from '../events/event-response.ts'
 import { asksOf } from '../events/run-status.ts'
 import { readBody, readJson } from '../http/body.ts'
@@ -152,7 +152,7 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     const mayWrite = devices.allow(device, asking)
     const greeting = await keeper.greeting(fromOf(context))
     checkAsking()
-    return sockets.accept({ device, mayWrite, asking }, greeting)
+    return sockets.accept({ device, mayWrite, isShared: isShared(context.req.raw), asking }, greeting)
   })
   app.get('/asks', (context) => {
     const fold = log.mustFold()

@@ -17,6 +17,8 @@ interface Attached {
   readonly since: number
   /** It may speak for the device, and keeps its lease. */
   readonly mayWrite: boolean
+  /** A worker hands it on, which never has a client read more than it has said to have read. */
+  readonly isShared: boolean
   /** When whoever follows must show a token again, in ms since 1970. */
   readonly until?: number
   readonly link?: string
@@ -27,6 +29,7 @@ interface Attached {
 export interface Follower {
   readonly device: string
   readonly mayWrite: boolean
+  readonly isShared: boolean
   readonly asking: Asking
 }
 
@@ -34,6 +37,13 @@ export interface Follower {
 const socketsMax = 500
 /** Policy violation (RFC 6455): the token is over, or was taken back. */
 const notLetInAnyMore = 1008
+/** Try again later, of the registry of IANA. */
+const comeAgain = 1013
+/**
+ * What a client's own socket is sent in all, in characters. It does not say what it has read: nobody's memory grows for who reads nothing, and
+ * whoever reads opens another one now and then.
+ */
+const sentCharsMax = 24_000_000
 
 /** Tells them from other sockets of the same object, also after it has slept. */
 const tag = 'waystone'
@@ -44,6 +54,8 @@ const tag = 'waystone'
  */
 export class RunSockets {
   readonly #ctx: DurableObjectState
+  /** Since the object woke: what was sent before it slept has been read. */
+  readonly #sent = new WeakMap<WebSocket, number>()
 
   constructor(ctx: DurableObjectState) {
     this.#ctx = ctx
@@ -51,7 +63,7 @@ export class RunSockets {
   }
 
   /** Takes a socket and sends it these events first. Throws `limit_exceeded`. */
-  accept({ device, mayWrite, asking }: Follower, first: readonly WatchEvent[]): Response {
+  accept({ device, mayWrite, isShared, asking }: Follower, first: readonly WatchEvent[]): Response {
     if (this.#open().length >= socketsMax)
       throw new WaystoneError(
         'limit_exceeded',
@@ -67,11 +79,12 @@ export class RunSockets {
       device,
       since: Date.now(),
       mayWrite,
+      isShared,
       ...(until === undefined ? {} : { until }),
       ...(link === undefined ? {} : { link }),
       ...(subject === undefined ? {} : { subject }),
     } satisfies Attached)
-    for (const frame of first.map(frameOf)) if (frame.length <= limits.frameCharsMax) server.send(frame)
+    for (const frame of first.map(frameOf)) this.#send(server, frame)
     return new Response(null, {
       status: 101,
       webSocket: client,
@@ -89,14 +102,20 @@ export class RunSockets {
     const sockets = this.#open()
     if (sockets.length === 0) return
     const frame = frameOf(event)
-    if (frame.length > limits.frameCharsMax) return
     for (const socket of sockets) {
-      if (except !== undefined && attachedOf(socket)?.device === except) continue
-      try {
-        socket.send(frame)
-      } catch {
-        // A socket that is closing: its device pulls when it comes back.
-      }
+      if (except === undefined || attachedOf(socket)?.device !== except) this.#send(socket, frame)
+    }
+  }
+
+  #send(socket: WebSocket, frame: string): void {
+    if (frame.length > limits.frameCharsMax) return
+    const sent = (this.#sent.get(socket) ?? 0) + frame.length
+    this.#sent.set(socket, sent)
+    try {
+      if (sent <= sentCharsMax || attachedOf(socket)?.isShared) socket.send(frame)
+      else socket.close(comeAgain, 'this socket has been sent enough: open another one')
+    } catch {
+      // A socket that is closing: its device pulls when it comes back.
     }
   }
 
