@@ -22,12 +22,12 @@ export function ask(question: string, sources: readonly Source[]): Promise<boole
 }
 
 /** Opens a run, also one that is only at the edge, and shows it. */
-export function openRun(run: string): Promise<boolean> {
+export function openRun(run: string, seen?: string): Promise<boolean> {
   page.set({ pane: 'run', problem: undefined })
   if (page.get().run === run) return Promise.resolve(true)
   return act('open', async () => {
     const { way } = page.get()
-    if (way !== undefined) show(await way.open<typeof askTheDocs>(run))
+    if (way !== undefined) show(await way.open<typeof askTheDocs>(run, seen === undefined ? {} : { seen }))
   })
 }
 

@@ -1,8 +1,12 @@
+import { headText, type Head } from '@waystone/core'
+
 const tokenKey = 'waystone token'
 
-/** What the part of the address after `#` says: `#run=ID&token=...`. */
+/** What the part of the address after `#` says: `#run=ID&seen=...&token=...`. */
 export interface Address {
   readonly run: string | undefined
+  /** What the device that made the link has seen of the run at the edge. */
+  readonly seen: string | undefined
   readonly token: string | undefined
 }
 
@@ -15,7 +19,8 @@ export function readAddress(): Address {
     parts.delete('token')
     history.replaceState(null, '', parts.size === 0 ? location.pathname : `#${parts.toString()}`)
   }
-  return { run: parts.get('run') ?? undefined, token: token ?? keptValue(tokenKey) }
+  const [run, seen] = ['run', 'seen'].map((name) => parts.get(name) ?? undefined)
+  return { run, seen, token: token ?? keptValue(tokenKey) }
 }
 
 /** Puts the chosen run into the address, so that a reload shows it again. */
@@ -25,8 +30,9 @@ export function showRunInAddress(run: string | undefined): void {
 }
 
 /** The link that opens a run on another device. Who has it may read and steer the runs. */
-export function linkToRun(run: string, token: string): string {
-  return `${location.origin}/#run=${run}&token=${token}`
+export function linkToRun(run: string, seen: Head | undefined, token: string): string {
+  const checked = seen === undefined ? '' : `&seen=${headText(seen)}`
+  return `${location.origin}/#run=${run}${checked}&token=${token}`
 }
 
 /** Reads from localStorage, which browsers may refuse. */

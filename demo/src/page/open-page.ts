@@ -13,7 +13,7 @@ const edgeAgainMs = 5_000
 
 /** Opens what the page shows: the runs of this browser, the edge, the default sources. */
 export async function openPage(): Promise<void> {
-  const { run, token } = readAddress()
+  const { run, seen, token } = readAddress()
   page.set({
     token,
     titles: loadTitles(),
@@ -38,7 +38,7 @@ export async function openPage(): Promise<void> {
     way.onRuns(() => void listRuns())
     page.set({ way })
     await listRuns()
-    if (run !== undefined) await openRun(run)
+    if (run !== undefined) await openRun(run, seen)
     addEventListener('hashchange', () => void followAddress())
     addEventListener('popstate', () => void followAddress())
   } catch (error) {
@@ -58,9 +58,9 @@ function startWorker(): Worker {
 /** Somebody went back, or followed a link to another run. A new token means another edge: the page starts over. */
 async function followAddress(): Promise<void> {
   const before = page.get().token
-  const { run, token } = readAddress()
+  const { run, seen, token } = readAddress()
   if (token !== before) return location.reload()
-  if (run !== undefined) await openRun(run)
+  if (run !== undefined) await openRun(run, seen)
   else {
     followNothing()
     page.set({ pane: 'ask' })

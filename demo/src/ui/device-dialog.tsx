@@ -10,6 +10,7 @@ import { Dialog } from './dialog.tsx'
 export function DeviceDialog(): JSX.Element {
   const run = useStore(page, (state) => state.run)
   const token = useStore(page, (state) => state.token)
+  const seen = useStore(page, (state) => state.view?.sync.synced)
   const [copied, setCopied] = useState(false)
   const close = (): void => page.set({ dialog: undefined })
   if (run === undefined || token === undefined) {
@@ -19,7 +20,7 @@ export function DeviceDialog(): JSX.Element {
       </Dialog>
     )
   }
-  const link = linkToRun(run, token)
+  const link = linkToRun(run, seen, token)
   const local = /^(localhost|127\.|\[::1\])/.test(location.hostname)
   return (
     <Dialog title="Open on another device" test="device-dialog" onClose={close}>

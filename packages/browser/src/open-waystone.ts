@@ -5,6 +5,7 @@ import {
   encodeValue,
   isWaystoneError,
   newId,
+  parseHead,
   parseRunId,
   RunHandle,
   toWire,
@@ -89,9 +90,14 @@ export interface Waystone {
   start(agent: string, input: unknown, options?: Omit<StartOptions, 'generated'>): Promise<RunHandle>
   /**
    * Opens a run to show and steer it, also one that is only at the edge. It has a view once it is here; when the edge refuses
-   * this device, `sync.error` says why.
+   * this device, `sync.error` says why. `seen` is what `run.seen()` gave on another device, such as the one that made the
+   * address: an edge that does not have it has gone back, and `sync.error` is `rolled_back`. Rejects with `request_refused` for one that is
+   * none.
    */
-  open<A extends AnyAgent = AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
+  open<A extends AnyAgent = AnyAgent>(
+    run: string,
+    options?: { readonly seen?: string },
+  ): Promise<RunHandle<StateOf<A>, ResultOf<A>>>
   /**
    * Makes a run from an export: verifies it, runs nothing, and gives a fork of it that is paused until `retry`. `text` is
    * its NDJSON, `blob` gives the bytes of a hash. A state that was edited in it is recorded as an edit. Rejects with
@@ -182,8 +188,14 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
     freeze: () => void api.freeze(),
     thaw: () => void api.thaw(),
   })
-  const handle = <A extends AnyAgent>(run: string): Promise<RunHandle<StateOf<A>, ResultOf<A>>> =>
-    RunHandle.open<StateOf<A>, ResultOf<A>>(parseRunId(run), api, browserRandom, encryption?.cipher)
+  const handle = <A extends AnyAgent>(
+    run: string,
+    seen?: string,
+  ): Promise<RunHandle<StateOf<A>, ResultOf<A>>> =>
+    RunHandle.open<StateOf<A>, ResultOf<A>>(parseRunId(run), api, browserRandom, {
+      cipher: encryption?.cipher,
+      seen: seen === undefined ? undefined : parseHead(seen),
+    })
 
   const waystone: Waystone = {
     device,
@@ -201,8 +213,8 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
       const name = typeof agent === 'string' ? agent : agent.name
       return handle(await api.start(name, json, { ...start, ...chosen }))
     }) as Waystone['start'],
-    async open(run) {
-      const opened = await handle<never>(run)
+    async open(run, { seen } = {}) {
+      const opened = await handle<never>(run, seen)
       if (opened.error !== undefined) throw opened.error
       return opened as never
     },

@@ -91,7 +91,7 @@ async function waiting(options: { readonly edge?: Edge } = {}) {
   const laptop = device({ encryption, ...options })
   const runtime = await laptop.open()
   await runtime.start('diary', { title: 'Zanzibar' }, { id: run })
-  const handle = await RunHandle.open(run, runtime, random, encryption.cipher)
+  const handle = await RunHandle.open(run, runtime, random, encryption)
   const view = await handle.until(({ status, turn }) => turn === 2 && status === 'waiting')
   return { ...laptop, runtime, handle, view }
 }
@@ -133,7 +133,7 @@ describe('an encrypted run', () => {
     await expect(RunHandle.open(run, stranger, random)).rejects.toMatchObject({ code: 'key_missing', run })
     await stranger.close()
     const again = await device({ storage, encryption }).open()
-    const handle = await RunHandle.open(run, again, random, encryption.cipher)
+    const handle = await RunHandle.open(run, again, random, encryption)
     expect((await handle.until(({ status }) => status === 'waiting')).state).toEqual(view.state)
     await handle.answer(view.asks[0]?.ask as string, 'no')
     expect(await handle.result()).toEqual({ pages: 5 })
@@ -170,7 +170,7 @@ describe('an encrypted run', () => {
   it('forks, with the artifacts of its source and a snapshot of its own', async () => {
     const { handle, runtime, storage } = await waiting()
     const seq = handle.view()?.head.seq as number
-    const fork = await RunHandle.open(await handle.fork({ seq }), runtime, random, encryption.cipher)
+    const fork = await RunHandle.open(await handle.fork({ seq }), runtime, random, encryption)
     const view = await fork.until(({ status }) => status === 'waiting')
     expect(view.state).toEqual(handle.view()?.state)
     expect(await fork.artifact(view.artifacts[0] as never)).toEqual(new Uint8Array(3_000).fill(7))
@@ -198,7 +198,7 @@ describe('the export of an encrypted run', () => {
       await there.importRun('again' as RunId, texts),
       there,
       random,
-      encryption.cipher,
+      encryption,
     )
     const view = await again.until(({ status }) => status === 'paused')
     expect(view.state).toEqual(handle.view()?.state)
@@ -215,7 +215,7 @@ describe('the export of an encrypted run', () => {
     const phone = await there.open()
     for await (const { hash, bytes } of blobs()) await phone.putBlob(run, hash, bytes)
     await phone.importRun(run, texts)
-    const again = await RunHandle.open(run, phone, random, encryption.cipher)
+    const again = await RunHandle.open(run, phone, random, encryption)
     const view = await again.until(({ status }) => status === 'paused')
     expect(view.state).toEqual(handle.view()?.state)
     await phone.close()
@@ -283,7 +283,7 @@ describe('an edge without a key', () => {
     await runtime.close()
     // Another device of the same person takes over, with the key and nothing else.
     const phone = await device({ encryption, edge, name: 'phone' }).open()
-    const there = await RunHandle.open(run, phone, random, encryption.cipher)
+    const there = await RunHandle.open(run, phone, random, encryption)
     await there.until(({ head }) => head.seq === log.mustFold().head.seq)
     await phone.move(run, 'here', { force: true })
     expect((await there.until(({ status }) => status === 'waiting')).state).toEqual(view.state)
@@ -342,7 +342,7 @@ describe('an edge without a key', () => {
     const laptop = device({ encryption: encryptionOf([userKey], { lendForMs: 60_000 }), edge: lending })
     const runtime = await laptop.open()
     await runtime.start('diary', { title: 'Zanzibar' }, { id: run })
-    const handle = await RunHandle.open(run, runtime, random, encryption.cipher)
+    const handle = await RunHandle.open(run, runtime, random, encryption)
     const view = await handle.until(({ turn, status }) => turn === 2 && status === 'waiting')
     await expect(handle.move('edge')).rejects.toMatchObject({ code: 'move_refused' })
     const { seq } = handle.view()?.head ?? { seq: 0 }

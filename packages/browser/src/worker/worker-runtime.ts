@@ -1,4 +1,4 @@
-import { WaystoneError, type RunId, type RuntimeApi, type WatchEvent } from '@waystone/core'
+import { WaystoneError, type Head, type RunId, type RuntimeApi, type WatchEvent } from '@waystone/core'
 import { proxy, releaseProxy, wrap, type Remote as Comlinked } from 'comlink'
 import { installErrorTransfer } from './error-transfer.ts'
 import type { StorageListener } from '../store/storage-state.ts'
@@ -30,7 +30,12 @@ export async function workerRuntime(
   installErrorTransfer()
   const watches = new Map<
     number,
-    { readonly run: RunId | undefined; readonly listener: (event: WatchEvent) => void; inner: number }
+    {
+      readonly run: RunId | undefined
+      readonly listener: (event: WatchEvent) => void
+      readonly seen: Head | undefined
+      inner: number
+    }
   >()
   let count = 0
   let closed = false
@@ -75,14 +80,18 @@ export async function workerRuntime(
       }
     }
   }
-  const watch = async (run: RunId | undefined, listener: (event: WatchEvent) => void): Promise<number> => {
+  const watch = async (
+    run: RunId | undefined,
+    listener: (event: WatchEvent) => void,
+    seen?: Head,
+  ): Promise<number> => {
     const begin = (api: Comlinked<RuntimeApi>): Promise<number> =>
       run === undefined
         ? api.watchRuns(proxy(() => listener({ type: 'inbox' })))
-        : api.watch(run, proxy(listener))
+        : api.watch(run, proxy(listener), seen)
     count += 1
     const mine = count
-    watches.set(mine, { run, listener, inner: await call(begin) })
+    watches.set(mine, { run, listener, seen, inner: await call(begin) })
     return mine
   }
   const api: RuntimeApi = {
@@ -90,7 +99,7 @@ export async function workerRuntime(
     start: (agent, input, options) => call((host) => host.start(agent, input, options)) as Promise<RunId>,
     runs: () => call((host) => host.runs()),
     watchRuns: (listener) => watch(undefined, () => listener()),
-    watch: (run, listener) => watch(run, listener),
+    watch,
     async unwatch(watcher) {
       const watched = watches.get(watcher)
       watches.delete(watcher)
@@ -138,12 +147,12 @@ export async function workerRuntime(
       current = host()
       before?.end(new WaystoneError('closed', 'the worker was replaced'))
       await current
-      for (const [id, { run, listener }] of [...watches]) {
+      for (const [id, { run, listener, seen }] of [...watches]) {
         watches.delete(id)
-        const again = await watch(run, listener)
+        const again = await watch(run, listener, seen)
         const inner = watches.get(again)?.inner ?? 0
         watches.delete(again)
-        watches.set(id, { run, listener, inner })
+        watches.set(id, { run, listener, seen, inner })
         // What was told while nobody listened is in the log.
         if (run !== undefined) listener({ type: 'replaced', keep: -1 })
       }

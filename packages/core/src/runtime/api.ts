@@ -1,7 +1,7 @@
 import type { BudgetOption } from '../engine/budget-of.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { InboxContent } from '../ports/inbox.ts'
-import type { Place, RunSummary } from '../ports/log-store.ts'
+import type { Head, Place, RunSummary } from '../ports/log-store.ts'
 import type { SetAside } from '../ports/tails.ts'
 import type { StreamText } from '../ports/streams.ts'
 import type { WatchEvent } from '../ports/watch.ts'
@@ -47,7 +47,8 @@ export interface RuntimeApi {
   start(agent: string, input: Json, options: StartOptions): Promise<RunId>
   runs(): Promise<readonly RunSummary[]>
   watchRuns(listener: () => void): Promise<number>
-  watch(run: RunId, listener: (event: WatchEvent) => void): Promise<number>
+  /** `seen`: an entry that the edge is known to have had; an edge that does not have it has gone back. */
+  watch(run: RunId, listener: (event: WatchEvent) => void, seen?: Head): Promise<number>
   unwatch(watcher: number): Promise<void>
   /** One page of the log from a sequence number on. */
   lines(run: RunId, from: number): Promise<readonly Uint8Array[]>

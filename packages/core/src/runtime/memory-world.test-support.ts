@@ -1,6 +1,7 @@
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { OwnerId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
+import { parseHead } from '../sync/wire.ts'
 import { memoryChannels, memoryLocks } from '../memory/memory-hosts.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -67,6 +68,8 @@ export function testDevice(
 export function handleOf<State = unknown, Result = unknown>(
   runtime: Runtime,
   run: string,
+  seen?: string,
 ): Promise<RunHandle<State, Result>> {
-  return RunHandle.open<State, Result>(run as never, runtime, testRandom)
+  const options = seen === undefined ? {} : { seen: parseHead(seen) }
+  return RunHandle.open<State, Result>(run as never, runtime, testRandom, options)
 }

@@ -3,6 +3,7 @@ import { run } from '../log/log.test-support.ts'
 import { listener, tell } from './listener.test-support.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
+import type { RunHandle } from './run-handle.ts'
 import type { Edge } from '../sync/syncer.ts'
 
 /** An edge in whose place another one can be put: one that was restored from an old copy, for example. */
@@ -55,6 +56,48 @@ describe('an edge that has gone back', () => {
     now.edge = old
     const again = await handleOf(await phone.open(), run)
     await again.until(({ sync }) => sync.error?.code === 'rolled_back')
+  })
+
+  it('is noticed by a device that has never seen the run, and was told what another one has seen', async () => {
+    const first = newEdge()
+    const laptop = await testDevice(agents, { name: 'laptop', edge: first }).open()
+    const there = await handleOf(laptop, await laptop.start('listener', null, { id: run }))
+    await there.synced()
+    const early = there.seen() as string
+    const { lines } = await first.remote.pull(run, 0, 'laptop' as never)
+    await tell(there, 0, 2, 'laptop')
+    await there.synced()
+    const seen = there.seen() as string
+    const old = newEdge()
+    expect(await old.remote.push(run, { base: undefined, lines })).toMatchObject({ ok: true })
+    const open = async (edge: Edge, told: string): Promise<RunHandle> =>
+      handleOf(await testDevice(agents, { name: 'phone', edge }).open(), run, told)
+    const fooled = await open(old, seen)
+    const { sync } = await fooled.until((view) => view.sync.error !== undefined)
+    expect(sync.error).toMatchObject({ code: 'rolled_back', details: { found: { seq: lines.length - 1 } } })
+    // Another log with as many entries is no better.
+    const [seq] = early.split(':')
+    const other = await open(first, `${String(seq)}:${'0'.repeat(64)}`)
+    expect((await other.until((view) => view.sync.error !== undefined)).sync.error?.code).toBe('rolled_back')
+    for (const told of [early, seen]) {
+      const well = await open(first, told)
+      await well.until(({ head }) => head.seq === there.view()?.head.seq)
+      expect(well.sync.error).toBeUndefined()
+    }
+  })
+
+  it('is not suspected of it by a device that hears of what it has before it comes', async () => {
+    const edge = newEdge()
+    const laptop = await testDevice(agents, { name: 'laptop', edge }).open()
+    const there = await handleOf(laptop, await laptop.start('listener', null, { id: run }))
+    await there.synced()
+    const phone = await testDevice(agents, { name: 'phone', edge }).open()
+    await (await handleOf(phone, run)).until(({ head }) => head.seq === there.view()?.head.seq)
+    await tell(there, 0, 2, 'laptop')
+    await there.synced()
+    const told = await handleOf(phone, run, there.seen())
+    await told.until(({ head }) => head.seq === there.view()?.head.seq)
+    expect(told.sync.error).toBeUndefined()
   })
 
   it('is not suspected of it by a device that was away', async () => {

@@ -3,6 +3,7 @@ import { newId, type Digest, type RunId } from '../ids.ts'
 import { budgetOf, type BudgetOption } from '../engine/budget-of.ts'
 import { partsOf, readArtifact, type Artifact, type ByteRange } from '../engine/artifacts.ts'
 import { parseLine, verifyChain, type Entry } from '../log/entry.ts'
+import { headText } from '../sync/wire.ts'
 import { foldEntries, isEnded, type Fold } from '../log/fold.ts'
 import {
   foldSnapshot,
@@ -18,6 +19,7 @@ import type { Random } from '../ports/clock.ts'
 import type { Decision, InboxContent } from '../ports/inbox.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { SetAside } from '../ports/tails.ts'
+import type { Head } from '../ports/log-store.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { encodeValue } from '../state/codec.ts'
 import type { MoveOptions, MoveTarget, RuntimeApi } from './api.ts'
@@ -83,17 +85,30 @@ export class RunHandle<State = unknown, Result = unknown> {
     this.#cipher = cipher
   }
 
-  /** Opens a run to show and steer it. One that is only at the edge is brought here. `cipher` opens encrypted ones. */
+  /**
+   * Opens a run to show and steer it. One that is only at the edge is brought here. `cipher` opens encrypted ones; `seen`
+   * is an entry that the edge is known to have had.
+   */
   static async open<State, Result>(
     run: RunId,
     api: RuntimeApi,
     random: Random,
-    cipher?: Cipher,
+    { cipher, seen }: { readonly cipher?: Cipher | undefined; readonly seen?: Head | undefined } = {},
   ): Promise<RunHandle<State, Result>> {
     const handle = new RunHandle<State, Result>(run, api, random, cipher)
-    handle.#watcher = await api.watch(run, (event) => handle.#inOrder(() => handle.#take(event)))
+    const take = (event: WatchEvent): Promise<void> => handle.#inOrder(() => handle.#take(event))
+    handle.#watcher = await api.watch(run, take, ...(seen ? [seen] : []))
     await handle.#inOrder(() => handle.#catchUp())
     return handle
+  }
+
+  /**
+   * What this device has seen at the edge, for the address by which somebody opens the run elsewhere: `waystone.open(run, {
+   * seen })` notices an edge that has gone back since. It tells nobody what the run holds. Undefined before anything is at the edge.
+   */
+  seen(): string | undefined {
+    const { synced } = this.#sync
+    return synced && headText(synced)
   }
 
   /** The run as it is known now; undefined until its first entry is here. */

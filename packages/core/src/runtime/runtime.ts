@@ -11,7 +11,7 @@ import { RunLog } from '../log/run-log.ts'
 import { sessionAgent } from '../log/session-agent.ts'
 import { checkVersions, writtenBy } from '../log/written.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
-import type { RunSummary } from '../ports/log-store.ts'
+import type { Head, RunSummary } from '../ports/log-store.ts'
 import type { WatchEvent } from '../ports/watch.ts'
 import { decodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
@@ -156,8 +156,9 @@ export class Runtime implements RuntimeApi {
     return this.#watcher(() => this.#runListeners.delete(listener))
   }
 
-  async watch(run: RunId, listener: (event: WatchEvent) => void): Promise<number> {
+  async watch(run: RunId, listener: (event: WatchEvent) => void, seen?: Head): Promise<number> {
     const node = await this.#node(parseRunId(run))
+    if (seen) node.syncer?.expect(seen)
     return this.#watcher(node.watch(listener))
   }
 

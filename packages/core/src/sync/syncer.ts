@@ -81,6 +81,8 @@ export class Syncer {
   #model: SyncModel | undefined
   #online = false
   #error: WireError | undefined
+  /** What it had once, as somebody else has seen it. */
+  #expected: Head | undefined
   /** The edge has less than it had. */
   #rolledBack: WireError | undefined
   #retryNow: AbortController | undefined
@@ -138,6 +140,24 @@ export class Syncer {
     return bytes > limits.tailBytesMax ? undefined : { base: acked, lines }
   }
 
+  /** The edge had this entry: looked for whenever logs are compared, and now when they have been. */
+  expect(seen: Head): void {
+    if ((this.#expected?.seq ?? -1) < seen.seq) this.#expected = seen
+    if (this.#model) void this.reconcile().catch(() => undefined)
+  }
+
+  async #checkExpected(): Promise<void> {
+    const expected = this.#expected
+    if (expected === undefined) return
+    const found = this.#log.fold?.head
+    const line = await this.#log.reader.line(expected.seq)
+    // What was let go of here since is in the chain of what is left.
+    const isThere =
+      line === undefined ? (found?.seq ?? -1) > expected.seq : headOfLine(line).digest === expected.digest
+    if (isThere) this.#expected = undefined
+    else this.#setRolledBack(undefined, found)
+  }
+
   /** Whoever wrote the run before has ended in the middle of it, or was gone. */
   recovered(): void {
     if (this.#model === undefined) this.#recoveries += 1
@@ -179,6 +199,7 @@ export class Syncer {
    */
   reconcile(): Promise<void> {
     this.#reconciling ??= this.#compare()
+      .then(() => this.#checkExpected())
       .catch((error: unknown) => {
         // Somebody may wait for a run that this device cannot read, or does not believe.
         if (isWaystoneError(error, 'key_missing') || isWaystoneError(error, 'log_damaged'))
@@ -326,9 +347,13 @@ export class Syncer {
     common: (Head & { readonly epoch: number }) | undefined,
     found: Head | undefined,
   ): void {
-    const { run } = this.#log
     const isKept = (acked?.seq ?? -1) <= (common?.seq ?? -1) && epoch <= (common?.epoch ?? 0)
-    if (isKept || this.#rolledBack) return
+    if (!isKept) this.#setRolledBack(common, found)
+  }
+
+  #setRolledBack(common: Head | undefined, found: Head | undefined): void {
+    if (this.#rolledBack) return
+    const { run } = this.#log
     const error = new WaystoneError(
       'rolled_back',
       `the edge has gone back on run ${run}: expected what it had once, found entry ${String(found?.seq ?? 'none')} as its last and entry ${String(common?.seq ?? 'none')} as the last in common. Whoever runs it has restored an old state, or hides what is newer`,
