@@ -48,13 +48,13 @@ export function fail(reason: string): TurnEnd<never> {
 }
 
 /** What `defineAgent` takes. */
-export interface AgentDefinition<Input, State, N extends Needs, I extends InboxSchemas, Result> {
+export interface AgentDefinition<Input, State, N extends Needs, I extends InboxSchemas, Result, C = unknown> {
   /** Names the agent in logs and at every place: 1 to 200 characters. */
   readonly name: string
   /** Raise it when the shape of the state or the meaning of the turn changes. */
   readonly version: number
-  /** Model, temperature, prompts: hashed into the log so that a change is seen. JSON. */
-  readonly config?: unknown
+  /** Model, temperature, prompts: hashed into the log so that a change is seen. A value; the turn has it as `ctx.config`. */
+  readonly config?: C
   readonly needs?: N
   /** The messages it can receive, each with a Standard Schema. */
   readonly inbox?: I
@@ -77,7 +77,7 @@ export interface AgentDefinition<Input, State, N extends Needs, I extends InboxS
    * One turn. `state` is a draft that commits when the turn ends. Await only `ctx`, or libraries whose every wait is on
    * `ctx`; any other wait belongs into a step. A turn that throws pauses the run.
    */
-  readonly turn: (ctx: Ctx<N, I>, state: OpenLists<State>) => Promise<TurnEnd<Result>>
+  readonly turn: (ctx: Ctx<N, I, C>, state: OpenLists<State>) => Promise<TurnEnd<Result>>
 }
 
 /** A state in which a list that begins empty, `[]`, can take anything, instead of nothing at all. */
@@ -92,12 +92,17 @@ type EmptyLists<State> = {
 }[keyof State]
 
 /** An agent: a state and a turn, the same value in page, Web Worker and Durable Object. */
-export interface Agent<Input, State, N extends Needs, I extends InboxSchemas, Result> extends Required<
-  AgentDefinition<Input, State, N, I, Result>
-> {
+export interface Agent<
+  Input,
+  State,
+  N extends Needs,
+  I extends InboxSchemas,
+  Result,
+  C = unknown,
+> extends Required<AgentDefinition<Input, State, N, I, Result, C>> {
   readonly provided: Partial<Provided<N>>
   /** The same agent with what this place provides. */
-  provide(provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result>
+  provide(provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result, C>
 }
 
 /** Any agent, whatever its types: what hosts hold. */
@@ -148,7 +153,8 @@ export function defineAgent<
   const N extends Needs = Record<never, never>,
   const I extends InboxSchemas = Record<never, never>,
   Result = unknown,
->(definition: AgentDefinition<Input, State, N, I, Result>): Agent<Input, State, N, I, Result> {
+  const C = null,
+>(definition: AgentDefinition<Input, State, N, I, Result, C>): Agent<Input, State, N, I, Result, C> {
   const { name, version } = definition
   if (name.length === 0 || name.length > limits.nameCharsMax) {
     throw new WaystoneError(
@@ -163,7 +169,7 @@ export function defineAgent<
     )
   }
   const base = {
-    config: null,
+    config: null as C,
     needs: {} as N,
     inbox: {} as I,
     migrate: {},
@@ -175,7 +181,7 @@ export function defineAgent<
   }
   budgetOf(base.budget)
   snapshotPolicyOf(base.snapshots)
-  const providing = (provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result> => ({
+  const providing = (provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result, C> => ({
     ...base,
     provided,
     provide: (more) => providing({ ...provided, ...more }),

@@ -193,9 +193,18 @@ type Branches<C> = Readonly<Record<string, (ctx: C) => Promise<unknown>>>
  * What a turn acts through. Every call is named, and known by its path of names, so that its outcome is found again
  * after a crash. A call with a name that its scope has used throws `key_taken`.
  */
-export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSchemas = Record<never, never>> {
+export interface Ctx<
+  N extends Needs = Record<never, never>,
+  I extends InboxSchemas = Record<never, never>,
+  C = unknown,
+> {
   /** What this place provides. For use inside the bodies of steps. */
   readonly use: Provided<N>
+  /**
+   * The agent's configuration as the code says it here and now. A turn that is replayed after it was changed sees the new one, so that a
+   * call that depends on it diverges; the log names the digest of the one each turn began with.
+   */
+  readonly config: C
   /** The id of the run and the number of this turn, from 0. */
   readonly run: string
   readonly turn: number
@@ -251,12 +260,12 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
   ): Promise<Artifact>
 
   /** Runs named branches at once; resolves when all have ended, rejects with the first error then. */
-  all<B extends Branches<Ctx<N, I>>>(
+  all<B extends Branches<Ctx<N, I, C>>>(
     name: string,
     branches: B,
   ): Promise<{ readonly [K in keyof B]: Awaited<ReturnType<B[K]>> }>
   /** Runs named branches at once; resolves when all have ended, with how each did. */
-  allSettled<B extends Branches<Ctx<N, I>>>(
+  allSettled<B extends Branches<Ctx<N, I, C>>>(
     name: string,
     branches: B,
   ): Promise<{ readonly [K in keyof B]: PromiseSettledResult<Awaited<ReturnType<B[K]>>> }>
@@ -264,24 +273,24 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
    * Runs named branches at once until one has ended, and settles as it did. What the others have under way is told to
    * stop; their calls reject with `cancelled`. A `once` of a loser is waited for until its outcome is known.
    */
-  race<B extends Branches<Ctx<N, I>>>(name: string, branches: B): Promise<Won<B>>
+  race<B extends Branches<Ctx<N, I, C>>>(name: string, branches: B): Promise<Won<B>>
   /** As `race`, but decided by the first branch that succeeds; rejects with an `AggregateError` when none does. */
-  any<B extends Branches<Ctx<N, I>>>(name: string, branches: B): Promise<Won<B>>
+  any<B extends Branches<Ctx<N, I, C>>>(name: string, branches: B): Promise<Won<B>>
   /** Runs one branch for each item, some at a time; results in the order of the items. */
   map<T, R>(
     name: string,
     items: readonly T[],
     options: MapOptions<T>,
-    branch: (ctx: Ctx<N, I>, item: T, index: number) => Promise<R>,
+    branch: (ctx: Ctx<N, I, C>, item: T, index: number) => Promise<R>,
   ): Promise<R[]>
 
   /** Runs one branch: its names are its own. */
-  scope<T>(name: string, body: (ctx: Ctx<N, I>) => Promise<T>): Promise<T>
+  scope<T>(name: string, body: (ctx: Ctx<N, I, C>) => Promise<T>): Promise<T>
   /** A branch in which `ctx.numbered` makes up names, for code that has none to give, such as a wrapped model. */
   scope<T>(
     name: string,
     options: { readonly sequential: true },
-    body: (ctx: SequentialCtx<N, I>) => Promise<T>,
+    body: (ctx: SequentialCtx<N, I, C>) => Promise<T>,
   ): Promise<T>
   /** Names the checkpoint at this point: a milestone, which retention keeps. The name is a key of its scope. */
   label(name: string): Promise<void>
@@ -299,7 +308,8 @@ export interface Ctx<N extends Needs = Record<never, never>, I extends InboxSche
 export interface SequentialCtx<
   N extends Needs = Record<never, never>,
   I extends InboxSchemas = Record<never, never>,
-> extends Ctx<N, I> {
+  C = unknown,
+> extends Ctx<N, I, C> {
   /**
    * A name by counting: `model#1`, `model#2`. Throws `scope_busy` while the call of the one before is open, since their
    * order would be left to chance.

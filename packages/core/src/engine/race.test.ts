@@ -13,7 +13,7 @@ function oneTurn(turn: (ctx: Parameters<Turn>[0]) => Promise<unknown>): AnyAgent
     version: 1,
     initial: () => ({ got: undefined as unknown }),
     async turn(ctx, state) {
-      state.got = await turn(ctx)
+      state.got = await turn(ctx as Parameters<Turn>[0])
       return done()
     },
   })

@@ -78,6 +78,7 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
 
   return {
     use: makeUse(attempt),
+    config: attempt.agent.config,
     run: attempt.turn.run,
     turn: attempt.turn.turn,
     get signal() {

@@ -15,8 +15,10 @@ describe('types', () => {
       version: 1,
       needs: { llm: need<Llm>(), publish: need<(text: string) => Promise<{ url: string }>>({ at: 'edge' }) },
       inbox: { hint: text },
+      config: { model: 'small', tries: 3 },
       initial: (input: { question: string }) => ({ question: input.question, notes: [], tries: 0 }),
       async turn(ctx, state) {
+        expectTypeOf(ctx.config).toEqualTypeOf<{ readonly model: 'small'; readonly tries: 3 }>()
         // A list that begins empty takes items in the first paste.
         state.notes.push('a note')
         const plan = await ctx.step('plan', ({ signal }) => {
