@@ -45,11 +45,12 @@ export interface WaystoneOptions {
    */
   readonly encryption?: Encryption | Promise<Encryption>
   /**
-   * When entries go to the edge: `every` so many, or after an `interval`, whichever comes first. `adaptive` finds the interval by
+   * When entries go to the edge: `every` so many, after so many `turns`, or after an `interval`, whichever comes first. `adaptive` finds the interval by
    * itself, between 1 s and 60 s, from what pushes take and how often something fails. Default: each at once. Questions,
    * starts of `once`, pauses, errors, milestones and ends are never held back, and all goes when the page is hidden.
    */
-  readonly sync?: 'adaptive' | { readonly every?: number; readonly interval?: Duration }
+  readonly sync?:
+    'adaptive' | { readonly every?: number; readonly turns?: number; readonly interval?: Duration }
   /**
    * Replays every turn before it commits, and pauses the run when that comes to another end: finds clocks, dice and
    * waits outside `ctx` before they matter. Costs each turn twice its own code, and no step.
@@ -256,12 +257,17 @@ function absolute(edge: EdgeOptions): EdgeOptions {
 
 function policyOf(sync: NonNullable<WaystoneOptions['sync']>): SyncPolicy {
   if (sync === 'adaptive') return { every: Infinity, intervalMs: 'adaptive' }
-  const { every, interval } = sync
-  if (every !== undefined && !(every >= 1))
-    throw new WaystoneError('input_refused', `\`sync.every\` is a number from 1 on, found ${String(every)}`)
+  const { every, turns, interval } = sync
+  for (const [name, count] of Object.entries({ every, turns }))
+    if (count !== undefined && !(count >= 1))
+      throw new WaystoneError(
+        'input_refused',
+        `\`sync.${name}\` is a number from 1 on, found ${String(count)}`,
+      )
   return {
     every: every ?? Infinity,
-    intervalMs: durationMs(interval ?? (every === undefined ? '10s' : '1h')),
+    ...(turns === undefined ? {} : { turns }),
+    intervalMs: durationMs(interval ?? (every === undefined && turns === undefined ? '10s' : '1h')),
   }
 }
 

@@ -152,7 +152,11 @@ export class RunNode {
       // What others wrote can only have come from the edge.
       if (entries.some(isTakeOver)) this.syncer?.recovered()
       if (entries.at(-1)?.owner !== ports.me) this.syncer?.received(log.mustFold().head)
-      else this.syncer?.appended(log.mustFold().head, isEnded(log.mustFold()) || entries.some(isPressing))
+      else {
+        const urgent = isEnded(log.mustFold()) || entries.some(isPressing)
+        const turns = entries.filter(({ kind }) => kind === 'commit').length
+        this.syncer?.appended(log.mustFold().head, { urgent, turns })
+      }
       if (this.host) tellTabs()
       if (this.#keptStreams.size > 0) void this.#forgetStreams()
       this.#wake()

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defineAgent, done } from '../engine/agent.ts'
+import { defineAgent, done, next } from '../engine/agent.ts'
 import { parseLine, type Entry } from '../log/entry.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
@@ -56,6 +56,31 @@ describe.each([
     expect(pushes.at(-1)).toEqual(['turn', 'receive', 'step'])
     await runtime.close()
   })
+})
+
+it('with a policy of turns all goes to the edge when so many have ended', async () => {
+  const { edge, pushes } = watchedEdge()
+  const counter = defineAgent({
+    name: 'counter',
+    version: 1,
+    initial: () => ({ count: 0 }),
+    async turn(ctx, state) {
+      await ctx.receive('next' as never)
+      state.count += 1
+      return next()
+    },
+  })
+  const syncPolicy = { every: Infinity, turns: 2, intervalMs: 3_600_000 }
+  const runtime = await testDevice([counter], { edge, syncPolicy }).open()
+  const run = await handleOf<{ count: number }>(runtime, await runtime.start('counter', null))
+  await run.synced()
+  for (const count of [1, 2, 3]) {
+    await run.send('next', null)
+    await run.until(({ state }) => state.count === count)
+    if (count === 2) await run.until(({ sync, head }) => sync.synced?.seq === head.seq)
+  }
+  expect(pushes.flat().filter((kind) => kind === 'commit')).toHaveLength(2)
+  await runtime.close()
 })
 
 describe('flush()', () => {

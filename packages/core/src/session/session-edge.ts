@@ -72,7 +72,7 @@ export class SessionEdge {
 
   /** The log here has grown by entries of this device. */
   appended(head: Head): void {
-    this.#syncer.appended(head, false)
+    this.#syncer.appended(head, { urgent: false })
   }
 
   /** Resolves when the edge has what is here now. */

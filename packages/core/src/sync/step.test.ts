@@ -128,6 +128,17 @@ describe('syncStep()', () => {
       expect(pushes(three)).toEqual([head(0)])
     })
 
+    it('pushes when so many turns have ended, and counts anew from there', () => {
+      const start = syncModel(head(0), head(0), { every: Infinity, turns: 2, intervalMs: 3_600_000 })
+      const ends = (seq: number) => ({ ...appended(seq), turns: 1 })
+      const ok = { type: 'pushed', pushed: { ok: true, head: head(3) } } as const
+      expect(pushes(feed(start, ends(1), appended(2))[1])).toEqual([])
+      const [after, effects] = feed(start, ends(1), appended(2), ends(3), ok)
+      expect(pushes(effects)).toEqual([head(0)])
+      expect(pushes(feed(after, ends(4))[1])).toEqual([])
+      expect(pushes(feed(after, ends(4), ends(5))[1])).toEqual([head(3)])
+    })
+
     it('pushes when the interval is over, which begins with the first entry', () => {
       const start = syncModel(head(0), head(0), policy)
       const [, effects] = feed(start, appended(1), appended(2), { type: 'due' })

@@ -15,6 +15,8 @@ export interface SyncModel {
   readonly policy: SyncPolicy | undefined
   /** All up to this entry is to be pushed, whatever the policy says. */
   readonly urgent: number
+  /** How many turns have ended since the policy had some pushed for it. */
+  readonly turns: number
   /** The interval of the policy has begun. */
   readonly timed: boolean
   /** What the interval of an adaptive policy is made of. */
@@ -24,18 +26,20 @@ export interface SyncModel {
 }
 
 /**
- * How long entries may gather before they are pushed: so many, or so long, whichever comes first. Questions, starts of
+ * How long entries may gather before they are pushed: so many, so many turns, or so long, whichever comes first. Questions, starts of
  * `once`, pauses, errors, milestones and ends are pushed at once, with all before them; so is all on a move, or when a page
  * is hidden.
  */
 export interface SyncPolicy {
   readonly every: number
+  readonly turns?: number
   /** `adaptive`: what `adaptiveIntervalMs` makes of what pushes cost and how often something fails. */
   readonly intervalMs: number | 'adaptive'
 }
 
 export type SyncEvent =
-  | { readonly type: 'appended'; readonly head: Head; readonly urgent: boolean }
+  /** `turns`: how many of them end a turn. */
+  | { readonly type: 'appended'; readonly head: Head; readonly urgent: boolean; readonly turns?: number }
   /** The edge has sent what is here up to this entry. */
   | { readonly type: 'received'; readonly head: Head }
   /** Somebody waits for the edge to have what is here. */
@@ -72,7 +76,7 @@ export function syncModel(
   policy?: SyncPolicy,
   pace: Pace = newPace(0),
 ): SyncModel {
-  const start = { doing: 'nothing', failures: 0, urgent: -1, timed: false, pushedAt: 0 } as const
+  const start = { doing: 'nothing', failures: 0, urgent: -1, turns: 0, timed: false, pushedAt: 0 } as const
   return { ...start, local, acked, policy, pace }
 }
 
@@ -84,8 +88,10 @@ export function syncStep(
 ): readonly [SyncModel, readonly SyncEffect[]] {
   switch (event.type) {
     case 'appended': {
-      const urgent = event.urgent ? event.head.seq : model.urgent
-      return next({ ...model, local: event.head, urgent }, now)
+      const turns = model.turns + (event.turns ?? 0)
+      const isEnough = turns >= (model.policy?.turns ?? Infinity)
+      const urgent = event.urgent || isEnough ? event.head.seq : model.urgent
+      return next({ ...model, local: event.head, urgent, turns: isEnough ? 0 : turns }, now)
     }
     case 'received': {
       const [after, effects] = next({ ...model, local: event.head, acked: event.head }, now)

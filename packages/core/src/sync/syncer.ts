@@ -114,8 +114,8 @@ export class Syncer {
   }
 
   /** The log here has grown. Pushes only after the first `reconcile`. */
-  appended(head: Head, urgent: boolean): void {
-    this.#event({ type: 'appended', head, urgent })
+  appended(head: Head, told: { readonly urgent: boolean; readonly turns?: number }): void {
+    this.#event({ type: 'appended', head, ...told })
   }
 
   /** The edge itself has sent what the log here has up to this entry. */
