@@ -141,6 +141,11 @@ export class Attempt {
     return this.#draft.current(value)
   }
 
+  /** The turn is at work, and calls nothing. */
+  progress(): void {
+    this.#events.happen()
+  }
+
   /** Gives the attempt up: nothing it does counts any more, and its calls never settle. */
   giveUp(): void {
     this.finish({ type: 'given up' })

@@ -302,6 +302,11 @@ export interface Ctx<
   uuid(): string
   /** A plain copy of a draft as it stands. */
   current<T>(value: T): T
+  /**
+   * Says that the turn is at work although it makes no call: for adapters of libraries that take long between two. Without
+   * a word or a call a turn is shown as standing still after `limits.patienceMs`, and paused after `limits.standingMsMax`.
+   */
+  progress(): void
 }
 
 /** The `ctx` of a sequential scope. */

@@ -3,7 +3,7 @@ import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-w
 import type { RunHandle } from '../runtime/run-handle.ts'
 import { defineAgent, done, need, next, type AnyAgent } from './agent.ts'
 import { crashEverywhere, crashedAfter, finish } from './crash.test-support.ts'
-import type { Schema } from './ctx.ts'
+import type { Ctx, Schema } from './ctx.ts'
 
 const text: Schema<string> = {
   '~standard': {
@@ -288,6 +288,21 @@ describe('the rules of a turn', () => {
     })
     expect(codeOf(run)).toBe('call_open')
     expect(run.view()?.error?.path).toBe('0/forgotten')
+  })
+
+  it.each<[string, (ctx: Ctx, branch: (c: Ctx) => Promise<void>) => Promise<unknown>]>([
+    ['all', (ctx, branch) => ctx.all('in', { a: branch, b: (c) => c.step('b', () => 1) })],
+    ['map', (ctx, branch) => ctx.map('in', ['a'], { key: String }, branch)],
+    ['scope', (ctx, branch) => ctx.scope('in', (c) => c.scope('a', branch))],
+  ])('a branch of %s that returns with a call open pauses and names it', async (_, call) => {
+    const run = await runOnce(async (ctx) => {
+      await call(ctx as Ctx, async (c) => {
+        void c.step('forgotten', () => new Promise(() => undefined))
+      })
+      return done()
+    })
+    expect(codeOf(run)).toBe('call_open')
+    expect(run.view()?.error?.path).toBe('0/in/a/forgotten')
   })
 
   it('the state cannot be written while a call is open', async () => {

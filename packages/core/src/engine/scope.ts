@@ -88,6 +88,7 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
     random,
     uuid: () => uuidOf(random),
     current: (value) => attempt.current(value),
+    progress: () => attempt.progress(),
     step: ((name: string, ...rest: [StepOptions & RedactOptions<unknown>, StepBody] | [StepBody]) => {
       const [options, body] = optionsAndBody<StepOptions & RedactOptions<unknown>, StepBody>(rest, {})
       return call(name, 'step', 'step', options.input, (c) => beginStep(attempt, c, options, body))
