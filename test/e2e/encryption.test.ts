@@ -1,5 +1,6 @@
 import { parseLine } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { poll } from '../harness/poll.ts'
 import { entriesOf, ofKind, resultOf, until, type EntryFacts, type Tried } from './run-facts.ts'
 import { startWorld, type World } from './world.ts'
 
@@ -119,7 +120,12 @@ describe('an encrypted run', () => {
     const claims = ofKind(await entriesOf(tab, 'briefly'), 'claim')
     const { body } = claims[0] as EntryFacts
     const { lent } = body as { readonly lent: { readonly until: number } }
+    expect(await world.rowsIn('waystone_lent')).toBe(1)
     await tab.waitFor(`Date.now() > ${String(lent.until)}`)
+    await poll(async () => ((await world.rowsIn('waystone_lent')) === 0 ? true : undefined), {
+      timeoutMs: 20_000,
+      message: () => 'the edge keeps the keys that it was lent',
+    })
     expect(await tab.evaluate<Tried>(`rig.answer('briefly', 'ultramarine')`)).toEqual({ ok: true })
     const started = () => effects.effects().filter(({ path }) => path === '/effect/asker-pay').length
     const before = started()

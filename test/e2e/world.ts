@@ -1,6 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import type { EdgeProcess } from '../harness/edge-process.ts'
 import { startEffectServer, type EffectServer, type EffectServerOptions } from '../harness/effect-server.ts'
 import { launchEngine, type ChromiumEngine, type ChromiumPage } from '../harness/engines.ts'
@@ -37,6 +38,8 @@ export interface World {
   edge(): EdgeProcess
   /** All bytes that the edge has stored. */
   stored(): Promise<Uint8Array>
+  /** How many rows the objects of the edge have in a table. */
+  rowsIn(table: string): Promise<number>
   /** What lets a request of the test itself in. */
   readonly headers: Readonly<Record<string, string>>
   /** SIGKILL to the whole tree of the edge, and the same edge again. */
@@ -84,6 +87,14 @@ export async function startWorld(
         .map(({ parentPath, name }) => readFile(join(parentPath, name)))
       return Buffer.concat(await Promise.all(files))
     },
+    async rowsIn(table) {
+      if (edge === undefined) return 0
+      const names = await readdir(edge.persistTo, { recursive: true })
+      const counts = names
+        .filter((name) => name.endsWith('.sqlite'))
+        .map((name) => rowsOf(join(edge.persistTo, name), table))
+      return counts.reduce((sum, count) => sum + count, 0)
+    },
     async device() {
       const profileDir = await mkdtemp(join(tmpdir(), 'waystone-profile-'))
       let engine = await launchEngine('chromium', { profileDir })
@@ -126,6 +137,17 @@ export async function startWorld(
       await page.close()
       await effects.close()
     },
+  }
+}
+
+function rowsOf(file: string, table: string): number {
+  const database = new DatabaseSync(file, { readOnly: true })
+  try {
+    const named = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table)
+    const query = `SELECT count(*) AS count FROM ${table}`
+    return named === undefined ? 0 : (database.prepare(query).get() as { count: number }).count
+  } finally {
+    database.close()
   }
 }
 

@@ -273,6 +273,13 @@ export class RunKeeper {
     await this.#stopHost()
   }
 
+  /** The time may be over for which keys were lent: what is under way may end, and nothing of them stays here. */
+  async lapse(): Promise<void> {
+    if (!isSealed(this.log.fold) || this.log.isReadable) return
+    await this.#stopHost()
+    this.#ports.lentKeys?.drop()
+  }
+
   /** Puts an item into the inbox and sees to it that somebody takes it. */
   async send(item: InboxItem): Promise<void> {
     await this.authority.send(item)

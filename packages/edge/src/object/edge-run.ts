@@ -30,6 +30,8 @@ import { RunStreams } from './run-streams.ts'
 export const runName = 'waystone.run'
 /** When history may move into the bucket. */
 export const historyName = 'waystone.history'
+/** When the keys that were lent for the run are to be forgotten. */
+export const lentName = 'waystone.lent'
 /** When text that was kept for late readers is to be forgotten. */
 export const streamsName = 'waystone.streams'
 
@@ -133,7 +135,8 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     tries: sqlTries(durable),
     development,
     children: family?.children,
-    lentKeys: lendingSecret === undefined ? undefined : lentKeys(durable, lendingSecret),
+    lentKeys:
+      lendingSecret === undefined ? undefined : lentKeys(durable, lendingSecret, dueTime(times, lentName)),
     changed: (when) => changes[when](),
     failed: (where, error) => report({ where, run, error }),
   })

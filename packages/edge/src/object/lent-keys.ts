@@ -1,13 +1,13 @@
-import { isWaystoneError, WaystoneError, type LentKeys, type RunId } from '@waystone/core'
+import { isWaystoneError, WaystoneError, type DueTime, type LentKeys, type RunId } from '@waystone/core'
 import { lentCipher, openLent, type Lent } from '@waystone/encryption'
 import { lendingPair } from '../access/lending.ts'
 import { sqlLent } from '../store/sql-lent.ts'
 
 /**
  * The keys of an encrypted run that devices lend to its object. They are in memory in the open as long as the object owns the
- * run, and stored as they came.
+ * run, and stored as they came. `lapse` is when their time is over.
  */
-export function lentKeys(durable: DurableObjectStorage, secret: string): LentKeys {
+export function lentKeys(durable: DurableObjectStorage, secret: string, lapse: DueTime): LentKeys {
   const stored = sqlLent(durable)
   const keys = new Map<string, Uint8Array>()
   let over = 0
@@ -17,6 +17,11 @@ export function lentKeys(durable: DurableObjectStorage, secret: string): LentKey
     for (const [id, key] of lent.keys) keys.set(id, key)
     over = lent.until
   }
+  const keep = (text: string): void => {
+    stored.set(text)
+    // Should it fail, it is set again when they are recalled.
+    void lapse.set(over).catch(() => undefined)
+  }
   const cipher = lentCipher(keys)
   return {
     // One whose time is over has no key any more, whoever asks.
@@ -25,17 +30,19 @@ export function lentKeys(durable: DurableObjectStorage, secret: string): LentKey
       const lent = await opened(secret, run, text)
       if (lent.until <= Date.now()) throw refused(run, 'the time for which its keys were lent is over')
       use(lent)
-      return { until: lent.until, keep: () => stored.set(text) }
+      return { until: lent.until, keep: () => keep(text) }
     },
     async recall(run) {
       const text = stored.get()
       if (text === undefined) return
       use(await opened(secret, run, text))
       if (isOver()) this.drop()
+      else if (lapse.get() === undefined) await lapse.set(over)
     },
     drop() {
       keys.clear()
       stored.delete()
+      if (lapse.get() !== undefined) void lapse.delete().catch(() => undefined)
     },
   }
 }

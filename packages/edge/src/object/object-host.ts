@@ -12,7 +12,15 @@ import { isSame, sqlRunName, type RunName, type SqlRunName } from '../store/sql-
 import { safely } from '../watch/edge-event.ts'
 import { answerRelative } from './answer-relative.ts'
 import { clearRun, deletionName, runDeleted } from './clear-run.ts'
-import { historyName, historyWaitMs, openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
+import {
+  historyName,
+  historyWaitMs,
+  lentName,
+  openEdgeRun,
+  runName,
+  streamsName,
+  type EdgeRun,
+} from './edge-run.ts'
 import { openLink } from './link-routes.ts'
 import { checkQuota, checkRuns, type Coming } from './quota.ts'
 import { askRelatives, type RunAnswer, type RunCall } from './run-call.ts'
@@ -125,6 +133,7 @@ export class ObjectHost {
       else if (name === catalogName || name === searchName) await this.#tell(name)
       else if (name === familyName) await this.#tellFamily()
       else if (name === historyName) await this.#moveHistory()
+      else if (name === lentName) await (await this.#known())?.keeper.lapse()
       else if (name === deletionName) await this.#finishDeletion()
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
