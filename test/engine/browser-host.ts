@@ -3,11 +3,22 @@ import { launchEngine, type Engine, type EngineName, type EnginePage } from '../
 import { bundle, serveStatic, type StaticServer } from '../harness/static-server.ts'
 import type { EngineHost, HostedRun } from './engine-host.ts'
 
-const app = join(import.meta.dirname, 'app')
+/** What a browser is served. */
+export interface HostPage {
+  /** Its sources: that of the page, which is `page.ts`, and those of workers. */
+  readonly files: readonly string[]
+  /** What its address says beside. */
+  readonly query: string
+}
 
-/** Serves the page with both scripts. */
-async function servePage(): Promise<StaticServer> {
-  const scripts = await bundle([join(app, 'page.ts'), join(app, 'engine.worker.ts')])
+/** The page of the cases. */
+export const casesPage: HostPage = {
+  files: ['page.ts', 'engine.worker.ts'].map((file) => join(import.meta.dirname, 'app', file)),
+  query: '',
+}
+
+async function servePage(files: readonly string[]): Promise<StaticServer> {
+  const scripts = await bundle(files)
   const html =
     '<!doctype html><meta charset="utf-8"><title>Engine</title><script type="module" src="/page.js"></script>'
   return serveStatic({ ...scripts, 'index.html': html })
@@ -21,10 +32,14 @@ async function openTab(engine: Engine, url: string): Promise<EnginePage> {
 }
 
 /** A browser: its runs are hosted by workers of one page, a worker each, or by pages, a page each. */
-export async function browserHost(name: EngineName, place: 'page' | 'worker'): Promise<EngineHost> {
-  const server = await servePage()
+export async function browserHost(
+  name: EngineName,
+  place: 'page' | 'worker',
+  { files, query }: HostPage,
+): Promise<EngineHost> {
+  const server = await servePage(files)
   const engine = await launchEngine(name)
-  const open = (): Promise<EnginePage> => openTab(engine, `${server.url}/`)
+  const open = (): Promise<EnginePage> => openTab(engine, `${server.url}/${query}`)
   const shared = place === 'worker' ? await open() : undefined
   return {
     run: async (id) => (shared ? inWorker(shared, id) : inPage(await open(), open, id)),

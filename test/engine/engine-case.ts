@@ -98,6 +98,8 @@ export interface EngineCase {
   readonly name: string
   /** Under a name that no other case has. */
   readonly agent: AnyAgent
+  /** What it is started with; by default where it finds the outside. */
+  readonly input?: object
   /** What is registered under the same name once the host was killed: other code. */
   readonly later?: AnyAgent
   /** Gives what it saw on the way, to be compared with `end.seen`. */

@@ -1,5 +1,5 @@
 import type { AnyAgent, RunHandle, RunView } from '@waystone/core'
-import type { CaseInput, Command } from './engine-case.ts'
+import type { Command } from './engine-case.ts'
 
 /** An entry of a run as far as the cases look at it. */
 export interface EntryFacts {
@@ -9,7 +9,7 @@ export interface EntryFacts {
 
 /** One run in a host that can be killed. */
 export interface HostedRun {
-  start(agent: AnyAgent, input: CaseInput): Promise<void>
+  start(agent: AnyAgent, input: object): Promise<void>
   /** Undefined before the run is here. */
   view(): Promise<RunView | undefined>
   entries(): Promise<readonly EntryFacts[]>

@@ -1,7 +1,8 @@
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { startEffectServer, type Effect, type EffectServer } from '../harness/effect-server.ts'
 import { skipWithout, type EngineName } from '../harness/engines.ts'
-import { browserHost } from './browser-host.ts'
+import { browserHost, casesPage } from './browser-host.ts'
 import { engineCases, slowCases } from './engine-cases.ts'
 import type { EngineHost } from './engine-host.ts'
 import { objectHost } from './object-host.ts'
@@ -17,12 +18,15 @@ interface HostKind {
 const inWorkerOf = (needs: EngineName): HostKind => ({
   title: `a Web Worker of ${needs}`,
   needs,
-  open: () => browserHost(needs, 'worker'),
+  open: () => browserHost(needs, 'worker', casesPage),
 })
 const kinds: readonly HostKind[] = [
-  { title: 'a page of chromium', needs: 'chromium', open: () => browserHost('chromium', 'page') },
+  { title: 'a page of chromium', needs: 'chromium', open: () => browserHost('chromium', 'page', casesPage) },
   ...(['chromium', 'firefox', 'webkit'] as const).map(inWorkerOf),
-  { title: 'a Durable Object in workerd', open: objectHost },
+  {
+    title: 'a Durable Object in workerd',
+    open: () => objectHost(join(import.meta.dirname, 'app/wrangler.toml')),
+  },
 ]
 
 const heard: Effect[] = []

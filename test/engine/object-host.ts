@@ -1,5 +1,4 @@
 import type { RunHandle, Runtime } from '@waystone/core'
-import { join } from 'node:path'
 import { pushRun } from '../e2e/pushed-run.ts'
 import { startLastingEdge } from '../harness/lasting-edge.ts'
 import { nodeDevice } from '../harness/node-device.ts'
@@ -9,11 +8,11 @@ import { act, entriesOf, watchTexts, type EngineHost, type HostedRun } from './e
 const token = 'a-secret-of-the-tests'
 
 /** Objects in workerd, one a run, which a device in this process looks on. */
-export async function objectHost(): Promise<EngineHost> {
-  const edge = await startLastingEdge({
-    config: join(import.meta.dirname, 'app/wrangler.toml'),
-    vars: { TOKEN: token },
-  })
+export async function objectHost(
+  config: string,
+  vars: Readonly<Record<string, string>> = {},
+): Promise<EngineHost> {
+  const edge = await startLastingEdge({ config, vars: { ...vars, TOKEN: token } })
   const { url } = edge.process
   const device = nodeDevice('reader', [], { url, token })
   const runtime = await device.open()
@@ -36,7 +35,7 @@ export async function objectHost(): Promise<EngineHost> {
 interface ObjectPorts {
   readonly push: HostedRun['start']
   readonly kill: () => Promise<void>
-  /** The text of its stream, as far as a kill would leave it. */
+  /** The text of its streams, as far as a kill would leave it. */
   readonly storedText: () => Promise<string>
   readonly open: (run: string) => Promise<RunHandle>
 }
@@ -52,7 +51,7 @@ function inObject(id: string, { push, kill, storedText, open }: ObjectPorts): Ho
   return {
     async start(agent, input) {
       await push(agent, input)
-      await run()
+      await (await run()).until(() => true)
     },
     view: async () => (await run()).view(),
     entries: async () => entriesOf(await run()),
@@ -61,7 +60,7 @@ function inObject(id: string, { push, kill, storedText, open }: ObjectPorts): Ho
     async kill() {
       const shown = texts.at(-1) ?? ''
       // An object stores text some times a second: readers may have seen what is to be stored in a moment.
-      await poll(async () => (await storedText()).startsWith(shown) || undefined, {
+      await poll(async () => (await storedText()).includes(shown) || undefined, {
         timeoutMs: 10_000,
         message: async () => `"${shown}" was shown, and stored is "${await storedText()}"`,
       })

@@ -29,7 +29,7 @@ export async function runCase(
   const starts = (): Readonly<Record<string, number>> =>
     countBy(requests().map(({ path }) => requestOf(path, id)))
   const run = await host.run(id)
-  const begin = (): Promise<void> => run.start(of.agent, { server: server.url, run: id })
+  const begin = (): Promise<void> => run.start(of.agent, of.input ?? { server: server.url, run: id })
   const play = playOf(run, { begin, starts, hold: (request) => server.hold(pathOf(request, id)) })
   const seen = await of.play(play)
   const last = await play.until(({ status }) => status === of.end.view['status'])
