@@ -1,8 +1,8 @@
 import type { RunView } from '@waystone/core'
 import { expect } from 'vitest'
-import type { Effect, EffectServer } from '../harness/effect-server.ts'
+import type { Effect, EffectServer, Hold } from '../harness/effect-server.ts'
 import { poll } from '../harness/poll.ts'
-import type { EngineCase, Play } from './engine-case.ts'
+import type { EngineCase, HeldRequest, Play } from './engine-case.ts'
 import type { EngineHost, EntryFacts, HostedRun } from './engine-host.ts'
 
 /** A turn that stands still is paused after a minute; a busy machine may take longer. */
@@ -30,7 +30,8 @@ export async function runCase(
     countBy(requests().map(({ path }) => requestOf(path, id)))
   const run = await host.run(id)
   const begin = (): Promise<void> => run.start(of.agent, of.input ?? { server: server.url, run: id })
-  const play = playOf(run, { begin, starts, hold: (request) => server.hold(pathOf(request, id)) })
+  const hold = (request: string): HeldRequest => heldBy(server.hold(pathOf(request, id)), request, run)
+  const play = playOf(run, { begin, starts, hold })
   const seen = await of.play(play)
   const last = await play.until(({ status }) => status === of.end.view['status'])
 
@@ -43,6 +44,21 @@ export async function runCase(
   if (of.end.text !== undefined) expectText(await run.texts(), of.end.text)
   expectRepeats(requests())
   await run.close()
+}
+
+/** The same, whose wait says what the run does instead. */
+function heldBy(hold: Hold, request: string, run: HostedRun): HeldRequest {
+  let isHere = false
+  void hold.arrived.then(() => (isHere = true))
+  return {
+    get arrived() {
+      return poll(() => isHere || undefined, {
+        timeoutMs: waitMsMax,
+        message: async () => `"${request}" was not asked for: ${JSON.stringify(await run.view())}`,
+      }).then(() => undefined)
+    },
+    release: () => hold.release(),
+  }
 }
 
 function playOf(run: HostedRun, given: Pick<Play, 'begin' | 'starts' | 'hold'>): Play {
