@@ -264,10 +264,10 @@ export class RunNode {
 
   /** Tells those who follow what goes on: of what was told before the edge could hear it, or knew the run, nobody knows. */
   async #tellAgain(): Promise<void> {
-    const { host } = this
-    if (host === undefined) return
-    this.#tellEdge({ type: 'live', live: this.#live })
-    await this.tellStreams(openStreams(host.live()))
+    const live = this.host?.live()
+    if (live === undefined) return
+    this.#tellEdge({ type: 'live', live })
+    await this.tellStreams(openStreams(live))
   }
 
   /** True after `close`; `closing` fires then. */
