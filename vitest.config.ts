@@ -31,7 +31,7 @@ const patient = [
     ],
     'upgrade',
   ].map((name) => `test/e2e/${name}.test.ts`),
-  ...['conformance', 'docs', 'encryption', 'harness', 'langgraph', 'rules', 'security'].map(
+  ...['conformance', 'docs', 'encryption', 'engine', 'harness', 'langgraph', 'rules', 'security'].map(
     (folder) => `test/${folder}/**/*.test.ts`,
   ),
 ]
@@ -44,6 +44,7 @@ const longest = [
   ...[
     'e2e/many-steps',
     'conformance/hosts',
+    'engine/hosts',
     'conformance/edge',
     'conformance/edge-history',
     'demo/demo',
@@ -113,6 +114,7 @@ export default defineConfig({
           environment: 'node',
           include: patient,
           maxWorkers: 2 * cores,
+          maxConcurrency: 16,
           testTimeout: 300_000,
           hookTimeout: 120_000,
           sequence: { groupOrder: 3 },

@@ -17,7 +17,7 @@ export const pushedBy = parseOwnerId('gone')
  * with no browser in the test; unless it is only offered.
  */
 export async function pushRun(
-  world: World,
+  world: Pick<World, 'edge' | 'headers'>,
   run: string,
   agent: AnyAgent,
   input: object,

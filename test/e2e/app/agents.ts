@@ -166,6 +166,27 @@ export const guest = defineAgent({
   },
 })
 
+/** Tells a tale word by word, and goes on after what was told before; the outside hears of each word. */
+export const teller = defineAgent({
+  name: 'teller',
+  version: 1,
+  initial: (input: { server: string; words: readonly string[] }) => ({ ...input, told: '' }),
+  async turn(ctx, state) {
+    const { server, words } = state
+    const told = await ctx.stream('tale', async ({ out, signal, idempotencyKey }) => {
+      for (const [index, word] of words.entries()) {
+        const before = words.slice(0, index).join('')
+        if (out.text.length > before.length) continue
+        await out.write(word)
+        await effect(server, `told-${String(index)}`, { signal, idempotencyKey: `${idempotencyKey} ${word}` })
+      }
+      return out.text
+    })
+    state.told = told
+    return done(told)
+  },
+})
+
 /** Registered in the page alone. */
 export const pageOnly = defineAgent({
   name: 'page-only',
@@ -178,4 +199,4 @@ export const pageOnly = defineAgent({
   },
 })
 
-export const agents = [journey, branches, asker, walker, offline, guest]
+export const agents = [journey, branches, asker, walker, offline, guest, teller]

@@ -47,7 +47,7 @@ export const chat = defineAgent({
           )
         },
       )
-      const { response } = streamText({
+      const { responseMessages } = streamText({
         model: durableModel(c, ctx.use.model),
         messages: asked,
         tools,
@@ -56,7 +56,7 @@ export const chat = defineAgent({
         maxRetries: 0,
         _internal: { generateId: () => c.uuid(), now: () => c.now() },
       })
-      return (await response).messages
+      return responseMessages
     })
     // Through its stored form: what is in the state is what a model was told.
     state.messages = structuredClone([...asked, ...answer])

@@ -1,7 +1,8 @@
 import { crashEverywhere, testRun } from '@waystone/testing'
 import { describe, expect, it } from 'vitest'
 import { chat, type Desk } from './agent.ts'
-import { scriptedModel, type Reply } from './scripted-model.ts'
+import { replyTo } from './reply-to.ts'
+import { scriptedModel } from './scripted-model.ts'
 
 /** A world in which every call of the model and of a tool is counted. */
 function world() {
@@ -17,19 +18,6 @@ function world() {
   return { calls, model, desk }
 }
 
-/** Looks up three cities at once, then wants to send a mail, then says so. */
-function replyTo(toolAnswers: number): Reply {
-  const cities = ['Paris', 'Rome', 'Oslo']
-  if (toolAnswers === 0)
-    return { calls: cities.map((city, n) => ({ id: `w${String(n)}`, tool: 'weather', input: { city } })) }
-  if (toolAnswers === 1)
-    return {
-      text: ['I will ', 'write.'],
-      calls: [{ id: 'm1', tool: 'sendMail', input: { to: 'ann', text: 'Sun!' } }],
-    }
-  return { text: ['It is ', 'sunny, ', 'and Ann knows.'] }
-}
-
 // The SDK takes times and makes ids of its own; none of them is kept.
 const options = {
   globals: 'allow',
@@ -43,7 +31,10 @@ describe('a chat through streamText', () => {
     const { state, streams, asks } = await testRun(chat, { input: undefined, use, ...options })
     expect(calls.filter((call) => call === 'model')).toHaveLength(3)
     expect(asks.map(({ question }) => question)).toEqual([{ to: 'ann', text: 'Sun!' }])
-    expect(state.messages.at(-1)).toMatchObject({ role: 'assistant' })
+    expect(state.messages.map(({ role }) => role)).toEqual([
+      'user',
+      ...['assistant', 'tool', 'assistant', 'tool', 'assistant'],
+    ])
     expect(Object.values(streams).join('|')).toContain('It is sunny, and Ann knows.')
   })
 

@@ -1,8 +1,8 @@
-import { assistantMessage, functionCall } from '@openai/agents-core/testing'
-import { setTracingDisabled, type ModelRequest } from '@openai/agents-core'
+import { setTracingDisabled } from '@openai/agents-core'
 import { crashEverywhere, testRun } from '@waystone/testing'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { helpDesk, type Shop } from './agent.ts'
+import { replyTo } from './reply-to.ts'
 import { scriptedModel } from './scripted-model.ts'
 
 /** A world in which every call of the model and of a tool is counted. */
@@ -14,21 +14,6 @@ function world() {
     refund: async (order, cents) => (calls.push(`refund ${order} ${String(cents)}`), 'paid back'),
   }
   return { calls, model, shop }
-}
-
-/** Looks up two orders at once, then wants to pay one back, then says what came of it. */
-function replyTo({ input }: Readonly<ModelRequest>) {
-  const results = Array.isArray(input)
-    ? input.filter(({ type }) => type === 'function_call_result').length
-    : 0
-  if (results === 0)
-    return ['a', 'b'].map((order) => functionCall('find_order', { order }, { callId: `find-${order}` }))
-  if (results === 2)
-    return [
-      assistantMessage('I will pay the lamp back.'),
-      functionCall('refund', { order: 'a', cents: 4_900 }, { callId: 'refund-a' }),
-    ]
-  return [assistantMessage(results === 3 ? 'It is settled.' : 'What?')]
 }
 
 const messages = { customer: ['My lamps came broken.', 'Thank you.', 'bye'] }

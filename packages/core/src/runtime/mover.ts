@@ -8,6 +8,7 @@ import { writtenBy } from '../log/written.ts'
 import type { Head } from '../ports/log-store.ts'
 import type { Claim } from '../ports/remote.ts'
 import type { RunHost } from './run-host.ts'
+import { openStreams } from './open-turn.ts'
 import type { RunNode } from './run-node.ts'
 import type { Edge, Syncer } from '../sync/syncer.ts'
 
@@ -40,7 +41,7 @@ export async function moveToEdge({
 }: Move & { readonly host: RunHost }): Promise<void> {
   const { run, log } = node
   const lent = await lend(node, edge)
-  const streams = host.live().calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
+  const streams = openStreams(host.live())
   await host.hold(drainMs)
   try {
     await node.tellStreams(streams)

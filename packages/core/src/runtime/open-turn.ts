@@ -5,6 +5,7 @@ import type { Fold } from '../log/fold.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { AttemptEnd } from '../engine/attempt-end.ts'
 import type { OpenTurn } from '../engine/attempt-ports.ts'
+import type { Live } from '../ports/watch.ts'
 import { encodeValue } from '../state/codec.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
 
@@ -26,6 +27,11 @@ export function streamsOf(fold: Fold): readonly string[] {
   return fold.records.flatMap((record) =>
     record.kind === 'step' && record.body.stream ? [record.body.stream.stream] : [],
   )
+}
+
+/** The streams that are written now, by what a host tells. */
+export function openStreams({ calls }: Live): readonly string[] {
+  return calls.flatMap(({ kind, path }) => (kind === 'stream' ? [path] : []))
 }
 
 /** The turn of a stream: it is named by the path of its step, which begins with that number. */

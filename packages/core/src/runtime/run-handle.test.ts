@@ -16,7 +16,7 @@ const agent = defineAgent({
 })
 
 /** A handle of a finished run, to which a test tells the events. */
-async function followed(first: number) {
+async function followed(first: number, text = '') {
   const device = testDevice([agent])
   const runtime = await device.open()
   const run = await runtime.start('stepper', null, {})
@@ -32,14 +32,14 @@ async function followed(first: number) {
     },
     unwatch: async () => undefined,
     blob: async () => undefined,
-    stream: async () => ({ at: 0, text: '' }),
+    stream: async () => ({ at: 0, text }),
   } as Partial<RuntimeApi> as RuntimeApi
   const handle = await RunHandle.open(run, api, testRandom)
   const told = (from: number, to: number): void => {
     known = to
     tell({ type: 'lines', from, lines: lines.slice(from, to) })
   }
-  return { handle, lines, told }
+  return { handle, lines, told, tell: (event: WatchEvent) => tell(event) }
 }
 
 describe('a handle', () => {
@@ -61,6 +61,24 @@ describe('a handle', () => {
     told(0, 2)
     told(3, lines.length)
     expect(await handle.result()).toBe('end')
+  })
+
+  it('shows no word of a stream twice that it has loaded while it was told of it, and what was taken back not at all', async () => {
+    const { handle, tell } = await followed(3, 'one two ')
+    const seen: (string | undefined)[] = []
+    handle.subscribe(({ streams }) => {
+      if (streams['0/a'] !== seen.at(-1)) seen.push(streams['0/a'])
+    })
+    const word = (at: number, text: string): void => tell({ type: 'stream', stream: '0/a', at, text })
+    tell({ type: 'live', live: { phase: 'running', calls: [{ path: '0/a', kind: 'stream', since: 0 }] } })
+    word(0, 'one ')
+    word(4, 'two ')
+    word(8, 'three')
+    word(0, '')
+    word(0, 'one ')
+    word(4, 'more')
+    await handle.until(({ streams }) => streams['0/a'] === 'one more')
+    expect(seen).toEqual(['one two ', 'one two three', '', 'one ', 'one more'])
   })
 
   it('tells those who wait that it was closed, and those who waited too long', async () => {

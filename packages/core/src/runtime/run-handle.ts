@@ -409,6 +409,8 @@ export class RunHandle<State = unknown, Result = unknown> {
         const before =
           this.#streams[event.stream] ??
           (event.at > 0 ? (await this.#api.stream(this.id, event.stream)).text : '')
+        // Text was loaded while words of it were on their way here: they take nothing back. No text at all does.
+        if (event.text !== '' && before.startsWith(event.text, event.at)) break
         this.#streams = { ...this.#streams, [event.stream]: before.slice(0, event.at) + event.text }
         break
       }

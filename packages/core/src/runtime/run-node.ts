@@ -31,7 +31,7 @@ import { callListener } from '../call-listener.ts'
 import { InboxCourier } from './inbox-courier.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { moveHere, moveToEdge } from './mover.ts'
-import { turnOfStream } from './open-turn.ts'
+import { openStreams, turnOfStream } from './open-turn.ts'
 import { RunHost } from './run-host.ts'
 import { isPressing } from '../sync/pressing.ts'
 import type { SyncPolicy } from '../sync/step.ts'
@@ -215,7 +215,9 @@ export class RunNode {
         stopWriting: () => this.#stopWriting(),
         brought: () => this.#post({ type: 'appended', run: this.run }),
         changed: (sync) => {
+          const isKnown = this.#sync.synced === undefined && sync.synced !== undefined
           this.#sync = sync
+          if (isKnown) void this.#tellAgain().catch(() => undefined)
           this.#courier.synced()
           this.#emit({ type: 'sync', sync })
           this.#wake()
@@ -253,9 +255,23 @@ export class RunNode {
   /** Tells those who follow the whole text of streams, so that whoever goes on has their end. */
   async tellStreams(streams: readonly string[]): Promise<void> {
     for (const stream of streams) {
-      const { text } = await this.ports.streams.read(this.run, stream, 0)
+      let since: readonly { readonly at: number; readonly text: string }[] = []
+      const stop = this.watch((event) => {
+        if (event.type === 'stream' && event.stream === stream) since = [...since, event]
+      })
+      const read = await this.ports.streams.read(this.run, stream, 0).finally(stop)
+      // What was told meanwhile is not taken back by what was read before it.
+      const text = since.reduce((before, { at, text: more }) => before.slice(0, at) + more, read.text)
       if (text !== '') this.#tellEdge({ type: 'stream', stream, at: 0, text })
     }
+  }
+
+  /** Tells those who follow what goes on: of what was told before the edge could hear it, or knew the run, nobody knows. */
+  async #tellAgain(): Promise<void> {
+    const live = this.host?.live()
+    if (live === undefined) return
+    this.#tellEdge({ type: 'live', live })
+    await this.tellStreams(openStreams(live))
   }
 
   /** True after `close`; `closing` fires then. */
@@ -577,6 +593,7 @@ export class RunNode {
     // While the host runs only the comparison is made here; when the edge is ahead it stops the host first.
     if (this.syncer?.ready) await this.#pullInbox()
     else await this.#reconcile().catch(() => undefined)
+    await this.#tellAgain().catch(() => undefined)
   }
 
   /** Entries from the edge while this host writes: its own, coming back, or a claim that ends its writing. */

@@ -2,6 +2,8 @@ import { expect, it } from 'vitest'
 import { defineAgent, done, next } from '../engine/agent.ts'
 import type { Schema } from '../engine/ctx.ts'
 import type { RunId } from '../ids.ts'
+import type { WatchEvent } from '../ports/watch.ts'
+import type { Edge } from '../sync/syncer.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
 
@@ -50,4 +52,54 @@ it('of a turn that was committed is kept nowhere, and that of the open turn is',
   expect(await texts(phone)).toEqual(['', ''])
   await here.close()
   await there.close()
+})
+
+/** An edge whose live connection opens when a test says so; what is said before is lost, as on a socket. */
+function quietEdge(): { readonly edge: Edge; readonly open: () => void; readonly heard: WatchEvent[] } {
+  const { remote, blobs } = memoryEdge({ clock: testClock })
+  const heard: WatchEvent[] = []
+  let open: (() => void) | undefined
+  let isOpen = false
+  const follow: typeof remote.follow = (_, { onState }) => {
+    open = () => {
+      isOpen = true
+      onState(true)
+    }
+    return { tell: (event) => void (isOpen && heard.push(event)), close: () => undefined }
+  }
+  return { edge: { remote: { ...remote, follow }, blobs }, open: () => open?.(), heard }
+}
+
+it('is told whole to the edge when that could not hear its beginning, and goes on from there', async () => {
+  const { edge, open, heard } = quietEdge()
+  const goOn = Promise.withResolvers<void>()
+  const slow = defineAgent({
+    name: 'slow',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      await ctx.stream('speech', async ({ out }) => {
+        await out.write('some ')
+        await goOn.promise
+        await out.write('words')
+      })
+      return done()
+    },
+  })
+  const runtime = await testDevice([slow], { edge }).open()
+  await runtime.start('slow', null, { id: run })
+  const handle = await handleOf(runtime, run)
+  await handle.until(({ streams, sync }) => streams[first] === 'some ' && sync.synced !== undefined)
+  expect(heard).toEqual([])
+  open()
+  const told = (): readonly WatchEvent[] => heard.filter(({ type }) => type === 'stream')
+  while (told().length === 0) await testClock.task()
+  expect(heard[0]).toMatchObject({ type: 'live', live: { calls: [{ path: first, kind: 'stream' }] } })
+  goOn.resolve()
+  await handle.result()
+  expect(told()).toEqual([
+    { type: 'stream', stream: first, at: 0, text: 'some ' },
+    { type: 'stream', stream: first, at: 5, text: 'words' },
+  ])
+  await runtime.close()
 })

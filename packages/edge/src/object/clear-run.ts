@@ -29,6 +29,8 @@ export async function clearRun({ run, tenant }: RunName, ports: ClearPorts): Pro
   const { durable, options, times, named, edgeRun, family, telling } = ports
   edgeRun?.changes.now()
   await edgeRun?.keeper.close()
+  // Also what was just about to be stored.
+  edgeRun?.storage.streams.forget(edgeRun.storage.streams.names())
   // What is under way to others gets there before they are told to forget.
   await Promise.allSettled(telling)
   await edgeRun?.history.close()

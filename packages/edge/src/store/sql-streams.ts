@@ -7,7 +7,7 @@ const cutsTable: Table = {
     'CREATE TABLE IF NOT EXISTS waystone_stream_cuts (stream TEXT PRIMARY KEY, cuts INTEGER NOT NULL) WITHOUT ROWID',
 }
 
-/** Text is stored this often at most: a row costs the same for a word as for a paragraph. In ms. */
+/** Text is stored this often, and no more often: a row costs the same for a word as for a paragraph. In ms. */
 export const storeEveryMs = 250
 
 /** What a reader with a cursor compares: its cursor counts as long as both say so. */
@@ -49,12 +49,20 @@ export function sqlStreams(sql: Sql): SqlStreams {
   const pending = new Map<string, StreamText & { readonly since: number }>()
   const store = (stream: string): void => {
     const chunk = pending.get(stream)
-    pending.delete(stream)
     // After a gap the text could not be told from what is missing.
-    if (chunk === undefined || chunk.at > rows.length(stream)) return
-    if (!chunk.text.startsWith(rows.from(stream, chunk.at))) countCut(stream)
-    rows.put(stream, chunk.at, chunk.text)
+    if (chunk !== undefined && chunk.at <= rows.length(stream)) {
+      if (!chunk.text.startsWith(rows.from(stream, chunk.at))) countCut(stream)
+      rows.put(stream, chunk.at, chunk.text)
+    }
+    pending.delete(stream)
   }
+  /** A body that says nothing more for a while, or an owner that does, has nobody else to store what it has said. */
+  const storeInTime = async (stream: string, since: number): Promise<void> => {
+    await scheduler.wait(storeEveryMs)
+    if (pending.get(stream)?.since === since) store(stream)
+  }
+  // What failed is still to be stored: whoever writes or reads next tries again, and hears of it.
+  const left = (): void => undefined
   return {
     append: (_run, stream, { at, text }) => {
       const before = pending.get(stream)
@@ -63,6 +71,7 @@ export function sqlStreams(sql: Sql): SqlStreams {
       const chunk = joins ? { ...before, text: before.text + text } : { at, text, since: Date.now() }
       pending.set(stream, chunk)
       if (Date.now() - chunk.since >= storeEveryMs) store(stream)
+      else if (!joins) void storeInTime(stream, chunk.since).catch(left)
       return Promise.resolve()
     },
     read: (_run, stream, from) => {

@@ -1,0 +1,3 @@
+import { serveRig } from '../../engine/app/rig.ts'
+
+serveRig({ agentsOf: () => [], worker: 'program.worker.js' })
