@@ -1,5 +1,11 @@
 import { toWire } from '@waystone/core'
-import { DeviceKeys, indexedOwnKeys, type Keyring, type KeyringStore, type ShownDevice } from '@waystone/encryption'
+import {
+  DeviceKeys,
+  indexedOwnKeys,
+  type Keyring,
+  type KeyringStore,
+  type ShownDevice,
+} from '@waystone/encryption'
 
 /** The keyring of the page, put in and taken out by the test. */
 class KeyRig {

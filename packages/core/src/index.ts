@@ -40,7 +40,6 @@ export type { Clock, Random } from './ports/clock.ts'
 export type { HistoryObjects, HistoryRange } from './ports/history.ts'
 export {
   checkInboxRoom,
-  inboxItemBytes,
   type Budget,
   type Decision,
   type Inbox,
@@ -112,6 +111,7 @@ export {
   headers,
   headText,
   heldJson,
+  inboxItemBytes,
   joinLines,
   parseClaim,
   parseFrame,

@@ -1,7 +1,8 @@
 import type { Digest, RunId } from '../ids.ts'
 import { checkBlobSize, type Blobs } from '../ports/blobs.ts'
-import { checkInboxRoom, inboxItemBytes, type Inbox, type InboxItem } from '../ports/inbox.ts'
+import { checkInboxRoom, type Inbox, type InboxItem } from '../ports/inbox.ts'
 import type { Streams } from '../ports/streams.ts'
+import { utf8 } from '../state/digest.ts'
 
 /** Blobs in memory: equal bytes of two runs are kept once. */
 export function memoryBlobs(): Blobs {
@@ -48,7 +49,7 @@ export function memoryInbox(): Inbox {
       if (item.type === 'answer' && waiting.some((one) => one.type === 'answer' && one.ask === item.ask))
         return 'taken'
       const all = [...waiting, item]
-      sizes.set(item, inboxItemBytes(item))
+      sizes.set(item, utf8(JSON.stringify(item)).byteLength)
       const bytes = all.reduce((sum, one) => sum + (sizes.get(one) ?? 0), 0)
       checkInboxRoom(run, item, { items: all.length, bytes })
       items.set(run, all)

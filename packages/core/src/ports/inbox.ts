@@ -2,7 +2,6 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import { limits } from '../limits.ts'
-import { utf8 } from '../state/digest.ts'
 
 /** What can be put into the inbox of a run. */
 export type InboxContent = Plain & {
@@ -104,9 +103,4 @@ export function checkInboxRoom(
     `the inbox of run ${run} has room for ${String(itemsMax)} items and ${String(bytesMax)} bytes, and would have ${String(items)} and ${String(bytes)}: let the run receive some first`,
     { run, details: { itemsMax, bytesMax, items, bytes } },
   )
-}
-
-/** Bytes of an item as JSON. */
-export function inboxItemBytes(item: InboxItem): number {
-  return utf8(JSON.stringify(item)).byteLength
 }

@@ -41,6 +41,11 @@ export function parseHead(text: unknown): Head | undefined {
   return { seq: Number(match[1]), digest: match[2] as Digest }
 }
 
+/** Bytes of an inbox item as JSON. */
+export function inboxItemBytes(item: InboxItem): number {
+  return utf8(JSON.stringify(item)).byteLength
+}
+
 /** Lines as a body: each followed by a line feed. The inverse of `splitLines`. */
 export function joinLines(lines: readonly Uint8Array[]): Uint8Array {
   const whole = new Uint8Array(lines.reduce((sum, line) => sum + line.byteLength + 1, 0))
