@@ -14,7 +14,8 @@ import { answerRelative } from './answer-relative.ts'
 import { clearRun, deletionName, runDeleted } from './clear-run.ts'
 import { historyName, historyWaitMs, openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { openLink } from './link-routes.ts'
-import { checkQuota, checkRuns, type Coming } from './quota.ts'
+import type { Coming } from './quota.ts'
+import { makeRoom, type RoomPorts } from './room.ts'
 import { askRelatives, type RunAnswer, type RunCall } from './run-call.ts'
 import { familyName, RunFamily } from './run-family.ts'
 import type { OwnWork, RunHostOptions } from './run-host-options.ts'
@@ -67,8 +68,11 @@ export class ObjectHost {
           .catch((error: unknown) => this.#report({ where: 'catalog', run, error }))
       }
       checkAsking()
-      const checkRoom = (coming: Coming): Promise<void> => this.#checkRoom(name, edgeRun, coming, checkAsking)
-      const ports = { edgeRun, sockets: this.#sockets, used, checkAsking, checkRoom, report: this.#report }
+      const room = this.#roomOf(name, edgeRun, checkAsking)
+      const ports = {
+        ...{ edgeRun, sockets: this.#sockets, used, checkAsking, report: this.#report },
+        makeRoom: (coming: Coming) => makeRoom(room, coming),
+      }
       const routes = runRoutes(ports, asking)
       return await routes.fetch(request)
     } catch (error) {
@@ -195,27 +199,13 @@ export class ObjectHost {
     if (until <= Date.now() || isTakenBack) throw notLetIn()
   }
 
-  /** Rejects with `limit_exceeded` when what comes is more than the run, or its tenant, may have. */
-  async #checkRoom(
-    { run, tenant }: RunName,
-    { keeper, storage }: EdgeRun,
-    coming: Coming,
-    checkAsking: () => void,
-  ): Promise<void> {
-    const { quota = {}, catalog } = this.#options
-    if (quota.runsMax !== undefined && catalog && this.#named.get() === undefined) {
-      checkRuns(run, quota, await catalog(tenant).runs())
-      checkAsking()
+  #roomOf(name: RunName, edgeRun: EdgeRun, checkAsking: () => void): RoomPorts {
+    const { quota, catalog } = this.#options
+    return {
+      ...{ name, edgeRun, quota, catalog, checkAsking },
+      rowBytes: () => this.#ctx.storage.sql.databaseSize,
+      isNamed: () => this.#named.get() !== undefined,
     }
-    const kept = {
-      entries: (keeper.log.fold?.head.seq ?? -1) + 1,
-      bytes: this.#ctx.storage.sql.databaseSize,
-      // Added up where it is asked for: a push brings entries.
-      get blobBytes() {
-        return storage.largeBlobs.bytes()
-      },
-    }
-    checkQuota(run, quota, kept, coming)
   }
 
   /** Nothing is opened, nor written, to read what is stored. */

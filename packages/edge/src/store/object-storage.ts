@@ -9,7 +9,7 @@ import {
 } from '@waystone/core/sql'
 import { durableSql, oneRun } from './durable-sql.ts'
 import { objectBlobs } from './object-blobs.ts'
-import { listBlobs, r2Blobs } from './r2-blobs.ts'
+import { blobSizes, listBlobs, r2Blobs } from './r2-blobs.ts'
 import { r2History } from './r2-history.ts'
 import { rowBlobs, type RowBlobs } from './row-blobs.ts'
 import { runHistory, type HistoryOptions, type RunHistory } from './run-history.ts'
@@ -25,6 +25,8 @@ export interface ObjectStorage extends RunStorage {
   readonly rowBlobs: RowBlobs
   /** What the others come to. */
   readonly largeBlobs: SqlLargeBlobs
+  /** Finds out what became of blobs that were to be in the bucket by now, and gives room back that was kept for others. */
+  settleBlobs(run: RunId, now: number): Promise<void>
   /** The hashes of all blobs of the run, by pages. */
   allBlobs(run: RunId): AsyncGenerator<readonly Digest[], void>
   /** What moves the history of its run into the bucket. */
@@ -58,6 +60,14 @@ export function objectStorage(
     streams: sqlStreams(sql),
     rowBlobs: rows,
     largeBlobs,
+    async settleBlobs(run, now) {
+      const overdue = largeBlobs.overdue(now)
+      if (overdue.length === 0) return
+      const hashes = overdue.map(({ hash }) => hash)
+      const found = await blobSizes(bucket, tenant, run, hashes)
+      largeBlobs.remove(hashes.filter((hash) => !found.has(hash)))
+      for (const [hash, bytes] of found) largeBlobs.add({ hash, bytes })
+    },
     async *allBlobs(run) {
       for (
         let some = rows.list('', listedAtOnce);
