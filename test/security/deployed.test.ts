@@ -52,6 +52,31 @@ it('it bounds how often may be asked of a run, and of all runs of a tenant, and 
   expect((await world.ask(`/v1/runs/${run}/asks`, await world.token({ tenant: 'calm' }))).status).toBe(200)
 })
 
+it('it bounds guesses at links by the run that they are of, and takes nothing for a guess that has not their form', async () => {
+  const run = parseRunId('ana.linked')
+  const linkOf = async (tenant: string): Promise<string> => {
+    await world.begin(tenant, run)
+    const init = { method: 'POST', body: JSON.stringify({ use: 'read' }) }
+    const made = await world.ask(`/v1/runs/${run}/links`, await world.token({ tenant }), init)
+    return (JSON.parse(made.text) as { token: string }).token
+  }
+  const [guessed, other] = [await linkOf('guessed'), await linkOf('other')]
+  const statusOf = async (token: string): Promise<number> =>
+    (await world.ask(`/v1/runs/${run}/asks`, token)).status
+  const guess = async (secret: string): Promise<ReadonlySet<number>> => {
+    const statuses = new Set<number>()
+    for (let round = 0; round < 130 && !statuses.has(429); round++)
+      statuses.add(await statusOf(`link/guessed/${run}/${secret}`))
+    return statuses
+  }
+  expect([...(await guess('0000'))]).toEqual([401])
+  expect(await statusOf(guessed)).toBe(200)
+  expect([...(await guess('0'.repeat(40)))]).toEqual([401, 429])
+  expect(await statusOf(other)).toBe(200)
+  expect((await world.ask('/v1/runs', await world.token({ tenant: 'guessed' }))).status).toBe(200)
+  expect((await world.ask('/v1/runs', await world.token({ tenant: 'link' }))).status).toBe(200)
+})
+
 it('it logs why it has failed, and tells nobody who asks', async () => {
   const run = parseRunId('ana.broken')
   await world.begin('broken', run)
