@@ -109,3 +109,21 @@ it('a tenant with as many runs as it may have gets no other, until one is delete
   expect((await world.ask(`/v1/runs/${String(first)}`, token, { method: 'DELETE' })).status).toBe(204)
   await world.begin(tenant, fifth)
 })
+
+it('a tenant has no more runs than it may when many begin at the same time, and those do not count that did not begin', async () => {
+  const tenant = 'rushing'
+  const token = await world.token({ tenant })
+  const push = (run: string) =>
+    world.ask(`/v1/runs/${run}/entries`, token, {
+      method: 'POST',
+      body: 'no entry\n',
+      headers: { 'waystone-base': 'none' },
+    })
+  for (const run of ['1', '2', '3', '4', '5'])
+    expect([run, (await push(`ana.no.${run}`)).code]).toEqual([run, 'entry_refused'])
+  const names = Array.from({ length: 12 }, (_, index) => parseRunId(`ana.${String(index)}`))
+  const begun = await Promise.allSettled(names.map((name) => world.begin(tenant, name)))
+  expect(begun.filter(({ status }) => status === 'fulfilled')).toHaveLength(4)
+  for (const one of begun)
+    if (one.status === 'rejected') expect(String(one.reason)).toContain('limit_exceeded')
+})

@@ -20,6 +20,9 @@ export interface CatalogObjectOptions<Env> {
   readonly report?: Report
 }
 
+/** How long the place of a run is kept that is not told of, in ms: as long as it may take its object to reach the catalog again. */
+const placeMs = 60 * 60_000
+
 /**
  * The Durable Object class of catalogs: one object a tenant. Runs tell it when their status changes, never of appends. Export
  * it from the worker under the name that its binding has.
@@ -60,6 +63,15 @@ export function catalogObject<Env>(
 
     async remove(run: string): Promise<void> {
       this.#catalog.remove(parseRunId(run))
+    }
+
+    async reserve(run: string, runsMax: number): Promise<boolean> {
+      const now = Date.now()
+      return this.#catalog.reserve(parseRunId(run), runsMax, { now, until: now + placeMs })
+    }
+
+    async release(run: string): Promise<void> {
+      this.#catalog.release(parseRunId(run))
     }
 
     async runs(): Promise<number> {

@@ -19,6 +19,7 @@ import { makeRoom, type RoomPorts } from './room.ts'
 import { askRelatives, type RunAnswer, type RunCall } from './run-call.ts'
 import { familyName, RunFamily } from './run-family.ts'
 import type { OwnWork, RunHostOptions } from './run-host-options.ts'
+import { RunPlace } from './run-place.ts'
 import { runRoutes } from './run-routes.ts'
 import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
 import { runUnknown, storedPaths, storedRoutes } from './stored-routes.ts'
@@ -35,6 +36,7 @@ export class ObjectHost {
   readonly #report: Report
   readonly #sockets: RunSockets
   readonly #named: SqlRunName
+  readonly #place: RunPlace
   readonly #telling = new Set<Promise<void>>()
   readonly #software: Software
   #opened: { readonly name: RunName; readonly edgeRun: Promise<EdgeRun> } | undefined
@@ -48,6 +50,12 @@ export class ObjectHost {
     this.#sockets = new RunSockets(ctx)
     this.times = sqlDueTimes(ctx.storage)
     this.#named = sqlRunName(ctx.storage)
+    this.#place = new RunPlace({
+      catalog: options.catalog,
+      runsMax: options.quota?.runsMax,
+      isNamed: () => this.#named.get() !== undefined,
+      report: this.#report,
+    })
   }
 
   async answer(request: Request, given: Asking | undefined): Promise<Response> {
@@ -68,13 +76,20 @@ export class ObjectHost {
           .catch((error: unknown) => this.#report({ where: 'catalog', run, error }))
       }
       checkAsking()
-      const room = this.#roomOf(name, edgeRun, checkAsking)
+      const place = this.#place.asked(name)
+      const room: RoomPorts = {
+        ...{ run, edgeRun, checkAsking, quota: this.#options.quota, takePlace: () => place.take() },
+        rowBytes: () => this.#ctx.storage.sql.databaseSize,
+      }
       const ports = {
         ...{ edgeRun, sockets: this.#sockets, used, checkAsking, report: this.#report },
         makeRoom: (coming: Coming) => makeRoom(room, coming),
       }
-      const routes = runRoutes(ports, asking)
-      return await routes.fetch(request)
+      try {
+        return await runRoutes(ports, asking).fetch(request)
+      } finally {
+        await place.over()
+      }
     } catch (error) {
       return errorResponse(error, this.#report)
     }
@@ -197,15 +212,6 @@ export class ObjectHost {
     if (this.#named.isDeleted()) throw runDeleted(run)
     const isTakenBack = link !== undefined && !sqlLinks(this.#ctx.storage).has(link, Date.now())
     if (until <= Date.now() || isTakenBack) throw notLetIn()
-  }
-
-  #roomOf(name: RunName, edgeRun: EdgeRun, checkAsking: () => void): RoomPorts {
-    const { quota, catalog } = this.#options
-    return {
-      ...{ name, edgeRun, quota, catalog, checkAsking },
-      rowBytes: () => this.#ctx.storage.sql.databaseSize,
-      isNamed: () => this.#named.get() !== undefined,
-    }
   }
 
   /** Nothing is opened, nor written, to read what is stored. */

@@ -47,12 +47,11 @@ export function checkQuota(run: RunId, quota: Quota, kept: Kept, coming: Coming)
   if (kept.bytes > bytesMax) throw full(run, `${String(bytesMax)} bytes`)
 }
 
-/** Throws `limit_exceeded` when a tenant with so many runs may have no other. */
-export function checkRuns(run: RunId, { runsMax = Infinity }: Quota, runs: number): void {
-  if (runs < runsMax) return
-  throw new WaystoneError(
+/** The error for another run of a tenant that has as many as it may. */
+export function noPlace(run: RunId, runsMax: number): WaystoneError {
+  return new WaystoneError(
     'limit_exceeded',
-    `run ${run} was not taken: at most ${String(runsMax)} runs may be at the edge, found ${String(runs)}. Delete some that have ended, or go on here`,
+    `run ${run} was not taken: at most ${String(runsMax)} runs may be at the edge, and so many are. Delete some that have ended, or go on here`,
     { run },
   )
 }
