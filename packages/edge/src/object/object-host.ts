@@ -6,12 +6,12 @@ import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { searchName } from '../search/search-outbox.ts'
 import { objectStorage, type ObjectStorage } from '../store/object-storage.ts'
-import { isOwnName, sqlDueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
+import { isOwnName, sqlDueTimes, type Begun, type SqlDueTimes } from '../store/sql-due-times.ts'
 import { sqlLinks } from '../store/sql-links.ts'
 import { isSame, sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
 import { safely } from '../watch/edge-event.ts'
 import { answerRelative } from './answer-relative.ts'
-import { clearRun, deletionName, runDeleted } from './clear-run.ts'
+import { clearRun, deletionName, relativesTriesMax, runDeleted } from './clear-run.ts'
 import { historyName, historyWaitMs, openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { openLink } from './link-routes.ts'
 import type { Coming } from './quota.ts'
@@ -144,7 +144,7 @@ export class ObjectHost {
       else if (name === catalogName || name === searchName) await this.#tell(name)
       else if (name === familyName) await this.#tellFamily()
       else if (name === historyName) await this.#moveHistory()
-      else if (name === deletionName) await this.#finishDeletion()
+      else if (name === deletionName) return await this.#goOnDeleting(begun)
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
     } catch (error) {
@@ -273,8 +273,25 @@ export class ObjectHost {
     // Should the object die meanwhile, it goes on with it.
     await this.times.set(deletionName, Date.now() + watchdogMs)
     await this.#finishDeletion()
-    await this.times.delete(deletionName)
+    // It does not wait for others.
+    if (this.#familyOf(name)?.hasRelatives()) await this.times.set(deletionName, Date.now())
+    else await this.times.delete(deletionName)
     return new Response(null, { status: 204 })
+  }
+
+  /** What was not finished, and then what relatives are to be told. One that cannot be told is asked again, but not for ever. */
+  async #goOnDeleting(begun: Begun): Promise<void> {
+    await this.#finishDeletion()
+    const name = this.#named.get()
+    const family = name && this.#familyOf(name)
+    try {
+      if (name) await family?.deleted(name.run)
+    } catch (error) {
+      if (begun.tries < relativesTriesMax) throw error
+      family?.forget()
+    }
+    if (family?.hasRelatives()) await this.times.set(deletionName, Date.now())
+    else await this.times.settle(begun)
   }
 
   async #moveHistory(): Promise<void> {
@@ -314,10 +331,10 @@ export class ObjectHost {
       options: this.#options,
       times: this.times,
       named: this.#named,
-      edgeRun: await opened?.edgeRun,
+      // One that could not be opened has nothing to close.
+      edgeRun: await opened?.edgeRun.catch(() => undefined),
       family: this.#familyOf(name),
       telling: this.#telling,
     })
-    this.#family = undefined
   }
 }
