@@ -77,6 +77,25 @@ it('it bounds guesses at links by the run that they are of, and takes nothing fo
   expect((await world.ask('/v1/runs', await world.token({ tenant: 'link' }))).status).toBe(200)
 })
 
+it('it reads documents for who writes runs, as often as they may ask, and tells nobody why one cannot be had', async () => {
+  const read = async (url: string, grant: object = { tenant: 'reader' }): Promise<[number, string]> => {
+    const answer = await world.ask(`/read?url=${encodeURIComponent(url)}`, await world.token(grant))
+    return [answer.status, answer.text]
+  }
+  const operations = ['read', 'answer', 'send'] as const
+  expect((await read('https://example.com/', { tenant: 'looker', operations }))[0]).toBe(403)
+  const refused = 'the edge reads public http and https addresses only, not 127.0.0.1'
+  expect(await read('http://127.0.0.1/')).toEqual([502, JSON.stringify({ error: refused })])
+  // The files of the demo are not there.
+  expect(await read('/sources/a.md')).toEqual([502, '{"error":"this cannot be had now"}'])
+  const logged = (): true | undefined =>
+    /"waystone":"failure".*TypeError/.test(world.edge.process.log()) || undefined
+  await poll(logged, { timeoutMs: 10_000, message: () => world.edge.process.log() })
+  let status = 0
+  for (let round = 0; round < 130 && status !== 429; round++) [status] = await read('nothing')
+  expect(status).toBe(429)
+})
+
 it('it logs why it has failed, and tells nobody who asks', async () => {
   const run = parseRunId('ana.broken')
   await world.begin('broken', run)
