@@ -1,8 +1,8 @@
 import { WaystoneError } from '@waystone/core'
 
 /**
- * Reads a body of at most `bytesMax` bytes; stops at the first byte too many. Throws `too_large`. All isolates of a machine share its
- * memory: a body is in it once, in a buffer of the length that it says it has.
+ * Reads a body of at most `bytesMax` bytes; stops at the first byte too many. Throws `too_large`. An isolate has 128 MB (2026) for
+ * all that it does at a time: a body is there once, in a buffer of the length that it says it has.
  */
 export async function readBody(request: Request, bytesMax: number): Promise<Uint8Array> {
   const length = Number(request.headers.get('content-length') ?? 0)
