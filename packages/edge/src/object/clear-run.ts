@@ -5,6 +5,7 @@ import { clearBlobs } from '../store/r2-blobs.ts'
 import type { DueTimes } from '../store/sql-due-times.ts'
 import type { RunName, SqlRunName } from '../store/sql-run-name.ts'
 import { familyTableName } from '../store/sql-family.ts'
+import { blobsName } from './blob-sweep.ts'
 import { historyName, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { familyName, type RunFamily } from './run-family.ts'
 import type { RunHostOptions } from './run-host-options.ts'
@@ -43,7 +44,7 @@ export async function clearRun({ run, tenant }: RunName, ports: ClearPorts): Pro
   if (isIndexed(durable)) await options.search?.indexOf(tenant, run).remove()
   await options.catalog?.(tenant).remove(run)
   named.clearAllElse(family?.hasRelatives() ? [familyTableName] : [])
-  for (const own of [runName, streamsName, catalogName, searchName, historyName, familyName])
+  for (const own of [runName, streamsName, catalogName, searchName, historyName, blobsName, familyName])
     await times.delete(own)
 }
 

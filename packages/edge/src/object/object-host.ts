@@ -11,6 +11,7 @@ import { sqlLinks } from '../store/sql-links.ts'
 import { isSame, sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
 import { safely } from '../watch/edge-event.ts'
 import { answerRelative } from './answer-relative.ts'
+import { blobsName } from './blob-sweep.ts'
 import { clearRun, deletionName, relativesTriesMax, runDeleted } from './clear-run.ts'
 import { historyName, historyWaitMs, openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { openLink } from './link-routes.ts'
@@ -144,6 +145,7 @@ export class ObjectHost {
       else if (name === catalogName || name === searchName) await this.#tell(name)
       else if (name === familyName) await this.#tellFamily()
       else if (name === historyName) await this.#moveHistory()
+      else if (name === blobsName) await this.#sweepBlobs()
       else if (name === deletionName) return await this.#goOnDeleting(begun)
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
@@ -297,6 +299,12 @@ export class ObjectHost {
   async #moveHistory(): Promise<void> {
     const known = await this.#known()
     if (await known?.history.move()) await this.times.set(historyName, Date.now() + historyWaitMs())
+  }
+
+  async #sweepBlobs(): Promise<void> {
+    const known = await this.#known()
+    const next = await known?.sweep.sweep(known.keeper.log)
+    if (next !== undefined) await this.times.set(blobsName, next)
   }
 
   /** Tells others of the run. */

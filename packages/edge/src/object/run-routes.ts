@@ -166,7 +166,10 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
       blobs: storage.blobs,
       rows: storage.rowBlobs,
       large: storage.largeBlobs,
-      used,
+      used: () => {
+        edgeRun.sweep.came()
+        used()
+      },
       makeRoom,
     }),
   )

@@ -104,6 +104,28 @@ export async function* listBlobs(
     yield objects.map(({ key }) => key.slice(prefix.length)).filter(isDigest)
 }
 
+/** Some of the blobs that were put before a time, in ms since 1970, and when the first of the others was. */
+export async function oldBlobs(
+  bucket: R2Bucket,
+  folder: string,
+  before: number,
+  count: number,
+): Promise<{ readonly old: readonly Digest[]; readonly next: number | undefined }> {
+  const old: Digest[] = []
+  let next: number | undefined
+  for await (const objects of listedPages(bucket, folder)) {
+    for (const { key, uploaded } of objects) {
+      const hash = key.slice(folder.length)
+      if (!isDigest(hash)) continue
+      const time = uploaded.getTime()
+      if (time <= before) old.push(hash)
+      else next = Math.min(next ?? Infinity, time)
+    }
+    if (old.length >= count) break
+  }
+  return { old, next }
+}
+
 /** Copies a blob, of which R2 checks the hash once more. How many bytes it has; undefined when there is none. */
 async function copied(bucket: R2Bucket, from: string, to: string, hash: Digest): Promise<number | undefined> {
   const object = await bucket.get(from)
