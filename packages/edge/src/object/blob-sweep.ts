@@ -1,6 +1,13 @@
-import { unnamedBlobs, type Blobs, type Digest, type Fold, type RunId, type RunLog } from '@waystone/core'
+import {
+  unnamedBlobs,
+  type Blobs,
+  type Clock,
+  type Digest,
+  type Fold,
+  type RunId,
+  type RunLog,
+} from '@waystone/core'
 import type { ObjectStorage } from '../store/object-storage.ts'
-import { edgeClock } from './edge-clock.ts'
 
 /** When blobs are looked for that nothing names. */
 export const blobsName = 'waystone.blobs'
@@ -19,6 +26,7 @@ const pagesMax = 50
 export interface BlobSweepPorts {
   readonly run: RunId
   readonly storage: Pick<ObjectStorage, 'blobs' | 'oldBlobs' | 'snapshots' | 'tails' | 'inbox'>
+  readonly clock: Clock
   /** Sets when to look, unless that is set. */
   readonly due: () => void
 }
@@ -64,28 +72,29 @@ export class BlobSweep {
 
   /** Blobs came past this object. */
   came(): void {
-    this.#used = Date.now()
+    this.#used = this.#ports.clock.now()
     this.#ports.due()
   }
 
   /** Removes some of what may go; when to look again, in ms since 1970, or undefined when there is nothing to look for. */
   async sweep(log: RunLog): Promise<number | undefined> {
-    const { run, storage } = this.#ports
-    const before = Date.now() - ageMsMin
+    const { run, storage, clock } = this.#ports
+    const before = clock.now() - ageMsMin
     const { old, next } = await storage.oldBlobs(run, before)
     const since = log.fold
     if (old.length > 0 && since !== undefined) {
-      const unnamed = await unnamedBlobs(log, old, { ...storage, pagesMax, clock: edgeClock })
-      if (unnamed.length > 0 && !(await this.#remove(log, since, unnamed))) return Date.now() + againMs
+      const unnamed = await unnamedBlobs(log, old, { ...storage, pagesMax, clock })
+      if (unnamed.length > 0 && !(await this.#remove(log, since, unnamed))) return clock.now() + againMs
     }
     return next === undefined ? undefined : next + ageMsMin
   }
 
   /** False when they did not go, since others were about to name blobs. */
   async #remove(log: RunLog, since: Fold, unnamed: readonly Digest[]): Promise<boolean> {
+    const { clock } = this.#ports
     for (let waits = 0; !this.#isQuiet(); waits++) {
       if (waits === waitsMax) return false
-      await edgeClock.wait(this.#used + quietMs - Date.now() + 1)
+      await clock.wait(this.#used + quietMs - clock.now() + 1)
     }
     this.#unnamed = new Set(unnamed)
     try {
@@ -96,11 +105,11 @@ export class BlobSweep {
   }
 
   #isQuiet(): boolean {
-    return Date.now() - this.#used > quietMs
+    return this.#ports.clock.now() - this.#used > quietMs
   }
 
   async #use(): Promise<void> {
-    this.#used = Date.now()
+    this.#used = this.#ports.clock.now()
     await this.#removing
   }
 }

@@ -20,7 +20,7 @@ import { sqlLinks, type SqlLinks } from '../store/sql-links.ts'
 import { sqlTries } from '../store/sql-tries.ts'
 import { BlobSweep, blobsName } from './blob-sweep.ts'
 import { breakersOf } from './breakers-of.ts'
-import { runClock } from './edge-clock.ts'
+import { edgeClock, runClock } from './edge-clock.ts'
 import { lentKeys } from './lent-keys.ts'
 import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
@@ -94,6 +94,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
   const sweep = new BlobSweep({
     run,
     storage: ports.storage,
+    clock: edgeClock,
     due: () => {
       if (sweepDue.get() === undefined) void sweepDue.set(Date.now() + sweepMs).catch(late)
     },
