@@ -13,9 +13,6 @@ import type { RunHostOptions } from './run-host-options.ts'
 /** When a deletion that was not finished goes on, and relatives are told of it. */
 export const deletionName = 'waystone.deletion'
 
-/** After so many tries, which are most of a day, relatives that cannot be told are not told. */
-export const relativesTriesMax = 24
-
 /** What there is of a run that was deleted. */
 export interface ClearPorts {
   readonly durable: DurableObjectStorage

@@ -6,13 +6,13 @@ import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { searchName } from '../search/search-outbox.ts'
 import { objectStorage, type ObjectStorage } from '../store/object-storage.ts'
-import { isOwnName, sqlDueTimes, type Begun, type SqlDueTimes } from '../store/sql-due-times.ts'
+import { isOwnName, sqlDueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
 import { sqlLinks } from '../store/sql-links.ts'
 import { isSame, sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
 import { safely } from '../watch/edge-event.ts'
 import { answerRelative } from './answer-relative.ts'
 import { blobsName } from './blob-sweep.ts'
-import { clearRun, deletionName, relativesTriesMax, runDeleted } from './clear-run.ts'
+import { deletionName, runDeleted } from './clear-run.ts'
 import { historyName, historyWaitMs, openEdgeRun, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { openLink } from './link-routes.ts'
 import type { Coming } from './quota.ts'
@@ -20,6 +20,7 @@ import { makeRoom, type RoomPorts } from './room.ts'
 import { askRelatives, type RunAnswer, type RunCall } from './run-call.ts'
 import { familyName, RunFamily } from './run-family.ts'
 import type { OwnWork, RunHostOptions } from './run-host-options.ts'
+import { RunDeletion } from './run-deletion.ts'
 import { RunPlace } from './run-place.ts'
 import { runRoutes } from './run-routes.ts'
 import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
@@ -38,6 +39,7 @@ export class ObjectHost {
   readonly #sockets: RunSockets
   readonly #named: SqlRunName
   readonly #place: RunPlace
+  readonly #deletion: RunDeletion
   readonly #telling = new Set<Promise<void>>()
   readonly #software: Software
   #opened: { readonly name: RunName; readonly edgeRun: Promise<EdgeRun> } | undefined
@@ -51,6 +53,11 @@ export class ObjectHost {
     this.#sockets = new RunSockets(ctx)
     this.times = sqlDueTimes(ctx.storage)
     this.#named = sqlRunName(ctx.storage)
+    this.#deletion = new RunDeletion({
+      ...{ durable: ctx.storage, options, times: this.times, named: this.#named, telling: this.#telling },
+      taken: () => this.#takeOpened(),
+      familyOf: (name) => this.#familyOf(name),
+    })
     this.#place = new RunPlace({
       catalog: options.catalog,
       runsMax: options.quota?.runsMax,
@@ -66,7 +73,11 @@ export class ObjectHost {
       const run = parseRunId(pathname.split('/')[3])
       const name = { run, tenant: asking.tenant }
       if (pathname === `/v1/runs/${run}/links/open`) return await this.#openLink(request, asking)
-      if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) return await this.#delete(name)
+      if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) {
+        this.#checkName(name)
+        await this.#deletion.begin(name)
+        return new Response(null, { status: 204 })
+      }
       const checkAsking = (): void => this.#checkAsking(run, asking)
       if (storedPaths.has(pathname.split('/')[4])) return await this.#readStored(request, name, checkAsking)
       const edgeRun = await this.#open(name)
@@ -146,7 +157,7 @@ export class ObjectHost {
       else if (name === familyName) await this.#tellFamily()
       else if (name === historyName) await this.#moveHistory()
       else if (name === blobsName) await this.#sweepBlobs()
-      else if (name === deletionName) return await this.#goOnDeleting(begun)
+      else if (name === deletionName) return await this.#deletion.goOn(begun)
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
     } catch (error) {
@@ -267,35 +278,6 @@ export class ObjectHost {
     return opened ? Response.json(opened) : errorResponse(notLetIn(), this.#report)
   }
 
-  /** From here on the run is deleted, whatever happens before all of it is gone. */
-  async #delete(name: RunName): Promise<Response> {
-    this.#checkName(name)
-    this.#named.set(name)
-    this.#named.markDeleted()
-    // Should the object die meanwhile, it goes on with it.
-    await this.times.set(deletionName, Date.now() + watchdogMs)
-    await this.#finishDeletion()
-    // It does not wait for others.
-    if (this.#familyOf(name)?.hasRelatives()) await this.times.set(deletionName, Date.now())
-    else await this.times.delete(deletionName)
-    return new Response(null, { status: 204 })
-  }
-
-  /** What was not finished, and then what relatives are to be told. One that cannot be told is asked again, but not for ever. */
-  async #goOnDeleting(begun: Begun): Promise<void> {
-    await this.#finishDeletion()
-    const name = this.#named.get()
-    const family = name && this.#familyOf(name)
-    try {
-      if (name) await family?.deleted(name.run)
-    } catch (error) {
-      if (begun.tries < relativesTriesMax) throw error
-      family?.forget()
-    }
-    if (family?.hasRelatives()) await this.times.set(deletionName, Date.now())
-    else await this.times.settle(begun)
-  }
-
   async #moveHistory(): Promise<void> {
     const known = await this.#known()
     if (await known?.history.move()) await this.times.set(historyName, Date.now() + historyWaitMs())
@@ -327,22 +309,11 @@ export class ObjectHost {
     }
   }
 
-  /** May be done again, and is when the object dies meanwhile. */
-  async #finishDeletion(): Promise<void> {
-    const name = this.#named.get()
-    if (name === undefined || !this.#named.isDeleted()) return
+  /** The run, if it was open: whoever asks next finds that it is deleted. */
+  async #takeOpened(): Promise<EdgeRun | undefined> {
     const opened = this.#opened
     this.#opened = undefined
     this.#sockets.cutAll('this run was deleted')
-    await clearRun(name, {
-      durable: this.#ctx.storage,
-      options: this.#options,
-      times: this.times,
-      named: this.#named,
-      // One that could not be opened has nothing to close.
-      edgeRun: await opened?.edgeRun.catch(() => undefined),
-      family: this.#familyOf(name),
-      telling: this.#telling,
-    })
+    return opened?.edgeRun.catch(() => undefined)
   }
 }
