@@ -34,6 +34,16 @@ describe('SQLite in a Durable Object, R2 and its clock, in workerd', () => {
     })
   })
 
+  it('keeps room for blobs on their way to R2 until they are there or late, and then counts those that came', async () => {
+    const counts = await (await fetch(`${edge.url}/expected`)).json()
+    expect(counts).toEqual([370_000, 170_000, 170_000])
+  })
+
+  it('keeps no blob of a run that was deleted while it was on its way, whoever brings it', async () => {
+    const gone = { code: 'run_deleted', blobs: 0 }
+    expect(await (await fetch(`${edge.url}/deleted`)).json()).toEqual({ put: gone, share: gone })
+  })
+
   it('leaves out only what it has a reason for', () => {
     const names = new Set<string>(cases.map(([, name]) => name))
     expect(Object.keys(notHere).filter((name) => !names.has(name))).toEqual([])

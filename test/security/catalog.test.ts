@@ -3,6 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { serialize } from 'node:v8'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
 import { firstEntry, note } from './asking-run.ts'
@@ -151,6 +152,43 @@ it('deletes with a tenant the runs, too, of which only blobs have arrived', asyn
     return codes.every((code) => code === 'run_deleted') ? true : undefined
   }
   await poll(areDeleted, { timeoutMs: 60_000, message: () => 'the blobs are still there' })
+})
+
+it('deletes the runs of a tenant some at a time, whatever ends an alarm, and all that it can when one cannot be', async () => {
+  const tenant = 'many'
+  const theirs = await world.token({ tenant })
+  const first = parseRunId('a.first')
+  await world.begin(tenant, first)
+  await listed([first], '', theirs)
+  await world.edge.process.kill()
+  await databases('RunObject', (database) =>
+    database.exec("UPDATE waystone_run SET id = 'another' WHERE id = 'a.first'"),
+  )
+  await databases('Catalog', (database) => {
+    if (!database.prepare("SELECT 1 FROM waystone_catalog WHERE run = 'a.first'").get()) return
+    const begun = database.prepare('INSERT INTO waystone_catalog_begun (run) VALUES (?)')
+    for (let run = 0; run < 650; run++) begun.run(`many.${String(run)}`)
+    // As an alarm leaves it that was given up: nothing wakes this object any more.
+    database.exec('CREATE TABLE _cf_KV (key TEXT PRIMARY KEY, value BLOB) WITHOUT ROWID')
+    database.prepare("INSERT INTO _cf_KV (key, value) VALUES ('deleting', ?)").run(serialize(tenant))
+  })
+  await world.edge.start()
+  await listed([first], '', theirs)
+  const left = (): readonly string[] =>
+    [...world.edge.process.log().matchAll(/an alarm has left (\d+) runs/g)].map(([, runs]) => String(runs))
+  await poll(() => left().includes('1') || undefined, {
+    timeoutMs: 120_000,
+    message: () => world.edge.process.log(),
+  })
+  expect(left().slice(0, 3)).toEqual(['352', '52', '1'])
+  expect(world.edge.process.log()).toContain('1 runs were not deleted yet: this object has run another')
+
+  await world.edge.process.kill()
+  await databases('RunObject', (database) =>
+    database.exec("UPDATE waystone_run SET id = 'a.first' WHERE id = 'another'"),
+  )
+  await world.edge.start()
+  await listed([], '', theirs)
 })
 
 /** The databases of a class of objects, while no edge has them open. */

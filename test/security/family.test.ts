@@ -1,4 +1,7 @@
 import { parseDigest, parseRunId, type EntryDraft } from '@waystone/core'
+import { readdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
@@ -30,6 +33,16 @@ describe('a child at the edge', () => {
   const listed = async (tenant: string, runs = ['*']): Promise<readonly string[]> => {
     const answer = await world.ask('/v1/runs', await world.token({ tenant, runs }))
     return (JSON.parse(answer.text) as { runs: { run: string }[] }).runs.map(({ run }) => run)
+  }
+  /** The database of a run's object, while no edge has it open. */
+  const objectOf = async (run: string, work: (database: DatabaseSync) => void): Promise<void> => {
+    const folder = join(world.edge.persistTo, 'v3/do/waystone-security-RunObject')
+    for (const file of (await readdir(folder)).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name))) {
+      const database = new DatabaseSync(join(folder, file))
+      const isThere = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'waystone_run'").get()
+      if (isThere && database.prepare('SELECT 1 FROM waystone_run WHERE id = ?').get(run)) work(database)
+      database.close()
+    }
   }
   /** Pushes a parent, and waits until its child is in the list of its tenant. */
   const childOf = async (tenant: string, run: string): Promise<string> => {
@@ -67,6 +80,27 @@ describe('a child at the edge', () => {
         expect(await world.ask(`/v1/runs/${child}/${path}`, token, { method })).toMatchObject({
           code: 'request_refused',
         })
+  })
+
+  it('that cannot be told holds up no deletion of its parent, and is told when it can be', async () => {
+    const child = await childOf('hooli', 'ana.gone')
+    const token = await world.token({ tenant: 'hooli' })
+    const rename = async (from: string, to: string): Promise<void> => {
+      await world.edge.process.kill()
+      await objectOf(child, (database) =>
+        database.exec(`ALTER TABLE waystone_log RENAME COLUMN ${from} TO ${to}`),
+      )
+      await world.edge.start()
+    }
+    await rename('lines', 'broken')
+    expect((await world.ask('/v1/runs/ana.gone', token, { method: 'DELETE' })).status).toBe(204)
+    expect(await listed('hooli')).toEqual([child])
+    await rename('broken', 'lines')
+    const cancelled = async (): Promise<true | undefined> =>
+      (await world.ask(`/v1/runs/${child}/entries?from=0`, token)).text.includes(
+        'its parent, run ana.gone, was deleted',
+      ) || undefined
+    await poll(cancelled, { timeoutMs: 120_000, message: () => 'the child was not told', everyMs: 500 })
   })
 
   it('is deleted with all runs of its tenant', async () => {

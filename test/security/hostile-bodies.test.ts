@@ -14,6 +14,7 @@ import type { AskingRun } from './asking-run.ts'
 import { tokenProtocol } from '../harness/raw-socket.ts'
 import { descriptionOf, mustFind, routesOf, type DescribedRoute } from './described.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
+import { storedRuns } from './stored-runs.ts'
 
 const run = parseRunId('ana.trip')
 const path = `/v1/runs/${run}`
@@ -130,6 +131,7 @@ describe('a body', () => {
     )
     expect(codes.size).toBeGreaterThan(1)
     expect((await world.ask('/v1/runs/ana.fresh/entries?from=0', token)).text).toBe('')
+    expect(await storedRuns(world.edge.persistTo)).toEqual([run])
     expect(await stored()).toBe(before)
   })
 
@@ -240,7 +242,7 @@ describe('10,000 frames', () => {
   })
 })
 
-it('a blob over its limit, or with other bytes than its hash says, is not kept', async () => {
+it('a blob over its limit, or with other bytes than its hash says, is not kept, nor anything of a run that it is the first of', async () => {
   const hash = parseDigest('1'.repeat(64))
   for (const bytes of [1, 70_000]) {
     const put = await world.ask(`${path}/blobs/${hash}`, token, {
@@ -249,6 +251,12 @@ it('a blob over its limit, or with other bytes than its hash says, is not kept',
     })
     expect(put.code).toBe('request_refused')
     expect((await world.ask(`${path}/blobs/${hash}`, token)).code).toBe('blob_missing')
+    const first = await world.ask(`/v1/runs/ana.first/blobs/${hash}`, token, {
+      method: 'PUT',
+      body: new Uint8Array(bytes),
+    })
+    expect(first.code).toBe('request_refused')
   }
+  expect(await storedRuns(world.edge.persistTo)).toEqual([run])
   expect(limits.blobBytesMax).toBeLessThanOrEqual(routes.find(({ id }) => id === 'putBlob')?.bytesMax ?? 0)
 })

@@ -57,10 +57,20 @@ describe('a socket of many runs', () => {
   })
 
   it('shows nothing of a run of the same name that another tenant has', async () => {
-    const socket = open(await world.token({ tenant: 'globex', runs: ['*'] }))
-    await socket.opened.catch(() => undefined)
-    expect(socket.heard.filter((text) => text.includes('lines'))).toEqual([])
-    socket.close()
+    const token = await world.token({ tenant: 'globex', runs: ['*'] })
+    const socket = open(token)
+    await socket.opened
+    // Of these two the second is asked when the first has said what it has.
+    socket.send(`1 follow ${run} 0`)
+    socket.send('4 follow bob.trip 0')
+    await socket.until((text) => text.startsWith('4 {"type":"lines"'))
+    expect(socket.heard.filter((text) => text.includes('lines') && !text.startsWith('4 '))).toEqual([])
+    const alone = open(token, { protocols: ['waystone'] })
+    await alone.opened
+    alone.send('ping')
+    await alone.until((text) => text === 'pong')
+    expect(alone.heard.filter((text) => text.includes('lines'))).toEqual([])
+    for (const one of [socket, alone]) one.close()
   })
 
   it('lets in by the token that comes with each run, and by none that is over', async () => {

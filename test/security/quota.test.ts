@@ -13,12 +13,15 @@ beforeAll(async () => {
 })
 afterAll(() => world.close())
 
+type Bytes = Uint8Array<ArrayBuffer>
+const bytesOf = (count: number): Bytes => Uint8Array.from(randomBytes(count))
+const hashOf = (bytes: Bytes): string => createHash('sha256').update(bytes).digest('hex')
+
 /** Puts a blob of random bytes, or the one that is given. Tells what became of it. */
-async function putBlob(run: RunId, bytes: number | Uint8Array<ArrayBuffer>): Promise<string | undefined> {
-  const body = typeof bytes === 'number' ? Uint8Array.from(randomBytes(bytes)) : bytes
-  const hash = createHash('sha256').update(body).digest('hex')
+async function putBlob(run: RunId, bytes: number | Bytes, tenant = 'acme'): Promise<string | undefined> {
+  const body = typeof bytes === 'number' ? bytesOf(bytes) : bytes
   const put = { method: 'PUT', body }
-  return (await world.ask(`/v1/runs/${run}/blobs/${hash}`, await world.token(), put)).code
+  return (await world.ask(`/v1/runs/${run}/blobs/${hashOf(body)}`, await world.token({ tenant }), put)).code
 }
 
 it('a run over its quota takes nothing more from devices, and keeps what it has', async () => {
@@ -53,6 +56,32 @@ it('the blobs of a run in the bucket have a quota of their own, and one that is 
   expect(await putBlob(run, 66_000)).toBe('limit_exceeded')
 })
 
+it('blobs that come at the same time are counted before they are there', async () => {
+  const run = parseRunId('ana.busy')
+  const codes = await Promise.all(Array.from({ length: 6 }, () => putBlob(run, 100_000, 'hasty')))
+  expect(codes.filter((code) => code === undefined)).toHaveLength(2)
+  expect(new Set(codes)).toEqual(new Set([undefined, 'limit_exceeded']))
+})
+
+it('blobs that another run gives count as those do that a device brings', async () => {
+  const tenant = 'sharing'
+  const [one, other, taker] = ['one', 'other', 'taker'].map((name) => parseRunId(`ana.${name}`))
+  const share = async (from: RunId | undefined, blobs: readonly Bytes[]) => {
+    const body = JSON.stringify({ from, hashes: blobs.map(hashOf) })
+    const init = { method: 'POST', body }
+    return world.ask(`/v1/runs/${String(taker)}/blobs/share`, await world.token({ tenant }), init)
+  }
+  const blobs = [100_000, 100_000, 66_000].map(bytesOf)
+  for (const blob of blobs.slice(0, 2)) expect(await putBlob(one as RunId, blob, tenant)).toBeUndefined()
+  for (const blob of blobs.slice(2)) expect(await putBlob(other as RunId, blob, tenant)).toBeUndefined()
+  expect((await share(one, blobs.slice(0, 2))).text).toBe('{"hashes":[]}')
+  expect((await share(other, blobs.slice(2))).code).toBe('limit_exceeded')
+  const at = `/v1/runs/${String(taker)}/blobs/${hashOf(blobs[2] as Bytes)}`
+  expect((await world.ask(at, await world.token({ tenant }))).code).toBe('blob_missing')
+  // What it has already may be given again.
+  expect((await share(one, blobs.slice(0, 2))).text).toBe('{"hashes":[]}')
+})
+
 it('a tenant with as many runs as it may have gets no other, until one is deleted; others are not concerned', async () => {
   const tenant = 'busy'
   const runs = ['1', '2', '3', '4'].map((number) => parseRunId(`ana.${number}`))
@@ -79,4 +108,22 @@ it('a tenant with as many runs as it may have gets no other, until one is delete
 
   expect((await world.ask(`/v1/runs/${String(first)}`, token, { method: 'DELETE' })).status).toBe(204)
   await world.begin(tenant, fifth)
+})
+
+it('a tenant has no more runs than it may when many begin at the same time, and those do not count that did not begin', async () => {
+  const tenant = 'rushing'
+  const token = await world.token({ tenant })
+  const push = (run: string) =>
+    world.ask(`/v1/runs/${run}/entries`, token, {
+      method: 'POST',
+      body: 'no entry\n',
+      headers: { 'waystone-base': 'none' },
+    })
+  for (const run of ['1', '2', '3', '4', '5'])
+    expect([run, (await push(`ana.no.${run}`)).code]).toEqual([run, 'entry_refused'])
+  const names = Array.from({ length: 12 }, (_, index) => parseRunId(`ana.${String(index)}`))
+  const begun = await Promise.allSettled(names.map((name) => world.begin(tenant, name)))
+  expect(begun.filter(({ status }) => status === 'fulfilled')).toHaveLength(4)
+  for (const one of begun)
+    if (one.status === 'rejected') expect(String(one.reason)).toContain('limit_exceeded')
 })

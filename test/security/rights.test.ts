@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { askingRun, type AskingRun } from './asking-run.ts'
 import { descriptionOf, mustFind, routesOf, type DescribedRoute } from './described.ts'
 import { startSecurityWorld, type Answer, type SecurityWorld } from './security-world.ts'
+import { storedRuns } from './stored-runs.ts'
 
 const run = parseRunId('ana.trip')
 let world: SecurityWorld
@@ -51,11 +52,12 @@ const bodies: Readonly<Record<string, () => string>> = {
 /** Routes of a tenant that are for whoever may see any run. */
 const ofSomeRuns = new Set(['listRuns', 'search', 'exportRuns'])
 
-/** Everything that the edge has of the run. */
+/** Everything that the edge has of the run, and the names of all that it has anything of. */
 async function everything(): Promise<readonly string[]> {
   const token = await world.token()
   const paths = ['entries?from=0', `blobs/${begun.blob.hash}`, 'asks', 'links', 'inbox']
-  return Promise.all(paths.map(async (path) => (await world.ask(`/v1/runs/${run}/${path}`, token)).text))
+  const texts = paths.map(async (path) => (await world.ask(`/v1/runs/${run}/${path}`, token)).text)
+  return [...(await Promise.all(texts)), ...(await storedRuns(world.edge.persistTo))]
 }
 
 describe('every route', () => {

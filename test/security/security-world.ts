@@ -31,14 +31,16 @@ export interface Answer {
 /** The device that owns the runs of the tests. */
 export const laptop = parseOwnerId('laptop')
 
-/** Starts the edge. */
+/** Starts the edge of these tests, or with `deployed` the one that is deployed. */
 export async function startSecurityWorld(
   vars: Readonly<Record<string, string>> = {},
+  { app = 'app' }: { readonly app?: 'app' | 'deployed' } = {},
 ): Promise<SecurityWorld> {
   const { key, publicKey } = await newAccessKey('first')
+  const keys = JSON.stringify({ keys: [publicKey] })
   const edge = await startLastingEdge({
-    config: join(import.meta.dirname, 'app/wrangler.toml'),
-    vars: { KEYS: JSON.stringify({ keys: [publicKey] }), ORIGINS: 'https://app.example.com', ...vars },
+    config: join(import.meta.dirname, `${app}/wrangler.toml`),
+    vars: { KEYS: keys, WAYSTONE_KEYS: keys, ORIGINS: 'https://app.example.com', ...vars },
   })
   const world: SecurityWorld = {
     edge,

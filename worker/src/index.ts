@@ -1,24 +1,15 @@
 import { askTheDocs } from '@waystone/demo/agent'
-import {
-  analyticsEvents,
-  catalogObject,
-  edgeRoutes,
-  runObject,
-  searchObject,
-  type SearchOptions,
-  type Watch,
-} from '@waystone/edge'
+import { catalogObject, edgeRoutes, runObject, searchObject, type SearchOptions } from '@waystone/edge'
 import { authOf } from './auth.ts'
+import { originsOf, quotaOf, ratesOf } from './configured.ts'
 import { demoRoutes } from './demo-routes.ts'
 import type { Env } from './env.ts'
 import { fetchTextAtEdge } from './fetch-text.ts'
 import { ledgerClient } from './ledger-client.ts'
+import { report, watchOf } from './watching.ts'
 import { writerAtEdge } from './writer.ts'
 
 export { Ledger } from './ledger.ts'
-
-/** What the edge does is measured where a dataset is bound for it. */
-const watchOf = ({ ANALYTICS }: Env): Watch | undefined => ANALYTICS && analyticsEvents(ANALYTICS)
 
 /** What runs say is kept by its words for those tenants only that are named for it. */
 const search: SearchOptions<Env> = {
@@ -40,11 +31,13 @@ export const RunObject = runObject<Env>({
   catalog: (env) => env.CATALOG,
   lendingSecret: ({ WAYSTONE_LENDING_SECRET }) => WAYSTONE_LENDING_SECRET,
   search,
+  quota: quotaOf,
   watch: watchOf,
+  report,
 })
 
 /** The runs of a tenant, in a list. */
-export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS })
+export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS, report })
 
 /** What the runs of a tenant say, by its words. */
 export const Search = searchObject<Env>()
@@ -53,7 +46,10 @@ const runs = edgeRoutes<Env>({
   runs: (env) => env.RUNS,
   blobs: (env) => env.BLOBS,
   auth: authOf,
+  origins: originsOf,
+  rates: ratesOf,
   watch: watchOf,
+  report,
   catalog: (env) => env.CATALOG,
   lendingSecret: ({ WAYSTONE_LENDING_SECRET }) => WAYSTONE_LENDING_SECRET,
   search,

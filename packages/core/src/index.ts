@@ -83,6 +83,7 @@ export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
 export { type Damage } from './log/damage.ts'
 export { type Retention } from './log/retention.ts'
 export { isSealed, shownFold } from './log/public-body.ts'
+export { unnamedBlobs, type NamesPorts } from './log/unnamed-blobs.ts'
 export { keyMissing } from './log/sealed-body.ts'
 export { RunLog, type Appending, type LogPorts } from './log/run-log.ts'
 export {

@@ -28,16 +28,18 @@ import { entryAfter, headAfter, run } from '../entries.ts'
 import { runHostCase } from '../hosts.ts'
 import { flipByte, placeOfLine } from '../flip-byte.ts'
 import { runDurableCase, runPortCase, type PortName } from '../ports.ts'
+import { deletedMeanwhile, ExpectingBlobs } from './blobs-on-their-way.ts'
 import { damageAway } from './damage-away.ts'
 import { KilledMoves, killedMoves } from './killed-moves.ts'
 import { movingAlways } from './moving-always.ts'
 
-export { KilledMoves }
+export { ExpectingBlobs, KilledMoves }
 
 export interface Env {
   readonly STORES: DurableObjectNamespace<StoreObject>
   readonly MOVING: DurableObjectNamespace<MovingObject>
   readonly KILLED: DurableObjectNamespace<KilledMoves>
+  readonly EXPECTING: DurableObjectNamespace<ExpectingBlobs>
   readonly RUNS: DurableObjectNamespace
   readonly BLOBS: R2Bucket
   readonly ORIGINS?: string
@@ -271,6 +273,8 @@ export default {
     if (pathname.startsWith('/v1/')) return remoteRoutes.fetch(request, env, ctx)
     if (pathname === '/packing') return Response.json(await packing(env))
     if (pathname === '/counted') return Response.json(await countedBlobs(env))
+    if (pathname === '/expected') return Response.json(await env.EXPECTING.getByName('one').count())
+    if (pathname === '/deleted') return Response.json(await deletedMeanwhile(env))
     if (pathname === '/killed') return Response.json(await killedMoves(env))
     const { port, name, moving } = await request.json<{
       port: PortName | 'clock' | 'durable'

@@ -38,6 +38,12 @@ const report: Report = (failure) => {
   if (!isWaystoneError(failure.error) || failure.error.code === 'bug') console.error(failure)
 }
 
+/** What a catalog reports is printed with its cause. */
+const reportAll: Report = ({ error }) => {
+  const { message, cause } = error as Error
+  console.error(`${message}: ${cause instanceof Error ? cause.message : ''}`)
+}
+
 const watch = (env: Env): Watch | undefined => (env.WATCH ? logEvents(console.log) : undefined)
 
 const search: SearchOptions<Env> = {
@@ -88,7 +94,13 @@ export const RunObject = runObject<Env>({
   quota: ({ QUOTA }) => JSON.parse(QUOTA ?? '{}') as Quota,
 })
 
-export const Catalog = catalogObject<Env>({ runs: (env) => env.RUNS, report })
+/** Prints how many runs are left after each alarm. */
+export class Catalog extends catalogObject<Env>({ runs: (env) => env.RUNS, report: reportAll }) {
+  override async alarm(): Promise<void> {
+    await super.alarm?.()
+    console.log(`an alarm has left ${String(await this.runs())} runs`)
+  }
+}
 
 /** Loses its first answer about each run whose name says so: what it was told it has, and the run does not know. */
 export class Search extends searchObject<Env>() {

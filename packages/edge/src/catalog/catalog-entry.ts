@@ -52,6 +52,13 @@ export interface CatalogCalls {
   /** There are blobs of a run, and no entry yet: it is in no list, and is deleted with all others. */
   begun(run: string): Promise<void>
   remove(run: string): Promise<void>
+  /**
+   * Keeps a place for a run that is about to begin, until it is told of or released, for an hour at most; one that is known has its place.
+   * False when there are `runsMax` runs already, with those that have a place.
+   */
+  reserve(run: string, runsMax: number): Promise<boolean>
+  /** The run has not begun. */
+  release(run: string): Promise<void>
   /** How many runs there are, with those of which there are blobs only. */
   runs(): Promise<number>
   page(query: CatalogQuery): Promise<CatalogPage>

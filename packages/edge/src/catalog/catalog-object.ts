@@ -1,5 +1,5 @@
 import { DurableObject } from 'cloudflare:workers'
-import { limits, parseRunId, type RunId } from '@waystone/core'
+import { fromWire, limits, parseRunId, type RunId } from '@waystone/core'
 import { askingOf, withAsking, type Asking } from '../access/asking.ts'
 import { errorResponse } from '../http/errors.ts'
 import { countIn, flagIn, limitIn, textIn } from '../http/query.ts'
@@ -8,6 +8,7 @@ import { objectName } from '../store/tenant-names.ts'
 import type { CatalogCalls, CatalogEntry, CatalogPage, CatalogQuery } from './catalog-entry.ts'
 import { keyringResponse } from './keyring-response.ts'
 import { metricsText } from './metrics-text.ts'
+import { RunsDeletion } from './runs-deletion.ts'
 import { sqlCatalog, type SqlCatalog } from './sql-catalog.ts'
 import { sqlKeyrings, type SqlKeyrings } from './sql-keyrings.ts'
 
@@ -19,9 +20,8 @@ export interface CatalogObjectOptions<Env> {
   readonly report?: Report
 }
 
-/** Runs on a page of those to delete, and when those that were not are tried again, in ms. */
-const deletedAtOnce = 50
-const againMs = 10_000
+/** How long the place of a run is kept that is not told of, in ms: as long as it may take its object to reach the catalog again. */
+const placeMs = 60 * 60_000
 
 /**
  * The Durable Object class of catalogs: one object a tenant. Runs tell it when their status changes, never of appends. Export
@@ -37,11 +37,20 @@ export function catalogObject<Env>(
   return class CatalogObject extends DurableObject<Env> implements CatalogCalls {
     readonly #catalog: SqlCatalog
     readonly #keyrings: SqlKeyrings
+    readonly #deletion: RunsDeletion
 
     constructor(ctx: DurableObjectState, env: Env) {
       super(ctx, env)
       this.#catalog = sqlCatalog(ctx.storage)
       this.#keyrings = sqlKeyrings(ctx.storage)
+      const deleteRun = (tenant: string, run: RunId): Promise<void> => this.#deleteRun(tenant, run)
+      this.#deletion = new RunsDeletion({
+        storage: ctx.storage,
+        catalog: this.#catalog,
+        deleteElse: () => this.#keyrings.clear(),
+        deleteRun,
+      })
+      void this.#deletion.rearm().catch((error: unknown) => report({ where: 'alarm', error }))
     }
 
     async put(entry: CatalogEntry, version: number): Promise<void> {
@@ -54,6 +63,15 @@ export function catalogObject<Env>(
 
     async remove(run: string): Promise<void> {
       this.#catalog.remove(parseRunId(run))
+    }
+
+    async reserve(run: string, runsMax: number): Promise<boolean> {
+      const now = Date.now()
+      return this.#catalog.reserve(parseRunId(run), runsMax, { now, until: now + placeMs })
+    }
+
+    async release(run: string): Promise<void> {
+      this.#catalog.release(parseRunId(run))
     }
 
     async runs(): Promise<number> {
@@ -78,38 +96,13 @@ export function catalogObject<Env>(
     }
 
     override async alarm(): Promise<void> {
-      try {
-        await this.#deleteSome()
-      } catch (error) {
-        report({ where: 'alarm', error })
-        await this.ctx.storage.setAlarm(Date.now() + againMs)
-      }
+      // It throws to nobody: it has set the next alarm.
+      await this.#deletion.goOn().catch((error: unknown) => report({ where: 'alarm', error }))
     }
 
-    /** From here on all runs of the tenant are being deleted, whatever happens before they are. */
     async #deleteAll({ tenant }: Asking): Promise<Response> {
-      await this.ctx.storage.put('deleting', tenant)
-      await this.ctx.storage.setAlarm(Date.now())
+      await this.#deletion.begin(tenant)
       return new Response(null, { status: 202 })
-    }
-
-    /** One that fails holds up no other. */
-    async #deleteSome(): Promise<void> {
-      const tenant = await this.ctx.storage.get<string>('deleting')
-      if (tenant === undefined) return
-      this.#keyrings.clear()
-      const failures: unknown[] = []
-      for (let after: RunId | undefined, some = this.#catalog.all(deletedAtOnce); some.length > 0;) {
-        for (const run of some)
-          await this.#deleteRun(tenant, run).catch((error: unknown) => failures.push(error))
-        after = some.at(-1)
-        some = this.#catalog.all(deletedAtOnce, after)
-      }
-      if (failures.length > 0)
-        throw new AggregateError(failures, `${String(failures.length)} runs were not deleted`)
-      // Some may have been told of meanwhile.
-      if (this.#catalog.all(1).length === 0) await this.ctx.storage.delete('deleting')
-      else await this.ctx.storage.setAlarm(Date.now())
     }
 
     async #deleteRun(tenant: string, run: RunId): Promise<void> {
@@ -117,8 +110,7 @@ export function catalogObject<Env>(
       const stub = namespace.get(namespace.idFromName(objectName(tenant, run)))
       const request = new Request(`https://edge/v1/runs/${run}`, { method: 'DELETE' })
       const response = await stub.fetch(withAsking(request, { tenant, operations: ['delete'] }))
-      if (!response.ok) throw new Error(`run ${run} was not deleted: ${await response.text()}`)
-      this.#catalog.remove(run)
+      if (!response.ok) throw fromWire(await response.json())
     }
   }
 }

@@ -11,6 +11,9 @@ export interface SqlCatalog {
   /** A run of which there are blobs only, so far. */
   begun(run: RunId): void
   remove(run: RunId): void
+  /** Keeps a place for a run until a time, in ms since 1970, unless it is known; false when there are so many runs and places. */
+  reserve(run: RunId, runsMax: number, times: { readonly now: number; readonly until: number }): boolean
+  release(run: RunId): void
   /** A page: the newest first, or by their ids for who may see some runs only. Throws `request_refused`. */
   page(query: CatalogQuery): CatalogPage
   /** The first so many runs that there is anything of, by their ids. */
@@ -37,6 +40,7 @@ const schema = `
   CREATE TABLE IF NOT EXISTS waystone_catalog_labels (
     label TEXT NOT NULL, updated INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY (label, updated, run)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS waystone_catalog_begun (run TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS waystone_catalog_places (run TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 `
 
 /** Labels as they were kept before: not in the order of a list. */
@@ -86,6 +90,16 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
     if (to !== undefined) counts?.set(to, (counts.get(to) ?? 0) + 1)
   }
 
+  const release = (run: RunId): void => {
+    sql.exec('DELETE FROM waystone_catalog_places WHERE run = ?', run)
+  }
+  const rowsOf = (table: string): number =>
+    sql.exec<{ runs: number }>(`SELECT count(*) AS runs FROM ${table}`).one().runs
+  const size = (): number =>
+    [...counted().values()].reduce((sum, runs) => sum + runs, rowsOf('waystone_catalog_begun'))
+  const isBegun = (run: RunId): boolean =>
+    sql.exec('SELECT 1 FROM waystone_catalog_begun WHERE run = ?', run).toArray().length > 0
+
   return {
     put(entry, version) {
       const { run, agent, status, place, owner, labels, valid, started, updated } = entry
@@ -108,7 +122,10 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
           updated,
         )
         if (known) unlabel(known)
-        else sql.exec('DELETE FROM waystone_catalog_begun WHERE run = ?', run)
+        else {
+          sql.exec('DELETE FROM waystone_catalog_begun WHERE run = ?', run)
+          release(run)
+        }
         for (const label of labels)
           sql.exec(
             'INSERT OR IGNORE INTO waystone_catalog_labels (label, updated, run) VALUES (?, ?, ?)',
@@ -120,15 +137,27 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
       count(known?.status, status)
     },
     begun(run) {
-      if (find(run) === undefined)
-        sql.exec('INSERT OR IGNORE INTO waystone_catalog_begun (run) VALUES (?)', run)
+      if (find(run) !== undefined) return
+      sql.exec('INSERT OR IGNORE INTO waystone_catalog_begun (run) VALUES (?)', run)
+      release(run)
     },
+    reserve(run, runsMax, { now, until }) {
+      sql.exec('DELETE FROM waystone_catalog_places WHERE until <= ?', now)
+      if (find(run) !== undefined || isBegun(run)) return true
+      const query = 'UPDATE waystone_catalog_places SET until = ? WHERE run = ? RETURNING run'
+      if (sql.exec(query, until, run).toArray().length > 0) return true
+      if (size() + rowsOf('waystone_catalog_places') >= runsMax) return false
+      sql.exec('INSERT INTO waystone_catalog_places (run, until) VALUES (?, ?)', run, until)
+      return true
+    },
+    release,
     remove(run) {
       const known = find(run)
       storage.transactionSync(() => {
         if (known) unlabel(known)
         sql.exec('DELETE FROM waystone_catalog WHERE run = ?', run)
         sql.exec('DELETE FROM waystone_catalog_begun WHERE run = ?', run)
+        release(run)
       })
       count(known?.status, undefined)
     },
@@ -139,12 +168,7 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
       const rows = sql.exec<{ run: string }>(query, after ?? '', after ?? '', count).toArray()
       return rows.map(({ run }) => parseRunId(run))
     },
-    size() {
-      const [begun] = sql
-        .exec<{ runs: number }>('SELECT count(*) AS runs FROM waystone_catalog_begun')
-        .toArray()
-      return [...counted().values()].reduce((sum, runs) => sum + runs, begun?.runs ?? 0)
-    },
+    size,
     counts: () => [...counted()].map(([status, runs]) => ({ status, runs })).filter(({ runs }) => runs > 0),
   }
 }

@@ -37,7 +37,7 @@ export interface EdgeRoutesOptions<Env> {
   readonly origins?: (env: Env) => readonly string[]
   /** How often may be asked: bindings of Cloudflare's rate limiter, asked with the tenant's or the run's name. */
   readonly rates?: (env: Env) => { readonly tenant?: RateLimit; readonly run?: RateLimit }
-  /** Hears of requests that failed by a defect. */
+  /** Hears of requests that failed and were not refused: answers of status 500. */
   readonly report?: Report
   /** Hears of requests that were refused, and of entries that devices have read. */
   readonly watch?: (env: Env) => Watch | undefined

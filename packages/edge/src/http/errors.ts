@@ -25,16 +25,20 @@ export const statuses: Partial<Record<ErrorCode, number>> = {
   delta_refused: 400,
 }
 
-/** An error as an answer. What is not an error of Waystone says nothing of itself to the outside. */
+/**
+ * An error as an answer. What is not the fault of who asks is reported; what is not an error of Waystone says nothing of itself to the
+ * outside.
+ */
 export function errorResponse(error: unknown, report: Report): Response {
   const known =
     error instanceof WaystoneError
       ? error
       : new WaystoneError('bug', 'the edge failed at this request; its log says why')
-  if (known.code === 'bug') report({ where: 'request', error })
+  const status = statuses[known.code] ?? 500
+  if (status >= 500) report({ where: 'request', error })
   const { cause: _, ...wire } = toWire(known)
   return Response.json(wire, {
-    status: statuses[known.code] ?? 500,
+    status,
     headers: { [headers.code]: known.code, 'cache-control': 'no-store' },
   })
 }

@@ -72,8 +72,8 @@ export class Guard<Env extends object> {
 
   /** Only the run knows which links it has. */
   async #grantOfLink(env: Env, { tenant, run, secret }: Link): Promise<Grant> {
-    // Before anything is asked of an object: whoever guesses has no token that could be bounded.
-    await this.#checkRates(env, 'link', run)
+    // Before anything is asked of an object: whoever guesses has no token that could be bounded. No tenant has such a name.
+    await this.#checkRates(env, `link/${tenant}/${run}`, run)
     const nobody: Asking = { tenant, operations: [] }
     const url = `https://edge/v1/runs/${run}/links/open`
     const request = new Request(url, { method: 'POST', body: JSON.stringify({ secret }) })

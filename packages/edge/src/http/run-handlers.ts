@@ -1,8 +1,9 @@
 import { allows, type Grant } from '@waystone/access'
-import { limits, parseDigest, parseRunId, type Blobs, type RunId } from '@waystone/core'
+import { limits, parseDigest, parseRunId, type Blobs, type Digest, type RunId } from '@waystone/core'
 import { forbidden } from '../access/asking.ts'
 import { blobHeaders, blobMissing } from '../object/blob-routes.ts'
-import { blobKey, r2Blobs } from '../store/r2-blobs.ts'
+import { checkHash } from '../store/check-hash.ts'
+import { blobKey, blobSizes, r2Blobs } from '../store/r2-blobs.ts'
 import { rowBlobBytesMax } from '../store/row-blobs.ts'
 import type { LargeBlob } from '../store/sql-large-blobs.ts'
 import { hashesBytesMax, hashesOf } from './blob-frames.ts'
@@ -36,6 +37,7 @@ async function shareSome({ request, run, grant, ask, bucket }: RunRequest): Prom
   const places = {
     ask: (other: RunId, route: string, init: RequestInit): Promise<Response> =>
       ask(other, new Request(new URL(`/v1/runs/${other}/${route}`, request.url), init)),
+    sizes: (of: RunId, hashes: readonly Digest[]) => blobSizes(bucket, grant.tenant, of, hashes),
     ...countedBlobs(bucket, grant.tenant),
   }
   return Response.json({ hashes: await shareBlobs(places, from, run, hashesOf(body)) })
@@ -46,14 +48,17 @@ async function putBlob({ request, run, hash: named, grant, ask, bucket }: RunReq
   const bytes = await readBody(request, limits.blobBytesMax)
   if (bytes.byteLength <= rowBlobBytesMax)
     return ask(run, new Request(request.url, { method: 'PUT', body: bytes }))
-  const { blobs, stored } = countedBlobs(bucket, grant.tenant)
-  const tell = (what: string, body = ''): Promise<Response> =>
+  // What is refused has left nothing anywhere.
+  await checkHash(run, hash, bytes)
+  const { blobs } = countedBlobs(bucket, grant.tenant)
+  const body = JSON.stringify([{ hash, bytes: bytes.byteLength }])
+  const tell = (what: string): Promise<Response> =>
     ask(run, new Request(new URL(`/v1/runs/${run}/blobs/${what}`, request.url), { method: 'POST', body }))
   // Known before it is there, so that it is found when all is deleted; whether the run is still there is asked afterwards.
-  const expected = await tell(`expect?hash=${hash}&bytes=${String(bytes.byteLength)}`)
+  const expected = await tell('expect')
   if (!expected.ok) return expected
   await blobs.put(run, hash, bytes)
-  const taken = await tell('stored', JSON.stringify(stored))
+  const taken = await tell('stored')
   // Else it may be one that the run had before.
   if (taken.status === 410) await blobs.remove(run, [hash])
   return taken

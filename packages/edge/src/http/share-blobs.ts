@@ -7,14 +7,16 @@ export interface BlobPlaces {
   /** Asks the object of a run for one of its routes. */
   readonly ask: (run: RunId, route: string, init: RequestInit) => Promise<Response>
   /** Those that are in R2. */
-  readonly blobs: Pick<Blobs, 'share'>
+  readonly blobs: Pick<Blobs, 'share' | 'remove'>
+  /** Those of the hashes that a run has in R2, and how many bytes each has. */
+  readonly sizes: (run: RunId, hashes: readonly Digest[]) => Promise<ReadonlyMap<Digest, number>>
   /** Those that `blobs` has put there so far. */
   readonly stored: readonly LargeBlob[]
 }
 
 /** Gives a run blobs of another one without bringing them here. Those of the hashes that neither has. */
 export async function shareBlobs(
-  { ask, blobs, stored }: BlobPlaces,
+  { ask, blobs, sizes, stored }: BlobPlaces,
   from: RunId,
   to: RunId,
   hashes: readonly Digest[],
@@ -30,12 +32,26 @@ export async function shareBlobs(
   }
   const large = wanted.length === 0 ? [] : await missing(wanted)
   if (large.length === 0) return []
-  await mustAnswer(await ask(to, 'blobs/expect', { method: 'POST' }))
+  const found = await sizes(from, large)
+  const coming = [...found].map(([hash, bytes]) => ({ hash, bytes }))
+  if (coming.length > 0) await mustAnswer(await ask(to, 'blobs/expect', post(coming)))
   try {
-    return await blobs.share(from, to, large)
+    const absent = await blobs.share(from, to, [...found.keys()])
+    return large.filter((hash) => !found.has(hash) || absent.includes(hash))
   } finally {
     // Also when not all of them were: asked again they are not missing any more.
-    if (stored.length > 0) await mustAnswer(await ask(to, 'blobs/stored', post(stored)))
+    if (stored.length > 0) await tellStored()
+  }
+
+  async function tellStored(): Promise<void> {
+    const taken = await ask(to, 'blobs/stored', post(stored))
+    // Else it may be one that the run had before.
+    if (taken.status === 410)
+      await blobs.remove(
+        to,
+        stored.map(({ hash }) => hash),
+      )
+    await mustAnswer(taken)
   }
 }
 

@@ -10,10 +10,13 @@ import {
   type BlobFrame,
 } from '../http/blob-frames.ts'
 import { readBody, readJson } from '../http/body.ts'
-import { wrongHash } from '../store/r2-blobs.ts'
+import { checkHash } from '../store/check-hash.ts'
 import { rowBlobBytesMax, type RowBlobs } from '../store/row-blobs.ts'
 import type { LargeBlob, SqlLargeBlobs } from '../store/sql-large-blobs.ts'
 import type { Coming } from './quota.ts'
+
+/** What the worker says of blobs in R2: their sizes, too. */
+const largeBlobsBytesMax = 2 * hashesBytesMax
 
 /** What the routes of blobs work with. */
 export interface BlobRoutesPorts {
@@ -23,19 +26,19 @@ export interface BlobRoutesPorts {
   readonly large: SqlLargeBlobs
   /** Called when something is stored. */
   readonly used: () => void
-  /** Rejects with `limit_exceeded` when there is no room for another. */
-  readonly checkRoom: (coming: Coming) => Promise<void>
+  /** Keeps room for what comes. Rejects with `limit_exceeded` when there is none. */
+  readonly makeRoom: (coming: Coming) => Promise<void>
 }
 
 /**
  * The routes of the blobs that are rows of an object. Large ones pass it by: the worker hands them to R2 and reads them
  * there. What comes over HTTP is the copy of a device that has the bytes, so it is kept cold.
  */
-export function blobRoutes({ run, blobs, rows, large, used, checkRoom }: BlobRoutesPorts): Hono {
+export function blobRoutes({ run, blobs, rows, large, used, makeRoom }: BlobRoutesPorts): Hono {
   const app = new Hono()
   const store = async (frames: readonly BlobFrame[]): Promise<void> => {
-    for (const { hash, bytes } of frames) if ((await sha256(bytes)) !== hash) throw wrongHash(run, hash)
-    await checkRoom({ blobBytes: 0 })
+    for (const { hash, bytes } of frames) await checkHash(run, hash, bytes)
+    await makeRoom({ blobs: [] })
     used()
     for (const { hash, bytes } of frames) await rows.put(hash, bytes, true)
   }
@@ -44,18 +47,15 @@ export function blobRoutes({ run, blobs, rows, large, used, checkRoom }: BlobRou
       hashes: await blobs.missing(run, hashesOf(await readJson(context.req.raw, hashesBytesMax))),
     }),
   )
-  // Large blobs are about to go to R2, past this object. Of one it is known which, and how many bytes it has.
+  // Large blobs are about to go to R2, past this object.
   app.post('/expect', async (context) => {
-    const { hash, bytes } = context.req.query()
-    const isNew = hash !== undefined && !large.has(parseDigest(hash))
-    await checkRoom({ blobBytes: isNew ? Number(bytes) : 0 })
+    await makeRoom({ blobs: largeBlobsOf(await readJson(context.req.raw, largeBlobsBytesMax)) })
     used()
     return context.body(null, 204)
   })
   // They are there.
   app.post('/stored', async (context) => {
-    for (const blob of (await readJson(context.req.raw, hashesBytesMax)) as readonly LargeBlob[])
-      large.add(blob)
+    for (const blob of largeBlobsOf(await readJson(context.req.raw, largeBlobsBytesMax))) large.add(blob)
     used()
     return context.body(null, 204)
   })
@@ -106,7 +106,11 @@ export function blobMissing(run: RunId, hash: Digest): WaystoneError {
   return new WaystoneError('blob_missing', `run ${run} has no blob ${hash} here`, { run })
 }
 
-async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes))
-  return [...digest].map((byte) => byte.toString(16).padStart(2, '0')).join('')
+function largeBlobsOf(body: unknown): readonly LargeBlob[] {
+  if (!Array.isArray(body)) throw new WaystoneError('request_refused', 'expected a list of blobs')
+  return (body as readonly Record<string, unknown>[]).map(({ hash, bytes }) => {
+    if (typeof bytes !== 'number' || !Number.isSafeInteger(bytes) || bytes < 0)
+      throw new WaystoneError('request_refused', `expected the bytes of blob ${String(hash)} as a number`)
+    return { hash: parseDigest(hash), bytes }
+  })
 }

@@ -4,11 +4,13 @@ import { isIndexed, searchName } from '../search/search-outbox.ts'
 import { clearBlobs } from '../store/r2-blobs.ts'
 import type { DueTimes } from '../store/sql-due-times.ts'
 import type { RunName, SqlRunName } from '../store/sql-run-name.ts'
-import { historyName, runName, streamsName, type EdgeRun } from './edge-run.ts'
+import { familyTableName } from '../store/sql-family.ts'
+import { blobsName } from './blob-sweep.ts'
+import { historyName, lentName, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import { familyName, type RunFamily } from './run-family.ts'
 import type { RunHostOptions } from './run-host-options.ts'
 
-/** When a deletion that was not finished goes on. */
+/** When a deletion that was not finished goes on, and relatives are told of it. */
 export const deletionName = 'waystone.deletion'
 
 /** What there is of a run that was deleted. */
@@ -24,7 +26,10 @@ export interface ClearPorts {
   readonly telling: ReadonlySet<Promise<void>>
 }
 
-/** Empties the object of a run that was deleted, and has everybody else forget it. May be done again. */
+/**
+ * Empties the object of a run that was deleted, and has everybody else forget it. Who its relatives are stays: they are told
+ * afterwards, since one that cannot be told keeps nothing here. May be done again.
+ */
 export async function clearRun({ run, tenant }: RunName, ports: ClearPorts): Promise<void> {
   const { durable, options, times, named, edgeRun, family, telling } = ports
   edgeRun?.changes.now()
@@ -34,13 +39,12 @@ export async function clearRun({ run, tenant }: RunName, ports: ClearPorts): Pro
   // What is under way to others gets there before they are told to forget.
   await Promise.allSettled(telling)
   await edgeRun?.history.close()
-  await family?.deleted(run)
   await clearBlobs(options.blobs, tenant, run)
   if (isIndexed(durable)) await options.search?.indexOf(tenant, run).remove()
   await options.catalog?.(tenant).remove(run)
-  named.clearAllElse()
-  for (const own of [runName, streamsName, catalogName, searchName, historyName, familyName])
-    await times.delete(own)
+  named.clearAllElse(family?.hasRelatives() ? [familyTableName] : [])
+  const names = [runName, streamsName, catalogName, searchName, historyName, lentName, blobsName, familyName]
+  for (const own of names) await times.delete(own)
 }
 
 /** The error for who asks for a run that was deleted. */

@@ -18,8 +18,9 @@ import type { HistoryOptions, RunHistory } from '../store/run-history.ts'
 import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
 import { sqlLinks, type SqlLinks } from '../store/sql-links.ts'
 import { sqlTries } from '../store/sql-tries.ts'
+import { BlobSweep, blobsName } from './blob-sweep.ts'
 import { breakersOf } from './breakers-of.ts'
-import { runClock } from './edge-clock.ts'
+import { edgeClock, runClock } from './edge-clock.ts'
 import { lentKeys } from './lent-keys.ts'
 import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
@@ -40,6 +41,9 @@ export const streamsName = 'waystone.streams'
  * 128 MB for all of them (2026), a few do so at a time.
  */
 export const historyWaitMs = (): number => 1_000 + Math.floor(Math.random() * 9_000)
+
+/** When blobs that came are looked for that nothing names, in ms: a day after the first of them may go. */
+const sweepMs = 8 * 24 * 60 * 60_000
 
 /** What a run of an object needs of it. */
 export interface EdgeRunPorts {
@@ -75,6 +79,7 @@ export interface EdgeRun {
   readonly devices: SqlDevices
   readonly links: SqlLinks
   readonly history: RunHistory
+  readonly sweep: BlobSweep
   readonly family: RunFamily | undefined
   /** There is one where the application has a catalog. */
   readonly outbox: CatalogOutbox | undefined
@@ -84,8 +89,19 @@ export interface EdgeRun {
 
 /** Opens what this object has of a run, which may be nothing. */
 export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<EdgeRun> {
-  const { durable, times, storage, sockets, agents, software, report, catalog, search, tenant, watch } = ports
+  const { durable, times, sockets, agents, software, report, catalog, search, tenant, watch } = ports
   const { family, lendingSecret, development } = ports
+  const late = (error: unknown): void => report({ where: 'alarm', run, error })
+  const sweepDue = dueTime(times, blobsName)
+  const sweep = new BlobSweep({
+    run,
+    storage: ports.storage,
+    clock: edgeClock,
+    due: () => {
+      if (sweepDue.get() === undefined) void sweepDue.set(Date.now() + sweepMs).catch(late)
+    },
+  })
+  const storage: ObjectStorage = { ...ports.storage, blobs: sweep.blobs }
   const history = storage.history(run, ports.history)
   const began = Date.now()
   const counted = counting(storage.store.read)
@@ -103,7 +119,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
   const lookAtHistory = (): void => {
     if (historyDue.get() !== undefined) return
     const set = historyDue.set(Date.now() + historyWaitMs())
-    void set.catch((error: unknown) => report({ where: 'alarm', run, error }))
+    void set.catch(late)
   }
   const store: ObjectStorage['store'] = {
     ...storage.store,
@@ -178,5 +194,5 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     if (history.isDue(entries.length, head.seq + 1, durable.sql.databaseSize)) lookAtHistory()
   })
   const [devices, links] = [sqlDevices(durable), sqlLinks(durable)]
-  return { keeper, streams, changes, storage, devices, links, history, family, outbox, searchOutbox }
+  return { keeper, streams, changes, storage, devices, links, history, sweep, family, outbox, searchOutbox }
 }

@@ -11,7 +11,8 @@ import { sqlLinks } from '../store/sql-links.ts'
 import { isSame, sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
 import { safely } from '../watch/edge-event.ts'
 import { answerRelative } from './answer-relative.ts'
-import { clearRun, deletionName, runDeleted } from './clear-run.ts'
+import { blobsName } from './blob-sweep.ts'
+import { deletionName, runDeleted } from './clear-run.ts'
 import {
   historyName,
   historyWaitMs,
@@ -22,10 +23,13 @@ import {
   type EdgeRun,
 } from './edge-run.ts'
 import { openLink } from './link-routes.ts'
-import { checkQuota, checkRuns, type Coming } from './quota.ts'
+import type { Coming } from './quota.ts'
+import { makeRoom, type RoomPorts } from './room.ts'
 import { askRelatives, type RunAnswer, type RunCall } from './run-call.ts'
 import { familyName, RunFamily } from './run-family.ts'
 import type { OwnWork, RunHostOptions } from './run-host-options.ts'
+import { RunDeletion } from './run-deletion.ts'
+import { RunPlace } from './run-place.ts'
 import { runRoutes } from './run-routes.ts'
 import { ownerEvent, RunSockets, speakerOf } from './run-sockets.ts'
 import { runUnknown, storedPaths, storedRoutes } from './stored-routes.ts'
@@ -42,6 +46,8 @@ export class ObjectHost {
   readonly #report: Report
   readonly #sockets: RunSockets
   readonly #named: SqlRunName
+  readonly #place: RunPlace
+  readonly #deletion: RunDeletion
   readonly #telling = new Set<Promise<void>>()
   readonly #software: Software
   #opened: { readonly name: RunName; readonly edgeRun: Promise<EdgeRun> } | undefined
@@ -55,6 +61,17 @@ export class ObjectHost {
     this.#sockets = new RunSockets(ctx)
     this.times = sqlDueTimes(ctx.storage)
     this.#named = sqlRunName(ctx.storage)
+    this.#deletion = new RunDeletion({
+      ...{ durable: ctx.storage, options, times: this.times, named: this.#named, telling: this.#telling },
+      taken: () => this.#takeOpened(),
+      familyOf: (name) => this.#familyOf(name),
+    })
+    this.#place = new RunPlace({
+      catalog: options.catalog,
+      runsMax: options.quota?.runsMax,
+      isNamed: () => this.#named.get() !== undefined,
+      report: this.#report,
+    })
   }
 
   async answer(request: Request, given: Asking | undefined): Promise<Response> {
@@ -64,7 +81,11 @@ export class ObjectHost {
       const run = parseRunId(pathname.split('/')[3])
       const name = { run, tenant: asking.tenant }
       if (pathname === `/v1/runs/${run}/links/open`) return await this.#openLink(request, asking)
-      if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) return await this.#delete(name)
+      if (request.method === 'DELETE' && pathname === `/v1/runs/${run}`) {
+        this.#checkName(name)
+        await this.#deletion.begin(name)
+        return new Response(null, { status: 204 })
+      }
       const checkAsking = (): void => this.#checkAsking(run, asking)
       if (storedPaths.has(pathname.split('/')[4])) return await this.#readStored(request, name, checkAsking)
       const edgeRun = await this.#open(name)
@@ -75,10 +96,20 @@ export class ObjectHost {
           .catch((error: unknown) => this.#report({ where: 'catalog', run, error }))
       }
       checkAsking()
-      const checkRoom = (coming: Coming): Promise<void> => this.#checkRoom(name, edgeRun, coming, checkAsking)
-      const ports = { edgeRun, sockets: this.#sockets, used, checkAsking, checkRoom, report: this.#report }
-      const routes = runRoutes(ports, asking)
-      return await routes.fetch(request)
+      const place = this.#place.asked(name)
+      const room: RoomPorts = {
+        ...{ run, edgeRun, checkAsking, quota: this.#options.quota, takePlace: () => place.take() },
+        rowBytes: () => this.#ctx.storage.sql.databaseSize,
+      }
+      const ports = {
+        ...{ edgeRun, sockets: this.#sockets, used, checkAsking, report: this.#report },
+        makeRoom: (coming: Coming) => makeRoom(room, coming),
+      }
+      try {
+        return await runRoutes(ports, asking).fetch(request)
+      } finally {
+        await place.over()
+      }
     } catch (error) {
       return errorResponse(error, this.#report)
     }
@@ -133,8 +164,9 @@ export class ObjectHost {
       else if (name === catalogName || name === searchName) await this.#tell(name)
       else if (name === familyName) await this.#tellFamily()
       else if (name === historyName) await this.#moveHistory()
+      else if (name === blobsName) await this.#sweepBlobs()
       else if (name === lentName) await (await this.#known())?.keeper.lapse()
-      else if (name === deletionName) await this.#finishDeletion()
+      else if (name === deletionName) return await this.#deletion.goOn(begun)
       else if (!isOwnName(name)) await work(name)
       await this.times.settle(begun)
     } catch (error) {
@@ -204,29 +236,6 @@ export class ObjectHost {
     if (until <= Date.now() || isTakenBack) throw notLetIn()
   }
 
-  /** Rejects with `limit_exceeded` when what comes is more than the run, or its tenant, may have. */
-  async #checkRoom(
-    { run, tenant }: RunName,
-    { keeper, storage }: EdgeRun,
-    coming: Coming,
-    checkAsking: () => void,
-  ): Promise<void> {
-    const { quota = {}, catalog } = this.#options
-    if (quota.runsMax !== undefined && catalog && this.#named.get() === undefined) {
-      checkRuns(run, quota, await catalog(tenant).runs())
-      checkAsking()
-    }
-    const kept = {
-      entries: (keeper.log.fold?.head.seq ?? -1) + 1,
-      bytes: this.#ctx.storage.sql.databaseSize,
-      // Added up where it is asked for: a push brings entries.
-      get blobBytes() {
-        return storage.largeBlobs.bytes()
-      },
-    }
-    checkQuota(run, quota, kept, coming)
-  }
-
   /** Nothing is opened, nor written, to read what is stored. */
   async #readStored(request: Request, name: RunName, checkAsking: () => void): Promise<Response> {
     const { run } = name
@@ -278,21 +287,15 @@ export class ObjectHost {
     return opened ? Response.json(opened) : errorResponse(notLetIn(), this.#report)
   }
 
-  /** From here on the run is deleted, whatever happens before all of it is gone. */
-  async #delete(name: RunName): Promise<Response> {
-    this.#checkName(name)
-    this.#named.set(name)
-    this.#named.markDeleted()
-    // Should the object die meanwhile, it goes on with it.
-    await this.times.set(deletionName, Date.now() + watchdogMs)
-    await this.#finishDeletion()
-    await this.times.delete(deletionName)
-    return new Response(null, { status: 204 })
-  }
-
   async #moveHistory(): Promise<void> {
     const known = await this.#known()
     if (await known?.history.move()) await this.times.set(historyName, Date.now() + historyWaitMs())
+  }
+
+  async #sweepBlobs(): Promise<void> {
+    const known = await this.#known()
+    const next = await known?.sweep.sweep(known.keeper.log)
+    if (next !== undefined) await this.times.set(blobsName, next)
   }
 
   /** Tells others of the run. */
@@ -315,22 +318,11 @@ export class ObjectHost {
     }
   }
 
-  /** May be done again, and is when the object dies meanwhile. */
-  async #finishDeletion(): Promise<void> {
-    const name = this.#named.get()
-    if (name === undefined || !this.#named.isDeleted()) return
+  /** The run, if it was open: whoever asks next finds that it is deleted. */
+  async #takeOpened(): Promise<EdgeRun | undefined> {
     const opened = this.#opened
     this.#opened = undefined
     this.#sockets.cutAll('this run was deleted')
-    await clearRun(name, {
-      durable: this.#ctx.storage,
-      options: this.#options,
-      times: this.times,
-      named: this.#named,
-      edgeRun: await opened?.edgeRun,
-      family: this.#familyOf(name),
-      telling: this.#telling,
-    })
-    this.#family = undefined
+    return opened?.edgeRun.catch(() => undefined)
   }
 }

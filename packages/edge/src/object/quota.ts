@@ -1,4 +1,5 @@
 import { WaystoneError, type RunId } from '@waystone/core'
+import type { LargeBlob } from '../store/sql-large-blobs.ts'
 
 /** How much runs may keep at the edge. What is there already stays; the edge's own host is not held up by it. */
 export interface Quota {
@@ -20,11 +21,12 @@ const blobBytesMaxDefault = 10 * 1024 ** 3
 export interface Kept {
   readonly entries: number
   readonly bytes: number
+  /** With those that are on their way. */
   readonly blobBytes: number
 }
 
-/** What comes: a push that makes it so many entries, or a blob, which has so many bytes when it is for R2. */
-export type Coming = { readonly entries: number } | { readonly blobBytes: number }
+/** What comes: a push that makes it so many entries, or blobs, of which those for R2 are named. */
+export type Coming = { readonly entries: number } | { readonly blobs: readonly LargeBlob[] }
 
 /**
  * Throws `limit_exceeded` when a device may not bring a run what it is about to. What is stored already may be sent again.
@@ -38,18 +40,18 @@ export function checkQuota(run: RunId, quota: Quota, kept: Kept, coming: Coming)
   if ('entries' in coming) {
     if (coming.entries <= kept.entries) return
     if (coming.entries > entriesMax) throw full(run, `${String(entriesMax)} entries`)
-  } else if (coming.blobBytes > 0 && kept.blobBytes + coming.blobBytes > blobBytesMax) {
-    throw full(run, `${String(blobBytesMax)} bytes in blobs of 64 KiB and more`)
+  } else if (coming.blobs.length > 0) {
+    const bytes = coming.blobs.reduce((sum, blob) => sum + blob.bytes, kept.blobBytes)
+    if (bytes > blobBytesMax) throw full(run, `${String(blobBytesMax)} bytes in blobs of 64 KiB and more`)
   }
   if (kept.bytes > bytesMax) throw full(run, `${String(bytesMax)} bytes`)
 }
 
-/** Throws `limit_exceeded` when a tenant with so many runs may have no other. */
-export function checkRuns(run: RunId, { runsMax = Infinity }: Quota, runs: number): void {
-  if (runs < runsMax) return
-  throw new WaystoneError(
+/** The error for another run of a tenant that has as many as it may. */
+export function noPlace(run: RunId, runsMax: number): WaystoneError {
+  return new WaystoneError(
     'limit_exceeded',
-    `run ${run} was not taken: at most ${String(runsMax)} runs may be at the edge, found ${String(runs)}. Delete some that have ended, or go on here`,
+    `run ${run} was not taken: at most ${String(runsMax)} runs may be at the edge, and so many are. Delete some that have ended, or go on here`,
     { run },
   )
 }

@@ -20,6 +20,9 @@ import type { AskRelative, RunAnswer, RunCall } from './run-call.ts'
 /** Relatives that are told at the same time: each may have to be opened, and all share one isolate with others. */
 const toldAtOnce = 50
 
+/** Relatives that one alarm tells of a deletion: an invocation may make 1,000 requests (2026). */
+const toldOfDeletion = 400
+
 /** When parent or children of the run are to be told something. */
 export const familyName = 'waystone.family'
 
@@ -102,13 +105,28 @@ export class RunFamily {
     })
   }
 
-  /** The run is deleted: its children are cancelled, and its parent need not wait. May be done again. */
+  hasRelatives(): boolean {
+    return this.#rows.all().length > 0
+  }
+
+  /**
+   * The run is deleted: its children are cancelled, and its parent need not wait. Who was told is forgotten; some are told at a time,
+   * until there are no relatives. Rejects when one of them could not be told.
+   */
   async deleted(run: RunId): Promise<void> {
     await Promise.allSettled(this.#starting)
-    await this.#tellEach(this.#rows.all(), async ({ run: relative, role, told }) => {
-      if (role === 'child') await this.#cancel(relative, `its parent, run ${run}, was deleted`)
+    await this.#tellEach(this.#rows.all().slice(0, toldOfDeletion), async ({ run: relative, role, told }) => {
+      // One that is not here is told when it comes.
+      const reason = `its parent, run ${run}, was deleted`
+      if (role === 'child') await this.#ports.ask(relative, { type: 'cancel', reason })
       else if (told !== 'ended') await this.#ports.ask(relative, { type: 'ended' })
+      this.#rows.remove(relative)
     })
+  }
+
+  /** Relatives that cannot be told are not. */
+  forget(): void {
+    for (const { run } of this.#rows.all()) this.#rows.remove(run)
   }
 
   /** Answers a relative. Whoever is none learns nothing, and changes nothing. */

@@ -43,14 +43,14 @@ export interface RunRoutesPorts {
   readonly used: () => void
   /** Throws when who asks is not let in any more, or the run was deleted: looked at again after everything awaited. */
   readonly checkAsking: () => void
-  /** Rejects with `limit_exceeded` when the run may not have what comes. */
-  readonly checkRoom: (coming: Coming) => Promise<void>
+  /** Keeps room for what comes. Rejects with `limit_exceeded` when the run may not have it. */
+  readonly makeRoom: (coming: Coming) => Promise<void>
   readonly report: Report
 }
 
 /** The routes of one run, inside its object, for whoever asks. */
 export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
-  const { edgeRun, sockets, used, checkAsking, checkRoom, report } = ports
+  const { edgeRun, sockets, used, checkAsking, makeRoom, report } = ports
   const app = new Hono().basePath('/v1/runs/:run')
   const { keeper, storage, devices } = edgeRun
   const { log, authority } = keeper
@@ -70,7 +70,7 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     const base = parseHead(context.req.header(headers.base))
     const lines = splitLines(await pushedBytes(context.req.raw))
     const device = actingAs(context)
-    await checkRoom({ entries: (base?.seq ?? -1) + 1 + lines.length })
+    await makeRoom({ entries: (base?.seq ?? -1) + 1 + lines.length })
     const before = log.fold?.head.seq ?? -1
     const pushed = await authority.push({ base, lines }, device)
     checkAsking()
@@ -112,7 +112,7 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     const claim = parseClaim(await readJson(context.req.raw, routes.claim.body.bytesMax))
     if (claim.tail) {
       demand(asking, log.run, 'append')
-      await checkRoom({ entries: (claim.tail.base?.seq ?? -1) + 1 + claim.tail.lines.length })
+      await makeRoom({ entries: (claim.tail.base?.seq ?? -1) + 1 + claim.tail.lines.length })
       if (log.fold) used()
     }
     const lines = await keeper.claim(claim, device)
@@ -166,8 +166,11 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
       blobs: storage.blobs,
       rows: storage.rowBlobs,
       large: storage.largeBlobs,
-      used,
-      checkRoom,
+      used: () => {
+        edgeRun.sweep.came()
+        used()
+      },
+      makeRoom,
     }),
   )
   app.get('/events', (context) =>

@@ -9,13 +9,13 @@ import {
 } from '@waystone/core/sql'
 import { durableSql, oneRun } from './durable-sql.ts'
 import { objectBlobs } from './object-blobs.ts'
-import { listBlobs, r2Blobs } from './r2-blobs.ts'
+import { blobSizes, listBlobs, oldBlobs, r2Blobs } from './r2-blobs.ts'
 import { r2History } from './r2-history.ts'
 import { rowBlobs, type RowBlobs } from './row-blobs.ts'
 import { runHistory, type HistoryOptions, type RunHistory } from './run-history.ts'
 import { sqlLargeBlobs, type SqlLargeBlobs } from './sql-large-blobs.ts'
 import { sqlStreams, type SqlStreams } from './sql-streams.ts'
-import { onlyTenant } from './tenant-names.ts'
+import { blobFolder, onlyTenant } from './tenant-names.ts'
 
 /** What an object keeps of its run, with what only the object itself needs. */
 export interface ObjectStorage extends RunStorage {
@@ -25,13 +25,22 @@ export interface ObjectStorage extends RunStorage {
   readonly rowBlobs: RowBlobs
   /** What the others come to. */
   readonly largeBlobs: SqlLargeBlobs
+  /** Finds out what became of blobs that were to be in the bucket by now, and gives room back that was kept for others. */
+  settleBlobs(run: RunId, now: number): Promise<void>
   /** The hashes of all blobs of the run, by pages. */
   allBlobs(run: RunId): AsyncGenerator<readonly Digest[], void>
+  /** Some of its blobs that were put before a time, in ms since 1970, and when the first of the others was. */
+  oldBlobs(
+    run: RunId,
+    before: number,
+  ): Promise<{ readonly old: readonly Digest[]; readonly next: number | undefined }>
   /** What moves the history of its run into the bucket. */
   history(run: RunId, options?: HistoryOptions): RunHistory
 }
 
 const listedAtOnce = 1_000
+/** So many of them, of rows and of the bucket, are looked at for whether anything names them. */
+const oldAtOnce = 10_000
 
 /**
  * A row that is rewritten or deleted costs as much as 5 KB kept for a month (2026): each row is packed by itself, and
@@ -58,6 +67,14 @@ export function objectStorage(
     streams: sqlStreams(sql),
     rowBlobs: rows,
     largeBlobs,
+    async settleBlobs(run, now) {
+      const overdue = largeBlobs.overdue(now)
+      if (overdue.length === 0) return
+      const hashes = overdue.map(({ hash }) => hash)
+      const found = await blobSizes(bucket, tenant, run, hashes)
+      largeBlobs.remove(hashes.filter((hash) => !found.has(hash)))
+      for (const [hash, bytes] of found) largeBlobs.add({ hash, bytes })
+    },
     async *allBlobs(run) {
       for (
         let some = rows.list('', listedAtOnce);
@@ -66,6 +83,14 @@ export function objectStorage(
       )
         yield some
       yield* listBlobs(bucket, tenant, run)
+    },
+    async oldBlobs(run, before) {
+      const [small, large] = [
+        rows.old(before, oldAtOnce),
+        await oldBlobs(bucket, blobFolder(tenant, run), before, oldAtOnce),
+      ]
+      const next = Math.min(small.next ?? Infinity, large.next ?? Infinity)
+      return { old: [...small.old, ...large.old], next: next === Infinity ? undefined : next }
     },
     history: (run, options) => runHistory(run, { sql, runs: oneRun, objects }, options),
   }

@@ -1,4 +1,5 @@
-import { checkBlobSize, isDigest, WaystoneError, type Blobs, type Digest, type RunId } from '@waystone/core'
+import { checkBlobSize, isDigest, parseDigest, type Blobs, type Digest, type RunId } from '@waystone/core'
+import { wrongHash } from './check-hash.ts'
 import type { BlobCount } from './sql-large-blobs.ts'
 import { blobFolder } from './tenant-names.ts'
 
@@ -14,7 +15,6 @@ const copiesMax = 4
  * of what is put and removed, once it is.
  */
 export function r2Blobs(bucket: R2Bucket, tenant: string, count?: BlobCount): Blobs {
-  const folder = (run: RunId): string => blobFolder(tenant, run)
   const keyOf = (run: RunId, hash: Digest): string => blobKey(tenant, run, hash)
   const blobs: Blobs = {
     async put(run, hash, bytes) {
@@ -32,10 +32,8 @@ export function r2Blobs(bucket: R2Bucket, tenant: string, count?: BlobCount): Bl
       return object ? new Uint8Array(await object.arrayBuffer()) : undefined
     },
     async missing(run, hashes) {
-      const keys = (): readonly string[] => hashes.map((hash) => keyOf(run, hash))
-      const found =
-        hashes.length > headsMax ? await listed(bucket, folder(run)) : await looked(bucket, keys())
-      return hashes.filter((hash) => !found.has(keyOf(run, hash)))
+      const found = await blobSizes(bucket, tenant, run, hashes)
+      return hashes.filter((hash) => !found.has(hash))
     },
     async share(from, to, hashes) {
       const wanted = [...(await blobs.missing(to, hashes))]
@@ -65,31 +63,31 @@ export function blobKey(tenant: string, run: RunId, hash: Digest): string {
   return `${blobFolder(tenant, run)}${hash}`
 }
 
-/** The error for bytes that do not have the hash they are sent under. */
-export function wrongHash(run: RunId, hash: Digest, cause?: unknown): WaystoneError {
-  return new WaystoneError(
-    'request_refused',
-    `blob ${hash} of run ${run} was not stored: are these the bytes with this SHA-256?`,
-    { run, ...(cause === undefined ? {} : { cause }) },
-  )
+/** Those of the blobs that a run has in the bucket, and how many bytes each has. */
+export async function blobSizes(
+  bucket: R2Bucket,
+  tenant: string,
+  run: RunId,
+  hashes: readonly Digest[],
+): Promise<ReadonlyMap<Digest, number>> {
+  const sizes = new Map<Digest, number>()
+  if (hashes.length <= headsMax) {
+    const found = await Promise.all(hashes.map((hash) => bucket.head(blobKey(tenant, run, hash))))
+    for (const [at, hash] of hashes.entries()) if (found[at]) sizes.set(hash, found[at].size)
+    return sizes
+  }
+  const wanted = new Set(hashes.map((hash) => blobKey(tenant, run, hash)))
+  const prefix = blobFolder(tenant, run)
+  for await (const objects of listedPages(bucket, prefix))
+    for (const { key, size } of objects)
+      if (wanted.has(key)) sizes.set(parseDigest(key.slice(prefix.length)), size)
+  return sizes
 }
 
-async function looked(bucket: R2Bucket, keys: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = await Promise.all(keys.map((key) => bucket.head(key)))
-  return new Set(keys.filter((_, index) => found[index] !== null))
-}
-
-/** The keys that begin like this. */
-async function listed(bucket: R2Bucket, prefix: string): Promise<ReadonlySet<string>> {
-  const found = new Set<string>()
-  for await (const keys of listedPages(bucket, prefix)) for (const key of keys) found.add(key)
-  return found
-}
-
-async function* listedPages(bucket: R2Bucket, prefix: string): AsyncGenerator<readonly string[], void> {
+async function* listedPages(bucket: R2Bucket, prefix: string): AsyncGenerator<readonly R2Object[], void> {
   for (let cursor: string | undefined; ;) {
     const page = await bucket.list({ prefix, ...(cursor === undefined ? {} : { cursor }) })
-    yield page.objects.map(({ key }) => key)
+    yield page.objects
     if (!page.truncated) return
     cursor = page.cursor
   }
@@ -102,8 +100,30 @@ export async function* listBlobs(
   run: RunId,
 ): AsyncGenerator<readonly Digest[], void> {
   const prefix = blobFolder(tenant, run)
-  for await (const keys of listedPages(bucket, prefix))
-    yield keys.map((key) => key.slice(prefix.length)).filter(isDigest)
+  for await (const objects of listedPages(bucket, prefix))
+    yield objects.map(({ key }) => key.slice(prefix.length)).filter(isDigest)
+}
+
+/** Some of the blobs that were put before a time, in ms since 1970, and when the first of the others was. */
+export async function oldBlobs(
+  bucket: R2Bucket,
+  folder: string,
+  before: number,
+  count: number,
+): Promise<{ readonly old: readonly Digest[]; readonly next: number | undefined }> {
+  const old: Digest[] = []
+  let next: number | undefined
+  for await (const objects of listedPages(bucket, folder)) {
+    for (const { key, uploaded } of objects) {
+      const hash = key.slice(folder.length)
+      if (!isDigest(hash)) continue
+      const time = uploaded.getTime()
+      if (time <= before) old.push(hash)
+      else next = Math.min(next ?? Infinity, time)
+    }
+    if (old.length >= count) break
+  }
+  return { old, next }
 }
 
 /** Copies a blob, of which R2 checks the hash once more. How many bytes it has; undefined when there is none. */

@@ -21,8 +21,11 @@ export interface SqlFamily {
   remove(run: RunId): void
 }
 
+/** The name of the table. */
+export const familyTableName = 'waystone_family'
+
 const familyTable: Table = {
-  name: 'waystone_family',
+  name: familyTableName,
   schema:
     'CREATE TABLE IF NOT EXISTS waystone_family (run TEXT PRIMARY KEY, role TEXT NOT NULL, told TEXT NOT NULL) WITHOUT ROWID',
 }

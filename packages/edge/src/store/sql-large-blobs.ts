@@ -16,24 +16,44 @@ export interface BlobCount {
 /** What the one run of an object has in R2, which is asked for a quota: R2 itself would have to list all of it. */
 export interface SqlLargeBlobs extends BlobCount {
   has(hash: Digest): boolean
-  /** All of them together, in bytes. Those that were put before they were counted are not among them. */
+  /** Keeps room for blobs that are on their way to R2, until they are added or `until`, in ms since 1970. */
+  expect(blobs: readonly LargeBlob[], until: number): void
+  /** Some of those that were expected until then: they are there and were not told of, or they never came. */
+  overdue(now: number): readonly LargeBlob[]
+  /** All of them together, those on their way too, in bytes. Those that were put before they were counted are not among them. */
   bytes(): number
 }
 
+/** So many are looked for in R2 at a time. */
+const overdueMax = 50
+
+const until = 'until INTEGER NOT NULL DEFAULT 0'
+/** `until` is 0 of those that are there. */
 const blobsTable: Table = {
   name: 'waystone_large_blobs',
-  schema:
-    'CREATE TABLE IF NOT EXISTS waystone_large_blobs (hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL) WITHOUT ROWID',
+  schema: `CREATE TABLE IF NOT EXISTS waystone_large_blobs (hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL, ${until}) WITHOUT ROWID`,
+  added: { until: `ALTER TABLE waystone_large_blobs ADD COLUMN ${until}` },
 }
 
 /** A row a blob. */
 export function sqlLargeBlobs(sql: Sql): SqlLargeBlobs {
   const table = lazyTable(sql, blobsTable)
+  // One that is there and is put again writes no row.
+  const put = `INSERT INTO waystone_large_blobs (hash, bytes, until) VALUES (?, ?, ?)
+    ON CONFLICT (hash) DO UPDATE SET until = excluded.until, bytes = excluded.bytes WHERE until > 0`
   return {
     add({ hash, bytes }) {
       table.make()
-      // One that is put again writes no row.
-      sql.run('INSERT OR IGNORE INTO waystone_large_blobs (hash, bytes) VALUES (?, ?)', hash, bytes)
+      sql.run(put, hash, bytes, 0)
+    },
+    expect(blobs, until) {
+      if (blobs.length > 0) table.make()
+      for (const { hash, bytes } of blobs) sql.run(put, hash, bytes, until)
+    },
+    overdue(now) {
+      if (!table.isThere()) return []
+      const query = 'SELECT hash, bytes FROM waystone_large_blobs WHERE until > 0 AND until <= ? LIMIT ?'
+      return [...sql.rows<LargeBlob>(query, now, overdueMax)]
     },
     remove(hashes) {
       if (!table.isThere()) return

@@ -22,8 +22,8 @@ export interface SqlRunName {
   /** True from when its run was deleted, and ever after: no device brings it back by pushing what it has. */
   isDeleted(): boolean
   markDeleted(): void
-  /** Empties whatever else Waystone keeps in this object; what the application keeps stays. */
-  clearAllElse(): void
+  /** Empties whatever else Waystone keeps in this object, but for these tables; what the application keeps stays. */
+  clearAllElse(but?: readonly string[]): void
 }
 
 const tenant = `tenant TEXT NOT NULL DEFAULT '${onlyTenant}'`
@@ -62,12 +62,13 @@ export function sqlRunName(storage: DurableObjectStorage): SqlRunName {
     markDeleted() {
       sql.exec('UPDATE waystone_run SET deleted = 1')
     },
-    clearAllElse() {
+    clearAllElse(but = []) {
+      const staying = [...kept, ...but]
       storage.transactionSync(() => {
         const query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name GLOB 'waystone_*'"
         const tables = sql.exec<{ name: string }>(query).toArray()
         // Not dropped: a table is locked for that while a cursor is open that was not read to its end (workerd, 2026-11).
-        for (const { name } of tables) if (!kept.includes(name)) sql.exec(`DELETE FROM "${name}"`)
+        for (const { name } of tables) if (!staying.includes(name)) sql.exec(`DELETE FROM "${name}"`)
       })
     },
   }

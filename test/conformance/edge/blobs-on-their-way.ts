@@ -1,0 +1,60 @@
+import { digestBytes, parseRunId, type Digest } from '@waystone/core'
+import { edgeRoutes, objectStorage, sharedSecret } from '@waystone/edge'
+import { DurableObject } from 'cloudflare:workers'
+import type { Env } from './worker.ts'
+
+const blobOf = (length: number) => {
+  const bytes = new Uint8Array(length).fill(length % 256)
+  return { hash: digestBytes(bytes) as Digest, bytes: length, body: bytes }
+}
+
+/** An object of whose blobs one came without being told of, and one never came. */
+export class ExpectingBlobs extends DurableObject<Env> {
+  /** What it counts before their time is over, and after. */
+  async count(): Promise<readonly number[]> {
+    const run = parseRunId(crypto.randomUUID())
+    const { largeBlobs, settleBlobs } = objectStorage(this.ctx.storage, this.env.BLOBS)
+    const [came, lost, told] = [blobOf(100_000), blobOf(200_000), blobOf(70_000)]
+    largeBlobs.expect([came, lost, told], 1_000)
+    largeBlobs.add(told)
+    await this.env.BLOBS.put(`runs/${run}/${came.hash}`, came.body)
+    const counts: number[] = []
+    for (const now of [999, 1_000, 2_000]) {
+      await settleBlobs(run, now)
+      counts.push(largeBlobs.bytes())
+    }
+    return counts
+  }
+}
+
+/** What is in the bucket of runs that were deleted while blobs were on their way there, and the codes of the answers. */
+export async function deletedMeanwhile(env: Env): Promise<Readonly<Record<string, unknown>>> {
+  const token = 'conformance'
+  const [from, shared, put] = ['from', 'shared', 'put'].map((name) => `${name}.${crypto.randomUUID()}`)
+  const routesOver = (blobs: R2Bucket) =>
+    edgeRoutes<Env>({ runs: ({ RUNS }) => RUNS, blobs: () => blobs, auth: () => sharedSecret(token) })
+  const ask = async (bucket: R2Bucket, path: string, init: RequestInit): Promise<Response> => {
+    const headers = { authorization: `Bearer ${token}` }
+    return routesOver(bucket).fetch(new Request(`https://edge/v1/runs/${path}`, { ...init, headers }), env)
+  }
+  const deleting = (run: string | undefined): R2Bucket =>
+    new Proxy(env.BLOBS, {
+      get:
+        (bucket, name: keyof R2Bucket) =>
+        async (...args: readonly unknown[]) => {
+          if (name === 'put') await ask(bucket, String(run), { method: 'DELETE' })
+          return (bucket[name] as (...given: readonly unknown[]) => Promise<unknown>)(...args)
+        },
+    })
+  const left = async (run: string | undefined, answer: Response) => ({
+    code: (await answer.json<{ code: string }>()).code,
+    blobs: (await env.BLOBS.list({ prefix: `runs/${String(run)}/` })).objects.length,
+  })
+  const { hash, body } = blobOf(100_000)
+  await ask(env.BLOBS, `${String(from)}/blobs/${hash}`, { method: 'PUT', body })
+  const share = { method: 'POST', body: JSON.stringify({ from, hashes: [hash] }) }
+  return {
+    put: await left(put, await ask(deleting(put), `${String(put)}/blobs/${hash}`, { method: 'PUT', body })),
+    share: await left(shared, await ask(deleting(shared), `${String(shared)}/blobs/share`, share)),
+  }
+}
