@@ -126,6 +126,12 @@ class Applying {
     const isPlain = items.length <= spreadItemsMax && !items.includes(undefined)
     const isOwn = this.#own.delete(target)
     let out = target as unknown[]
+    // Most lists grow at their end: one copy is enough.
+    if (!isOwn && index === out.length) {
+      out = out.concat(items)
+      this.#own.add(out)
+      return out
+    }
     if (!isPlain) out = out.slice(0, index).concat(items, out.slice(index + count))
     else if (!isOwn) out = out.slice()
     if (isPlain) out.splice(index, count, ...items)

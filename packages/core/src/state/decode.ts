@@ -1,6 +1,7 @@
 import { fromBase64 } from './bytes.ts'
 import { classNamed, OpaqueValue } from './classes.ts'
 import { madeBy } from './copy.ts'
+import { ownMember } from './own-member.ts'
 import { makeError } from './error-parts.ts'
 import type { Json } from '../json.ts'
 import { isBytesKind, isList, isObject, kindOf, put, type Value } from './value.ts'
@@ -110,7 +111,7 @@ function decodeList(kind: unknown, v: unknown, walk: DecodeWalk): Value {
   if (kind === 'map') return decodeMap(v, walk)
   if (kind === 'set') {
     const out = new Set<Value>()
-    decodeItems(v, out, walk, (item) => out.add(item()))
+    decodeItems(v, out, walk, (item) => out.add(ownMember(out, item())))
     return out.size === v.length ? out : undefined
   }
   if (kind === 'regexp') return decodeRegExp(v, walk)
@@ -129,7 +130,7 @@ function decodeMap(v: readonly unknown[], walk: DecodeWalk): Value {
   if (!v.every((pair) => isList(pair) && pair.length === 2)) return undefined
   let key: Value
   decodeItems((v as [unknown, unknown][]).flat(), out, walk, (item, i) => {
-    if (i % 2 === 0) key = item()
+    if (i % 2 === 0) key = ownMember(out, item())
     else out.set(key, item())
   })
   return out.size === v.length ? out : undefined

@@ -1,4 +1,5 @@
 import { WaystoneError } from '../errors.ts'
+import { ownMember } from './own-member.ts'
 
 /**
  * A Map or Set while changes apply to it: a list of its items, of a Map its values. Only when all are applied is it one
@@ -25,11 +26,23 @@ export class Members {
   finish(): object {
     const { keys } = this
     const items = this.items.map((item) => (item instanceof Members ? item.finish() : item))
-    const made = keys ? new Map(keys.map((key, i) => [key, items[i]])) : new Set(items)
+    const made = keys ? mapOf(keys, items) : setOf(items)
     if (made.size === items.length) return made
     const what = keys ? 'a Map has a key' : 'a Set has an item'
     throw new WaystoneError('delta_refused', `a delta does not fit: afterwards ${what} twice`)
   }
+}
+
+function mapOf(keys: readonly unknown[], items: readonly unknown[]): Map<unknown, unknown> {
+  const made = new Map<unknown, unknown>()
+  for (const [i, key] of keys.entries()) made.set(ownMember(made, key), items[i])
+  return made
+}
+
+function setOf(items: readonly unknown[]): Set<unknown> {
+  const made = new Set<unknown>()
+  for (const item of items) made.add(ownMember(made, item))
+  return made
 }
 
 /** `splice` of a list without holes, for more items than a call can have arguments. */
