@@ -49,6 +49,22 @@ describe('RunLog', () => {
     expect(two.mustFold()).toEqual(one.mustFold())
   })
 
+  it('append() that is refused beside others consumes nothing', async () => {
+    const log = await RunLog.open(run, ports())
+    await log.append(me, () => [begin])
+    const receive = (id: string): EntryDraft => ({
+      kind: 'receive',
+      body: { path: `0/${id}`, id, name: 'go', value: 1, by: 'ana' },
+    })
+    const [, refused] = await Promise.allSettled([
+      log.append(me, () => [receive('first')]),
+      log.append(me, () => [receive('refused'), commit(7)]),
+      log.append(me, () => [receive('last')]),
+    ])
+    expect(refused.status).toBe('rejected')
+    expect([...log.mustFold().consumed]).toEqual(['first', 'last'])
+  })
+
   it('append() never stores what it could not fold', async () => {
     const log = await RunLog.open(run, ports())
     await log.append(me, () => [begin])

@@ -658,8 +658,8 @@ export class RunLog {
 
   /** The fold with these entries, which are not stored yet: what they consume is kept apart until `#take`. */
   #after(from: Fold | undefined, entries: readonly Entry[], state?: Value): Fold {
-    // A fold of a group goes on with the set that it began.
-    const before = from && from === this.#fold ? { ...from, consumed: new Set<string>() } : from
+    // A fold of a group goes on with what that consumes. It has a set of its own: what is not taken in the end leaves nothing in it.
+    const before = from && { ...from, consumed: new Set(from === this.#fold ? [] : from.consumed) }
     const fold = foldEntries(before, entries, state)
     assert(fold !== undefined, 'an append ended without a fold')
     return fold

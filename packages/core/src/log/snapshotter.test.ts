@@ -57,6 +57,33 @@ describe('a snapshot', () => {
     expect(plainFold(again.mustFold())).toEqual(plainFold(log.mustFold()))
   })
 
+  it('tells of no message that was consumed after its checkpoint, while it was made', async () => {
+    const storage = memoryStorage()
+    const slow = { begun: Promise.withResolvers<void>(), goOn: Promise.withResolvers<void>(), isOn: false }
+    const list = async (of: RunId): Promise<readonly number[]> => {
+      if (slow.isOn) {
+        slow.begun.resolve()
+        await slow.goOn.promise
+      }
+      return storage.snapshots.list(of)
+    }
+    const it = await tidied({ ...storage, snapshots: { ...storage.snapshots, list } })
+    slow.isOn = true
+    await it.change(() => ({ text: 'a'.repeat(70_000) }))
+    const at = it.log.mustFold().head.seq
+    const settled = it.settle()
+    await slow.begun.promise
+    const receive = { path: '1/go', id: 'late', name: 'go', value: 1, by: 'ana', sent: 1 } as const
+    await it.add({ kind: 'receive', body: receive })
+    slow.isOn = false
+    slow.goOn.resolve()
+    await settled
+    expect(it.log.mustFold().snapshots.map((one) => one.at.seq)).toEqual([at])
+    expect([...(await it.log.foldAt(at)).consumed]).toEqual([])
+    const again = await RunLog.open(run, { ...storage, now: () => 1 })
+    expect([...again.mustFold().consumed]).toEqual(['late'])
+  })
+
   it('makes opening read only what came after it', async () => {
     const storage = memoryStorage()
     await chat(storage, 300)

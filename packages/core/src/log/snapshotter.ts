@@ -97,9 +97,11 @@ export class Snapshotter {
   async #work(): Promise<void> {
     // Once the append that was heard of has been told to everybody.
     await this.#ports.clock.task()
-    const { fold } = this.#log
+    const now = this.#log.fold
     const replaced = this.#replaced
-    if (fold === undefined || this.#closed) return
+    if (now === undefined || this.#closed) return
+    // What is consumed while this is at work is no part of a checkpoint from before.
+    const fold = { ...now, consumed: new Set(now.consumed) }
     // First what may have been left undone before: a snapshot forgets what was let go.
     await this.#tidy()
     if (this.#isDue(fold) && this.#replaced === replaced && (await this.#snapshot(fold))) await this.#tidy()
