@@ -197,7 +197,8 @@ describe('search', () => {
     const storage = memoryStorage()
     const log = await RunLog.open(name, { ...storage, now: () => 1 })
     const snapshotter = new Snapshotter(log, {
-      ...{ me: laptop, blobs: storage.blobs, snapshots: storage.snapshots, mayAppend: () => true },
+      ...{ me: laptop, blobs: storage.blobs, snapshots: storage.snapshots, tails: storage.tails },
+      mayAppend: () => true,
       ...{
         clock: { now: () => 1, task: () => nextTask() },
         retention: () => undefined,

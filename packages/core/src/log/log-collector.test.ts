@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
+import { foldAside } from '../runtime/fold-aside.ts'
 import type { EntryDraft } from './bodies.ts'
-import { parseLine } from './entry.ts'
+import { parseLine, sealEntry } from './entry.ts'
 import { firstIn, me, run, start } from './log.test-support.ts'
 import type { Retention } from './retention.ts'
 import { RunLog } from './run-log.ts'
@@ -23,6 +24,30 @@ describe('what is let go of a run', () => {
     expect(failures).toEqual([])
     expect(await firstIn(storage)).toBeGreaterThan(50)
     for (const [seq, state] of marked) expect((await log.foldAt(seq)).state).toEqual(state)
+  })
+
+  it('is nothing that something set aside needs, until that is dropped', async () => {
+    const storage = memoryStorage()
+    const { log, add, change, turn, failures } = await tidied(storage, shortest)
+    for (let count = 0; count < 3; count += 1) await turn()
+    const { head: base, epoch, term } = log.mustFold()
+    await change(() => ({ text: `mine ${'m'.repeat(70_000)}` }))
+    const position = { run, seq: base.seq + 1, prev: base.digest, epoch, term, owner: me, time: 1 }
+    const theirs = sealEntry({ kind: 'label', body: { path: '9/theirs', label: 'theirs' } }, position)
+    await log.replaceTail(base, [theirs.line], 'the edge had other entries here')
+    const mine = async (): Promise<unknown> => {
+      const [tail] = await storage.tails.list(run)
+      return tail && (await foldAside(log, tail)).fold.state
+    }
+    for (let count = 0; count < 12; count += 1) await turn()
+    expect(await mine()).toEqual({ text: `mine ${'m'.repeat(70_000)}` })
+    expect(await firstIn(storage)).toBeLessThanOrEqual(base.seq + 1)
+    const [tail] = await storage.tails.list(run)
+    await storage.tails.drop(run, String(tail?.name))
+    for (let count = 0; count < 4; count += 1) await turn()
+    await add({ kind: 'label', body: { path: '9/last', label: 'last' } })
+    expect(await firstIn(storage)).toBeGreaterThan(base.seq + 1)
+    expect(failures).toEqual([])
   })
 
   it('does not end with more labels than are kept', async () => {

@@ -18,6 +18,13 @@ export interface CollectorPorts {
   readonly clock: Pick<Clock, 'task'>
 }
 
+/** What stays whatever a plan says. */
+export interface Staying {
+  readonly blobs: ReadonlySet<string>
+  /** False when the plan is out of date. */
+  isCurrent(): boolean
+}
+
 /**
  * Lets go of what a plan does not keep of one run: entries, snapshots, and the blobs that only they needed. Entries go
  * first and bytes last, so that a kill in between leaves only more than is needed.
@@ -45,7 +52,7 @@ export class LogCollector {
   }
 
   /** Does what is left to do of a plan. Nothing while a snapshot that it rests on is not whole here. */
-  async letGo({ forget, cold, keep }: RetentionPlan): Promise<void> {
+  async letGo({ forget, cold, keep }: RetentionPlan, staying: Staying): Promise<void> {
     const { run } = this.#log
     const here = await this.#ports.snapshots.list(run)
     const wanted = new Set(keep.map(({ at }) => at.seq))
@@ -53,13 +60,15 @@ export class LogCollector {
     const isDone = forget <= this.#done.forget && cold <= this.#done.cold && snapshots.length === 0
     if (isDone || (forget > 0 && !(await this.#bring(keep)))) return
     const isDue = ({ keys, unwind }: Fold): boolean =>
-      oldestIn(keys) >= forget && (forget === 0 || unwind === undefined)
+      staying.isCurrent() && oldestIn(keys) >= forget && (forget === 0 || unwind === undefined)
     if (!(await this.#log.compact({ forget, cold }, isDue))) return
     // What a store keeps beyond what it must is kept whole.
     const gone = Math.max(this.#gone, Math.min(forget, (await this.#log.reader.first()) ?? 0))
     const fold = this.#log.mustFold()
     const kept = here.filter((at) => wanted.has(at))
-    const blobs = await this.#onlyFor(fold, gone, snapshots, kept)
+    const needed = await this.#onlyFor(fold, gone, snapshots, kept)
+    const blobs = needed.filter((hash) => !staying.blobs.has(hash))
+    if (!staying.isCurrent()) return
     if (!(await this.#log.remove(fold, snapshots, blobs))) return
     this.#gone = gone
     this.#done = { forget, cold }

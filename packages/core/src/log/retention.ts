@@ -55,19 +55,27 @@ export interface RetentionPlan {
   readonly label: readonly LabelNote[]
 }
 
+/** What a plan depends on, beside the run and its policy. */
+export interface RetentionFacts {
+  /** In ms since 1970. */
+  readonly now: number
+  /** The last entry that is elsewhere too: what is nowhere else stays, snapshots with it, since the others are sent what their entries name. */
+  readonly synced: number
+  /** Labelled checkpoints that cannot be read any more. */
+  readonly lost?: ReadonlySet<number>
+  /** The first entry after which something was set aside that nobody has dropped: to be read it needs the run as it was there. */
+  readonly parted?: number
+}
+
 /**
  * What of a run is to be kept; without a policy all, and while the run is on its way back, which may need any of it.
  * Reading begins at a snapshot, so that history is cut only where one is, and never after the last but one. Entries stay,
- * too, that have a keyed value of the run as it is, or of a checkpoint that is kept. `synced`: the last entry that is
- * elsewhere too; what is nowhere else stays, snapshots with it, since the others are sent what their entries name.
- * `lost`: labelled checkpoints that cannot be read any more.
+ * too, that have a keyed value of the run as it is, or of a checkpoint that is kept.
  */
 export function planRetention(
   fold: Fold,
   retention: Retention | undefined,
-  now: number,
-  synced: number,
-  lost: ReadonlySet<number> = new Set(),
+  { now, synced, lost = new Set(), parted = Infinity }: RetentionFacts,
 ): RetentionPlan {
   const policy = fold.unwind === undefined ? retention : undefined
   const plain = fold.snapshots.filter(({ label }) => label === undefined)
@@ -75,7 +83,7 @@ export function planRetention(
   const mayGo = (note: SnapshotNote): boolean =>
     policy !== undefined &&
     lastButOne !== undefined &&
-    note.at.seq <= lastButOne.at.seq &&
+    note.at.seq <= Math.min(lastButOne.at.seq, parted) &&
     note.entry.seq <= synced &&
     note.turn <= fold.turn - policy.turns &&
     note.time <= now - policy.ms

@@ -158,6 +158,7 @@ describe('a snapshot', () => {
       // Writing is lost while the chunks are stored.
       blobs: { ...storage.blobs, put: (...args) => put(...args).finally(() => (allowed = false)) },
       snapshots: storage.snapshots,
+      tails: storage.tails,
       clock: { task: () => Promise.resolve(), now: () => 1 },
       mayAppend: () => allowed,
       retention: () => undefined,

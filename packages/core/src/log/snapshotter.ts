@@ -3,10 +3,12 @@ import type { OwnerId } from '../ids.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
+import type { Tails } from '../ports/tails.ts'
 import type { EntryDraft, LabelNote } from './bodies.ts'
 import { isDamage } from './damage.ts'
 import type { Fold } from './fold.ts'
-import { LogCollector } from './log-collector.ts'
+import { asideOf, nothingAside, type Aside } from './aside.ts'
+import { LogCollector, type Staying } from './log-collector.ts'
 import type { Chunk, PackCache } from './pack.ts'
 import {
   planRetention,
@@ -32,6 +34,8 @@ export interface SnapshotterPorts {
    * Absent: always.
    */
   mayLetGo?(): boolean
+  /** What was set aside of the run, and can be opened as long as nobody has dropped it. */
+  readonly tails: Pick<Tails, 'list'>
   /** What of a run is to be kept; undefined: all. */
   retention(fold: Fold): Retention | undefined
   /** When a run wants snapshots that reading does not need yet. Absent: never. */
@@ -57,6 +61,8 @@ export class Snapshotter {
   readonly #unlisten: () => void
   /** Labelled checkpoints that cannot be read here any more. */
   readonly #lost = new Set<number>()
+  /** What needs something of the history although it is not in the log. */
+  #aside: Aside = nothingAside
   #working: Promise<void> | undefined
   /** How often the log has become another one. */
   #replaced = 0
@@ -102,6 +108,10 @@ export class Snapshotter {
     if (now === undefined || this.#closed) return
     // What is consumed while this is at work is no part of a checkpoint from before.
     const fold = { ...now, consumed: new Set(now.consumed) }
+    this.#aside = this.#ports.retention(now)
+      ? asideOf(await this.#ports.tails.list(this.#log.run))
+      : nothingAside
+    if (this.#replaced !== replaced) return
     // First what may have been left undone before: a snapshot forgets what was let go.
     await this.#tidy()
     if (this.#isDue(fold) && this.#replaced === replaced && (await this.#snapshot(fold))) await this.#tidy()
@@ -113,12 +123,18 @@ export class Snapshotter {
       const plan = this.#plan(this.#log.mustFold())
       const [next] = this.#mayAppend() ? plan.label : []
       if (next === undefined) {
-        if (this.#ports.mayLetGo?.() !== false) await this.#collector.letGo(plan)
+        if (this.#ports.mayLetGo?.() !== false) await this.#collector.letGo(plan, this.#stays())
         return
       }
       const of = await this.#foldOf(next)
       if (of && !(await this.#snapshot(of, next.label))) return
     }
+  }
+
+  /** What is set aside meanwhile may need any of what would go. */
+  #stays(): Staying {
+    const replaced = this.#replaced
+    return { blobs: this.#aside.blobs, isCurrent: () => this.#replaced === replaced }
   }
 
   /** A labelled checkpoint; undefined when it cannot be read here any more. */
@@ -134,7 +150,8 @@ export class Snapshotter {
 
   #plan(fold: Fold): RetentionPlan {
     const { retention, clock, synced } = this.#ports
-    return planRetention(fold, retention(fold), clock.now(), synced(), this.#lost)
+    const facts = { now: clock.now(), synced: synced(), lost: this.#lost, parted: this.#aside.parted }
+    return planRetention(fold, retention(fold), facts)
   }
 
   #isDue(fold: Fold): boolean {

@@ -28,6 +28,7 @@ export async function tidied(
     me,
     blobs: storage.blobs,
     snapshots: storage.snapshots,
+    tails: storage.tails,
     clock: { task: () => new Promise((resolve) => setImmediate(resolve)), now: () => now },
     mayAppend: () => true,
     retention: () => retention,

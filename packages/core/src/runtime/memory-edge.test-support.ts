@@ -42,6 +42,7 @@ export function memoryEdge(options: {
           me: edgeOwner,
           blobs,
           snapshots: storage.snapshots,
+          tails: storage.tails,
           clock,
           mayAppend: () => false,
           retention: ({ identity }) =>

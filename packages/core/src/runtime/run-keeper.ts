@@ -145,6 +145,7 @@ export class RunKeeper {
       me: edgeOwner,
       blobs: ports.storage.blobs,
       snapshots: ports.storage.snapshots,
+      tails: ports.storage.tails,
       clock: ports.clock,
       mayAppend: () => this.#mayAppend(),
       // Who cannot read what checkpoints need cannot say what is not needed any more.

@@ -135,6 +135,7 @@ export class RunNode {
       me: ports.me,
       blobs,
       snapshots: ports.snapshots,
+      tails: ports.tails,
       clock: ports.clock,
       mayAppend: () => this.host?.mayAppend ?? false,
       // Not while another tab may be writing it.

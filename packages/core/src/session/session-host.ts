@@ -195,6 +195,7 @@ export class SessionHost {
       me,
       blobs: this.blobs,
       snapshots: storage.snapshots,
+      tails: storage.tails,
       clock,
       mayAppend: () => this.isWriter,
       retention: () => retention,
