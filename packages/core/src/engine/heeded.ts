@@ -5,14 +5,11 @@
 export function heeded<T>(promise: Promise<T>, onHeard: () => void): Promise<T> {
   const listen = promise.then.bind(promise) as (...args: unknown[]) => unknown
   promise.catch(() => undefined)
-  return Object.defineProperties(promise, {
-    then: {
-      value: (...args: unknown[]) => {
-        onHeard()
-        return listen(...args)
-      },
-    },
-    // `await` and `Promise.all` ask `then` only of a promise with another constructor than `Promise`.
-    constructor: { value: undefined },
+  Reflect.set(promise, 'then', (...args: unknown[]): unknown => {
+    onHeard()
+    return listen(...args)
   })
+  // `await` and `Promise.all` ask `then` only of a promise with another constructor than `Promise`.
+  Reflect.set(promise, 'constructor', undefined)
+  return promise
 }

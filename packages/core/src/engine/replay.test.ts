@@ -332,9 +332,9 @@ describe('the rules of a turn', () => {
     ['catch()', (failing) => failing.catch(() => undefined)],
     ['then()', (failing) => failing.then(undefined, () => undefined)],
     ['finally()', (failing) => failing.finally(() => undefined)],
-    ['Promise.all()', (failing) => Promise.all([failing])],
-    ['Promise.race()', (failing) => Promise.race([failing])],
-    ['Promise.allSettled()', (failing) => Promise.allSettled([failing])],
+    ['Promise.all()', (failing) => Promise.all([failing, 1])],
+    ['Promise.race()', (failing) => Promise.race([failing, new Promise(() => undefined)])],
+    ['Promise.allSettled()', (failing) => Promise.allSettled([failing, 1])],
   ])('a failure that %s has heard is the own business of a turn, in development', async (_, hear) => {
     const agent = defineAgent({
       name: 'careful',

@@ -116,7 +116,7 @@ export function digestsOf(lines: readonly Uint8Array[]): readonly Digest[] {
 }
 
 /** A line's digest stands in the line after it, so that an onlooker need not hash. */
-function seenOf(lines: readonly Uint8Array[], last?: Digest): readonly Seen[] {
+export function seenOf(lines: readonly Uint8Array[], last?: Digest): readonly Seen[] {
   const parsed = lines.map((line) => JSON.parse(fromUtf8(line)) as Omit<Seen, 'digest'>)
   return parsed.map((entry, index) => {
     const next = parsed[index + 1]?.prev ?? (index === lines.length - 1 ? last : undefined)

@@ -1,5 +1,8 @@
 import {
+  foldAside,
   headOfLine,
+  isWaystoneError,
+  RunLog,
   WaystoneError,
   type Append,
   type Appended,
@@ -9,7 +12,7 @@ import {
   type RunStorage,
 } from '@waystone/core'
 import { memoryStorage } from '@waystone/core/memory'
-import { digestsOf, LogMirror, type Seen } from './log-mirror.ts'
+import { digestsOf, LogMirror, seenOf, type Seen } from './log-mirror.ts'
 import type { Realm } from './scheduler.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -150,6 +153,25 @@ export class SimDisk {
     const known = new Set([lines, ...tails.map((tail) => tail.lines)].flatMap(digestsOf))
     const promised = this.#acknowledged.get(run) ?? new Map<Digest, number>()
     return [...promised].flatMap(([digest, seq]) => (known.has(digest) || seq < first ? [] : [seq]))
+  }
+
+  /** What was set aside after an entry of the log, and cannot be opened any more although nobody has dropped it. */
+  async unopened(run: RunId): Promise<readonly string[]> {
+    if (this.isForgetful) return []
+    const { blobs } = this.#storage
+    const edge = this.alsoAt(run)
+    const get: typeof blobs.get = async (of, hash) =>
+      (await blobs.get(of, hash)) ?? (edge && (await edge.#storage.blobs.get(of, hash)))
+    const log = await RunLog.open(run, { ...this.#storage, blobs: { ...blobs, get }, now: () => 0 })
+    const gone: string[] = []
+    for (const tail of await this.#storage.tails.list(run)) {
+      const [first] = seenOf(tail.lines)
+      if (first === undefined || this.mirror(run).at(first.seq - 1)?.digest !== first.prev) continue
+      await foldAside(log, tail).catch((error: unknown) => {
+        if (isWaystoneError(error, 'checkpoint_gone')) gone.push(tail.name)
+      })
+    }
+    return gone
   }
 
   async #lines(run: RunId): Promise<readonly Uint8Array[]> {

@@ -97,6 +97,12 @@ async function checkEnd(simulation: Simulation): Promise<void> {
           `${disk.name} has acknowledged entries ${lost.join(', ')} of ${run}, and they are nowhere`,
         )
     }
+  for (const { disk } of devices)
+    for (const run of disk.mirrors.keys()) {
+      const [gone] = await disk.unopened(run)
+      if (gone !== undefined)
+        simulation.fail(`${disk.name} has set aside ${gone} of ${run}, and cannot open it any more`)
+    }
   for (const log of simulation.runs()) checkNotes(simulation.person.notes, log, simulation)
   for (const [run, { disk }] of objects) {
     checkArrived(disk, simulation)
