@@ -4,7 +4,7 @@ import { decodeValue, encodeValue, type Value } from './codec.ts'
 import { diff } from './diff.ts'
 import { sameValue } from './equal.ts'
 import { parseDelta, type Delta } from './ops.ts'
-import { provenDiff } from './proven-diff.ts'
+import { proven, provenDiff } from './proven-diff.ts'
 
 const heavy = (): Value => ({ text: 'x'.repeat(100), n: 1 }) as unknown as Value
 const stored = (delta: Delta): Delta => parseDelta(JSON.parse(JSON.stringify(delta)))
@@ -39,10 +39,15 @@ describe('equal members that came from one place', () => {
 })
 
 describe('a delta that does not come to what it was made for', () => {
-  it('is the whole value instead', () => {
-    // A state that another realm has changed under the hands of the diff: it is equal to nothing, not even to itself.
-    const odd = Object.defineProperty({ kept: 1 }, 'late', { enumerable: true, get: () => Math.random() })
-    const delta = provenDiff({ kept: 1 } as unknown as Value, { held: odd } as unknown as Value)
-    expect(delta).toEqual([['set', [], { held: { kept: 1, late: expect.any(Number) as number } }]])
+  it.each<[string, Delta]>([
+    ['comes to another value', [['set', ['kept'], 2]]],
+    ['cannot be applied', [['del', ['nothing']]]],
+  ])('is the whole value instead: one that %s', (_, delta) => {
+    const [base, next] = [{ kept: 1 }, { kept: 3 }] as unknown as [Value, Value]
+    const whole = proven(base, delta, next)
+    expect(whole).toEqual([['set', [], { kept: 3 }]])
+    expect(applyDelta(base, stored(whole))).toEqual(next)
+    const right: Delta = [['set', ['kept'], 3]]
+    expect(proven(base, right, next)).toBe(right)
   })
 })
