@@ -1,6 +1,7 @@
 import { mintToken, operations } from '@waystone/access'
 import { frameOf, limits, parseRunId, type RunId } from '@waystone/core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { poll } from '../harness/poll.ts'
 import { openRawSocket, tokenProtocol, type RawSocket, type RawSocketOptions } from '../harness/raw-socket.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
@@ -174,6 +175,28 @@ describe('a socket of one run', () => {
     expect(heard).toBeGreaterThan(20_000_000)
     expect(heard).toBeLessThan(25_000_000)
     for (const socket of [owner, reader]) socket.close()
+  })
+})
+
+describe('the sockets of a run', () => {
+  it('are at most 500, and there is room again when one is closed', async () => {
+    const crowded = parseRunId('ana.crowded')
+    await world.begin('acme', crowded)
+    const token = await world.token()
+    const another = (): RawSocket => open(token, { protocols: ['waystone'], of: crowded })
+    const sockets: RawSocket[] = []
+    for (let count = 0; count < 500; count += 50) {
+      const some = Array.from({ length: 50 }, another)
+      await Promise.all(some.map(({ opened }) => opened))
+      sockets.push(...some)
+    }
+    await expect(another().opened).rejects.toThrow('not let in')
+    sockets[0]?.close()
+    await poll(() => another().opened.catch(() => undefined), {
+      timeoutMs: 20_000,
+      message: () => 'there is no room although a socket was closed',
+    })
+    for (const socket of sockets) socket.close()
   })
 })
 
