@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { cloneValue, type Value } from './codec.ts'
-import { applyDelta, diff, parseDelta, type Delta } from './delta.ts'
+import { applyDelta, parseDelta, type Delta } from './delta.ts'
+import { diff } from './diff.ts'
 import { createDraft } from './draft.ts'
 import { sameValue } from './equal.ts'
 

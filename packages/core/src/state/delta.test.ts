@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { encodeValue, type Value } from './codec.ts'
-import { applyDelta, diff, parseDelta, type Delta } from './delta.ts'
+import { applyDelta, parseDelta, type Delta } from './delta.ts'
+import { diff } from './diff.ts'
 
 const messages = Array.from({ length: 1000 }, (_, i) => ({
   role: 'user',

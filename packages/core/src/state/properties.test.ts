@@ -4,10 +4,12 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { changeInPlace, names, objectOf, Pouch, values } from './arbitrary-values.test-support.ts'
 import { cloneValue, decodeValue, encodeValue, type Value } from './codec.ts'
-import { applyDelta, diff, parseDelta } from './delta.ts'
+import { applyDelta, parseDelta } from './delta.ts'
+import { diff } from './diff.ts'
 import { createDraft } from './draft.ts'
 import { sameValue } from './equal.ts'
 import type { Json } from '../json.ts'
+import { provenDiff } from './proven-diff.ts'
 import { longestRise } from './rise.ts'
 
 function throughJson(json: unknown): Json {
@@ -179,6 +181,8 @@ describe('a delta between any two values', () => {
     const delta = diff(base, next)
     expect(delta.length === 0).toBe(sameValue(base, next))
     expect(sameValue(applyDelta(base, parseDelta(throughJson(delta))), next)).toBe(true)
+    // On trial it comes to the same here, and need not be the whole value.
+    expect(provenDiff(base, next)).toEqual(delta)
     expect(JSON.stringify(encodeValue(base))).toBe(before)
   }
 
@@ -225,6 +229,27 @@ describe('a delta between any two values', () => {
           a.map((i) => pool[i % pool.length]),
           b.map((i) => pool[i % pool.length]),
         )
+      }),
+      runs,
+    )
+  })
+
+  it('makes Sets and Maps of equal members, which were elsewhere before, into each other', () => {
+    const long = fc.string({ minLength: 64, maxLength: 80 })
+    const heavy = fc.tuple(long, values).map(([text, value]) => ({ text, value }) as unknown as Value)
+    const pools = fc.array(heavy, { minLength: 1, maxLength: 3 })
+    const picks = fc.array(fc.nat(2), { maxLength: 6 })
+    fc.assert(
+      fc.property(pools, picks, picks, (pool, a, b) => {
+        const members = (of: readonly number[]): Value[] =>
+          of.map((i) => cloneValue(pool[i % pool.length]) as Value)
+        const setOf = (of: readonly number[]): Value => new Set(members(of)) as unknown as Value
+        const mapOf = (of: readonly number[]): Value =>
+          new Map(members(of).map((key, i) => [key, i])) as unknown as Value
+        check(members(a), setOf(b))
+        check({ gone: members(a), set: setOf([]) } as unknown as Value, { set: setOf(b) } as unknown as Value)
+        check({ gone: members(a), map: mapOf(a) } as unknown as Value, { map: mapOf(b) } as unknown as Value)
+        check({ set: setOf(a) } as unknown as Value, { map: mapOf(b), set: setOf(b) } as unknown as Value)
       }),
       runs,
     )
