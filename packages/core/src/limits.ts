@@ -75,6 +75,7 @@ export const limits = {
   abortMsMax: 5_000,
   /** Wake-ups of a run at the edge without any progress before it is paused. */
   stallsMax: 5,
-  /** Openings of a run by its devices without any progress before it is paused. */
+  /** Openings of a run by its devices within a time, in ms, without any progress before it is paused. */
   openingsMax: 10,
+  openingsMs: 10 * 60_000,
 } as const

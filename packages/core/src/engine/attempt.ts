@@ -25,7 +25,6 @@ import { familyOf, inputOf, isCounted, isStart, pathOf, type Call } from './call
 import type { OnceOptions } from './ctx.ts'
 import { Deliveries } from './deliveries.ts'
 import { Events } from './events.ts'
-import { heeded } from './heeded.ts'
 import { within } from './in-time.ts'
 import { Meter } from './meter.ts'
 import { makeCtx } from './scope.ts'
@@ -38,9 +37,6 @@ const refusedByLog = ['limit_exceeded', 'too_large', 'entry_refused'] as const
 
 /** The number of the replay rules, recorded in every turn. */
 export const replayRules = 1
-
-/** What the turn calls. */
-type CallSpec = Pick<Call, 'path' | 'family' | 'kind' | 'input' | 'branch' | 'options' | 'begin'>
 
 /** What the turn's function did, and the call that was open then. */
 interface Returned {
@@ -72,8 +68,6 @@ export class Attempt {
   readonly #events: Events
   /** The paths of counted calls that have begun and are not recorded. */
   readonly #begun = new Set<string>()
-  /** Calls that the turn has not listened to so far, with how they failed. */
-  readonly #unheeded = new Map<string, WaystoneError | undefined>()
   /** Calls that the budget does not allow. */
   readonly #withheld = new Set<Call>()
   #scopes = 0
@@ -266,7 +260,8 @@ export class Attempt {
 
   /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
   waits(): readonly Wait[] | undefined {
-    if (!this.#resting || this.#over || this.#deliveries.next || this.#returned) return undefined
+    const isBusy = this.#over || this.#interrupting || this.#deliveries.next || this.#returned
+    if (!this.#resting || isBusy) return undefined
     const { active, open, losing } = this.#calls
     // A race that has nobody to wait for any more is about to be recorded.
     if (losing.length === 0 && open.some(({ family, phase }) => family === 'race' && phase === 'running'))
@@ -311,14 +306,10 @@ export class Attempt {
     this.#events.happen()
   }
 
-  /** Makes a call of a turn, in development one of which it is known whether the turn listens to it. */
-  call(spec: CallSpec): Promise<unknown> {
-    const made = this.#make(spec)
-    return this.ports.development ? heeded(made, () => this.#unheeded.delete(spec.path)) : made
-  }
-
-  /** Rejects with `key_taken` for a path that was used, `divergence` for one recorded otherwise. */
-  #make(spec: CallSpec): Promise<unknown> {
+  /** Makes a call of a turn. Rejects with `key_taken` for a path that was used, `divergence` for one recorded otherwise. */
+  call(
+    spec: Pick<Call, 'path' | 'family' | 'kind' | 'input' | 'branch' | 'options' | 'begin'>,
+  ): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#over) return
       this.#events.act()
@@ -342,7 +333,6 @@ export class Attempt {
       }
       this.#watchLeaves()
       this.#calls.add(call)
-      this.#unheeded.set(call.path, undefined)
       const comes = this.#deliveries.called(spec.path)
       if (this.#live && !comes) this.#begin(call)
     })
@@ -401,6 +391,11 @@ export class Attempt {
     return item
   }
 
+  /** A message that its call did not record in the end: another call may take it. */
+  giveBack(id: string): void {
+    this.#taken.delete(id)
+  }
+
   /** Parks a call until `poke` finds that it can go on. */
   park(call: Call, wait: Wait, poke: () => Promise<void>): void {
     if (this.#over || call.phase === 'settled') return
@@ -434,6 +429,8 @@ export class Attempt {
   }
 
   async #pump(): Promise<void> {
+    // The turn makes its first calls, as it did live before anything was delivered.
+    if (this.#deliveries.next) await this.#quiet()
     while (!this.#over) {
       const record = this.#deliveries.next
       if (record === undefined) {
@@ -462,7 +459,9 @@ export class Attempt {
     const call = this.#calls.get(path)
     if (call === undefined) {
       if (this.#deliveries.isOptional(record)) {
-        this.#deliveries.passOver(record)
+        await this.#quiet()
+        if (this.#deliveries.next === record && this.#calls.get(path) === undefined)
+          this.#deliveries.passOver(record)
       } else if (this.#returned) {
         this.diverge(
           path,
@@ -506,7 +505,6 @@ export class Attempt {
     if ('value' in outcome) return call.resolve(decodeValue(outcome.value))
     const error = fromWire(outcome.error, 'step_failed')
     this.#origins.set(error, record.digest)
-    if (this.#unheeded.has(call.path)) this.#unheeded.set(call.path, error)
     call.reject(error)
   }
 
@@ -587,8 +585,6 @@ export class Attempt {
   #finishTurn(returned: Returned): void {
     if ('error' in returned) return this.#finishThrown(returned.error)
     if (returned.open !== undefined) return this.finish({ type: 'open', path: returned.open })
-    const unheeded = this.#failedUnheeded()
-    if (unheeded) return this.#finishThrown(unheeded)
     const end = returned.value
     // An interrupt that came when the turn had nothing more to call: it commits, and the run still pauses.
     if (this.#interrupted && !this.#toldInterrupt && end?.type === 'next')
@@ -601,13 +597,6 @@ export class Attempt {
     } catch (error) {
       this.finish({ type: 'threw', error, drop: undefined })
     }
-  }
-
-  /** In development: a failure that a turn did not listen to, and returned. */
-  #failedUnheeded(): WaystoneError | undefined {
-    if (!this.ports.development) return undefined
-    for (const [path, error] of this.#unheeded) if (error) return notAwaited(path, error)
-    return undefined
   }
 
   #finishThrown(error: unknown): void {
@@ -714,14 +703,6 @@ export class Attempt {
     if (record) this.diverge(record.path, expected, found)
     else this.finish({ type: 'outside' })
   }
-}
-
-function notAwaited(path: string, cause: WaystoneError): WaystoneError {
-  return new WaystoneError(
-    cause.code,
-    `"${path}" failed, and the turn returned without having awaited it: ${cause.message}`,
-    { path, cause },
-  )
 }
 
 function stateLocked({ run }: OpenTurn, what: string, path: string | undefined): WaystoneError {

@@ -39,11 +39,15 @@ export class CallTable {
     return this.open.filter(({ phase }) => phase === 'running')
   }
 
-  /** Those of branches that have lost, and are still to be waited for: a `once` that was started until it is settled. */
+  /**
+   * Those of branches that have lost, and are still to be waited for: a `once` that was started until it is settled. Not a race inside of
+   * one, which waits for its own.
+   */
   get losing(): readonly Call[] {
     return this.open.filter(
       ({ branch, family, phase, start }) =>
         branch.doomed &&
+        family !== 'race' &&
         (phase === 'running' || (phase === 'parked' && family === 'once' && start !== undefined)),
     )
   }

@@ -4,6 +4,10 @@ import { pathOf } from './call.ts'
 /** The records of a turn on their way to the calls they belong to: in log order, each when its call was made. */
 export class Deliveries {
   readonly #queue: TurnRecord[] = []
+  /** Those that were passed over, and whose paths have been called since: in log order, before all others. */
+  readonly #again: TurnRecord[] = []
+  /** Where each stands in the log. */
+  readonly #places = new Map<TurnRecord, number>()
   /** Records that were passed over, by the path that has not called for them. */
   readonly #late = new Map<string, TurnRecord[]>()
   /** How many records in the queue each path still has to come. */
@@ -17,11 +21,11 @@ export class Deliveries {
 
   /** The record that is delivered next. */
   get next(): TurnRecord | undefined {
-    return this.#queue[this.#at]
+    return this.#again[0] ?? this.#queue[this.#at]
   }
 
   add(record: TurnRecord): void {
-    this.#queue.push(record)
+    this.#places.set(record, this.#queue.push(record))
     this.#count(pathOf(record), 1)
     this.#lost.push(...lostScopes(record))
   }
@@ -30,7 +34,7 @@ export class Deliveries {
   advance(): void {
     const record = this.next
     if (record) this.#count(pathOf(record), -1)
-    this.#at += 1
+    if (this.#again.shift() === undefined) this.#at += 1
   }
 
   /** True when more records of this path follow in the queue. */
@@ -56,7 +60,8 @@ export class Deliveries {
     const late = this.#late.get(path)
     if (late === undefined) return false
     this.#late.delete(path)
-    this.#queue.splice(this.#at, 0, ...late)
+    this.#again.push(...late)
+    this.#again.sort((one, other) => (this.#places.get(one) ?? 0) - (this.#places.get(other) ?? 0))
     this.#count(path, late.length)
     return true
   }

@@ -305,55 +305,6 @@ describe('the rules of a turn', () => {
     expect(run.view()?.error?.path).toBe('0/in/a/forgotten')
   })
 
-  const fails = (): never => {
-    throw Object.assign(new Error('no such page'), { retryable: false })
-  }
-  it('a failure that the turn did not await pauses it, in development', async () => {
-    const agent = defineAgent({
-      name: 'careless',
-      version: 1,
-      initial: () => ({}),
-      async turn(ctx) {
-        void ctx.step('careless', fails)
-        await ctx.step('careful', () => 1)
-        return done('returned')
-      },
-    })
-    const runtime = await testDevice([agent], { development: true }).open()
-    const run = await handleOf(runtime, await runtime.start('careless', null))
-    const { pause } = await run.until(({ status }) => status === 'paused')
-    expect(pause?.error).toMatchObject({ code: 'step_failed', path: '0/careless', run: run.id })
-    expect(pause?.error.message).toContain('without having awaited it')
-    await runtime.close()
-  })
-
-  it.each<[string, (failing: Promise<unknown>) => Promise<unknown>]>([
-    ['await', async (failing) => await failing],
-    ['catch()', (failing) => failing.catch(() => undefined)],
-    ['then()', (failing) => failing.then(undefined, () => undefined)],
-    ['finally()', (failing) => failing.finally(() => undefined)],
-    ['Promise.all()', (failing) => Promise.all([failing, 1])],
-    ['Promise.race()', (failing) => Promise.race([failing, new Promise(() => undefined)])],
-    ['Promise.allSettled()', (failing) => Promise.allSettled([failing, 1])],
-  ])('a failure that %s has heard is the own business of a turn, in development', async (_, hear) => {
-    const agent = defineAgent({
-      name: 'careful',
-      version: 1,
-      initial: () => ({}),
-      async turn(ctx) {
-        const failing = ctx.step('failing', fails)
-        try {
-          await hear(failing)
-        } catch {
-          // It goes on without.
-        }
-        return done('returned')
-      },
-    })
-    const run = await finish(testDevice([agent], { development: true }), agent, async () => undefined)
-    expect(run.view()).toMatchObject({ status: 'done', result: 'returned' })
-  })
-
   it('the state cannot be written while a call is open', async () => {
     const run = await runOnce(async (ctx, state) => {
       const open = ctx.step('open', () => 1)

@@ -24,8 +24,8 @@ export async function beginStep(
   blobs: () => readonly Digest[] = () => [],
 ): Promise<void> {
   // One that waits before its next try has been tried as often as before.
-  const tried = attempt.ports.tries?.(call.path) ?? 0
-  call.attempt = Math.max(call.attempt, tried)
+  const tried = Math.max(call.attempt, attempt.ports.tries?.(call.path) ?? 0)
+  call.attempt = tried
   if (parkForNeeds(attempt, call, options.needs, () => beginStep(attempt, call, options, body, blobs))) return
   const attempts = Math.max(1, options.attempts ?? 3)
   let key: string | undefined
@@ -37,7 +37,8 @@ export async function beginStep(
     const awake = attempt.ports.awake?.()
     if (awake) await awake
     if (attempt.over) return
-    if (call.branch.doomed) return attempt.rest(call)
+    // Whatever holds this host has it begin no other try: it goes on when that lets go.
+    if (call.branch.doomed || attempt.holding) return attempt.rest(call)
     call.attempt = number
     attempt.running(call)
     const ran = await runBody(

@@ -25,8 +25,9 @@ export async function beginAsk(
   const look = async (isLast = false): Promise<void> => {
     const item = attempt.ports.inbox().find((one) => one.type === 'answer' && one.ask === ask)
     if (item?.type === 'answer') {
+      attempt.running(call)
       const checked = await check(options.schema, item.value)
-      if (attempt.over) return
+      if (attempt.over || isOut(attempt, call)) return
       if ('value' in checked) {
         return recordAnswer(attempt, call, ask, {
           status: 'answered',
@@ -61,13 +62,15 @@ export async function beginReceive(attempt: Attempt, call: Call, name: string): 
   const look = async (): Promise<void> => {
     const item = attempt.takeMessage(name)
     if (item === undefined) return attempt.park(call, { for: 'message', name }, look)
+    // From here on who ends this turn, or this branch, waits for what becomes of the message.
+    attempt.running(call)
     const checked = await check(attempt.agent.inbox[name], item.value)
     if (attempt.over) return
+    if (isOut(attempt, call)) return attempt.giveBack(item.id)
     if ('refused' in checked) {
       await attempt.record([refusal(item, checked.refused)])
       return look()
     }
-    attempt.running(call)
     await attempt.record([
       { kind: 'receive', body: { path: call.path, name, id: item.id, value: checked.value, by: item.by } },
     ])
@@ -92,6 +95,11 @@ export async function beginDrain(attempt: Attempt, call: Call, name: string): Pr
     if ('refused' in checked) await attempt.record([refusal(item, checked.refused)])
     else items.push({ id: item.id, value: checked.value, by: item.by })
   }
+  if (attempt.over) return
+  if (isOut(attempt, call)) {
+    for (const { id } of taken) attempt.giveBack(id)
+    return
+  }
   await attempt.record([{ kind: 'drain', body: { path: call.path, name, items } }])
 }
 
@@ -109,6 +117,14 @@ export async function beginSleep(attempt: Attempt, call: Call, ms: number): Prom
     await attempt.record([{ kind: 'wake', body: { path: call.path } }])
   }
   await look()
+}
+
+/** True for a call that nobody waits for any more: what it would take is somebody else's. */
+function isOut(attempt: Attempt, call: Call): boolean {
+  if (call.phase === 'settled') return true
+  if (!call.branch.doomed) return false
+  attempt.rest(call)
+  return true
 }
 
 async function recordAsk(

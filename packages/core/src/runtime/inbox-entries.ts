@@ -73,7 +73,10 @@ export function controlEntry(item: InboxItem, fold: Fold): EntryDraft | undefine
         return refuse(item, 'no effect waits for a decision')
       return { kind: 'decide', body: { id, by, start: item.start, decision: item.decision } }
     case 'interrupt':
-      return refuse(item, 'no turn was running')
+      // An open turn hears of it once it has been replayed.
+      return fold.records.length > 0 && fold.status !== 'paused'
+        ? undefined
+        : refuse(item, 'no turn was running')
     default:
       return refusalOf(item, fold)[0]
   }

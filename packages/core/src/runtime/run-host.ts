@@ -496,7 +496,7 @@ export class RunHost {
 
   /** Gives the turn up when hosts before this one have tried it time and again, and all were killed. */
   async #compare(): Promise<void> {
-    this.#stalled = await stalledOpenings(this.#log)
+    this.#stalled = await stalledOpenings(this.#log, this.#ports.clock.now())
     if (this.#stalled) this.#attempt?.giveUp()
     else this.#hasProgress = true
     this.#comparing = undefined
