@@ -65,6 +65,8 @@ export const limits = {
   checkpointsMax: 1_000,
   /** How often a write of a session is tried while others are faster. */
   writeTriesMax: 20,
+  /** How long such a write lets other tabs go first, in ms: one that is frozen may hold their lock for ever. */
+  writeLockMsMax: 1_000,
   /** Between two words on what a run does, for those who watch it, in ms: about a frame of a screen. */
   liveMsMin: 16,
   /** A turn that nothing moves for this long is shown as standing still, in ms. */

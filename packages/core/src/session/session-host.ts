@@ -212,8 +212,26 @@ export class SessionHost {
     this.setup.channel?.post({ type: 'appended', run: this.run })
   }
 
-  #lock(): Promise<{ release(): void }> | undefined {
-    return this.setup.locks?.acquire(`waystone:${this.run}`, this.#closed.signal)
+  /**
+   * Waits for other tabs to be done, but not for long: one that its browser has frozen may hold the lock as long as it
+   * likes. Without the lock the head of the log still decides who was first.
+   */
+  async #lock(): Promise<{ release(): void } | undefined> {
+    const { locks, clock } = this.setup
+    if (locks === undefined) return undefined
+    const waiting = new AbortController()
+    const giveUp = (): void => waiting.abort()
+    this.#closed.signal.addEventListener('abort', giveUp)
+    void clock.wait(limits.writeLockMsMax, waiting.signal).then(giveUp)
+    try {
+      return await locks.acquire(`waystone:${this.run}`, waiting.signal)
+    } catch (error) {
+      if (!isWaystoneError(error, 'cancelled')) throw error
+      return undefined
+    } finally {
+      this.#closed.signal.removeEventListener('abort', giveUp)
+      giveUp()
+    }
   }
 
   #changed(entries: readonly Entry[]): void {
