@@ -395,8 +395,11 @@ export class RunNode {
     this.syncer?.flush()
   }
 
+  /** Takes up again what `freeze` let go. What other tabs have told meanwhile nobody delivers any more. */
   thaw(): void {
     this.#frozen = false
+    this.onTab({ type: 'appended', run: this.run })
+    this.#post({ type: 'hello', run: this.run })
     this.#wake()
   }
 

@@ -338,6 +338,9 @@ export class Runtime implements RuntimeApi {
 
   async thaw(): Promise<void> {
     await this.#each((node) => node.thaw())
+    this.#runsChanged()
+    // Runs may have been started meanwhile, of which other tabs told nobody here.
+    await this.#openUnfinished().catch(() => undefined)
   }
 
   async close(): Promise<void> {
@@ -351,6 +354,12 @@ export class Runtime implements RuntimeApi {
 
   #isUnfinished(summary: RunSummary): boolean {
     return summary.owner === this.#ports.me && !isEnded(summary) && summary.agent !== sessionAgent
+  }
+
+  /** Opens the runs of this device that have not ended, or one of them: to take over should their tab end. */
+  async #openUnfinished(only?: RunId): Promise<void> {
+    const mine = (await this.runs()).filter((summary) => this.#isUnfinished(summary))
+    for (const { run } of mine) if (only === undefined || run === only) await this.#node(run)
   }
 
   async #startChild(child: ChildStart): Promise<void> {
@@ -507,9 +516,7 @@ export class Runtime implements RuntimeApi {
     if (message.type === 'moved') return this.#moves.get(message.id)?.(message.error)
     if (message.type === 'run') {
       this.#runsChanged()
-      const mine = (await this.runs()).filter((summary) => this.#isUnfinished(summary))
-      if (mine.some(({ run }) => run === message.run)) await this.#node(message.run)
-      return
+      return this.#openUnfinished(message.run)
     }
     const node = await this.#nodes.get(message.run)?.catch(() => undefined)
     if (node === undefined) return
