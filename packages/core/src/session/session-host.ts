@@ -73,6 +73,7 @@ export class SessionHost {
   begin(): void {
     const { channel } = this.setup
     if (channel) this.#stop.push(channel.listen((message) => this.#onTab(message)))
+    if (channel?.onMissed) this.#stop.push(channel.onMissed(() => void this.refresh().catch(() => undefined)))
     this.#edge?.begin()
   }
 

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { memoryLocks } from '../memory/memory-hosts.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
+import type { Channel } from '../ports/channel.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Locks } from '../ports/locks.ts'
 import { hastyClock, testClock } from '../runtime/memory-world.test-support.ts'
-import { open } from './session.test-support.ts'
+import { open, until } from './session.test-support.ts'
 
 /** Two tabs with a session of which the first has written, and a third that holds its lock and lets go no more. */
 async function besideFrozenTab(clock: Clock) {
@@ -39,4 +40,24 @@ describe('a write of a session whose lock a frozen tab holds', () => {
     await two.close()
     await expect(writing).rejects.toMatchObject({ code: 'closed' })
   })
+})
+
+it('a session that may have missed what other tabs have told reads it', async () => {
+  const storage = memoryStorage()
+  let miss = (): void => undefined
+  const channel: Channel = {
+    post: () => undefined,
+    listen: () => () => undefined,
+    onMissed(listener) {
+      miss = listener
+      return () => undefined
+    },
+    close: () => undefined,
+  }
+  const reader = await open({ storage, channel })
+  const writer = await open({ storage })
+  await writer.update((draft) => void draft.notes.push('meanwhile'))
+  expect(reader.state.notes).toEqual([])
+  miss()
+  await until(() => reader.state.notes.length > 0)
 })
