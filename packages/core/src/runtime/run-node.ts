@@ -243,12 +243,7 @@ export class RunNode {
 
   /** Resolves when this host writes the run; never, should that not come, and not after the signal. */
   async untilWriting(signal: AbortSignal): Promise<void> {
-    while (!this.writing && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        void this.#waker.next().then(resolve)
-        signal.addEventListener('abort', () => resolve())
-      })
-    }
+    while (!this.writing && !signal.aborted) await this.#waker.next(signal)
     if (signal.aborted) await new Promise<never>(() => undefined)
   }
 
