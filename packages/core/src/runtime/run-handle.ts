@@ -1,4 +1,4 @@
-import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { isWaystoneError, toWire, WaystoneError, type WireError } from '../errors.ts'
 import { newId, type Digest, type RunId } from '../ids.ts'
 import { budgetOf, type BudgetOption } from '../engine/budget-of.ts'
 import { partsOf, readArtifact, type Artifact, type ByteRange } from '../engine/artifacts.ts'
@@ -74,6 +74,8 @@ export class RunHandle<State = unknown, Result = unknown> {
   #watcher: number | undefined
   #work: Promise<void> = Promise.resolve()
   #failed: unknown
+  /** The same, for views. */
+  #unread: WireError | undefined
   #closed = false
   /** How to end those who wait in `until`. */
   readonly #waiting = new Set<() => void>()
@@ -96,7 +98,11 @@ export class RunHandle<State = unknown, Result = unknown> {
     { cipher, seen }: { readonly cipher?: Cipher | undefined; readonly seen?: Head | undefined } = {},
   ): Promise<RunHandle<State, Result>> {
     const handle = new RunHandle<State, Result>(run, api, random, cipher)
-    const take = (event: WatchEvent): Promise<void> => handle.#inOrder(() => handle.#take(event))
+    const take = (event: WatchEvent): Promise<void> =>
+      handle.#inOrder(
+        () => handle.#take(event),
+        (error) => handle.#mend(event, error),
+      )
     handle.#watcher = await api.watch(run, take, ...(seen ? [seen] : []))
     await handle.#inOrder(() => handle.#catchUp())
     return handle
@@ -118,6 +124,7 @@ export class RunHandle<State = unknown, Result = unknown> {
         live: this.#live,
         sync: this.#sync,
         streams: this.#streams,
+        unread: this.#unread,
       }
       this.#view = viewOf(this.#fold, around, this.#viewed) as RunView<State, Result>
       this.#viewed = this.#view
@@ -400,10 +407,7 @@ export class RunHandle<State = unknown, Result = unknown> {
         break
       }
       case 'replaced':
-        this.#fold = undefined
-        this.#before = undefined
-        this.#entries = []
-        await this.#catchUp()
+        await this.#readAnew()
         break
       case 'stream': {
         const before =
@@ -425,6 +429,35 @@ export class RunHandle<State = unknown, Result = unknown> {
         return
     }
     this.#changed()
+  }
+
+  /** After an event could not be taken. Lines that do not follow may be of another log, of which nothing was heard. */
+  async #mend({ type }: WatchEvent, error: unknown): Promise<void> {
+    this.#failed = error
+    if (type !== 'lines' && type !== 'replaced') return
+    try {
+      await this.#readAnew()
+    } catch (failure) {
+      this.#failed = failure
+      this.#unread = toWire(failure)
+      this.#changed()
+    }
+  }
+
+  /** What cannot be read anew is shown as it was. */
+  async #readAnew(): Promise<void> {
+    const [fold, before, entries] = [this.#fold, this.#before, this.#entries]
+    this.#fold = undefined
+    this.#before = undefined
+    this.#entries = []
+    try {
+      await this.#catchUp()
+    } catch (error) {
+      this.#fold = fold
+      this.#before = before
+      this.#entries = entries
+      throw error
+    }
   }
 
   /** Text that was written before this handle was opened. */
@@ -505,6 +538,7 @@ export class RunHandle<State = unknown, Result = unknown> {
       if (unread !== undefined && this.#fold === undefined && parseLine(first).seq > 0) throw unread
       await this.#add(lines)
     }
+    this.#isRead()
     this.#changed()
   }
 
@@ -514,6 +548,12 @@ export class RunHandle<State = unknown, Result = unknown> {
     this.#fold = foldEntries(this.#fold, entries)
     this.#entries = [...this.#entries, ...entries]
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'rewind')) this.#streams = {}
+    this.#isRead()
+  }
+
+  #isRead(): void {
+    this.#failed = undefined
+    this.#unread = undefined
   }
 
   #changed(): void {
@@ -524,10 +564,12 @@ export class RunHandle<State = unknown, Result = unknown> {
         callListener(listener as (view: RunView<State, Result>) => void, view)
   }
 
-  #inOrder(work: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(work).catch((error: unknown) => {
-      this.#failed = error
-    })
+  /** `failed` must not throw. */
+  #inOrder(
+    work: () => Promise<void>,
+    failed: (error: unknown) => Promise<void> | void = (error) => void (this.#failed = error),
+  ): Promise<void> {
+    this.#work = this.#work.then(work).catch(failed)
     return this.#work
   }
 }
