@@ -73,6 +73,8 @@ export const limits = {
   patienceMs: 5_000,
   /** A turn that nothing moves for this long is paused, in ms. */
   standingMsMax: 60_000,
+  /** A run that is over and that nobody watches is in memory for this long, in ms. */
+  idleMsMax: 10_000,
   /** How long bodies that were told to stop may take, in ms. */
   abortMsMax: 5_000,
   /** Wake-ups of a run at the edge without any progress before it is paused. */

@@ -269,6 +269,20 @@ export class RunNode {
     await this.tellStreams(openStreams(live))
   }
 
+  /** True when the run is over, and nothing of it is left to do here: the edge, if there is one, has all of it. */
+  get isDone(): boolean {
+    const { fold } = this.log
+    const { synced, error } = this.#sync
+    const isKept = this.ports.edge === undefined || (synced?.seq ?? -1) >= (fold?.head.seq ?? Infinity)
+    const isOver = fold !== undefined && isEnded(fold) && isKept && error === undefined
+    return isOver && !this.writing && this.#courier.isIdle
+  }
+
+  /** How many hear the run. */
+  get watchers(): number {
+    return this.#watchers.size
+  }
+
   /** True after `close`; `closing` fires then. */
   get closed(): boolean {
     return this.#closed.signal.aborted

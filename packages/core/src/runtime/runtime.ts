@@ -36,6 +36,9 @@ const tabAnswerMs = 60_000
 const leaveMsMin = 1_000
 const leaveMsMax = 60_000
 
+/** The runtime itself watches each of its runs. */
+const ownWatchers = 1
+
 /** Where a run of an id is looked for before one is started; `edge` rejects when that does not answer. */
 type Look = 'here' | 'edge if it answers' | 'edge'
 
@@ -46,6 +49,8 @@ export class Runtime implements RuntimeApi {
   readonly #watchers = new Map<number, () => void>()
   readonly #runListeners = new Set<() => void>()
   readonly #moves = new Map<string, (error: unknown) => void>()
+  /** Those that are closed soon. */
+  readonly #idle = new Set<RunNode>()
   /** Children that are on their way to the edge. */
   readonly #leaving = new Set<RunId>()
   readonly #unlisten: () => void
@@ -158,8 +163,13 @@ export class Runtime implements RuntimeApi {
 
   async watch(run: RunId, listener: (event: WatchEvent) => void, seen?: Head): Promise<number> {
     const node = await this.#node(parseRunId(run))
+    if (node.closed) return this.watch(run, listener, seen)
     if (seen) node.syncer?.expect(seen)
-    return this.#watcher(node.watch(listener))
+    const stop = node.watch(listener)
+    return this.#watcher(() => {
+      stop()
+      void this.#letGo(node)
+    })
   }
 
   async unwatch(watcher: number): Promise<void> {
@@ -369,7 +379,7 @@ export class Runtime implements RuntimeApi {
     await this.#start(agent, input, { id: run, parent, depth }, isRecorded ? 'edge' : 'edge if it answers')
     // Its parent may have ended meanwhile, and have found no child.
     const started = await this.#nodes.get(run)
-    const { fold } = (await this.#nodes.get(parent))?.log ?? {}
+    const { fold } = (await this.#node(parent)).log
     if (started && fold && isEnded(fold)) await this.#cancelIfOver(started, fold)
     if (at === 'edge') void this.#sendToEdge(run).catch(() => undefined)
   }
@@ -484,6 +494,7 @@ export class Runtime implements RuntimeApi {
       })
       node.watch((event) => {
         if (event.type === 'live') this.#runsChanged()
+        void this.#letGo(node)
       })
       node.begin()
       return node
@@ -491,6 +502,21 @@ export class Runtime implements RuntimeApi {
     this.#nodes.set(run, opening)
     opening.catch(() => this.#nodes.delete(run))
     return opening
+  }
+
+  /**
+   * Closes a run that is over, after a while in which nobody has watched it: a page may stay open for weeks. Whoever asks for it
+   * then opens it anew; who has asked before still reads it.
+   */
+  async #letGo(node: RunNode): Promise<void> {
+    const isIdle = (): boolean => node.isDone && node.watchers <= ownWatchers
+    if (!isIdle() || this.#idle.has(node)) return
+    this.#idle.add(node)
+    await this.#ports.clock.wait(limits.idleMsMax, node.closing)
+    this.#idle.delete(node)
+    if (node.closed || !isIdle()) return
+    this.#nodes.delete(node.run)
+    await node.close()
   }
 
   async #withLive(summary: RunSummary): Promise<RunSummary> {
