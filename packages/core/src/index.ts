@@ -47,7 +47,7 @@ export {
   type InboxItem,
   type InboxPut,
 } from './ports/inbox.ts'
-export type { Locks } from './ports/locks.ts'
+export type { Lock, Locks } from './ports/locks.ts'
 export type {
   Append,
   Appended,

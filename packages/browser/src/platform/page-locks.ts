@@ -21,11 +21,16 @@ export function pageLocks(locks: Locks): PageLocks {
       leaving.add(giveUp)
       try {
         const { release } = await locks.acquire(name, waiting.signal)
-        const letGo = (): void => {
-          if (leaving.delete(letGo)) release()
+        const lost = new AbortController()
+        const lose = (): void => {
+          letGo()
+          lost.abort()
         }
-        leaving.add(letGo)
-        if (!waiting.signal.aborted) return { release: letGo }
+        const letGo = (): void => {
+          if (leaving.delete(lose)) release()
+        }
+        leaving.add(lose)
+        if (!waiting.signal.aborted) return { release: letGo, lost: lost.signal }
         // The page has left in the moment in which it was given.
         letGo()
         throw new WaystoneError('cancelled', `waiting for lock "${name}" was given up`)
