@@ -286,6 +286,10 @@ export class Runtime implements RuntimeApi {
     await this.#ports.blobs.put(run, hash, bytes)
   }
 
+  async dropBlobs(run: RunId, hashes: readonly Digest[]): Promise<void> {
+    if (!(await this.#exists(run, 'here'))) await this.#ports.blobs.remove(run, hashes)
+  }
+
   async importRun(id: RunId, lines: readonly string[]): Promise<RunId> {
     this.#checkOpen()
     const { blobs, me, agents, encryption } = this.#ports
