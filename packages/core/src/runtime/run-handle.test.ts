@@ -70,6 +70,17 @@ describe('a handle', () => {
     expect(await handle.result()).toBe('end')
   })
 
+  it('gives entries that stay as they were given, the same until there are more', async () => {
+    const { handle, lines, told } = await followed(3)
+    const before = handle.entries()
+    expect(handle.entries()).toBe(before)
+    for (let at = 3; at < lines.length; at += 1) told(at, at + 1)
+    await handle.result()
+    expect(before).toHaveLength(3)
+    expect(handle.entries()).toHaveLength(lines.length)
+    expect(handle.entries().slice(0, 3)).toEqual(before)
+  })
+
   it('reads all anew when it is told of what does not follow', async () => {
     const { handle, lines, told, tell } = await followed(3)
     told(3, 4)

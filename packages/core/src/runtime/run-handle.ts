@@ -64,7 +64,10 @@ export class RunHandle<State = unknown, Result = unknown> {
   #fold: Fold | undefined
   /** What came before the entries that are here. */
   #before: Fold | undefined
-  #entries: readonly Entry[] = []
+  /** Grows in place: a copy at each append would cost more with every entry. */
+  #entries: Entry[] = []
+  /** What was given of them; undefined when there are others by now. */
+  #listed: readonly Entry[] | undefined
   /** Undefined when something has changed since it was made. */
   #view: RunView<State, Result> | undefined
   #viewed: RunView<State, Result> | undefined
@@ -139,7 +142,7 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   /** The entries of the log since the newest snapshot that was there when this was opened, oldest first. */
   entries(): readonly Entry[] {
-    return this.#entries
+    return (this.#listed ??= [...this.#entries])
   }
 
   /** The checkpoints among `entries()`: to resume, fork or rewind at, with what was true then. */
@@ -450,12 +453,14 @@ export class RunHandle<State = unknown, Result = unknown> {
     this.#fold = undefined
     this.#before = undefined
     this.#entries = []
+    this.#listed = undefined
     try {
       await this.#catchUp()
     } catch (error) {
       this.#fold = fold
       this.#before = before
       this.#entries = entries
+      this.#listed = undefined
       throw error
     }
   }
@@ -520,6 +525,7 @@ export class RunHandle<State = unknown, Result = unknown> {
     if (entries.length === 0 || entries.at(-1)?.seq !== before - 1) return false
     this.#before = entries[0]?.seq === (fold?.head.seq ?? -1) + 1 ? fold : undefined
     this.#entries = [...entries, ...this.#entries]
+    this.#listed = undefined
     this.#changed()
     return true
   }
@@ -546,7 +552,8 @@ export class RunHandle<State = unknown, Result = unknown> {
     const stored = verifyChain(this.id, this.#fold?.head, lines)
     const entries = await resolveAll(stored, this.#source)
     this.#fold = foldEntries(this.#fold, entries)
-    this.#entries = [...this.#entries, ...entries]
+    for (const entry of entries) this.#entries.push(entry)
+    this.#listed = undefined
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'rewind')) this.#streams = {}
     this.#isRead()
   }
