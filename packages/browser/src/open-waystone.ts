@@ -1,8 +1,8 @@
 import {
-  blobsNamed,
   checkVersions,
   durationMs,
   encodeValue,
+  importExport,
   isWaystoneError,
   newId,
   parseHead,
@@ -221,12 +221,7 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
     },
     async import(text, blob, { id } = {}) {
       const run = parseRunId(id ?? newId(browserRandom))
-      const lines = text.split('\n')
-      for (const hash of blobsNamed(lines)) {
-        const bytes = await blob?.(hash)
-        if (bytes) await api.putBlob(run, hash, bytes)
-      }
-      return handle(await api.importRun(run, lines))
+      return handle(await importExport(api, run, text.split('\n'), async (hash) => blob?.(hash)))
     },
     runs: () => api.runs(),
     onRuns(listener) {

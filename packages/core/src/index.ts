@@ -47,7 +47,7 @@ export {
   type InboxItem,
   type InboxPut,
 } from './ports/inbox.ts'
-export type { Locks } from './ports/locks.ts'
+export type { Lock, Locks } from './ports/locks.ts'
 export type {
   Append,
   Appended,
@@ -188,7 +188,7 @@ export { checkVersions, writtenBy, type Software } from './log/written.ts'
 export type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './runtime/api.ts'
 export type { Checkpoint } from './runtime/checkpoints.ts'
 export { exportedPages, exportHeader, type LoggedRun, type RunExport } from './log/export-run.ts'
-export { blobsNamed } from './runtime/import-run.ts'
+export { blobsNamed, importExport } from './runtime/import-run.ts'
 export { Authority, type AuthorityPorts } from './runtime/authority.ts'
 export { RunHandle, type Deciding, type ForkOptions, type SendOptions } from './runtime/run-handle.ts'
 export { damagePause, unresolvedDamage } from './runtime/damage-pause.ts'

@@ -65,12 +65,16 @@ export const limits = {
   checkpointsMax: 1_000,
   /** How often a write of a session is tried while others are faster. */
   writeTriesMax: 20,
+  /** How long such a write lets other tabs go first, in ms: one that is frozen may hold their lock for ever. */
+  writeLockMsMax: 1_000,
   /** Between two words on what a run does, for those who watch it, in ms: about a frame of a screen. */
   liveMsMin: 16,
   /** A turn that nothing moves for this long is shown as standing still, in ms. */
   patienceMs: 5_000,
   /** A turn that nothing moves for this long is paused, in ms. */
   standingMsMax: 60_000,
+  /** A run that is over and that nobody watches is in memory for this long, in ms. */
+  idleMsMax: 10_000,
   /** How long bodies that were told to stop may take, in ms. */
   abortMsMax: 5_000,
   /** Wake-ups of a run at the edge without any progress before it is paused. */

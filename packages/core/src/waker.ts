@@ -2,9 +2,18 @@
 export class Waker {
   readonly #waiting = new Set<() => void>()
 
-  /** Resolves at the next `wake`. */
-  next(): Promise<void> {
-    return new Promise((resolve) => this.#waiting.add(resolve))
+  /** Resolves at the next `wake`, or when the signal fires; the signal may outlive many of them. */
+  next(signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const go = (): void => {
+        this.#waiting.delete(go)
+        signal?.removeEventListener('abort', go)
+        resolve()
+      }
+      if (signal?.aborted) return resolve()
+      this.#waiting.add(go)
+      signal?.addEventListener('abort', go)
+    })
   }
 
   wake(): void {

@@ -115,6 +115,7 @@ export async function workerRuntime(
     blockers: (run, to) => call((host) => host.blockers(run, to)),
     fork: (run, options) => call((host) => host.fork(run, options)) as Promise<RunId>,
     putBlob: (run, hash, bytes) => call((host) => host.putBlob(run, hash, bytes)),
+    dropBlobs: (run, hashes) => call((host) => host.dropBlobs(run, hashes)),
     importRun: (run, lines) => call((host) => host.importRun(run, lines)) as Promise<RunId>,
     setAside: (run) => call((host) => host.setAside(run)),
     keepAside: (run, name, options) => call((host) => host.keepAside(run, name, options)) as Promise<RunId>,

@@ -71,6 +71,8 @@ export interface RuntimeApi {
   fork(run: RunId, options: ForkRequest): Promise<RunId>
   /** Keeps a blob for a run that is about to be imported. Rejects with `request_refused` when it has another hash. */
   putBlob(run: RunId, hash: Digest, bytes: Uint8Array): Promise<void>
+  /** Drops blobs that were put for an import that was refused; none where there is a run by now. */
+  dropBlobs(run: RunId, hashes: readonly Digest[]): Promise<void>
   /** Makes a run from the lines of an export, whose blobs were put for it. */
   importRun(run: RunId, lines: readonly string[]): Promise<RunId>
   setAside(run: RunId): Promise<readonly SetAside[]>

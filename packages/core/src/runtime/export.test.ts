@@ -5,6 +5,7 @@ import type { Digest, RunId } from '../ids.ts'
 import { entryFormat } from '../log/entry.ts'
 import { firstIn, start } from '../log/log.test-support.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
+import { importExport } from './import-run.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
 import type { RunHandle } from './run-handle.ts'
 import type { Runtime } from './runtime.ts'
@@ -135,8 +136,14 @@ describe('export', () => {
     const elsewhere = await device.open()
     const at = text.lastIndexOf('\n{')
     const changed = code === 'value_refused' ? text.slice(0, at) + change(text.slice(at)) : change(text)
-    await expect(imported(elsewhere, changed, blobs)).rejects.toMatchObject({ code })
+    const importing = importExport(elsewhere, 'again' as RunId, changed.split('\n'), async (hash) =>
+      blobs.get(hash),
+    )
+    await expect(importing).rejects.toMatchObject({ code })
     expect(await elsewhere.runs()).toEqual([])
+    const hashes = [...blobs.keys()] as Digest[]
+    expect(hashes).not.toEqual([])
+    expect(await device.blobs.missing('again' as RunId, hashes)).toEqual(hashes)
   })
 
   const begin = start({}).body

@@ -1,5 +1,5 @@
 import { WaystoneError } from '../errors.ts'
-import { parseDigest, parseRunId, type Digest } from '../ids.ts'
+import { parseDigest, parseRunId, type Digest, type RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import type { Fold } from '../log/fold.ts'
@@ -7,6 +7,7 @@ import { foldBegun, type BodySource } from '../log/log-reader.ts'
 import { decodeValue } from '../state/codec.ts'
 import { diff } from '../state/delta.ts'
 import { utf8 } from '../state/digest.ts'
+import type { RuntimeApi } from './api.ts'
 import { checkpointOf } from './first-entry.ts'
 import { exportFormat, type ParsedExport } from '../log/export-run.ts'
 
@@ -121,4 +122,30 @@ export function blobsNamed(texts: readonly string[]): readonly Digest[] {
     return Array.isArray(blobs) ? (blobs as unknown[]).map(parseDigest) : []
   })
   return [...new Set(hashes)]
+}
+
+/**
+ * Makes a run of an export: puts the blobs that it names, as far as `blob` gives them, and has the run made. When that is
+ * refused none of them is kept. Rejects as `putBlob`, `importRun` and `blob` do.
+ */
+export async function importExport(
+  api: Pick<RuntimeApi, 'putBlob' | 'importRun' | 'dropBlobs'>,
+  run: RunId,
+  lines: readonly string[],
+  blob: (hash: Digest) => Promise<Uint8Array | undefined>,
+): Promise<RunId> {
+  const put: Digest[] = []
+  try {
+    for (const hash of blobsNamed(lines)) {
+      const bytes = await blob(hash)
+      if (bytes === undefined) continue
+      put.push(hash)
+      await api.putBlob(run, hash, bytes)
+    }
+    return await api.importRun(run, lines)
+  } catch (error) {
+    // What cannot be dropped is only more than is needed.
+    if (put.length > 0) await api.dropBlobs(run, put).catch(() => undefined)
+    throw error
+  }
 }

@@ -48,6 +48,11 @@ export class InboxCourier {
     this.synced()
   }
 
+  /** True while nothing waits for the edge to acknowledge more, or for its place here. */
+  get isIdle(): boolean {
+    return this.#consumed.length === 0 && this.#owed.length === 0
+  }
+
   /** The edge has acknowledged more. */
   synced(): void {
     const synced = this.#ports.edge ? this.#ports.synced() : Infinity

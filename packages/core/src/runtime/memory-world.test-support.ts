@@ -61,7 +61,11 @@ export function testDevice(
     ...(options.syncPolicy ? { syncPolicy: options.syncPolicy } : {}),
     ...(options.software ? { software: options.software } : {}),
   })
-  return { ...shared, open: () => Runtime.open(ports()) }
+  return {
+    ...shared,
+    channels,
+    open: (changes: Partial<RuntimePorts> = {}) => Runtime.open({ ...ports(), ...changes }),
+  }
 }
 
 /** Opens a handle of a run. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { defineAgent, done } from '../engine/agent.ts'
+import { WaystoneError } from '../errors.ts'
 import type { WatchEvent } from '../ports/watch.ts'
 import type { RuntimeApi } from './api.ts'
 import { handleOf, testDevice, testRandom } from './memory-world.test-support.ts'
@@ -23,9 +24,14 @@ async function followed(first: number, text = '') {
   await (await handleOf(runtime, run)).result()
   const lines = await runtime.lines(run, 0)
   let known = first
+  let unreadable: Error | undefined
   let tell: (event: WatchEvent) => void = () => undefined
   const api = {
-    lines: async (_: unknown, from: number) => lines.slice(from, known),
+    lines: async (_: unknown, from: number) => {
+      if (unreadable) throw unreadable
+      return lines.slice(from, known)
+    },
+    snapshot: async () => undefined,
     watch: async (_: unknown, listener: (event: WatchEvent) => void) => {
       tell = listener
       return 1
@@ -39,7 +45,8 @@ async function followed(first: number, text = '') {
     known = to
     tell({ type: 'lines', from, lines: lines.slice(from, to) })
   }
-  return { handle, lines, told, tell: (event: WatchEvent) => tell(event) }
+  const fail = (error?: Error): void => void (unreadable = error)
+  return { handle, lines, told, fail, tell: (event: WatchEvent) => tell(event) }
 }
 
 describe('a handle', () => {
@@ -61,6 +68,44 @@ describe('a handle', () => {
     told(0, 2)
     told(3, lines.length)
     expect(await handle.result()).toBe('end')
+  })
+
+  it('gives entries that stay as they were given, the same until there are more', async () => {
+    const { handle, lines, told } = await followed(3)
+    const before = handle.entries()
+    expect(handle.entries()).toBe(before)
+    for (let at = 3; at < lines.length; at += 1) told(at, at + 1)
+    await handle.result()
+    expect(before).toHaveLength(3)
+    expect(handle.entries()).toHaveLength(lines.length)
+    expect(handle.entries().slice(0, 3)).toEqual(before)
+  })
+
+  it('reads all anew when it is told of what does not follow', async () => {
+    const { handle, lines, told, tell } = await followed(3)
+    told(3, 4)
+    tell({ type: 'lines', from: 4, lines: lines.slice(5, 6) })
+    await handle.until(({ head }) => head.seq === 3)
+    expect(handle.entries()).toHaveLength(4)
+    told(4, lines.length)
+    expect(await handle.result()).toBe('end')
+    expect(handle.error).toBeUndefined()
+  })
+
+  it('shows the run as it was, and why, while it cannot be read, and goes on when it can', async () => {
+    const { handle, lines, told, fail } = await followed(3)
+    fail(new WaystoneError('storage_failed', 'the disk is gone'))
+    told(4, 5)
+    const { head, unread } = await handle.until((view) => view.unread !== undefined)
+    expect(head.seq).toBe(2)
+    expect(unread?.code).toBe('storage_failed')
+    expect(handle.error).toMatchObject({ code: 'storage_failed' })
+    expect(handle.entries()).toHaveLength(3)
+    fail()
+    told(5, lines.length)
+    expect(await handle.result()).toBe('end')
+    expect(handle.view()?.unread).toBeUndefined()
+    expect(handle.error).toBeUndefined()
   })
 
   it('shows no word of a stream twice that it has loaded while it was told of it, and what was taken back not at all', async () => {

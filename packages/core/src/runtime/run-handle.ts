@@ -1,4 +1,4 @@
-import { isWaystoneError, WaystoneError } from '../errors.ts'
+import { isWaystoneError, toWire, WaystoneError, type WireError } from '../errors.ts'
 import { newId, type Digest, type RunId } from '../ids.ts'
 import { budgetOf, type BudgetOption } from '../engine/budget-of.ts'
 import { partsOf, readArtifact, type Artifact, type ByteRange } from '../engine/artifacts.ts'
@@ -64,7 +64,10 @@ export class RunHandle<State = unknown, Result = unknown> {
   #fold: Fold | undefined
   /** What came before the entries that are here. */
   #before: Fold | undefined
-  #entries: readonly Entry[] = []
+  /** Grows in place: a copy at each append would cost more with every entry. */
+  #entries: Entry[] = []
+  /** What was given of them; undefined when there are others by now. */
+  #listed: readonly Entry[] | undefined
   /** Undefined when something has changed since it was made. */
   #view: RunView<State, Result> | undefined
   #viewed: RunView<State, Result> | undefined
@@ -74,6 +77,8 @@ export class RunHandle<State = unknown, Result = unknown> {
   #watcher: number | undefined
   #work: Promise<void> = Promise.resolve()
   #failed: unknown
+  /** The same, for views. */
+  #unread: WireError | undefined
   #closed = false
   /** How to end those who wait in `until`. */
   readonly #waiting = new Set<() => void>()
@@ -96,7 +101,11 @@ export class RunHandle<State = unknown, Result = unknown> {
     { cipher, seen }: { readonly cipher?: Cipher | undefined; readonly seen?: Head | undefined } = {},
   ): Promise<RunHandle<State, Result>> {
     const handle = new RunHandle<State, Result>(run, api, random, cipher)
-    const take = (event: WatchEvent): Promise<void> => handle.#inOrder(() => handle.#take(event))
+    const take = (event: WatchEvent): Promise<void> =>
+      handle.#inOrder(
+        () => handle.#take(event),
+        (error) => handle.#mend(event, error),
+      )
     handle.#watcher = await api.watch(run, take, ...(seen ? [seen] : []))
     await handle.#inOrder(() => handle.#catchUp())
     return handle
@@ -118,6 +127,7 @@ export class RunHandle<State = unknown, Result = unknown> {
         live: this.#live,
         sync: this.#sync,
         streams: this.#streams,
+        unread: this.#unread,
       }
       this.#view = viewOf(this.#fold, around, this.#viewed) as RunView<State, Result>
       this.#viewed = this.#view
@@ -132,7 +142,7 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   /** The entries of the log since the newest snapshot that was there when this was opened, oldest first. */
   entries(): readonly Entry[] {
-    return this.#entries
+    return (this.#listed ??= [...this.#entries])
   }
 
   /** The checkpoints among `entries()`: to resume, fork or rewind at, with what was true then. */
@@ -400,10 +410,7 @@ export class RunHandle<State = unknown, Result = unknown> {
         break
       }
       case 'replaced':
-        this.#fold = undefined
-        this.#before = undefined
-        this.#entries = []
-        await this.#catchUp()
+        await this.#readAnew()
         break
       case 'stream': {
         const before =
@@ -425,6 +432,37 @@ export class RunHandle<State = unknown, Result = unknown> {
         return
     }
     this.#changed()
+  }
+
+  /** After an event could not be taken. Lines that do not follow may be of another log, of which nothing was heard. */
+  async #mend({ type }: WatchEvent, error: unknown): Promise<void> {
+    this.#failed = error
+    if (type !== 'lines' && type !== 'replaced') return
+    try {
+      await this.#readAnew()
+    } catch (failure) {
+      this.#failed = failure
+      this.#unread = toWire(failure)
+      this.#changed()
+    }
+  }
+
+  /** What cannot be read anew is shown as it was. */
+  async #readAnew(): Promise<void> {
+    const [fold, before, entries] = [this.#fold, this.#before, this.#entries]
+    this.#fold = undefined
+    this.#before = undefined
+    this.#entries = []
+    this.#listed = undefined
+    try {
+      await this.#catchUp()
+    } catch (error) {
+      this.#fold = fold
+      this.#before = before
+      this.#entries = entries
+      this.#listed = undefined
+      throw error
+    }
   }
 
   /** Text that was written before this handle was opened. */
@@ -487,6 +525,7 @@ export class RunHandle<State = unknown, Result = unknown> {
     if (entries.length === 0 || entries.at(-1)?.seq !== before - 1) return false
     this.#before = entries[0]?.seq === (fold?.head.seq ?? -1) + 1 ? fold : undefined
     this.#entries = [...entries, ...this.#entries]
+    this.#listed = undefined
     this.#changed()
     return true
   }
@@ -505,6 +544,7 @@ export class RunHandle<State = unknown, Result = unknown> {
       if (unread !== undefined && this.#fold === undefined && parseLine(first).seq > 0) throw unread
       await this.#add(lines)
     }
+    this.#isRead()
     this.#changed()
   }
 
@@ -512,8 +552,15 @@ export class RunHandle<State = unknown, Result = unknown> {
     const stored = verifyChain(this.id, this.#fold?.head, lines)
     const entries = await resolveAll(stored, this.#source)
     this.#fold = foldEntries(this.#fold, entries)
-    this.#entries = [...this.#entries, ...entries]
+    for (const entry of entries) this.#entries.push(entry)
+    this.#listed = undefined
     if (entries.some(({ kind }) => kind === 'commit' || kind === 'rewind')) this.#streams = {}
+    this.#isRead()
+  }
+
+  #isRead(): void {
+    this.#failed = undefined
+    this.#unread = undefined
   }
 
   #changed(): void {
@@ -524,10 +571,12 @@ export class RunHandle<State = unknown, Result = unknown> {
         callListener(listener as (view: RunView<State, Result>) => void, view)
   }
 
-  #inOrder(work: () => Promise<void>): Promise<void> {
-    this.#work = this.#work.then(work).catch((error: unknown) => {
-      this.#failed = error
-    })
+  /** `failed` must not throw. */
+  #inOrder(
+    work: () => Promise<void>,
+    failed: (error: unknown) => Promise<void> | void = (error) => void (this.#failed = error),
+  ): Promise<void> {
+    this.#work = this.#work.then(work).catch(failed)
     return this.#work
   }
 }

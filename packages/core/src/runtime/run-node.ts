@@ -244,12 +244,7 @@ export class RunNode {
 
   /** Resolves when this host writes the run; never, should that not come, and not after the signal. */
   async untilWriting(signal: AbortSignal): Promise<void> {
-    while (!this.writing && !signal.aborted) {
-      await new Promise<void>((resolve) => {
-        void this.#waker.next().then(resolve)
-        signal.addEventListener('abort', () => resolve())
-      })
-    }
+    while (!this.writing && !signal.aborted) await this.#waker.next(signal)
     if (signal.aborted) await new Promise<never>(() => undefined)
   }
 
@@ -273,6 +268,20 @@ export class RunNode {
     if (live === undefined) return
     this.#tellEdge({ type: 'live', live })
     await this.tellStreams(openStreams(live))
+  }
+
+  /** True when the run is over, and nothing of it is left to do here: the edge, if there is one, has all of it. */
+  get isDone(): boolean {
+    const { fold } = this.log
+    const { synced, error } = this.#sync
+    const isKept = this.ports.edge === undefined || (synced?.seq ?? -1) >= (fold?.head.seq ?? Infinity)
+    const isOver = fold !== undefined && isEnded(fold) && isKept && error === undefined
+    return isOver && !this.writing && this.#courier.isIdle
+  }
+
+  /** How many hear the run. */
+  get watchers(): number {
+    return this.#watchers.size
   }
 
   /** True after `close`; `closing` fires then. */
@@ -396,8 +405,11 @@ export class RunNode {
     this.syncer?.flush()
   }
 
+  /** Takes up again what `freeze` let go. What other tabs have told meanwhile nobody delivers any more. */
   thaw(): void {
     this.#frozen = false
+    this.onTab({ type: 'appended', run: this.run })
+    this.#post({ type: 'hello', run: this.run })
     this.#wake()
   }
 

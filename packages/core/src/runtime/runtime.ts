@@ -36,6 +36,9 @@ const tabAnswerMs = 60_000
 const leaveMsMin = 1_000
 const leaveMsMax = 60_000
 
+/** The runtime itself watches each of its runs. */
+const ownWatchers = 1
+
 /** Where a run of an id is looked for before one is started; `edge` rejects when that does not answer. */
 type Look = 'here' | 'edge if it answers' | 'edge'
 
@@ -46,6 +49,8 @@ export class Runtime implements RuntimeApi {
   readonly #watchers = new Map<number, () => void>()
   readonly #runListeners = new Set<() => void>()
   readonly #moves = new Map<string, (error: unknown) => void>()
+  /** Those that are closed soon. */
+  readonly #idle = new Set<RunNode>()
   /** Children that are on their way to the edge. */
   readonly #leaving = new Set<RunId>()
   readonly #unlisten: () => void
@@ -158,8 +163,13 @@ export class Runtime implements RuntimeApi {
 
   async watch(run: RunId, listener: (event: WatchEvent) => void, seen?: Head): Promise<number> {
     const node = await this.#node(parseRunId(run))
+    if (node.closed) return this.watch(run, listener, seen)
     if (seen) node.syncer?.expect(seen)
-    return this.#watcher(node.watch(listener))
+    const stop = node.watch(listener)
+    return this.#watcher(() => {
+      stop()
+      void this.#letGo(node)
+    })
   }
 
   async unwatch(watcher: number): Promise<void> {
@@ -276,6 +286,10 @@ export class Runtime implements RuntimeApi {
     await this.#ports.blobs.put(run, hash, bytes)
   }
 
+  async dropBlobs(run: RunId, hashes: readonly Digest[]): Promise<void> {
+    if (!(await this.#exists(run, 'here'))) await this.#ports.blobs.remove(run, hashes)
+  }
+
   async importRun(id: RunId, lines: readonly string[]): Promise<RunId> {
     this.#checkOpen()
     const { blobs, me, agents, encryption } = this.#ports
@@ -338,6 +352,9 @@ export class Runtime implements RuntimeApi {
 
   async thaw(): Promise<void> {
     await this.#each((node) => node.thaw())
+    this.#runsChanged()
+    // Runs may have been started meanwhile, of which other tabs told nobody here.
+    await this.#openUnfinished().catch(() => undefined)
   }
 
   async close(): Promise<void> {
@@ -353,6 +370,12 @@ export class Runtime implements RuntimeApi {
     return summary.owner === this.#ports.me && !isEnded(summary) && summary.agent !== sessionAgent
   }
 
+  /** Opens the runs of this device that have not ended, or one of them: to take over should their tab end. */
+  async #openUnfinished(only?: RunId): Promise<void> {
+    const mine = (await this.runs()).filter((summary) => this.#isUnfinished(summary))
+    for (const { run } of mine) if (only === undefined || run === only) await this.#node(run)
+  }
+
   async #startChild(child: ChildStart): Promise<void> {
     const { run, parent, depth, agent, input, isRecorded, isOthers, at } = child
     if (isOthers && this.#ports.edge && !(await this.#exists(run, 'edge'))) throw notSynced(run)
@@ -360,7 +383,7 @@ export class Runtime implements RuntimeApi {
     await this.#start(agent, input, { id: run, parent, depth }, isRecorded ? 'edge' : 'edge if it answers')
     // Its parent may have ended meanwhile, and have found no child.
     const started = await this.#nodes.get(run)
-    const { fold } = (await this.#nodes.get(parent))?.log ?? {}
+    const { fold } = (await this.#node(parent)).log
     if (started && fold && isEnded(fold)) await this.#cancelIfOver(started, fold)
     if (at === 'edge') void this.#sendToEdge(run).catch(() => undefined)
   }
@@ -475,6 +498,7 @@ export class Runtime implements RuntimeApi {
       })
       node.watch((event) => {
         if (event.type === 'live') this.#runsChanged()
+        void this.#letGo(node)
       })
       node.begin()
       return node
@@ -482,6 +506,21 @@ export class Runtime implements RuntimeApi {
     this.#nodes.set(run, opening)
     opening.catch(() => this.#nodes.delete(run))
     return opening
+  }
+
+  /**
+   * Closes a run that is over, after a while in which nobody has watched it: a page may stay open for weeks. Whoever asks for it
+   * then opens it anew; who has asked before still reads it.
+   */
+  async #letGo(node: RunNode): Promise<void> {
+    const isIdle = (): boolean => node.isDone && node.watchers <= ownWatchers
+    if (!isIdle() || this.#idle.has(node)) return
+    this.#idle.add(node)
+    await this.#ports.clock.wait(limits.idleMsMax, node.closing)
+    this.#idle.delete(node)
+    if (node.closed || !isIdle()) return
+    this.#nodes.delete(node.run)
+    await node.close()
   }
 
   async #withLive(summary: RunSummary): Promise<RunSummary> {
@@ -507,9 +546,7 @@ export class Runtime implements RuntimeApi {
     if (message.type === 'moved') return this.#moves.get(message.id)?.(message.error)
     if (message.type === 'run') {
       this.#runsChanged()
-      const mine = (await this.runs()).filter((summary) => this.#isUnfinished(summary))
-      if (mine.some(({ run }) => run === message.run)) await this.#node(message.run)
-      return
+      return this.#openUnfinished(message.run)
     }
     const node = await this.#nodes.get(message.run)?.catch(() => undefined)
     if (node === undefined) return

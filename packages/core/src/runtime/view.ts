@@ -58,6 +58,8 @@ export interface RunView<State = unknown, Result = unknown> {
   /** The text of streams of the open turn, by path. */
   readonly streams: Readonly<Record<string, string>>
   readonly sync: SyncState
+  /** Why what came after this could not be read: the run may be further on. It is tried again when the run goes on. */
+  readonly unread: WireError | undefined
 }
 
 /** What a view is made of, beside the log. */
@@ -65,6 +67,7 @@ export interface Around {
   readonly live: Live
   readonly sync: SyncState
   readonly streams: Readonly<Record<string, string>>
+  readonly unread: WireError | undefined
 }
 
 /** The view of a fold. What has not changed since the view before is the same object. */

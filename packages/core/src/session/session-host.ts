@@ -7,13 +7,16 @@ import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
 import { oldestIn } from '../log/key-index.ts'
 import { RunLog } from '../log/run-log.ts'
+import { snapshotDue } from '../log/retention.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
 import type { Blobs } from '../ports/blobs.ts'
+import type { Snapshots } from '../ports/snapshots.ts'
 import type { SyncState } from '../ports/watch.ts'
 import type { Value } from '../state/codec.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import type { SessionSetup } from './options.ts'
 import { SessionEdge } from './session-edge.ts'
+import { SessionLock } from './session-lock.ts'
 
 /** What a write makes of a session as it is. */
 export interface Writing {
@@ -36,8 +39,12 @@ export class SessionHost {
   readonly #replacedListeners = new Set<() => void>()
   readonly #edge: SessionEdge | undefined
   readonly #stop: (() => void)[] = []
+  readonly #lock: SessionLock
+  readonly #snapshotter: Snapshotter
+  /** This host has the lock, to make snapshots and let go of what is not kept. */
+  #isTidying = false
 
-  private constructor(log: RunLog, setup: SessionSetup, blobs: Blobs) {
+  private constructor(log: RunLog, setup: SessionSetup, blobs: Blobs, lock: SessionLock) {
     this.log = log
     this.setup = setup
     this.blobs = blobs
@@ -45,12 +52,15 @@ export class SessionHost {
     const { edge } = setup
     const ports = { log, setup, grown: () => this.#tellTabs(), changed: () => this.#changed([]) }
     this.#edge = edge && new SessionEdge({ ...ports, edge })
-    const snapshotter = this.#newSnapshotter()
+    this.#lock = lock
+    this.#snapshotter = this.#newSnapshotter()
     this.#stop.push(
-      () => snapshotter.close(),
+      () => this.#snapshotter.close(),
       log.listen(({ entries }, fold) => {
         if (entries.at(-1)?.owner === setup.me) this.#edge?.appended(fold.head)
         this.#changed(entries)
+        const isTidied = entries.some(({ kind }) => kind === 'snapshot')
+        if (isTidied || snapshotDue(fold, () => undefined)) void this.#tidy().catch(() => undefined)
       }),
       log.onReplaced(() => {
         this.#tellTabs()
@@ -62,9 +72,11 @@ export class SessionHost {
 
   /** Opens what the store has of a session, and the edge if it can be reached: which may be nothing. */
   static async open(setup: SessionSetup): Promise<SessionHost> {
-    const { storage, edge, clock, run, cipher } = setup
-    const ports = logPorts(storage, clock, edge, cipher && { cipher })
-    const host = new SessionHost(await RunLog.open(run, ports), setup, ports.blobs)
+    const { storage, edge, clock, run, cipher, locks } = setup
+    const lock = new SessionLock({ name: `waystone:${run}`, locks, clock })
+    const guarded = { ...storage, snapshots: removedAlone(storage.snapshots, lock) }
+    const ports = logPorts(guarded, clock, edge, cipher && { cipher })
+    const host = new SessionHost(await RunLog.open(run, ports), setup, ports.blobs, lock)
     await host.#edge?.reach()
     return host
   }
@@ -73,6 +85,7 @@ export class SessionHost {
   begin(): void {
     const { channel } = this.setup
     if (channel) this.#stop.push(channel.listen((message) => this.#onTab(message)))
+    if (channel?.onMissed) this.#stop.push(channel.onMissed(() => void this.refresh().catch(() => undefined)))
     this.#edge?.begin()
   }
 
@@ -107,7 +120,8 @@ export class SessionHost {
    */
   async write(plan: (fold: Fold) => Writing | Promise<Writing>): Promise<readonly Entry[]> {
     for (let tries = 1; ; tries += 1) {
-      const lock = tries > 1 ? await this.#lock() : undefined
+      // Another tab must not let go of a value that is about to be named.
+      const letGo = tries > 1 || this.setup.retention ? await this.#lock.take() : undefined
       try {
         await this.#mayWrite()
         const writing = await plan(this.log.mustFold())
@@ -115,7 +129,7 @@ export class SessionHost {
         const entries = await this.#append(writing)
         if (entries) return entries
       } finally {
-        lock?.release()
+        letGo?.()
       }
       if (tries >= limits.writeTriesMax) throw this.#othersFaster(tries)
       await this.log.catchUp()
@@ -157,6 +171,7 @@ export class SessionHost {
   /** Stops everything; resolves when nothing will be appended any more. */
   async close(): Promise<void> {
     this.#closed.abort()
+    this.#lock.close()
     for (const stop of this.#stop) stop()
     this.#listeners.clear()
     this.#replacedListeners.clear()
@@ -197,10 +212,31 @@ export class SessionHost {
       snapshots: storage.snapshots,
       tails: storage.tails,
       clock,
-      mayAppend: () => this.isWriter,
+      mayAppend: () => this.isWriter && this.#isTidying && this.#lock.isHeld,
+      mayLetGo: () => this.#isTidying && this.#lock.isAlone,
+
       retention: () => retention,
       synced: () => (edge ? (this.sync.synced?.seq ?? -1) : Infinity),
     })
+  }
+
+  /**
+   * Makes snapshots and lets go of what is not kept, one tab at a time: another one could let go of chunks that a snapshot
+   * counts on. What cannot be done now is after the next entries.
+   */
+  async #tidy(): Promise<void> {
+    if (this.#isTidying) return
+    const letGo = await this.#lock.take()
+    this.#isTidying = this.#lock.isHeld
+    try {
+      if (!this.#isTidying) return
+      // What another tab has made meanwhile is not made again.
+      await this.log.catchUp()
+      await this.#snapshotter.settle()
+    } finally {
+      this.#isTidying = false
+      letGo()
+    }
   }
 
   #onTab(message: unknown): void {
@@ -211,10 +247,6 @@ export class SessionHost {
   /** What is not heard is found by the next write. */
   #tellTabs(): void {
     this.setup.channel?.post({ type: 'appended', run: this.run })
-  }
-
-  #lock(): Promise<{ release(): void }> | undefined {
-    return this.setup.locks?.acquire(`waystone:${this.run}`, this.#closed.signal)
   }
 
   #changed(entries: readonly Entry[]): void {
@@ -243,5 +275,22 @@ export class SessionHost {
       `session ${this.run} was written by others again and again: gave up after ${String(tries)} attempts`,
       { run: this.run, actions: ['retry'] },
     )
+  }
+}
+
+/**
+ * Snapshots of which none is removed, and so none of the blobs that only they need, once another tab may have stopped
+ * waiting for the lock: it is tried again later.
+ */
+function removedAlone(snapshots: Snapshots, lock: SessionLock): Snapshots {
+  return {
+    put: (...args) => snapshots.put(...args),
+    list: (run) => snapshots.list(run),
+    get: (run, at) => snapshots.get(run, at),
+    async remove(run, ats) {
+      if (!lock.isAlone)
+        throw new WaystoneError('cancelled', `other tabs may write session ${run}: nothing is removed now`)
+      await snapshots.remove(run, ats)
+    },
   }
 }

@@ -182,10 +182,7 @@ export class Syncer {
     this.flush()
     while (!this.#closed.signal.aborted && !signal?.aborted) {
       if (this.#online && (this.#model?.acked?.seq ?? -1) >= target && this.#model?.doing !== 'lost') return
-      await new Promise<void>((resolve) => {
-        void this.#waker.next().then(resolve)
-        signal?.addEventListener('abort', () => resolve())
-      })
+      await this.#waker.next(signal)
     }
     if (signal?.aborted) return await new Promise<never>(() => undefined)
     throw new WaystoneError('closed', `run ${this.#log.run} was closed while it waited for the edge`, {
