@@ -88,7 +88,8 @@ async function start(
   const started = entries.at(-1)
   if (started === undefined) return
   if (waits) await confirmed(attempt, call, started.seq)
-  if (attempt.over) return
+  // A turn that was interrupted meanwhile has been told that this did not happen.
+  if (attempt.over || call.phase === 'settled') return
   if (call.branch.doomed) {
     const outcome = { error: toWire(lostRace(call.path)) }
     return recordOnce(attempt, call, { start: started.digest, ms: 0, outcome, how: 'ran' })

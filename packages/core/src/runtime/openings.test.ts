@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defineAgent, done, type AnyAgent } from '../engine/agent.ts'
+import { defineAgent, done, next, type AnyAgent } from '../engine/agent.ts'
 import type { Ctx } from '../engine/ctx.ts'
 import { limits } from '../limits.ts'
 import type { Digest } from '../ids.ts'
@@ -50,6 +50,39 @@ describe('a run whose hosts are killed before anything comes of it', () => {
       await run.answer(asks[0]?.ask as Digest, true)
       expect((await run.until(({ status }) => status === 'done')).result).toBe('answered')
     })
+  })
+
+  it('goes on however often it was opened before its turn was due, and at long intervals', async () => {
+    let ahead = 0
+    const clock = { ...hastyClock, now: () => Date.now() + ahead }
+    const agent = defineAgent({
+      name: 'a',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        if (ctx.turn === 0) return next({ after: '1h' })
+        return done(
+          await ctx.step('slow', ({ signal }) => (ahead > 10 ** 9 ? 'ended' : untilAborted(signal))),
+        )
+      },
+    })
+    const { open } = testDevice([agent], { clock })
+    const life = async (work: (run: RunHandle) => Promise<unknown>, later: number): Promise<void> => {
+      const runtime = await open()
+      await runtime.start('a', null, { id: 'run' })
+      await work(await handleOf(runtime, 'run'))
+      await runtime.close()
+      ahead += later
+    }
+    const waits = (run: RunHandle): Promise<unknown> => run.until(({ status }) => status === 'waiting')
+    for (let count = 0; count < 2 * limits.openingsMax; count += 1) await life(waits, 0)
+    ahead = 3_600_000
+    const works = (run: RunHandle): Promise<unknown> => run.until(({ live }) => live.calls.length > 0)
+    for (let count = 0; count < 2 * limits.openingsMax; count += 1) await life(works, limits.openingsMs / 5)
+    ahead = 2 * 10 ** 9
+    await life(async (run) => {
+      expect((await run.until(({ status }) => status === 'done')).result).toBe('ended')
+    }, 0)
   })
 
   it.each([
