@@ -46,7 +46,8 @@ export function exportOf(source: ExportSource): RunExport {
   const { fold } = source
   return {
     async *lines() {
-      yield JSON.stringify(exportHeader(fold))
+      const blobs = heldBlobs(fold)
+      yield JSON.stringify({ ...exportHeader(fold), ...(blobs.length > 0 ? { blobs } : {}) })
       for await (const line of linesTo(source)) yield fromUtf8(line)
       // An encrypted run leaves as it is kept: sealed.
       if (isSealed(fold)) return
@@ -63,14 +64,17 @@ export function exportOf(source: ExportSource): RunExport {
           if (bytes) yield { hash, bytes }
         }
       }
-      // Artifacts that are still needed, though the entries that named them were let go.
-      const held = fold.blobs.flatMap(({ artifact, hashes }) => (artifact ? hashes : []))
-      for (const hash of new Set(held)) {
+      for (const hash of heldBlobs(fold)) {
         const bytes = seen.has(hash) ? undefined : await source.blobs.get(fold.run, hash)
         if (bytes) yield { hash, bytes }
       }
     },
   }
+}
+
+/** Blobs of artifacts, which may still be needed when the entries that named them were let go. */
+function heldBlobs({ blobs }: Fold): readonly Digest[] {
+  return [...new Set(blobs.flatMap(({ artifact, hashes }) => (artifact ? hashes : [])))]
 }
 
 /** What the lines of an export begin with. A list of `blobs` beside it names more than the entries do, for an import to ask for. */
