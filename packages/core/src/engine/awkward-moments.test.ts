@@ -79,6 +79,44 @@ it('a race inside of one that is decided waits for its losers, and for no time-o
   await runtime.close()
 })
 
+it('all that runs inside of a race that has lost has ended before the turn goes on', async () => {
+  const agent = defineAgent({
+    name: 'ended',
+    version: 1,
+    initial: () => ({ won: '' }),
+    async turn(ctx, state) {
+      const busy = Promise.withResolvers<void>()
+      const gate = Promise.withResolvers<void>()
+      const won = await ctx.race('outer', {
+        a: async (c) => {
+          await c.step('a', () => busy.promise)
+          // The race inside is decided by then, and waits for its loser.
+          void tasks(20).then(() => gate.resolve())
+        },
+        b: (c) =>
+          c.race('inner', {
+            quick: (k) => k.step('quick', () => busy.promise),
+            slow: (k) =>
+              k.scope('deep', async (deep) => {
+                try {
+                  await deep.step('busy', () => (busy.resolve(), gate.promise))
+                } finally {
+                  for (let hop = 0; hop < 20; hop += 1) await Promise.resolve()
+                }
+              }),
+          }),
+      })
+      state.won = won.name
+      return done(won.name)
+    },
+  })
+  const runtime = await testDevice([agent]).open()
+  const run = await handleOf(runtime, await runtime.start('ended', null))
+  const { status, error } = await run.until((view) => view.status === 'done' || view.status === 'paused')
+  expect([status, error]).toEqual(['done', undefined])
+  await runtime.close()
+})
+
 it('an interrupt reaches an open turn that waits, also where its host had let go of it', async () => {
   const agent = defineAgent({
     name: 'a',

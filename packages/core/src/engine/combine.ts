@@ -73,7 +73,7 @@ export async function runRace(
   for (const loser of losers) loser.doom()
   const isLoser = (name: string): boolean => name !== winner
   const winner = names[decided.index] as string
-  const recorded = await attempt.call({
+  const recorded = await recordedWinner(attempt, running, {
     path: scope.path,
     family: 'race',
     kind: 'race',
@@ -91,6 +91,20 @@ export async function runRace(
   await attempt.ended(running)
   if ('error' in decided) throw decided.error
   return { name: winner, value: decided.value }
+}
+
+/** Of a race that has lost one itself: its branches end before anybody hears of it, too. */
+async function recordedWinner(
+  attempt: Attempt,
+  running: readonly Promise<unknown>[],
+  call: Parameters<Attempt['call']>[0],
+): Promise<unknown> {
+  try {
+    return await attempt.call(call)
+  } catch (error) {
+    await attempt.ended(running)
+    throw error
+  }
 }
 
 type Decided =
