@@ -45,10 +45,14 @@ describe('a question', () => {
     expect(await tab.evaluate<Tried>(`rig.move('asked-there', 'edge')`)).toEqual({ ok: true })
     const there = await phone.open()
     await until(there, 'asked-there', `view.asks.length === 1 && view.owner === 'edge'`)
+    // The run does not end before both have tried.
+    const pays = effects.hold('/effect/asker-pay')
     const tried = await Promise.all([
       there.evaluate<Tried>(`rig.answer('asked-there', 'green', 'the phone')`),
       tab.evaluate<Tried>(`rig.answer('asked-there', 'red', 'the laptop')`),
     ])
+    await pays.arrived
+    pays.release()
     expect(tried.filter(({ ok }) => ok)).toHaveLength(1)
     expect(tried.find(({ ok }) => !ok)?.code).toBe('answer_taken')
     await resultOf(tab, 'asked-there')
