@@ -67,9 +67,10 @@ async function appendAtHead(db: Database, run: RunId, own: OwnAppend): Promise<A
   try {
     await write(db, summary ? ['log', 'runs'] : ['log'], own.durability, async (tx) => {
       const log = tx.objectStore('log')
-      const checked = log.openKeyCursor(keysOf(run), 'prev').then((cursor) => {
-        const head = headOfKey(cursor?.key)
-        isMoved = head?.seq !== base?.seq || head?.digest !== base?.digest
+      // The keys from the base on: faster than a cursor for the last one.
+      const checked = log.getAllKeys(keysFrom([run], base?.seq ?? -Infinity), 2).then(([first, ...more]) => {
+        const found = headOfKey(first)
+        isMoved = more.length > 0 || found?.seq !== base?.seq || found?.digest !== base?.digest
         if (isMoved) tx.abort()
         else tx.commit()
       })

@@ -102,8 +102,11 @@ function compareObjects(base: Plain, next: Plain, place: Place): void {
  * in the base. JavaScript itself puts indices first and in order.
  */
 function outOfPlace(base: Plain, nextKeys: readonly string[]): ReadonlySet<string> {
+  const baseKeys = Object.keys(base)
+  // Most objects keep their names, and get new ones behind them.
+  if (baseKeys.every((key, i) => key === nextKeys[i])) return none
   const isNamed = (key: string): boolean => !/^(0|[1-9]\d{0,8})$/.test(key)
-  const positions = new Map(Object.keys(base).map((key, i) => [key, i]))
+  const positions = new Map(baseKeys.map((key, i) => [key, i]))
   const named = nextKeys.filter(isNamed)
   let last = -1
   const from = named.findIndex((key) => {
@@ -114,6 +117,8 @@ function outOfPlace(base: Plain, nextKeys: readonly string[]): ReadonlySet<strin
   })
   return new Set(from < 0 ? [] : named.slice(from).filter((key) => positions.has(key)))
 }
+
+const none: ReadonlySet<string> = new Set()
 
 /**
  * Takes `instead` when it is shorter than the changes since `first`; says whether it was taken. `weighPut` is asked how much
@@ -176,9 +181,11 @@ function compareLists(base: List, next: List, place: Place): void {
       if (isShared) compareItem(b, n)
     }
     const rest = { ...gap, base: gap.base + shared, next: gap.next + shared }
-    const weight = opWeight.splice + place.width + weighItems(rest, Infinity)
-    if (rest.base < rest.baseEnd || rest.next < rest.nextEnd)
-      changes.push({ ...splice(next, rest, place), weight })
+    if (rest.base < rest.baseEnd || rest.next < rest.nextEnd) {
+      const change = splice(next, rest, place)
+      if (found.moved.size > 0) change.weight = opWeight.splice + place.width + weighItems(rest, Infinity)
+      changes.push(change)
+    }
     if (shorten(from, splice(next, gap, place), place, (most) => weighItems(gap, most)))
       for (let b = gap.base; b < gap.baseEnd; b++) moved.lose(base[b], [...path, b])
   }

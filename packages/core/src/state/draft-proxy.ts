@@ -1,12 +1,21 @@
 import { WaystoneError } from '../errors.ts'
-import { append, fieldsOf, held, read, reveal, show, type Slot, type SlotOf, writable } from './slot.ts'
-import { put } from './value.ts'
+import { append, fieldsOf, held, read, reveal, show, type Slot, writable } from './slot.ts'
+import { isObject, put } from './value.ts'
 
 /** The draft of a plain object or an array: a Proxy that behaves as the object itself would. */
 export function makeDraft(slot: Slot): object {
   // The target only carries the slot. It is an array for an array, since Array.isArray looks there.
   const target: Target = slot.kind === 'array' ? [slot] : { 0: slot }
-  return new Proxy(target, traps)
+  const draft = new Proxy(target, traps)
+  slots.set(draft, slot)
+  return draft
+}
+
+/** The slot of each draft. */
+const slots = new WeakMap<object, Slot>()
+
+function slotOf(value: unknown): Slot | undefined {
+  return isObject(value) ? slots.get(value) : undefined
 }
 
 interface Target {
@@ -15,7 +24,7 @@ interface Target {
 
 const traps: ProxyHandler<Target> = {
   get({ 0: slot }, key) {
-    return (slot.kind === 'array' && slot.scope.methods.get(key)) || read(slot, key)
+    return (slot.kind === 'array' && arrayMethods.get(key)) || read(slot, key)
   },
   has({ 0: slot }, key) {
     return key in fieldsOf(slot)
@@ -84,31 +93,31 @@ type Named = Readonly<Record<string, Method>>
  * items makes no 10,000 drafts; those that search find what the user assigned, although the draft shows a
  * draft of it.
  */
-export function arrayMethods(slotOf: SlotOf): ReadonlyMap<PropertyKey, Method> {
-  const natives = Array.prototype as unknown as Named
-  const methods = new Map<PropertyKey, Method>()
-  for (const name of ['pop', 'shift', 'unshift', 'splice', 'reverse']) {
-    methods.set(name, moving(name, natives[name] as Method, slotOf))
-  }
-  methods.set('push', function (...args) {
-    const slot = slotOf(this)
-    if (!slot || slot.seen !== this) return (natives['push'] as Method).apply(this, args)
-    append(
-      slot,
-      args.map((value) => held(slot.scope, value)),
-    )
-    return fieldsOf(slot)['length']
-  })
-  for (const name of ['includes', 'indexOf', 'lastIndexOf']) {
-    methods.set(name, searching(natives[name] as Method, slotOf))
-  }
-  return methods
+const natives = Array.prototype as unknown as Named
+const arrayMethods: ReadonlyMap<PropertyKey, Method> = new Map<PropertyKey, Method>([
+  ...['pop', 'shift', 'unshift', 'splice', 'reverse'].map(
+    (name) => [name, moving(name, natives[name] as Method)] as const,
+  ),
+  ...['includes', 'indexOf', 'lastIndexOf'].map(
+    (name) => [name, searching(natives[name] as Method)] as const,
+  ),
+  ['push', push],
+])
+
+function push(this: unknown, ...args: unknown[]): unknown {
+  const slot = slotOf(this)
+  if (!slot) return (natives['push'] as Method).apply(this, args)
+  append(
+    slot,
+    args.map((value) => held(slot.scope, value)),
+  )
+  return fieldsOf(slot)['length']
 }
 
-function moving(name: string, native: Method, slotOf: SlotOf): Method {
+function moving(name: string, native: Method): Method {
   return function (...args) {
     const slot = slotOf(this)
-    if (!slot || slot.seen !== this) return native.apply(this, args)
+    if (!slot) return native.apply(this, args)
     const fields = writable(slot)
     const out = native.apply(
       fields,
@@ -119,12 +128,13 @@ function moving(name: string, native: Method, slotOf: SlotOf): Method {
   }
 }
 
-function searching(native: Method, slotOf: SlotOf): Method {
+function searching(native: Method): Method {
   return function (...args) {
+    const known = slotOf(this)?.scope.known
     return native.apply(
       this,
       args.map((value) => {
-        const slot = slotOf(value)
+        const slot = isObject(value) ? known?.get(value) : undefined
         return slot ? show(slot) : value
       }),
     )

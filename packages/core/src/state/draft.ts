@@ -1,8 +1,8 @@
 import { beginsLike } from './alike.ts'
 import { copy, copyObject, type CopyWalk } from './copy.ts'
-import { arrayMethods, makeDraft } from './draft-proxy.ts'
+import { makeDraft } from './draft-proxy.ts'
 import { sameValue } from './equal.ts'
-import { type Fields, type Scope, show, Slot, type SlotOf } from './slot.ts'
+import { type Fields, type Scope, show, Slot } from './slot.ts'
 import { holesMax, isObject, put } from './value.ts'
 import { enter, guarded, leave, refuse, startWalk } from './walk.ts'
 
@@ -48,12 +48,10 @@ export interface DraftOptions {
  */
 export function createDraft<T>(base: T, options: DraftOptions = {}): Draft<T> {
   const known = new WeakMap<object, Slot>()
-  const slotOf: SlotOf = (value) => (isObject(value) ? known.get(value) : undefined)
   const scope: Scope = {
     known,
     guard: options.guard,
     draftOf: makeDraft,
-    methods: arrayMethods(slotOf),
     leaves: [],
     finished: false,
   }
@@ -62,7 +60,7 @@ export function createDraft<T>(base: T, options: DraftOptions = {}): Draft<T> {
   function settled<U>(value: U, where: string, fresh: boolean): U {
     const walk: SettleWalk = { ...startWalk(where), encode: false, fresh, adopt, taken: new Set(), undo: [] }
     function adopt(value: object | string): unknown {
-      const slot = slotOf(value)
+      const slot = isObject(value) ? known.get(value) : undefined
       return slot && settle(slot, walk)
     }
     try {

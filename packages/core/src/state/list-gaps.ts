@@ -38,6 +38,9 @@ export interface Gaps {
 
 /** Compares what two lists do not have in common at their ends. */
 export function gapsOf(base: List, next: List, middle: Range, same: SameAt): Gaps {
+  const [before, after] = [middle.baseEnd - middle.base, middle.nextEnd - middle.next]
+  // Most lists grow at their end: nothing can have moved.
+  if (before === 0 || after === 0) return { gaps: before + after === 0 ? [] : [middle], moved: new Set() }
   const gaps: Range[] = []
   const pairs = partners(base, next, middle, same)
   const moved = new Set(pairs.map(([, n]) => n))

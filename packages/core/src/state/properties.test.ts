@@ -190,6 +190,13 @@ describe('a delta between any two values', () => {
     fc.assert(fc.property(values, values, check), runs)
   })
 
+  it('is empty for a copy', () => {
+    fc.assert(
+      fc.property(values, (value) => check(value, cloneValue(value))),
+      runs,
+    )
+  })
+
   it('makes texts longer than the blocks they are compared in into each other', () => {
     const pieces = fc.array(fc.tuple(fc.constantFrom('a', 'b', '\u{1f600}'), fc.nat(5000)), { maxLength: 5 })
     const long = pieces.map((list) => list.map(([unit, count]) => unit.repeat(count)).join(''))

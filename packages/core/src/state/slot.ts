@@ -3,16 +3,12 @@ import { copyObject, type CopyWalk } from './copy.ts'
 import { isObject, kindOf, put, type Kind } from './value.ts'
 import { guarded, startWalk } from './walk.ts'
 
-/** The slot of a draft, a leaf's copy or an object that the user assigned; of anything else undefined. */
-export type SlotOf = (value: unknown) => Slot | undefined
-
 /** What all drafts of one `createDraft` share. */
 export interface Scope {
   /** From a draft, a leaf's copy or an object that the user assigned to its slot. */
   readonly known: WeakMap<object, Slot>
   readonly guard: (() => void) | undefined
   readonly draftOf: (slot: Slot) => object
-  readonly methods: ReadonlyMap<PropertyKey, (this: unknown, ...args: unknown[]) => unknown>
   /** Slots of which the user has a copy that no guard watches. */
   readonly leaves: Slot[]
   finished: boolean
