@@ -1,13 +1,10 @@
 import { edgeClient } from '@waystone/browser'
 import { parseOwnerId, parseRunId } from '@waystone/core'
-import { launch, type Browser, type Page } from 'puppeteer-core'
+import type { Browser } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findEngine } from '../../scripts/engines.mjs'
 import { poll } from '../harness/poll.ts'
-import { jsonOf, parseJsonOf, waitForExpression } from '../harness/page-script.ts'
+import { evaluate, launchShown, until } from '../harness/shown-chromium.ts'
 import { startWorld, type World } from './world.ts'
-
-// Playwright, which the other tests use, tells every page that it is shown, whatever is in front of it.
 
 describe('a page that holds entries back', () => {
   let world: World
@@ -17,11 +14,7 @@ describe('a page that holds entries back', () => {
     world = await startWorld()
     const device = await world.device()
     url = await (await device.open()).evaluate<string>('location.href')
-    browser = await launch({
-      executablePath: findEngine('chromium').paths[0] as string,
-      headless: true,
-      args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu'],
-    })
+    browser = await launchShown()
   })
   afterAll(async () => {
     await browser.close()
@@ -34,11 +27,6 @@ describe('a page that holds entries back', () => {
     const { remote } = edgeClient({ url: world.edge().url, token: () => token }, parseOwnerId('the-test'))
     return (await remote.pull(parseRunId(run), undefined, parseOwnerId('the-test'))).head?.seq
   }
-
-  const evaluate = async <T>(page: Page, expression: string): Promise<T> =>
-    parseJsonOf<T>(await page.evaluate(jsonOf(expression)))
-  const until = (page: Page, expression: string): Promise<void> =>
-    waitForExpression((one) => evaluate(page, one), expression)
 
   /** A page whose run has recorded a step that the edge has not, and stands in the next. */
   async function holdingBack(run: string) {

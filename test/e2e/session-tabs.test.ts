@@ -1,11 +1,8 @@
 import { join } from 'node:path'
-import { launch, type Browser, type Page } from 'puppeteer-core'
+import type { Browser, Page } from 'puppeteer-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { findEngine } from '../../scripts/engines.mjs'
-import { jsonOf, parseJsonOf, waitForExpression } from '../harness/page-script.ts'
+import { evaluate, launchShown, until } from '../harness/shown-chromium.ts'
 import { bundle, serveStatic, type StaticServer } from '../harness/static-server.ts'
-
-// Playwright, which the other tests use, tells every page that it is shown, whatever is in front of it.
 
 describe('tabs with one session in Chromium', () => {
   let site: StaticServer
@@ -15,21 +12,12 @@ describe('tabs with one session in Chromium', () => {
       '<!doctype html><title>A tab</title><body><script type="module" src="./tab-page.js"></script>'
     const scripts = await bundle(join(import.meta.dirname, 'app/tab-page.ts'))
     site = await serveStatic({ 'index.html': html, ...scripts })
-    browser = await launch({
-      executablePath: findEngine('chromium').paths[0] as string,
-      headless: true,
-      args: [...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), '--disable-gpu'],
-    })
+    browser = await launchShown()
   })
   afterAll(async () => {
     await browser.close()
     await site.close()
   })
-
-  const evaluate = async <T>(page: Page, expression: string): Promise<T> =>
-    parseJsonOf<T>(await page.evaluate(jsonOf(expression)))
-  const until = (page: Page, expression: string): Promise<void> =>
-    waitForExpression((one) => evaluate(page, one), expression)
 
   /** Two tabs with the session, the first of them behind the other. */
   async function twoTabs() {

@@ -1,12 +1,11 @@
 import { parseRunId, type EntryDraft } from '@waystone/core'
 import { createHash, randomBytes } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { serialize } from 'node:v8'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
 import { firstEntry, note } from './asking-run.ts'
+import { hasTable, objectDatabases } from './object-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 interface Listed {
@@ -191,14 +190,9 @@ it('deletes the runs of a tenant some at a time, whatever ends an alarm, and all
   await listed([], '', theirs)
 })
 
-/** The databases of a class of objects, while no edge has them open. */
-async function databases(of: string, work: (database: DatabaseSync) => void): Promise<void> {
-  const folder = join(world.edge.persistTo, `v3/do/waystone-security-${of}`)
-  for (const file of (await readdir(folder)).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name))) {
-    const database = new DatabaseSync(join(folder, file))
-    work(database)
-    database.close()
-  }
+/** The databases of a class of objects. */
+function databases(of: string, work: (database: DatabaseSync) => void): Promise<void> {
+  return objectDatabases(world.edge.persistTo, `do/waystone-security-${of}`, work)
 }
 
 it('takes over the labels as an earlier catalog has stored them', async () => {
@@ -222,8 +216,10 @@ describe('a run that is damaged at the edge', () => {
   const damage = async (run: string): Promise<void> => {
     await world.edge.process.kill()
     await databases('RunObject', (database) => {
-      const isThere = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'waystone_run'").get()
-      if (isThere && database.prepare('SELECT 1 FROM waystone_run WHERE id = ?').get(run))
+      if (
+        hasTable(database, 'waystone_run') &&
+        database.prepare('SELECT 1 FROM waystone_run WHERE id = ?').get(run)
+      )
         database.exec(`UPDATE waystone_log SET lines = CAST(replace(CAST(lines AS TEXT), '"format"', '"tamrof"') AS BLOB)
           WHERE seq = (SELECT max(seq) FROM waystone_log)`)
     })

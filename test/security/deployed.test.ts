@@ -1,9 +1,7 @@
 import { parseRunId } from '@waystone/core'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
+import { hasTable, objectDatabases } from './object-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 const origin = 'https://pages.example.com'
@@ -100,13 +98,10 @@ it('it logs why it has failed, and tells nobody who asks', async () => {
   const run = parseRunId('ana.broken')
   await world.begin('broken', run)
   await world.edge.process.kill()
-  const folder = join(world.edge.persistTo, 'v3/do/waystone-deployed-RunObject')
-  for (const file of (await readdir(folder)).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name))) {
-    const database = new DatabaseSync(join(folder, file))
-    const isThere = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'waystone_log'").get()
-    if (isThere) database.exec('ALTER TABLE waystone_log RENAME COLUMN lines TO gone')
-    database.close()
-  }
+  await objectDatabases(world.edge.persistTo, 'do/waystone-deployed-RunObject', (database) => {
+    if (hasTable(database, 'waystone_log'))
+      database.exec('ALTER TABLE waystone_log RENAME COLUMN lines TO gone')
+  })
   await world.edge.start()
   const answer = await world.ask(`/v1/runs/${run}/asks`, await world.token({ tenant: 'broken' }))
   expect([answer.status, answer.text.includes('no such column')]).toEqual([500, false])

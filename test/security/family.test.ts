@@ -1,9 +1,8 @@
 import { parseDigest, parseRunId, type EntryDraft } from '@waystone/core'
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
+import { hasTable, objectDatabases } from './object-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 /** The first entry of a run that the edge takes over as soon as its device has gone. */
@@ -35,15 +34,11 @@ describe('a child at the edge', () => {
     return (JSON.parse(answer.text) as { runs: { run: string }[] }).runs.map(({ run }) => run)
   }
   /** The database of a run's object, while no edge has it open. */
-  const objectOf = async (run: string, work: (database: DatabaseSync) => void): Promise<void> => {
-    const folder = join(world.edge.persistTo, 'v3/do/waystone-security-RunObject')
-    for (const file of (await readdir(folder)).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name))) {
-      const database = new DatabaseSync(join(folder, file))
-      const isThere = database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'waystone_run'").get()
+  const objectOf = (run: string, work: (database: DatabaseSync) => void): Promise<void> =>
+    objectDatabases(world.edge.persistTo, 'do/waystone-security-RunObject', (database) => {
+      const isThere = hasTable(database, 'waystone_run')
       if (isThere && database.prepare('SELECT 1 FROM waystone_run WHERE id = ?').get(run)) work(database)
-      database.close()
-    }
-  }
+    })
   /** Pushes a parent, and waits until its child is in the list of its tenant. */
   const childOf = async (tenant: string, run: string): Promise<string> => {
     const before = await listed(tenant)

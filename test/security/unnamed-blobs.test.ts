@@ -1,11 +1,11 @@
 import { parseDigest, parseRunId, type Digest } from '@waystone/core'
 import { createHash, randomBytes } from 'node:crypto'
-import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
 import { firstEntry, note } from './asking-run.ts'
+import { hasTable, objectDatabases } from './object-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 const run = parseRunId('ana.blobs')
@@ -28,28 +28,19 @@ async function put(bytes: number): Promise<Digest> {
 /** A small blob, and a large one. */
 const putBoth = async (): Promise<readonly Digest[]> => [await put(1_000), await put(70_000)]
 
-/** Changes databases while no edge has them open. */
-async function databases(folder: string, work: (database: DatabaseSync) => void): Promise<void> {
-  for (const file of (await readdir(folder)).filter((name) => /^[0-9a-f]+\.sqlite$/.test(name))) {
-    const database = new DatabaseSync(join(folder, file))
-    work(database)
-    database.close()
-  }
-}
-
 /** Makes blobs as old as they are when they may go, and their time come. */
 async function age(hashes: readonly Digest[]): Promise<void> {
   const list = JSON.stringify(hashes)
-  const of = join(world.edge.persistTo, 'v3')
-  await databases(join(of, 'r2/miniflare-R2BucketObject'), (database) =>
+  const { persistTo } = world.edge
+  await objectDatabases(persistTo, 'r2/miniflare-R2BucketObject', (database) =>
     database
       .prepare(
         "UPDATE _mf_objects SET uploaded = 1 WHERE replace(key, 'tenants/acme/runs/ana.blobs/', '') IN (SELECT value FROM json_each(?))",
       )
       .run(list),
   )
-  await databases(join(of, 'do/waystone-security-RunObject'), (database) => {
-    if (!database.prepare("SELECT 1 FROM sqlite_master WHERE name = 'waystone_blobs'").get()) return
+  await objectDatabases(persistTo, 'do/waystone-security-RunObject', (database) => {
+    if (!hasTable(database, 'waystone_blobs')) return
     database
       .prepare('UPDATE waystone_blobs SET time = 1 WHERE hash IN (SELECT value FROM json_each(?))')
       .run(list)
@@ -58,7 +49,7 @@ async function age(hashes: readonly Digest[]): Promise<void> {
     )
   })
   // An alarm that is not set any more is set to what is due when the object wakes.
-  const alarms = new DatabaseSync(join(of, 'do/waystone-security-RunObject/metadata.sqlite'))
+  const alarms = new DatabaseSync(join(persistTo, 'v3/do/waystone-security-RunObject/metadata.sqlite'))
   alarms.exec('DELETE FROM _cf_ALARM')
   alarms.close()
 }

@@ -44,6 +44,11 @@ export function isDigest(value: unknown): value is Digest {
   return typeof value === 'string' && digestPattern.test(value)
 }
 
+/** All in a text that looks like a digest. */
+export function digestsIn(text: string): readonly string[] {
+  return text.match(/[0-9a-f]{64}/g) ?? []
+}
+
 /** Checks a digest. Throws `input_refused`. */
 export function parseDigest(value: unknown): Digest {
   if (isDigest(value)) return value

@@ -27,7 +27,7 @@ export async function beginAsk(
     if (item?.type === 'answer') {
       attempt.running(call)
       const checked = await check(options.schema, item.value)
-      if (attempt.over || isOut(attempt, call)) return
+      if (attempt.over || isUnwanted(attempt, call)) return
       if ('value' in checked) {
         return recordAnswer(attempt, call, ask, {
           status: 'answered',
@@ -66,7 +66,7 @@ export async function beginReceive(attempt: Attempt, call: Call, name: string): 
     attempt.running(call)
     const checked = await check(attempt.agent.inbox[name], item.value)
     if (attempt.over) return
-    if (isOut(attempt, call)) return attempt.giveBack(item.id)
+    if (isUnwanted(attempt, call)) return attempt.giveBack(item.id)
     if ('refused' in checked) {
       await attempt.record([refusal(item, checked.refused)])
       return look()
@@ -96,7 +96,7 @@ export async function beginDrain(attempt: Attempt, call: Call, name: string): Pr
     else items.push({ id: item.id, value: checked.value, by: item.by })
   }
   if (attempt.over) return
-  if (isOut(attempt, call)) {
+  if (isUnwanted(attempt, call)) {
     for (const { id } of taken) attempt.giveBack(id)
     return
   }
@@ -120,7 +120,7 @@ export async function beginSleep(attempt: Attempt, call: Call, ms: number): Prom
 }
 
 /** True for a call that nobody waits for any more: what it would take is somebody else's. */
-function isOut(attempt: Attempt, call: Call): boolean {
+function isUnwanted(attempt: Attempt, call: Call): boolean {
   if (call.phase === 'settled') return true
   if (!call.branch.doomed) return false
   attempt.rest(call)

@@ -1,3 +1,4 @@
+import { digestsIn } from '../ids.ts'
 import { fromUtf8 } from '../state/digest.ts'
 import { firstOfTail, type SetAside } from '../ports/tails.ts'
 
@@ -14,7 +15,7 @@ export const nothingAside: Aside = { parted: Infinity, blobs: new Set() }
 /** What these tails need. */
 export function asideOf(tails: readonly SetAside[]): Aside {
   const lines = tails.flatMap((tail) => tail.lines)
-  const hashes = lines.flatMap((line) => fromUtf8(line).match(/[0-9a-f]{64}/g) ?? [])
+  const hashes = lines.flatMap((line) => digestsIn(fromUtf8(line)))
   const parted = Math.min(Infinity, ...tails.map(({ name }) => Math.max(0, firstOfTail(name) - 1)))
   return { parted, blobs: new Set(hashes) }
 }

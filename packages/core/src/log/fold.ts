@@ -2,7 +2,7 @@ import { assert, WaystoneError, type Action, type WireError } from '../errors.ts
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { InboxKey } from '../ports/cipher.ts'
 import type { Head, Place, RunStatus, RunSummary } from '../ports/log-store.ts'
-import { decodeValue, type Value } from '../state/codec.ts'
+import { decodeValue, encodeValue, type Value } from '../state/codec.ts'
 import { applyDelta, parseDelta } from '../state/delta.ts'
 import type {
   ArtifactNote,
@@ -404,6 +404,12 @@ function withBlobs(
   const artifact =
     (kind === 'step' || kind === 'fork') && blobs.some((hash) => hash !== bodyBlob && hash !== encBlob)
   return [...notes, { seq, hashes: blobs, ...(artifact ? { artifact } : {}) }]
+}
+
+/** All in which a checkpoint may name a blob, as JSON. */
+export function namesIn(fold: Fold): unknown {
+  const { state, result, identity, artifacts, records, effects, onces, unwind } = fold
+  return [encodeValue(state), encodeValue(result), identity, artifacts, records, effects, onces, unwind]
 }
 
 /** Those of the notes whose artifacts JSON names, in which a checkpoint is: it needs them. */

@@ -2,10 +2,9 @@ import type { Digest } from '../ids.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
-import { encodeValue } from '../state/codec.ts'
 import type { BlobNote } from './bodies.ts'
 import { parseLine } from './entry.ts'
-import { artifactNotesIn, type Fold } from './fold.ts'
+import { artifactNotesIn, namesIn, type Fold } from './fold.ts'
 import { oldestIn } from './key-index.ts'
 import type { RetentionPlan } from './retention.ts'
 import type { RunLog } from './run-log.ts'
@@ -132,11 +131,4 @@ export class LogCollector {
     const { blobs, bodyBlob } = parseLine(line)
     return (blobs ?? []).filter((hash) => hash !== bodyBlob)
   }
-}
-
-/** All in which a checkpoint may name an artifact, as JSON. */
-function namesIn(fold: Fold): unknown {
-  const { state, result, identity, artifacts, records, effects, onces, unwind } = fold
-  const values = [encodeValue(state), encodeValue(result), identity.input]
-  return [values, artifacts, records, effects, onces, unwind]
 }

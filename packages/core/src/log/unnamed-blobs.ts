@@ -1,10 +1,9 @@
-import type { Digest } from '../ids.ts'
+import { digestsIn, type Digest } from '../ids.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
-import { encodeValue } from '../state/codec.ts'
 import { fromUtf8 } from '../state/digest.ts'
 import { parseLine } from './entry.ts'
-import type { Fold } from './fold.ts'
+import { namesIn } from './fold.ts'
 import { isSealed } from './public-body.ts'
 import type { RunLog } from './run-log.ts'
 
@@ -30,7 +29,7 @@ export async function unnamedBlobs(
   if (fold === undefined || isSealed(fold) || log.damage !== undefined) return []
   const left = new Set<string>(blobs)
   const strike = (text: string): void => {
-    for (const [hash] of text.matchAll(/[0-9a-f]{64}/g)) left.delete(hash)
+    for (const hash of digestsIn(text)) left.delete(hash)
   }
   strike(JSON.stringify(fold.blobs))
   for (const at of await ports.snapshots.list(run)) {
@@ -44,7 +43,7 @@ export async function unnamedBlobs(
   const items = await ports.inbox.list(run)
   if (items.some(({ sealed }) => sealed !== undefined)) return []
   strike(JSON.stringify(items))
-  if (left.size > 0) strike(JSON.stringify(statesOf(fold)))
+  if (left.size > 0) strike(JSON.stringify(namesIn(fold)))
   if (left.size > 0 && !(await readAll(log, ports, strike))) return []
   return blobs.filter((hash) => left.has(hash))
 }
@@ -74,10 +73,4 @@ async function readAll(
     await clock.task()
   }
   return log.damage === undefined
-}
-
-/** All in which the newest checkpoint may name a blob. */
-function statesOf(fold: Fold): unknown {
-  const { state, result, identity, artifacts, records, effects, onces, unwind } = fold
-  return [encodeValue(state), encodeValue(result), identity, artifacts, records, effects, onces, unwind]
 }

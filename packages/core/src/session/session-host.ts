@@ -214,7 +214,6 @@ export class SessionHost {
       clock,
       mayAppend: () => this.isWriter && this.#isTidying && this.#lock.isHeld,
       mayLetGo: () => this.#isTidying && this.#lock.isAlone,
-
       retention: () => retention,
       synced: () => (edge ? (this.sync.synced?.seq ?? -1) : Infinity),
     })
