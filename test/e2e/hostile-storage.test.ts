@@ -133,10 +133,14 @@ describe('a storage that fails', () => {
 
   it('is made while another tab opens it too: nothing is told', async () => {
     const tab = await fresh()
-    // What the other tab remembers of the database, before this one that has made it looks.
+    // What the other tab remembers of the database, while this one makes it.
     const state = await tab.evaluate(`(() => {
+      const open = indexedDB.open
+      indexedDB.open = (...args) => {
+        localStorage.setItem('waystone-both', 'open')
+        return open.apply(indexedDB, args)
+      }
       const opening = rig.openOther({ name: 'both', agents: [] })
-      localStorage.setItem('waystone-both', 'open')
       return opening.then((way) => way.storageState.state)
     })()`)
     expect(state).toBe('kept')

@@ -63,6 +63,14 @@ describe('tabs with one session in Chromium', () => {
     expect(await evaluate(behind, 'tab.count()')).toEqual({ channels: 1, storage: storage + 1 })
     expect(await evaluate(behind, 'tab.throwAway()')).toBe('storage_lost')
     expect(await evaluate(behind, 'tab.count()')).toEqual({ channels: 1, storage: storage + 2 })
+    // The next page is told that there was something.
+    await behind.reload()
+    await until(behind, 'window.tab !== undefined')
+    await evaluate(behind, 'tab.open()')
+    expect(await evaluate(behind, 'tab.state()')).toMatchObject({
+      state: 'emptied',
+      error: { code: 'storage_lost' },
+    })
     await close()
   })
 })

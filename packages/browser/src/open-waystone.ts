@@ -179,6 +179,7 @@ async function open(name: string, options: WaystoneOptions, forget: () => void):
   const watch = new StorageWatch()
   const host = await hostOf(name, options, (state) => watch.set(state))
   const { api } = host
+  // A worker has no such memory: what it has opened is looked at here.
   const isEmptied = isKnown && host.storage.made && watch.state.state === 'kept'
   if (isEmptied) watch.set({ state: 'emptied', error: toWire(storageEmptied(name, host.storage.damage)) })
   if (host.storage.storage === 'indexeddb') remember(name)

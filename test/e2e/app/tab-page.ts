@@ -1,4 +1,4 @@
-import { browserClock, browserRandom, openIndexedDb, openSession } from '@waystone/browser'
+import { browserClock, browserRandom, openIndexedDb, openSession, type StorageState } from '@waystone/browser'
 import { openSession as openCoreSession, type Session } from '@waystone/core/session'
 
 interface Notes {
@@ -10,6 +10,7 @@ let session: Session<Notes> | undefined
 
 /** How many channels are open here, and states of storage heard. */
 const count = { channels: 0, storage: 0 }
+let state: StorageState | undefined
 
 globalThis.BroadcastChannel = class extends BroadcastChannel {
   constructor(name: string) {
@@ -22,14 +23,20 @@ globalThis.BroadcastChannel = class extends BroadcastChannel {
   }
 }
 
+function heard(told: StorageState): void {
+  count.storage += 1
+  state = told
+}
+
 /** What tests ask of a tab with a session. Everything it gives is JSON. */
 const tab = {
   async open(): Promise<void> {
-    session = await openSession<Notes>({ ...options, onStorage: () => (count.storage += 1) })
+    session = await openSession<Notes>({ ...options, onStorage: heard })
   },
   close: () => session?.close(),
   notes: () => session?.state.notes,
   count: () => count,
+  state: () => state,
   async note(text: string): Promise<void> {
     await session?.update((draft) => void draft.notes.push(text))
   },

@@ -1,4 +1,4 @@
-import { newId, parseOwnerId, type OwnerId, type RunStorage } from '@waystone/core'
+import { newId, parseOwnerId, toWire, type OwnerId, type RunStorage } from '@waystone/core'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import type { Database } from './database.ts'
 import { indexedBlobs } from './indexed-blobs.ts'
@@ -7,6 +7,8 @@ import { indexedLogStore } from './indexed-log-store.ts'
 import { indexedSnapshots } from './indexed-snapshots.ts'
 import { indexedStreams } from './indexed-streams.ts'
 import { indexedTails } from './indexed-tails.ts'
+import { remember, wasThere } from './remembered.ts'
+import { storageEmptied } from './storage-error.ts'
 import type { StorageListener } from './storage-state.ts'
 import { read, write } from './transact.ts'
 
@@ -31,8 +33,14 @@ export interface BrowserStorage extends RunStorage {
  * and `storage_failed` for all else; what it was to write is not stored.
  */
 export async function openIndexedDb(name: string, options: ConnectionOptions = {}): Promise<BrowserStorage> {
+  const isKnown = wasThere(name)
   const connection = new Connection(`waystone-${name}`, options)
   await connection.use(() => Promise.resolve())
+  const { made, damage, watch } = connection
+  // What a page remembers of a database may not have reached the disk when its browser was killed.
+  if (made && (isKnown || damage !== undefined))
+    watch.set({ state: 'emptied', error: toWire(storageEmptied(name, damage)) })
+  remember(name)
   return {
     store: indexedLogStore(connection),
     tails: indexedTails(connection),
@@ -41,9 +49,9 @@ export async function openIndexedDb(name: string, options: ConnectionOptions = {
     inbox: indexedInbox(connection),
     streams: indexedStreams(connection),
     device: () => connection.use(deviceOf),
-    onState: (listener) => connection.watch.listen(listener),
-    made: connection.made,
-    damage: connection.damage,
+    onState: (listener) => watch.listen(listener),
+    made,
+    damage,
   }
 }
 

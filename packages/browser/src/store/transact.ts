@@ -8,6 +8,13 @@ export type Writing = IDBPTransaction<Schema, StoreNames<Schema>[], 'readwrite'>
 export type Reading = IDBPTransaction<Schema, StoreNames<Schema>[], 'readonly'>
 
 /**
+ * In the scope of every transaction that writes, so that one is over before the next begins. Chromium that is killed while
+ * two of one database, of different stores, have both written something cannot open it any more, and deletes it with
+ * all others of its site (156, 2026-11).
+ */
+const oneAtATime: StoreNames<Schema> = 'meta'
+
+/**
  * Writes in one transaction: commits when `work` returns, rolls back when it throws, and resolves when the transaction
  * is complete, since a put that reported success can still be rolled back. `work` awaits requests to the stores and
  * nothing else: Firefox and WebKit end a transaction across any other wait (2026-11).
@@ -18,7 +25,8 @@ export async function write<T>(
   durability: 'relaxed' | 'strict',
   work: (tx: Writing) => Promise<T>,
 ): Promise<T> {
-  return settle(db.transaction(stores, 'readwrite', { durability }), work)
+  const scope = stores.includes(oneAtATime) ? stores : [...stores, oneAtATime]
+  return settle(db.transaction(scope, 'readwrite', { durability }), work)
 }
 
 /** Reads in one transaction. `work` awaits requests to the stores and nothing else. */
