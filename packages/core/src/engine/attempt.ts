@@ -261,7 +261,8 @@ export class Attempt {
   /** What the turn waits for, when it does nothing else; undefined while something runs or is delivered. */
   waits(): readonly Wait[] | undefined {
     const isBusy = this.#over || this.#interrupting || this.#deliveries.next || this.#returned
-    if (!this.#resting || isBusy) return undefined
+    // What a person has to decide ends the attempt once nothing else runs: nobody waits here for that.
+    if (!this.#resting || isBusy || this.#unknown) return undefined
     const { active, open, losing } = this.#calls
     // A race that has nobody to wait for any more is about to be recorded.
     if (losing.length === 0 && open.some(({ family, phase }) => family === 'race' && phase === 'running'))

@@ -1,9 +1,13 @@
 import { expect, it } from 'vitest'
+import type { Digest, RunId } from '../ids.ts'
+import type { TurnRecord } from '../log/fold.ts'
 import type { Clock } from '../ports/clock.ts'
 import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { portsOf, started } from '../runtime/run-host.test-support.ts'
 import { RunHost } from '../runtime/run-host.ts'
 import { defineAgent, done, next } from './agent.ts'
+import { effectsOff } from './attempt-ports.ts'
+import { Attempt } from './attempt.ts'
 import { crashedAfter, finish } from './crash.test-support.ts'
 import type { Schema } from './ctx.ts'
 
@@ -204,3 +208,43 @@ it.each(['interrupt', 'cancel'] as const)(
 async function tasks(count: number): Promise<void> {
   for (let task = 0; task < count; task += 1) await testClock.task()
 }
+
+it('an attempt that a person has to decide for waits for nobody, at no moment of its end', async () => {
+  const agent = defineAgent({
+    name: 'payer',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      const verify = async (): Promise<never> => {
+        for (let task = 0; task < 10; task += 1) await testClock.task()
+        throw new Error('nobody knows')
+      }
+      return done(await ctx.once('pay', { timeout: '1s', verify }, () => 'paid'))
+    },
+  })
+  const start = { path: '0/pay', key: 'c'.repeat(64), timeoutMs: 1_000, place: 'edge' }
+  const record = {
+    kind: 'once.start',
+    body: start,
+    time: 0,
+    digest: 'd'.repeat(64),
+    owner: 'edge',
+    inert: false,
+  }
+  const turn = {
+    run: 'run' as RunId,
+    turn: 0,
+    origin: 'a'.repeat(64) as Digest,
+    config: 'b'.repeat(64) as Digest,
+    state: {},
+    records: [record as unknown as TurnRecord],
+    effects: [],
+    began: 0,
+  }
+  const seen: unknown[] = []
+  const changed = (): void => void seen.push(attempt.waits())
+  const ports = { ...effectsOff(testClock, 'edge'), opened: 0, changed }
+  const attempt: Attempt = new Attempt(agent, turn, ports)
+  expect(await attempt.run()).toMatchObject({ type: 'unknown', path: '0/pay' })
+  expect(seen.filter((waits) => waits !== undefined)).toEqual([])
+})

@@ -1,6 +1,9 @@
 import { expect, it } from 'vitest'
 import { defineAgent, done } from '../engine/agent.ts'
 import type { Ctx } from '../engine/ctx.ts'
+import { WaystoneError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import { me } from '../log/log.test-support.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { testClock } from './memory-world.test-support.ts'
 import { portsOf, started } from './run-host.test-support.ts'
@@ -237,4 +240,45 @@ it('a turn never begins with code of a version that its state was not brought to
   await host.run()
   expect(seen).toEqual([{ notes: ['migrated'] }])
   expect(log.mustFold()).toMatchObject({ status: 'done', result: 'with the new code' })
+})
+
+it('a host whose two questions before a step both fail is lost, and nothing fails unheard', async () => {
+  const agent = defineAgent({
+    name: 'a',
+    version: 1,
+    initial: () => ({}),
+    turn: async (ctx) => done(await ctx.step('never', () => 1)),
+  })
+  const memory = memoryStorage()
+  const held = Promise.withResolvers<never>()
+  let isHeld = false
+  const { store } = memory
+  const storage = {
+    ...memory,
+    store: {
+      ...store,
+      read: (...args: Parameters<typeof store.read>) => (isHeld ? held.promise : store.read(...args)),
+    },
+  }
+  const { log } = await started(storage)
+  // Opened so often that the host reads whether anything has come of it.
+  const body = { reason: 'opened', place: 'browser', nonce: 'n', sdk: '0' } as const
+  for (let times = 0; times < limits.openingsMax; times += 1)
+    await log.append(me, () => [{ kind: 'open', body }])
+  isHeld = true
+  const asked = Promise.withResolvers<void>()
+  const host = new RunHost(log, {
+    ...portsOf(storage, () => agent),
+    // A minute has passed since the entries above.
+    clock: { ...testClock, now: () => Date.now() + 60_000 },
+    async slept() {
+      asked.resolve()
+      throw new WaystoneError('storage_failed', 'the head cannot be read')
+    },
+  })
+  const ended = host.run()
+  await asked.promise
+  for (let task = 0; task < 10; task += 1) await testClock.task()
+  held.reject(new WaystoneError('storage_failed', 'the log cannot be read'))
+  expect(await ended).toMatchObject({ type: 'lost', error: { code: 'storage_failed' } })
 })

@@ -491,15 +491,20 @@ export class RunHost {
     this.#hasProgress ||= isYoung(this.#log)
     const comparing = this.#hasProgress ? undefined : (this.#comparing ??= this.#compare())
     const looking = this.#lookAgain()
-    return comparing && looking ? comparing.then(() => looking) : (comparing ?? looking)
+    return comparing && looking
+      ? Promise.all([comparing, looking]).then(() => undefined)
+      : (comparing ?? looking)
   }
 
   /** Gives the turn up when hosts before this one have tried it time and again, and all were killed. */
   async #compare(): Promise<void> {
-    this.#stalled = await stalledOpenings(this.#log, this.#ports.clock.now())
+    try {
+      this.#stalled = await stalledOpenings(this.#log, this.#ports.clock.now())
+    } finally {
+      this.#comparing = undefined
+    }
     if (this.#stalled) this.#attempt?.giveUp()
     else this.#hasProgress = true
-    this.#comparing = undefined
   }
 
   #lookAgain(): Promise<void> | undefined {
