@@ -1,8 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchEngine, skipWithout, type Engine, type EnginePage } from '../harness/engines.ts'
+import { poll } from '../harness/poll.ts'
 import { bundle, serveStatic, type StaticServer } from '../harness/static-server.ts'
 
 describe('a browser that is killed while it writes', () => {
@@ -40,4 +41,47 @@ describe('a browser that is killed while it writes', () => {
       await rm(profileDir, { recursive: true, force: true, maxRetries: 5 })
     },
   )
+
+  it('has what was stored before and after a write of which only the beginning was written, Chromium', async (context) => {
+    skipWithout('chromium', context)
+    const profileDir = await mkdtemp(join(tmpdir(), 'waystone-profile-'))
+    let engine = await launchEngine('chromium', { profileDir })
+    const again = async (): Promise<EnginePage> => {
+      await engine.kill()
+      engine = await launchEngine('chromium', { profileDir })
+      return open(engine)
+    }
+    await (await open(engine)).evaluate('writes.keep()')
+    await engine.kill()
+    const torn = await tearLog(profileDir)
+    engine = await launchEngine('chromium', { profileDir })
+    const page = await open(engine)
+    await page.evaluate(`writes.keep('b')`)
+    // What the log had is put elsewhere beside other work.
+    await poll(async () => ((await logsOf(profileDir)).includes(torn) ? undefined : true), {
+      timeoutMs: 20_000,
+      message: async () => `the browser still has ${(await logsOf(profileDir)).join(', ')}`,
+    })
+    const last = await again()
+    expect(await last.evaluate('writes.damage()')).toBeUndefined()
+    expect(await last.evaluate('writes.kept()')).toEqual([1, 2, 3])
+    expect(await last.evaluate(`writes.kept('b')`)).toEqual([1, 2, 3])
+    await engine.close()
+    await rm(profileDir, { recursive: true, force: true, maxRetries: 5 })
+  })
 })
+
+/** The logs in which Chromium has what it was told last. */
+async function logsOf(profileDir: string): Promise<readonly string[]> {
+  const folder = join(profileDir, 'Default/IndexedDB')
+  const names = await readdir(folder, { recursive: true })
+  return names.filter((name) => name.endsWith('.log')).map((name) => join(folder, name))
+}
+
+/** Adds the header of a record, and less than follows by that, as a kill in the middle of a write leaves it. Returns the log. */
+async function tearLog(profileDir: string): Promise<string> {
+  const log = (await logsOf(profileDir)).toSorted().at(-1) as string
+  const [checksum, length, whole] = [[1, 2, 3, 4], [0, 8], [1]]
+  await appendFile(log, Uint8Array.from([...checksum, ...length, ...whole, ...Array<number>(500).fill(7)]))
+  return log
+}

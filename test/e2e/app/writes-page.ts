@@ -2,15 +2,14 @@ import { openIndexedDb } from '@waystone/browser'
 import { parseDigest, parseRunId } from '@waystone/core'
 
 const run = parseRunId('writer')
-const hashes = ['a', 'b'].map((digit) => parseDigest(digit.repeat(64)))
-const [kept, held] = hashes as [ReturnType<typeof parseDigest>, ReturnType<typeof parseDigest>]
+const hashOf = (digit: string) => parseDigest(digit.repeat(64))
 const opening = openIndexedDb('writes')
 
 /** What a test asks of a page that writes. Everything it gives is JSON. */
 const writes = {
   /** Stores a blob. */
-  async keep(): Promise<void> {
-    await (await opening).blobs.put(run, kept, new Uint8Array([1, 2, 3]))
+  async keep(digit = 'a'): Promise<void> {
+    await (await opening).blobs.put(run, hashOf(digit), new Uint8Array([1, 2, 3]))
   },
 
   /** Begins two writes at once that do not end: what each has put is with the browser. */
@@ -28,16 +27,16 @@ const writes = {
       request.addEventListener('success', ask)
       return request
     }
-    void storage.blobs.put(run, held, new Uint8Array([4, 5, 6]))
+    void storage.blobs.put(run, hashOf('e'), new Uint8Array([4, 5, 6]))
     void storage.streams.append(run, '0/text', { at: 0, text: 'held' })
     await first.promise
     // Asked for after both, of a store that neither has.
     await storage.tails.list(run)
   },
 
-  /** The blob that was stored. */
-  async kept(): Promise<readonly number[] | undefined> {
-    const bytes = await (await opening).blobs.get(run, kept)
+  /** A blob that was stored. */
+  async kept(digit = 'a'): Promise<readonly number[] | undefined> {
+    const bytes = await (await opening).blobs.get(run, hashOf(digit))
     return bytes && [...bytes]
   },
 

@@ -1,6 +1,7 @@
 import { WaystoneError } from '@waystone/core'
 import { openDB } from 'idb'
 import { createStores, databaseVersion, type Database, type Schema } from './database.ts'
+import { damageOf, renewLog } from './renew-log.ts'
 import { nameOf, storageClosed, storageError, storageLost } from './storage-error.ts'
 import { StorageWatch } from './storage-state.ts'
 import { abort } from './transact.ts'
@@ -12,6 +13,8 @@ export interface ConnectionOptions {
 }
 
 const openMsMax = 10_000
+/** How long a database waits for a new log, in ms: it is worth no more. */
+const renewMsMax = 1_000
 
 /**
  * The connection to one database. Browsers close connections behind one's back (WebKit "server lost", Chromium "backing
@@ -31,6 +34,7 @@ export class Connection {
   #known = false
   #closed = false
   #made = false
+  #renewed: Promise<string | undefined> | undefined
   #damage: string | undefined
 
   constructor(name: string, options: ConnectionOptions = {}) {
@@ -110,6 +114,10 @@ export class Connection {
     // Missing where a browser or its policy has switched it off.
     if (!globalThis.indexedDB) throw new DOMException('there is no IndexedDB here', 'NotSupportedError')
     let isLost = false
+    // Whoever is not allowed to is told when ours is opened.
+    this.#renewed ??= within(renewLog(), renewMsMax, () => slowOpen(this.name, renewMsMax)).catch(
+      () => undefined,
+    )
     const opening = openDB<Schema>(this.name, databaseVersion, {
       upgrade: (db, oldVersion, _, tx, event) => {
         tx.done.catch(() => undefined)
@@ -129,6 +137,7 @@ export class Connection {
     })
     try {
       const db = await within(opening, this.#openMsMax, () => slowOpen(this.name, this.#openMsMax))
+      this.#damage ??= await this.#renewed
       this.#known = true
       return db
     } catch (error) {
@@ -155,12 +164,6 @@ const triesMax = 3
 /** True for an error of a dead connection, or of one that died while it was opened. */
 function diedWith(error: unknown): boolean {
   return endsConnection.has(nameOf(error instanceof WaystoneError ? error.cause : error))
-}
-
-/** Chromium tells of a database that it has replaced by an empty one, beside the standard. */
-function damageOf(event: Event & { readonly dataLoss?: string; readonly dataLossMessage?: string }) {
-  const { dataLoss = 'none', dataLossMessage = '' } = event
-  return dataLoss === 'none' ? undefined : `${dataLoss} ${dataLossMessage}`.trim()
 }
 
 async function within<T>(promise: Promise<T>, ms: number, error: () => WaystoneError): Promise<T> {
