@@ -135,6 +135,16 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: 'write of a session that lost counts',
+    patches: [
+      {
+        file: `${core}/session/session-host.ts`,
+        find: "if (isWaystoneError(error, 'head_moved')) return undefined",
+        replace: "if (isWaystoneError(error, 'head_moved')) return []",
+      },
+    ],
+  },
 ]
 
 /** Each has to be found within so many seeds. */

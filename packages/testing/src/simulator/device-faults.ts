@@ -22,6 +22,7 @@ export function close(simulation: Simulation, device: SimDevice, tab: SimTab): v
   const { coverage, scheduler, dice } = simulation
   for (const operation of tab.realm.pending) coverage.hit('close', operation)
   tab.runtime.then((runtime) => runtime.close()).catch(() => undefined)
+  tab.session?.opening.then((session) => session.close()).catch(() => undefined)
   scheduler.after(dice.between(0, 20), 'closed', undefined, () => killTab(simulation, device, tab))
 }
 
@@ -41,6 +42,7 @@ export function hide(simulation: Simulation, device: SimDevice, tab: SimTab): vo
     freeze(simulation, device, tab)
     scheduler.after(0, 'shown', tab.realm, () => {
       tab.runtime.then((runtime) => runtime.thaw()).catch(() => undefined)
+      tab.session?.opening.then((session) => session.refresh()).catch(() => undefined)
     })
   })
 }

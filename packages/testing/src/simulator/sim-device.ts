@@ -1,3 +1,4 @@
+import { openSession } from '@waystone/core/session'
 import { Runtime, type AnyAgent, type OwnerId, type RunId, type SyncPolicy } from '@waystone/core'
 import { realmClock } from './realm-clock.ts'
 import { newRealm, type Realm } from './scheduler.ts'
@@ -7,6 +8,7 @@ import type { SimObject } from './sim-edge.ts'
 import { SimLocks } from './sim-locks.ts'
 import type { NetworkFaults } from './network-faults.ts'
 import { simEdge } from './sim-network.ts'
+import { sharedNotes, SimSession, type Notes } from './sim-session.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** A tab of a device. */
@@ -14,6 +16,8 @@ export interface SimTab {
   readonly realm: Realm
   /** Rejects when the disk failed while it opened. */
   readonly runtime: Promise<Runtime>
+  /** In worlds that have one. */
+  readonly session: SimSession | undefined
 }
 
 /** What a device needs of its surroundings. */
@@ -26,6 +30,8 @@ export interface DeviceOptions {
   readonly faults: () => NetworkFaults
   /** Absent: each entry goes to the edge at once. */
   readonly syncPolicy?: SyncPolicy
+  /** Its tabs have a session open beside. */
+  readonly hasSession: boolean
 }
 
 /** A browser profile and the tabs that are open on it. */
@@ -41,6 +47,7 @@ export class SimDevice {
   readonly #options: DeviceOptions
   readonly #locks: SimLocks
   readonly #channel: ReturnType<typeof simChannels>
+  readonly #sessions: ReturnType<typeof simChannels>
   #opened = 0
 
   constructor(options: DeviceOptions) {
@@ -49,6 +56,7 @@ export class SimDevice {
     this.disk = new SimDisk(options.name, options.world)
     this.#locks = new SimLocks(options.world.scheduler)
     this.#channel = simChannels(options.world)
+    this.#sessions = simChannels(options.world)
   }
 
   get me(): OwnerId {
@@ -57,26 +65,41 @@ export class SimDevice {
 
   /** Opens one more tab. */
   open(): SimTab {
-    const { world, object, agents, faults, syncPolicy } = this.#options
+    const { world, object, agents, faults, syncPolicy, hasSession } = this.#options
     this.#opened += 1
     const realm = newRealm(`${this.name} tab ${String(this.#opened)}`)
     const { me } = this
     const wire = object && { world, object, me, isOnline: () => this.isOnline, faults }
-    const runtime = Runtime.open({
-      ...this.disk.mount(realm),
+    const storage = this.disk.mount(realm)
+    const ports = {
       me,
       place: 'browser',
       clock: realmClock(realm, { ...world, skew: () => this.skew }),
-      random: (bytes) => world.dice.bytes(bytes),
+      random: (bytes: number) => world.dice.bytes(bytes),
       locks: this.#locks.of(realm),
-      channel: this.#channel(realm),
       ...(wire ? { edge: simEdge(realm, wire) } : {}),
+    } as const
+    const runtime = Runtime.open({
+      ...storage,
+      ...ports,
+      channel: this.#channel(realm),
       agents: agents(realm),
       ...(syncPolicy ? { syncPolicy } : {}),
       development: true,
     })
-    const tab = { realm, runtime }
+    const session = hasSession
+      ? openSession<Notes>({
+          ...ports,
+          storage,
+          channel: this.#sessions(realm),
+          id: sharedNotes,
+          initial: { notes: [], count: 0 },
+        })
+      : undefined
+    const tab = { realm, runtime, session: session && new SimSession(session) }
+    // Who sees that it has failed loads the page anew.
     runtime.catch(() => this.kill(tab))
+    session?.catch(() => this.kill(tab))
     this.tabs.add(tab)
     return tab
   }

@@ -51,7 +51,7 @@ export async function simulate(seed: number): Promise<Simulated> {
 }
 
 async function goWild(simulation: Simulation): Promise<void> {
-  const { scheduler, dice, devices } = simulation
+  const { scheduler, dice, devices, sessionPeople } = simulation
   for (const device of devices) device.open()
   simulation.begin()
   const rate = dice.between(0.01, 0.08)
@@ -60,19 +60,22 @@ async function goWild(simulation: Simulation): Promise<void> {
     if (happened === undefined) break
     await happened
     if (dice.chance(rate)) await throwFault(simulation)
+    if (sessionPeople && dice.chance(0.1)) sessionPeople.look(false)
   }
 }
 
 async function comeToRest(simulation: Simulation): Promise<void> {
-  const { scheduler, person } = simulation
+  const { scheduler, person, sessionPeople } = simulation
   let pause: number = lookMs.from
   let over: number | undefined
   let isOut = false
   const look = (): void => {
     simulation.begin()
     person.look(true)
+    sessionPeople?.look(true)
     const runs = simulation.runs()
-    over = runs.length > 0 && runs.every(isOver) ? (over ?? scheduler.now) : undefined
+    const isSettled = runs.length > 0 && runs.every(isOver) && sessionPeople?.isSettled !== false
+    over = isSettled ? (over ?? scheduler.now) : undefined
     isOut = over !== undefined && scheduler.now - over >= restMs
     pause = Math.min(pause * 1.1, lookMs.to)
     scheduler.after(pause, 'people look', undefined, look)
@@ -82,6 +85,7 @@ async function comeToRest(simulation: Simulation): Promise<void> {
     await scheduler.step()
     if (scheduler.events < eventsMax) continue
     const where = simulation.runs().map(({ run, head }) => `${run} at ${head?.kind ?? 'nothing'}`)
+    if (sessionPeople?.isSettled === false) where.push('the session is not the same everywhere')
     simulation.fail(`after ${String(eventsMax)} events not all runs have ended: ${where.join(', ')}`)
   }
 }
@@ -103,6 +107,7 @@ async function checkEnd(simulation: Simulation): Promise<void> {
       if (gone !== undefined)
         simulation.fail(`${disk.name} has set aside ${gone} of ${run}, and cannot open it any more`)
     }
+  simulation.sessionPeople?.check()
   for (const log of simulation.runs()) checkNotes(simulation.person.notes, log, simulation)
   for (const [run, { disk }] of objects) {
     checkArrived(disk, simulation)

@@ -11,6 +11,7 @@ import { SimDevice, type SimTab } from './sim-device.ts'
 import type { SimDisk } from './sim-disk.ts'
 import { SimObject } from './sim-edge.ts'
 import { changeProgram, inWorld, simAgent, throwProgram } from './sim-program.ts'
+import { SessionPeople, sharedNotes } from './sim-session.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** Where code is deployed. */
@@ -31,6 +32,8 @@ export class Simulation implements SimWorld {
   readonly coverage = new Coverage()
   readonly effects: Effects
   readonly person: Person
+  /** In some of the worlds: of the seed itself. */
+  readonly sessionPeople: SessionPeople | undefined
   readonly devices: SimDevice[] = []
   readonly objects = new Map<RunId, SimObject>()
   readonly hasEdge: boolean
@@ -62,6 +65,7 @@ export class Simulation implements SimWorld {
     this.#syncPolicy = policies[seed % 10]
     this.network = dice.chance(0.8) ? wildNetwork : calmNetwork
     this.#whenGone = dice.chance(0.5) ? 'edge' : 'offer'
+    this.sessionPeople = seed % 5 === 4 ? this.#newSession() : undefined
     this.#newDevice('laptop')
     if (this.hasEdge) this.#newDevice('phone')
     this.person = new Person({
@@ -102,6 +106,7 @@ export class Simulation implements SimWorld {
     const known = new Set(this.objects.keys())
     for (const { disk } of this.devices) for (const run of disk.mirrors.keys()) known.add(run)
     return [...known].flatMap((run) => {
+      if (run === sharedNotes) return []
       const disks = [...(this.objects.has(run) ? [this.#object(run)] : []), ...this.devices].map(
         ({ disk }) => disk,
       )
@@ -152,6 +157,14 @@ export class Simulation implements SimWorld {
     copy.open()
   }
 
+  #newSession(): SessionPeople {
+    return new SessionPeople({
+      world: this,
+      devices: () => this.devices,
+      object: this.hasEdge ? () => this.#object(sharedNotes) : undefined,
+    })
+  }
+
   #restart(device: SimDevice, open: () => void): void {
     for (const tab of device.tabs) device.kill(tab)
     open()
@@ -169,6 +182,7 @@ export class Simulation implements SimWorld {
       world: this,
       agents: this.#agents('devices', () => device.disk),
       faults: () => this.network,
+      hasSession: this.sessionPeople !== undefined,
       ...(this.#syncPolicy ? { syncPolicy: this.#syncPolicy } : {}),
       ...(this.hasEdge ? { object: (run: RunId) => this.#object(run) } : {}),
     })
