@@ -1,7 +1,7 @@
 import { deleteDB, openDB } from 'idb'
 
-/** A database that is made only to be deleted. */
-const passing = 'waystone-passing'
+/** A database that is made only to be deleted: no storage has this name, see `openIndexedDb`. */
+const passing = 'waystone passing'
 
 /**
  * Has Chromium go on in a new file. Killed in the middle of a write, it leaves the beginning of a record at the end of its

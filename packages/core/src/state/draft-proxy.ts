@@ -88,12 +88,13 @@ function refuseWrite(message: string): never {
 type Method = (this: unknown, ...args: unknown[]) => unknown
 type Named = Readonly<Record<string, Method>>
 
+const natives = Array.prototype as unknown as Named
+
 /**
  * Array methods of drafts. Those that move items work on what the draft holds, so that a shift of 10,000
  * items makes no 10,000 drafts; those that search find what the user assigned, although the draft shows a
  * draft of it.
  */
-const natives = Array.prototype as unknown as Named
 const arrayMethods: ReadonlyMap<PropertyKey, Method> = new Map<PropertyKey, Method>([
   ...['pop', 'shift', 'unshift', 'splice', 'reverse'].map(
     (name) => [name, moving(name, natives[name] as Method)] as const,
