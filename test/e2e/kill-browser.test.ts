@@ -45,28 +45,24 @@ describe('a browser that is killed while it writes', () => {
   it('has what was stored before and after a write of which only the beginning was written, Chromium', async (context) => {
     skipWithout('chromium', context)
     const profileDir = await mkdtemp(join(tmpdir(), 'waystone-profile-'))
-    let engine = await launchEngine('chromium', { profileDir })
-    const again = async (): Promise<EnginePage> => {
-      await engine.kill()
-      engine = await launchEngine('chromium', { profileDir })
-      return open(engine)
-    }
-    await (await open(engine)).evaluate('writes.keep()')
-    await engine.kill()
+    const first = await launchEngine('chromium', { profileDir })
+    await (await open(first)).evaluate('writes.keep()')
+    await first.kill()
     const torn = await tearLog(profileDir)
-    engine = await launchEngine('chromium', { profileDir })
-    const page = await open(engine)
-    await page.evaluate(`writes.keep('b')`)
+    const second = await launchEngine('chromium', { profileDir })
+    await (await open(second)).evaluate(`writes.keep('b')`)
     // What the log had is put elsewhere beside other work.
     await poll(async () => ((await logsOf(profileDir)).includes(torn) ? undefined : true), {
       timeoutMs: 20_000,
       message: async () => `the browser still has ${(await logsOf(profileDir)).join(', ')}`,
     })
-    const last = await again()
+    await second.kill()
+    const third = await launchEngine('chromium', { profileDir })
+    const last = await open(third)
     expect(await last.evaluate('writes.damage()')).toBeUndefined()
     expect(await last.evaluate('writes.kept()')).toEqual([1, 2, 3])
     expect(await last.evaluate(`writes.kept('b')`)).toEqual([1, 2, 3])
-    await engine.close()
+    await third.close()
     await rm(profileDir, { recursive: true, force: true, maxRetries: 5 })
   })
 })

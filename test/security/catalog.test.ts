@@ -5,7 +5,7 @@ import { serialize } from 'node:v8'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
 import { firstEntry, note } from './asking-run.ts'
-import { hasTable, objectDatabases } from './object-databases.ts'
+import { objectDatabases, runDatabase } from './object-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 interface Listed {
@@ -215,14 +215,10 @@ describe('a run that is damaged at the edge', () => {
   /** Changes what is stored of a run while nobody has it open: the last row of its log. */
   const damage = async (run: string): Promise<void> => {
     await world.edge.process.kill()
-    await databases('RunObject', (database) => {
-      if (
-        hasTable(database, 'waystone_run') &&
-        database.prepare('SELECT 1 FROM waystone_run WHERE id = ?').get(run)
-      )
-        database.exec(`UPDATE waystone_log SET lines = CAST(replace(CAST(lines AS TEXT), '"format"', '"tamrof"') AS BLOB)
-          WHERE seq = (SELECT max(seq) FROM waystone_log)`)
-    })
+    await runDatabase(world.edge.persistTo, 'do/waystone-security-RunObject', run, (database) =>
+      database.exec(`UPDATE waystone_log SET lines = CAST(replace(CAST(lines AS TEXT), '"format"', '"tamrof"') AS BLOB)
+        WHERE seq = (SELECT max(seq) FROM waystone_log)`),
+    )
     await world.edge.start()
     // Who opens it finds it.
     await world.ask(`/v1/runs/${run}/asks`, token)

@@ -2,7 +2,7 @@ import { parseDigest, parseRunId, type EntryDraft } from '@waystone/core'
 import type { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
-import { hasTable, objectDatabases } from './object-databases.ts'
+import { runDatabase } from './object-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 /** The first entry of a run that the edge takes over as soon as its device has gone. */
@@ -35,10 +35,7 @@ describe('a child at the edge', () => {
   }
   /** The database of a run's object, while no edge has it open. */
   const objectOf = (run: string, work: (database: DatabaseSync) => void): Promise<void> =>
-    objectDatabases(world.edge.persistTo, 'do/waystone-security-RunObject', (database) => {
-      const isThere = hasTable(database, 'waystone_run')
-      if (isThere && database.prepare('SELECT 1 FROM waystone_run WHERE id = ?').get(run)) work(database)
-    })
+    runDatabase(world.edge.persistTo, 'do/waystone-security-RunObject', run, work)
   /** Pushes a parent, and waits until its child is in the list of its tenant. */
   const childOf = async (tenant: string, run: string): Promise<string> => {
     const before = await listed(tenant)

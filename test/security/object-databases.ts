@@ -16,6 +16,19 @@ export async function objectDatabases(
   }
 }
 
+/** The database of a run's object, of these objects, while no edge has it open. */
+export function runDatabase(
+  persistTo: string,
+  kind: string,
+  run: string,
+  work: (database: DatabaseSync) => void,
+): Promise<void> {
+  return objectDatabases(persistTo, kind, (database) => {
+    const isThere = hasTable(database, 'waystone_run')
+    if (isThere && database.prepare('SELECT 1 FROM waystone_run WHERE id = ?').get(run)) work(database)
+  })
+}
+
 /** True for a database that has a table. */
 export function hasTable(database: DatabaseSync, table: string): boolean {
   return database.prepare('SELECT 1 FROM sqlite_master WHERE name = ?').get(table) !== undefined

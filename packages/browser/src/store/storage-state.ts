@@ -38,6 +38,8 @@ export class StorageWatch {
   }
 
   set(state: StorageState): void {
+    // Again the same is no news.
+    if (this.#state.state === state.state) return
     this.#state = state
     for (const listener of this.#listeners) tell(listener, state)
   }
@@ -45,9 +47,7 @@ export class StorageWatch {
   /** A use of the storage has failed. */
   failed(error: WaystoneError): void {
     if (error.code === 'closed' || this.#state.state === 'lost') return
-    const state = states[error.code] ?? 'failing'
-    // Again the same is no news.
-    if (this.#state.state !== state) this.set({ state, error: toWire(error) })
+    this.set({ state: states[error.code] ?? 'failing', error: toWire(error) })
   }
 
   /** A use has gone well; `stored`: it was a write, for which there is room then. */

@@ -77,10 +77,8 @@ it('a race inside of one that is decided waits for its losers, and for no time-o
       return done(won.name)
     },
   })
-  const runtime = await testDevice([agent], { clock: impatientClock }).open()
-  const run = await handleOf(runtime, await runtime.start('nested', null))
-  expect((await run.until(({ status }) => status === 'done')).result).toBe('b')
-  await runtime.close()
+  const run = await finish(testDevice([agent], { clock: impatientClock }), agent, async () => undefined)
+  expect(run.view()).toMatchObject({ status: 'done', result: 'b' })
 })
 
 it('all that runs inside of a race that has lost has ended before the turn goes on', async () => {
@@ -114,11 +112,8 @@ it('all that runs inside of a race that has lost has ended before the turn goes 
       return done(won.name)
     },
   })
-  const runtime = await testDevice([agent]).open()
-  const run = await handleOf(runtime, await runtime.start('ended', null))
-  const { status, error } = await run.until((view) => view.status === 'done' || view.status === 'paused')
-  expect([status, error]).toEqual(['done', undefined])
-  await runtime.close()
+  const run = await finish(testDevice([agent]), agent, async () => undefined)
+  expect([run.view()?.status, run.view()?.error]).toEqual(['done', undefined])
 })
 
 it('an interrupt reaches an open turn that waits, also where its host had let go of it', async () => {
