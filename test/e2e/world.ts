@@ -1,7 +1,7 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
+import { hasTable, readDatabases } from '../harness/edge-databases.ts'
 import type { EdgeProcess } from '../harness/edge-process.ts'
 import { startEffectServer, type EffectServer, type EffectServerOptions } from '../harness/effect-server.ts'
 import { launchEngine, type ChromiumEngine, type ChromiumPage } from '../harness/engines.ts'
@@ -89,10 +89,11 @@ export async function startWorld(
     },
     async rowsIn(table) {
       if (edge === undefined) return 0
-      const names = await readdir(edge.persistTo, { recursive: true })
-      const counts = names
-        .filter((name) => name.endsWith('.sqlite'))
-        .map((name) => rowsOf(join(edge.persistTo, name), table))
+      const counts = await readDatabases(edge.persistTo, (database) =>
+        hasTable(database, table)
+          ? (database.prepare(`SELECT count(*) AS count FROM ${table}`).get() as { count: number }).count
+          : 0,
+      )
       return counts.reduce((sum, count) => sum + count, 0)
     },
     async device() {
@@ -137,17 +138,6 @@ export async function startWorld(
       await page.close()
       await effects.close()
     },
-  }
-}
-
-function rowsOf(file: string, table: string): number {
-  const database = new DatabaseSync(file, { readOnly: true })
-  try {
-    const named = database.prepare("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?").get(table)
-    const query = `SELECT count(*) AS count FROM ${table}`
-    return named === undefined ? 0 : (database.prepare(query).get() as { count: number }).count
-  } finally {
-    database.close()
   }
 }
 

@@ -5,7 +5,7 @@ export function processTree(pid: number): number[] {
   const children = new Map<number, number[]>()
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue
-    const parent = parentOf(Number(name))
+    const parent = parentOf(name)
     if (parent !== undefined) children.set(parent, [...(children.get(parent) ?? []), Number(name)])
   }
   const found: number[] = [pid]
@@ -57,16 +57,25 @@ export function commandLine(pid: number): string {
   }
 }
 
-/** Whether a process runs. One that ended and waits to be collected by its parent does not. */
+/**
+ * Whether any thread of a process runs. One that ended and waits to be collected by its parent does not; one whose first
+ * thread has ended still has its files open, and what it has locked in them, until the last one has.
+ */
 export function isAlive(pid: number): boolean {
-  return parentOf(pid) !== undefined
+  try {
+    return readdirSync(`/proc/${pid}/task`).some(
+      (thread) => parentOf(`${String(pid)}/task/${thread}`) !== undefined,
+    )
+  } catch {
+    return false
+  }
 }
 
-/** The parent of a process that runs; a zombie has ended already, although it is listed. */
-function parentOf(pid: number): number | undefined {
+/** The parent of a process, or of a thread of it, that runs; a zombie has ended already, although it is listed. */
+function parentOf(path: string): number | undefined {
   try {
     // The name of the program is in parentheses and may itself hold spaces and parentheses.
-    const text = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const text = readFileSync(`/proc/${path}/stat`, 'utf8')
     const [state, parent] = text.slice(text.lastIndexOf(')') + 2).split(' ')
     return state === 'Z' || state === 'X' ? undefined : Number(parent)
   } catch {

@@ -5,7 +5,7 @@ import { serialize } from 'node:v8'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
 import { firstEntry, note } from './asking-run.ts'
-import { objectDatabases, runDatabase } from './object-databases.ts'
+import { objectDatabases, runDatabase } from '../harness/edge-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 interface Listed {

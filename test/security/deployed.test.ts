@@ -1,7 +1,7 @@
 import { parseRunId } from '@waystone/core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
-import { hasTable, objectDatabases } from './object-databases.ts'
+import { hasTable, objectDatabases } from '../harness/edge-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 const origin = 'https://pages.example.com'

@@ -2,7 +2,7 @@ import { parseDigest, parseRunId, type EntryDraft } from '@waystone/core'
 import type { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
-import { runDatabase } from './object-databases.ts'
+import { runDatabase } from '../harness/edge-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 /** The first entry of a run that the edge takes over as soon as its device has gone. */

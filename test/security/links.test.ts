@@ -2,8 +2,8 @@ import { mintToken } from '@waystone/access'
 import { parseRunId } from '@waystone/core'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { readDatabases } from '../harness/edge-databases.ts'
 import { poll } from '../harness/poll.ts'
 import { openRawSocket, tokenProtocol, type RawSocket } from '../harness/raw-socket.ts'
 import type { AskingRun } from './asking-run.ts'
@@ -200,17 +200,11 @@ it('who guesses links leaves nothing at the edge: no object, no row', async () =
     expect((await world.ask(`/v1/runs/guessed.${String(guess)}/asks`, wrong)).status).toBe(401)
     expect((await world.ask(`${path}/asks`, `link/acme/${run}/${String(guess)}`)).status).toBe(401)
   }
-  const files = (await readdir(world.edge.persistTo, { recursive: true })).filter((name) =>
-    name.endsWith('.sqlite'),
-  )
-  const tables = files.flatMap((name) => {
-    const db = new DatabaseSync(join(world.edge.persistTo, name), { readOnly: true })
+  const counts = await readDatabases(world.edge.persistTo, (database) => {
     const query = "SELECT count(*) AS count FROM sqlite_master WHERE name GLOB 'waystone_*'"
-    const { count } = db.prepare(query).get() as { count: number }
-    db.close()
-    return count > 0 ? [name] : []
+    return (database.prepare(query).get() as { count: number }).count
   })
-  expect(tables.length).toBeLessThanOrEqual(before)
+  expect(counts.filter((count) => count > 0).length).toBeLessThanOrEqual(before)
 })
 
 /** The files of the edge that hold these bytes. */

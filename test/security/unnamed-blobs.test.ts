@@ -1,11 +1,10 @@
 import { parseDigest, parseRunId, type Digest } from '@waystone/core'
 import { createHash, randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
 import { firstEntry, note } from './asking-run.ts'
-import { hasTable, objectDatabases } from './object-databases.ts'
+import { changeDatabase, hasTable, objectDatabases } from '../harness/edge-databases.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 const run = parseRunId('ana.blobs')
@@ -49,9 +48,9 @@ async function age(hashes: readonly Digest[]): Promise<void> {
     )
   })
   // An alarm that is not set any more is set to what is due when the object wakes.
-  const alarms = new DatabaseSync(join(persistTo, 'v3/do/waystone-security-RunObject/metadata.sqlite'))
-  alarms.exec('DELETE FROM _cf_ALARM')
-  alarms.close()
+  changeDatabase(join(persistTo, 'v3/do/waystone-security-RunObject/metadata.sqlite'), (alarms) =>
+    alarms.exec('DELETE FROM _cf_ALARM'),
+  )
 }
 
 it('blobs that nothing names go when they are older than a week; those that anything names, and newer ones, stay', async () => {
