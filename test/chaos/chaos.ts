@@ -31,6 +31,7 @@ export interface ChaosOptions {
 const killsARound = 10
 /** How long an owner may be silent before the edge takes a run over, in ms. */
 const leaseMs = 3_000
+let notebooks = 0
 
 /** A kind of round: what can be killed in it, and whether the device has an edge. */
 interface Setting {
@@ -82,11 +83,16 @@ async function playRound(
   { local }: Setting,
   kills: readonly Kill[],
 ): Promise<void> {
-  const device = await stage.device(engine === 'workerd' ? 'chromium' : engine, { local })
+  notebooks += 1
+  const notebook = `notes-${String(process.pid)}-${String(notebooks)}`
+  const device = await stage.device(engine === 'workerd' ? 'chromium' : engine, { local, notebook })
   const tab = await device.open()
   if (tab.storage !== 'indexeddb') throw new Error(`the browser keeps runs in ${tab.storage}`)
   const since = stage.control.acks.length
-  const round: Round = { stage, random, tally, device, local, since, runs: [], tab }
+  const round: Round = {
+    ...{ stage, random, tally, device, local, since, runs: [], tab, notebook },
+    ...(local ? {} : { colleague: await stage.colleague(notebook) }),
+  }
   await tab.locate()
   const turns = manyTurns
   await startRun(round, { turns, chars: 20_000 }, local ? {} : { whenGone: 'edge', leaseMs })

@@ -1,6 +1,7 @@
 import { poll } from '../harness/poll.ts'
 import { answerOf, effectNames, pageOf, words, type PorterState } from './app/agents.ts'
 import type { ToldEntry, ToldView } from './app/page.ts'
+import { checkNotes } from './check-notes.ts'
 import { asideOf, checkDevice, checkEdge, promisedOf } from './check-stores.ts'
 import type { EdgeEntry } from './edge-watch.ts'
 import { checkSteps } from './check-steps.ts'
@@ -17,6 +18,7 @@ export async function endRound(round: Round): Promise<void> {
   const { tab } = round
   await checkDevice(round)
   await checkEdge(round)
+  await checkNotes(round)
   for (const run of round.runs) {
     const log = await tab.ask<readonly ToldEntry[]>('log', run.id)
     const aside = await asideOf(round, run)

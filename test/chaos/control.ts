@@ -13,6 +13,14 @@ export interface Ack extends StoredHead {
   readonly heard: number
 }
 
+/** What came of writing a note into a session. */
+export interface ToldNote {
+  readonly notebook: string
+  readonly note?: string
+  /** How it failed as it must not. */
+  readonly failed?: string
+}
+
 /** A page that is there. */
 export interface Hello {
   readonly life: string
@@ -42,6 +50,12 @@ export interface Control {
   /** When each worker of a page began, by its number. */
   began(life: string, worker: string): number | undefined
   readonly acks: readonly Ack[]
+  /** The notes of a session that were acknowledged to those who wrote them. */
+  notes(notebook: string): readonly string[]
+  /** How writing into a session failed as it must not. */
+  failures(notebook: string): readonly string[]
+  /** Takes what came of a note that was written in this process. */
+  takeNote(told: ToldNote): void
   onView(listener: (life: string, view: ToldView) => void): void
   close(): Promise<void>
 }
@@ -68,6 +82,7 @@ interface Page {
 export async function startControl(): Promise<Control> {
   const pages = new Map<string, Page>()
   const acks: Ack[] = []
+  const notes: ToldNote[] = []
   const listeners: ((life: string, view: ToldView) => void)[] = []
   let count = 0
 
@@ -102,6 +117,9 @@ export async function startControl(): Promise<Control> {
         break
       case '/views':
         for (const view of body.views ?? []) for (const hear of listeners) hear(body.life, view)
+        break
+      case '/notes':
+        notes.push(body as unknown as ToldNote)
         break
       case '/hidden':
         page.hidden = body.at ?? heard
@@ -182,6 +200,10 @@ export async function startControl(): Promise<Control> {
     deviceOf: (life) => pageOf(life).device,
     began: (life, worker) => pageOf(life).began.get(worker),
     acks,
+    notes: (notebook) => notes.flatMap((one) => (one.notebook === notebook && one.note ? [one.note] : [])),
+    takeNote: (told) => void notes.push(told),
+    failures: (notebook) =>
+      notes.flatMap((one) => (one.notebook === notebook && one.failed ? [one.failed] : [])),
     onView: (listener) => void listeners.push(listener),
     close: () =>
       new Promise((resolve) => {

@@ -1,4 +1,4 @@
-import type { AppendPoint } from './app/probe.ts'
+import type { AppendPoint, ProbedThread } from './app/probe.ts'
 import { after, atRandom, during, whileAsked, type Caught, type Moment } from './moment.ts'
 import { asked, bequeathed, move, ownRun, taken, toEdge } from './moves.ts'
 import { lasting, send, startRun, type Round } from './round.ts'
@@ -16,6 +16,12 @@ export const deviceMoments: readonly Moment[] = [
   { name: 'in an append, before its commit', ...here, reach: inAppend('put') },
   { name: 'in an append, at its commit', ...here, reach: inAppend('commit') },
   { name: 'when an append is complete', ...here, reach: inAppend('complete') },
+  {
+    name: 'in a save of a session, at its commit',
+    victims: ['renderer', 'browser'],
+    needsEdge: false,
+    reach: inAppend('commit', 'page'),
+  },
   { name: 'between once.start and its outcome', ...here, reach: during(ownRun, 'pay') },
   { name: 'in a step', ...here, reach: during(ownRun, 'left') },
   { name: 'with the outcome of a step on its way to disk', ...here, reach: after(ownRun, underWayMsMax) },
@@ -36,10 +42,10 @@ export const deviceMoments: readonly Moment[] = [
   },
 ]
 
-function inAppend(point: AppendPoint): Moment['reach'] {
+function inAppend(point: AppendPoint, thread: ProbedThread = 'worker'): Moment['reach'] {
   return async ({ tab, stage, random }) => {
     const standing = stage.control.standing(tab.life)
-    await tab.ask('arm', point, random.whole(0, 12))
+    await tab.ask('arm', point, thread, random.whole(0, 12))
     await standing
     return {}
   }

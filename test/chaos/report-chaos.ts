@@ -75,12 +75,12 @@ function durabilityOf({ kinds }: Tally): readonly string[] {
   ]
 }
 
-function stores({ acknowledged, found, setAside, lost }: Tally): readonly string[] {
-  const all = (['relaxed', 'strict', 'edge', 'sends', 'starts'] as const).map(
+function stores({ acknowledged, found, setAside, notesSetAside, lost }: Tally): readonly string[] {
+  const all = (['relaxed', 'strict', 'edge', 'sends', 'starts', 'notes'] as const).map(
     (kind) => `${kind} ${String(found[kind])}/${String(acknowledged[kind])}`,
   )
   return [
-    `found/acknowledged: ${all.join(', ')}; lost: ${String(lost.length)} (found among what was set aside: ${String(setAside)})`,
+    `found/acknowledged: ${all.join(', ')}; lost: ${String(lost.length)} (found among what was set aside: ${String(setAside)} entries, ${String(notesSetAside)} notes of sessions)`,
   ]
 }
 

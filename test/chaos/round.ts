@@ -1,5 +1,6 @@
 import type { StartOptions } from '@waystone/core'
 import type { PorterInput } from './app/agents.ts'
+import type { NoteTaker } from './app/notebook.ts'
 import type { Device, Tab } from './device.ts'
 import type { Random } from './random.ts'
 import type { Stage } from './stage.ts'
@@ -24,6 +25,10 @@ export interface Round {
   /** Where this round's acknowledgements begin among all. */
   readonly since: number
   readonly runs: ChaosRun[]
+  /** The session into which the page writes as long as it is there. */
+  readonly notebook: string
+  /** Another device that writes into it; absent without an edge. */
+  readonly colleague?: NoteTaker
   tab: Tab
 }
 

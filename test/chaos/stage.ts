@@ -6,6 +6,8 @@ import type { EngineName } from '../harness/engines.ts'
 import { startLastingEdge } from '../harness/lasting-edge.ts'
 import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
 import { bundle, serveStatic } from '../harness/static-server.ts'
+import type { NoteTaker } from './app/notebook.ts'
+import { seatColleague } from './colleague.ts'
 import { startControl, type Control } from './control.ts'
 import { deviceOf, type Device } from './device.ts'
 import { watchEdge, type EdgeWatch } from './edge-watch.ts'
@@ -36,8 +38,13 @@ export interface Stage {
   readonly watch: EdgeWatch
   /** The network between the device and the edge. */
   readonly network: LossyProxy
-  /** A device with a new profile; a `local` one has no edge. */
-  device(engine: EngineName, options: { readonly local: boolean }): Promise<Device>
+  /** A device with a new profile; a `local` one has no edge. It writes into a session if one is named. */
+  device(
+    engine: EngineName,
+    options: { readonly local: boolean; readonly notebook?: string },
+  ): Promise<Device>
+  /** Another device, which is not killed, writes into a session. */
+  colleague(notebook: string): Promise<NoteTaker>
   /** SIGKILL to the whole tree of wrangler and workerd. */
   killEdge(): Promise<void>
   /** The same edge again, on the state it left. */
@@ -77,7 +84,7 @@ export async function startStage(random: Random): Promise<Stage> {
     control,
     watch,
     network,
-    async device(engine, { local }) {
+    async device(engine, { local, notebook }) {
       const device = deviceOf({
         engine,
         control,
@@ -88,12 +95,18 @@ export async function startStage(random: Random): Promise<Stage> {
             query.set('edge', network.url)
             query.set('token', token)
           }
+          if (notebook !== undefined) query.set('notebook', notebook)
           return `${page.url}/${file === undefined ? '' : `${file}.html`}?${query.toString()}`
         },
       })
       devices.push(device)
       return device
     },
+    colleague: (notebook) =>
+      seatColleague({ url: edge.process.url, token }, notebook, {
+        written: (note) => control.takeNote({ notebook, note }),
+        failed: (failed) => control.takeNote({ notebook, failed }),
+      }),
     killEdge: () => edge.process.kill(),
     startEdge: () => edge.start(),
     async close() {

@@ -33,6 +33,17 @@ export interface TakeOver {
   readonly sinceAsked: number
 }
 
+/** What can be acknowledged. */
+interface Counts {
+  relaxed: number
+  strict: number
+  edge: number
+  sends: number
+  starts: number
+  /** Written into sessions. */
+  notes: number
+}
+
 /** All that chaos counts. */
 export interface Tally {
   /** By victim and point. */
@@ -42,12 +53,13 @@ export interface Tally {
   /** Kills that left the database blocked, until the tab was killed, too. */
   blocked: number
   /** Heads that the stores of devices had acknowledged, by the durability of their transactions. */
-  readonly acknowledged: { relaxed: number; strict: number; edge: number; sends: number; starts: number }
-  readonly found: { relaxed: number; strict: number; edge: number; sends: number; starts: number }
+  readonly acknowledged: Counts
+  readonly found: Counts
   /** What the acknowledged records end with, by durability: kinds of entries. */
   readonly kinds: { readonly relaxed: Record<string, number>; readonly strict: Record<string, number> }
   /** Found among the tails that were set aside, not in the log. */
   setAside: number
+  notesSetAside: number
   readonly lost: string[]
   onceStarted: number
   readonly startedTwice: string[]
@@ -75,7 +87,7 @@ export interface Tally {
 
 /** Nothing yet. */
 export function emptyTally(): Tally {
-  const none = { relaxed: 0, strict: 0, edge: 0, sends: 0, starts: 0 }
+  const none = { relaxed: 0, strict: 0, edge: 0, sends: 0, starts: 0, notes: 0 }
   return {
     kills: {},
     missed: 0,
@@ -84,6 +96,7 @@ export function emptyTally(): Tally {
     found: { ...none },
     kinds: { relaxed: {}, strict: {} },
     setAside: 0,
+    notesSetAside: 0,
     lost: [],
     onceStarted: 0,
     startedTwice: [],

@@ -93,7 +93,7 @@ export interface Waystone {
    * Opens a run to show and steer it, also one that is only at the edge. It has a view once it is here; when the edge refuses
    * this device, `sync.error` says why. `seen` is what `run.seen()` gave on another device, such as the one that made the
    * address: an edge that does not have it has gone back, and `sync.error` is `rolled_back`. Rejects with `request_refused` for one that is
-   * none.
+   * none, and with `input_refused` for the id of a session.
    */
   open<A extends AnyAgent = AnyAgent>(
     run: string,
@@ -102,14 +102,14 @@ export interface Waystone {
   /**
    * Makes a run from an export: verifies it, runs nothing, and gives a fork of it that is paused until `retry`. `text` is
    * its NDJSON, `blob` gives the bytes of a hash. A state that was edited in it is recorded as an edit. Rejects with
-   * `log_damaged`, `entry_refused`, `blob_missing`, `request_refused`.
+   * `log_damaged`, `entry_refused`, `blob_missing`, `request_refused`, and with `input_refused` for that of a session.
    */
   import(
     text: string,
     blob?: (hash: string) => Promise<Uint8Array | undefined>,
     options?: { readonly id?: string },
   ): Promise<RunHandle>
-  /** The runs that this browser knows. */
+  /** The runs that this browser knows; a session is none. */
   runs(): Promise<readonly RunSummary[]>
   /** Hears that the list of runs may have changed. Returns how to stop. */
   onRuns(listener: () => void): () => void

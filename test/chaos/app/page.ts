@@ -1,7 +1,8 @@
-import { openWaystone } from '@waystone/browser'
+import { openSession, openWaystone } from '@waystone/browser'
 import { toWire, type MoveTarget, type RunHandle, type RunView, type StartOptions } from '@waystone/core'
 import type { PorterInput, PorterState } from './agents.ts'
-import type { AppendPoint } from './probe.ts'
+import { noNotes, takeNotes } from './notebook.ts'
+import { probe, type AppendPoint, type ProbedThread } from './probe.ts'
 
 /** What the page tells of a run whenever that changes, for the person at the other end. */
 export interface ToldView {
@@ -41,8 +42,14 @@ const query = new URLSearchParams(location.search)
 const control = query.get('control') ?? ''
 const life = query.get('life') ?? ''
 const edge = query.get('edge')
+const notebook = query.get('notebook')
 const arming = new BroadcastChannel(`chaos-${life}`)
 let workers = 0
+/** Between two notes. */
+const notePauseMs = 150
+if (notebook !== null) probe(control, life, 'page')
+
+const atEdge = edge === null ? {} : { edge: { url: edge, token: (): string => query.get('token') ?? '' } }
 
 const opening = openWaystone({
   worker: () => {
@@ -50,13 +57,28 @@ const opening = openWaystone({
     const name = new URLSearchParams({ control, life, worker: String(workers) })
     return new Worker(`/agent.worker.js?${name.toString()}`, { type: 'module' })
   },
-  ...(edge === null ? {} : { edge: { url: edge, token: () => query.get('token') ?? '' } }),
+  ...atEdge,
 })
 
 const post = (path: string, body: object): Promise<unknown> =>
   fetch(`${control}/${path}`, { method: 'POST', body: JSON.stringify({ life, ...body }) }).catch(
     () => undefined,
   )
+
+/** The session that this page writes into, where it has one. */
+const notes =
+  notebook === null
+    ? undefined
+    : opening
+        .then(() => openSession({ id: notebook, initial: noNotes, ...atEdge }))
+        .then((session) =>
+          takeNotes(session, {
+            name: life,
+            pauseMs: notePauseMs,
+            written: (note) => void post('notes', { notebook, note }),
+            failed: (why) => void post('notes', { notebook, failed: why }),
+          }),
+        )
 
 const runs = new Map<string, Promise<RunHandle<PorterState>>>()
 
@@ -134,7 +156,10 @@ const actions = {
     (await open(id)).decide(start, decision),
   retry: async (id: string) => (await open(id)).retry(),
   move: async (id: string, to: MoveTarget, drainMs: number) => (await open(id)).move(to, { drainMs }),
-  arm: (point: AppendPoint, after: number) => arming.postMessage({ point, after }),
+  arm: (point: AppendPoint, thread: ProbedThread, after: number) =>
+    arming.postMessage({ point, thread, after }),
+  stopNotes: async () => (await notes)?.stop(),
+  notes: async () => (await notes)?.look(),
   /** Keeps the page busy, so that its process can be told from others. */
   spin: (ms: number) => {
     for (const until = performance.now() + ms; performance.now() < until;);

@@ -9,14 +9,18 @@ export interface StoredHead {
   readonly durability: string
 }
 
+/** Where an append is caught: in the page, which writes a session, or in its worker, which runs agents. */
+export type ProbedThread = 'page' | 'worker'
+
 interface Armed {
   readonly point: AppendPoint
+  readonly thread: ProbedThread
   /** How many appends pass before. */
   after: number
 }
 
 /**
- * Watches the transactions of a worker from outside of Waystone. Every log record is told to the control server once its
+ * Watches the transactions of a worker, or of a page (`worker` is `page`), from outside of Waystone. Every log record is told to the control server once its
  * transaction is complete, which is what an acknowledged append rests on; and when an append is to be caught in the
  * middle, the worker stands still there, in a request that is not answered. Every call passes through as it is.
  */
@@ -27,7 +31,9 @@ export function probe(control: string, life: string, worker: string): void {
   let isTelling = false
 
   const arming = new BroadcastChannel(`chaos-${life}`)
-  arming.onmessage = ({ data }: MessageEvent<Armed>) => (armed = { ...data })
+  arming.onmessage = ({ data }: MessageEvent<Armed>) => {
+    if ((data.thread === 'page') === (worker === 'page')) armed = { ...data }
+  }
 
   const tell = async (): Promise<void> => {
     if (isTelling) return

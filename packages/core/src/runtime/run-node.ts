@@ -12,6 +12,7 @@ import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { shownEvent } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
+import { isSession, sessionIsNoRun } from '../log/session-agent.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
 import { writtenBy, type Software } from '../log/written.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -193,6 +194,7 @@ export class RunNode {
         { run },
       )
     }
+    if (isSession(log.fold)) throw sessionIsNoRun(run)
     return new RunNode(log, ports, { blobs: opening.blobs, fresh, early })
   }
 

@@ -8,7 +8,7 @@ import { endOf, parentOver, type ChildStart, type Children } from '../engine/run
 import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
-import { sessionAgent } from '../log/session-agent.ts'
+import { isSession, sessionAgent, sessionIsNoRun } from '../log/session-agent.ts'
 import { checkVersions, writtenBy } from '../log/written.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { Head, RunSummary } from '../ports/log-store.ts'
@@ -152,7 +152,9 @@ export class Runtime implements RuntimeApi {
       summaries.push(...page)
       after = page.at(-1)?.run
       if (page.length < limits.listRunsMax)
-        return Promise.all(summaries.map((summary) => this.#withLive(summary)))
+        return Promise.all(
+          summaries.filter(({ agent }) => agent !== sessionAgent).map((summary) => this.#withLive(summary)),
+        )
     }
   }
 
@@ -300,6 +302,7 @@ export class Runtime implements RuntimeApi {
       blobs: { get: (_, hash) => blobs.get(run, hash) },
       cipher: encryption?.cipher,
     })
+    if (isSession(fold)) throw sessionIsNoRun(from.run)
     const log = await this.#openLog(run)
     // Called again, it is the one that was made before.
     if (log.fold?.from?.digest === fold.head.digest) return this.#opened(run)
@@ -367,7 +370,7 @@ export class Runtime implements RuntimeApi {
   }
 
   #isUnfinished(summary: RunSummary): boolean {
-    return summary.owner === this.#ports.me && !isEnded(summary) && summary.agent !== sessionAgent
+    return summary.owner === this.#ports.me && !isEnded(summary)
   }
 
   /** Opens the runs of this device that have not ended, or one of them: to take over should their tab end. */
@@ -491,6 +494,8 @@ export class Runtime implements RuntimeApi {
     if (known) return known
     const opening = RunNode.open(run, this.#ports, options).then((node) => {
       node.log.listen(({ entries }) => {
+        // The edge knew it, and nobody here: its writer is whoever opens the session.
+        if (isSession(node.log.fold)) return void this.#drop(node)
         if (entries.some(({ kind }) => listed.has(kind))) this.#runsChanged()
         if (!isEnded(node.log.mustFold())) return
         void this.#pokeAll()
@@ -518,7 +523,10 @@ export class Runtime implements RuntimeApi {
     this.#idle.add(node)
     await this.#ports.clock.wait(limits.idleMsMax, node.closing)
     this.#idle.delete(node)
-    if (node.closed || !isIdle()) return
+    if (!node.closed && isIdle()) await this.#drop(node)
+  }
+
+  async #drop(node: RunNode): Promise<void> {
     this.#nodes.delete(node.run)
     await node.close()
   }
