@@ -128,6 +128,11 @@ export function isEnded({ status }: { readonly status: RunStatus }): boolean {
   return status === 'done' || status === 'failed' || status === 'cancelled'
 }
 
+/** True for a kind of entries that may come after the end of a run: they add nothing to what it did. */
+export function mayFollowEnd(kind: string): boolean {
+  return kind === 'claim' || kind === 'open' || kind === 'snapshot'
+}
+
 /** What a list shows of a run. */
 export function summaryOf(fold: Fold, live?: 'waiting'): RunSummary {
   return {
@@ -524,7 +529,7 @@ function checkFollows(fold: Fold, entry: Entry): void {
     throw damaged(fold.run, `entry ${String(entry.seq)} is not sealed, as all of this run is`)
   if (entry.key !== undefined && fold.sealedWith.slice(0, -1).includes(entry.key))
     throw damaged(fold.run, `entry ${String(entry.seq)} goes back to key ${entry.key}, which was given up`)
-  if (isEnded(fold) && !claims && !opens && entry.kind !== 'snapshot')
+  if (isEnded(fold) && !mayFollowEnd(entry.kind))
     throw damaged(fold.run, `entry ${String(entry.seq)} follows the end of the run`)
 }
 

@@ -20,7 +20,7 @@ import {
   type Sealed,
   type Sealing,
 } from './entry.ts'
-import { foldEntries, isEnded, summaryOf, type Fold } from './fold.ts'
+import { foldEntries, isEnded, mayFollowEnd, summaryOf, type Fold } from './fold.ts'
 import { checkBodies } from './check-bodies.ts'
 import { foldBegun, LogReader, openedBlob, packedKinds, type BodySource } from './log-reader.ts'
 import { pack, packForEntry, type Part, type Seal } from './pack.ts'
@@ -564,7 +564,7 @@ export class RunLog {
     owner: OwnerId,
     drafts: readonly EntryDraft[],
   ): Promise<readonly Sealed[]> {
-    if (fold && isEnded(fold) && drafts.some(({ kind }) => !afterEnd.has(kind))) {
+    if (fold && isEnded(fold) && drafts.some(({ kind }) => !mayFollowEnd(kind))) {
       throw new WaystoneError(
         'run_ended',
         `run ${this.run} is ${fold.status}: nothing can be added to it. Fork it to go on from a checkpoint`,
@@ -691,9 +691,6 @@ async function withInbox({ cipher, key }: Sealing): Promise<Sealing> {
 function sealerOf(sealing: Sealing | undefined): Seal | undefined {
   return sealing && ((bytes) => sealing.cipher.sealBlob(sealing.key, bytes))
 }
-
-/** What may be added to a run that has ended. */
-const afterEnd: ReadonlySet<string> = new Set(['claim', 'open', 'snapshot'])
 
 /** A state of more than this is stored in chunks. */
 const packedCharsMin = 30_000

@@ -1,7 +1,9 @@
 import { expect, it } from 'vitest'
 import type { Digest } from '../ids.ts'
-import { me, run, start } from '../log/log.test-support.ts'
+import { sealEntry } from '../log/entry.ts'
+import { commit, me, run, start } from '../log/log.test-support.ts'
 import { RunLog } from '../log/run-log.ts'
+import { writtenBy } from '../log/written.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
 import { Authority } from './authority.ts'
@@ -39,4 +41,33 @@ it('a push does not count on a blob that is removed while it looks for it', asyn
   expect(await authority.push({ base, lines: await device.lines(1) })).toMatchObject({ ok: true })
   await removing
   expect(await storage.blobs.missing(run, [hash])).toEqual([])
+})
+
+it('a push after the end of a run may bring what adds nothing to it, so that device and edge stay the same', async () => {
+  const device = await RunLog.open(run, { ...memoryStorage(), now: () => 1 })
+  const ended = { ...commit(0).body, next: { type: 'done', result: null } } as const
+  await device.append(me, () => [start({}), { kind: 'commit', body: ended }])
+  const storage = memoryStorage()
+  const log = await RunLog.open(run, { ...storage, now: () => 1 })
+  await log.adopt(await device.lines(0))
+  const authority = new Authority(log, {
+    ...storage,
+    clock: testClock,
+    random: testRandom,
+    agent: () => undefined,
+    stopHost: () => Promise.resolve(),
+    ownerAlive: () => true,
+  })
+  const base = device.mustFold().head
+  const opened = { reason: 'opened', place: 'browser', ...writtenBy(testRandom, undefined) } as const
+  await device.append(me, () => [{ kind: 'open', body: opened }])
+  expect(await authority.push({ base, lines: await device.lines(2) })).toEqual({
+    ok: true,
+    head: device.mustFold().head,
+  })
+  const end = device.mustFold().head
+  const step = { path: '0/a', attempts: 1, ms: 1, outcome: { value: 1 } }
+  const fields = { ...{ run, seq: end.seq + 1, prev: end.digest, epoch: 0, term: 2, owner: me, time: 1 } }
+  const { line } = sealEntry({ kind: 'step', body: step }, fields)
+  expect(await authority.push({ base: end, lines: [line] })).toMatchObject({ ok: false, head: end })
 })

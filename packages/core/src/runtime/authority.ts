@@ -4,7 +4,7 @@ import { edgeOwner, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Bodies } from '../log/bodies.ts'
 import { parseLine, verifyChain, type ParsedEntry } from '../log/entry.ts'
-import { isEnded, type Fold } from '../log/fold.ts'
+import { isEnded, mayFollowEnd, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import type { RunLog } from '../log/run-log.ts'
 import { writtenBy, type Software } from '../log/written.ts'
@@ -67,7 +67,8 @@ export class Authority {
     const other =
       as === undefined ? undefined : fresh.find(({ owner }) => owner !== as || owner === edgeOwner)
     if (as !== undefined && other) throw notYours(run, other.owner, as)
-    if (fold && isEnded(fold) && fresh.length > 0) return { ok: false, code: 'head_moved', head: fold.head }
+    if (fold && isEnded(fold) && !fresh.every(({ kind }) => mayFollowEnd(kind)))
+      return { ok: false, code: 'head_moved', head: fold.head }
     const hashes = [...new Set(fresh.flatMap(({ blobs }) => blobs ?? []))]
     const take = (): Promise<Pushed> => this.#take(lines, entries, hashes)
     return hashes.length === 0 ? take() : this.#log.holding(hashes, take)

@@ -2,12 +2,68 @@ import { describe, expect, it } from 'vitest'
 import { defineAgent, done, next, type AnyAgent } from '../engine/agent.ts'
 import type { Ctx } from '../engine/ctx.ts'
 import { limits } from '../limits.ts'
-import type { Digest } from '../ids.ts'
+import { WaystoneError } from '../errors.ts'
+import type { Digest, RunId } from '../ids.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
-import { handleOf, hastyClock, testDevice } from './memory-world.test-support.ts'
+import type { Remote } from '../ports/remote.ts'
+import type { SetAside, Tails } from '../ports/tails.ts'
+import type { WatchEvent } from '../ports/watch.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
+import { handleOf, hastyClock, testClock, testDevice } from './memory-world.test-support.ts'
 import type { RunHandle } from './run-handle.ts'
 import { portsOf, started } from './run-host.test-support.ts'
 import { RunHost } from './run-host.ts'
+
+it('a run whose end comes from the edge while it is opened is not opened', async () => {
+  const asking = defineAgent({
+    name: 'asking',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      return done((await ctx.ask('go', { question: 'Go on?' })).status)
+    },
+  })
+  const edge = memoryEdge({ clock: testClock })
+  const newest = await testDevice([asking], { edge }).open()
+  const there = await handleOf(newest, await newest.start('asking', null, { id: 'run' }))
+  const { asks } = await there.until((view) => view.asks.length === 1 && view.sync.synced !== undefined)
+  // The same device with an older profile: it can hear the edge, and is not answered by it.
+  const old = memoryStorage()
+  const lines = await newest.lines('run' as RunId, 0)
+  await old.store.append('run' as RunId, { base: undefined, lines, durability: 'strict' })
+  await there.answer(asks[0]?.ask as Digest, true)
+  const { head } = await there.until(
+    ({ status, sync, ...view }) => status === 'done' && sync.synced?.seq === view.head.seq,
+  )
+  const rest = await newest.lines('run' as RunId, lines.length)
+  await newest.close()
+  const tails = Promise.withResolvers<readonly SetAside[]>()
+  const asked = Promise.withResolvers<void>()
+  const list: Tails['list'] = () => {
+    asked.resolve()
+    return tails.promise
+  }
+  const pull = (): Promise<never> => Promise.reject(new WaystoneError('unreachable', 'not now'))
+  let hear: (event: WatchEvent) => void = () => undefined
+  const follow: Remote['follow'] = (_, { onEvent }) => {
+    hear = onEvent
+    return { tell: () => undefined, close: () => undefined }
+  }
+  const storage = { ...old, tails: { ...old.tails, list } }
+  const device = testDevice([asking], {
+    storage,
+    edge: { ...edge, remote: { ...edge.remote, pull, follow } },
+  })
+  const runtime = await device.open()
+  const run = await handleOf(runtime, 'run')
+  await asked.promise
+  hear({ type: 'lines', from: lines.length, lines: rest })
+  await run.until(({ status }) => status === 'done')
+  tails.resolve([])
+  await run.until(({ live }) => live.phase === 'idle')
+  await runtime.close()
+  expect(await old.store.head('run' as RunId)).toEqual(head)
+})
 
 describe('a run whose hosts are killed before anything comes of it', () => {
   it('pauses instead of trying a step again for ever, tries it when it is told to, and goes on', async () => {

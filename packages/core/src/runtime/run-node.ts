@@ -443,8 +443,7 @@ export class RunNode {
       try {
         if (this.#stale && !this.#fresh) await this.#reconcile()
         const fold = this.log.fold
-        const mine = fold !== undefined && fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen
-        if (mine) await this.#write()
+        if (fold && this.#mayHost(fold)) await this.#write()
         else {
           await this.#courier.forward().catch(() => this.#retryLater())
           await this.#changed(looked)
@@ -470,7 +469,7 @@ export class RunNode {
     try {
       await this.#openForWriting()
       const fold = this.log.mustFold()
-      if (fold.owner !== this.ports.me || isEnded(fold) || this.#closed.signal.aborted || this.#frozen) return
+      if (!this.#mayHost(fold) || this.#closed.signal.aborted) return
       // The edge has said meanwhile that it has something else: that is looked at first.
       if (this.#stale) return
       this.host = new RunHost(this.log, {
@@ -512,14 +511,23 @@ export class RunNode {
       if (this.#stale || !this.#isCompared()) await this.#reconcile()
     }
     const now = this.log.mustFold()
-    if (now.owner !== this.ports.me || isEnded(now) || this.#frozen) return
+    if (!this.#mayHost(now)) return
     // Whoever wrote it before has ended in the middle of a turn; a page that comes out of the cache is the same host.
     if (!this.#hasWritten && now.records.length > 0) this.syncer?.recovered()
     this.#hasWritten = true
     const { place, random, software, me } = this.ports
     const body = { reason: 'opened', place, ...writtenBy(random, software) } as const
     const pause = await damagePause(this.log, { list: () => listed })
-    await this.log.append(me, () => [{ kind: 'open', body }, ...(pause ? [pause] : [])])
+    await this.log.append(me, (fold) => {
+      // The edge may have brought the end of the run meanwhile, or what was missing.
+      if (fold === undefined || !this.#mayHost(fold)) return []
+      const isMissing = pause && fold.head.digest === now.head.digest
+      return [{ kind: 'open', body }, ...(isMissing ? [pause] : [])]
+    })
+  }
+
+  #mayHost(fold: Fold): boolean {
+    return fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen
   }
 
   /** Compares with the edge when it can be reached; without a network the run goes on here. */
