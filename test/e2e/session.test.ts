@@ -1,8 +1,10 @@
 import type { Head } from '@waystone/core'
+import type { SessionRetention } from '@waystone/core/session'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchEngine, type Engine, type EnginePage } from '../harness/engines.ts'
 import { startLastingEdge, type LastingEdge } from '../harness/lasting-edge.ts'
+import { poll } from '../harness/poll.ts'
 import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
 import { bundle, serveStatic, type StaticServer } from '../harness/static-server.ts'
 
@@ -47,8 +49,8 @@ describe('sessions of two devices in Chromium, with the edge in workerd', () => 
   const network = (me: string): LossyProxy => networks.get(me) as LossyProxy
   const call = <T = void>(name: string, ...args: readonly unknown[]): Promise<T> =>
     page.evaluate<T>(`sessions.${name}(${args.map((arg) => JSON.stringify(arg)).join(', ')})`)
-  const open = (me: string, id: string): Promise<void> =>
-    call('open', me, id, { url: network(me).url, token })
+  const open = (me: string, id: string, retention?: SessionRetention): Promise<void> =>
+    call('open', me, id, { url: network(me).url, token }, ...(retention ? [retention] : []))
   const view = (me: string): Promise<View> => call<View>('view', me)
 
   it('go from device to device, whoever writes', async () => {
@@ -89,6 +91,30 @@ describe('sessions of two devices in Chromium, with the edge in workerd', () => 
         theirs: { notes: ['shared', 'of the phone'] },
       },
     ])
+  })
+
+  it('keep no more at the edge than their owner says', async () => {
+    await open('laptop', 'short', { saves: 3 })
+    // What is pushed at once is kept, and let go, at once.
+    for (let round = 0; round < 6; round += 1) {
+      await call('rewrite', 'laptop', 30_000, 12)
+      await call('synced', 'laptop')
+    }
+    const firstThere = async (): Promise<number> => {
+      const answer = await fetch(`${edge.process.url}/v1/runs/short/entries?from=0`, {
+        headers: { authorization: `Bearer ${token}`, 'waystone-device': 'the-test' },
+      })
+      const [line = ''] = (await answer.text()).split('\n')
+      return (JSON.parse(line) as { readonly seq: number }).seq
+    }
+    await poll(async () => (await firstThere()) > 20 || undefined, {
+      timeoutMs: 20_000,
+      message: async () => `it is kept from entry ${String(await firstThere())} on`,
+    })
+    await open('phone', 'short')
+    expect((await view('phone')).notes).toEqual((await view('laptop')).notes)
+    await call('note', 'phone', 'goes on')
+    await page.waitFor(`sessions.view('laptop').notes.length === 2`)
   })
 
   it('are there after the edge was killed', async () => {

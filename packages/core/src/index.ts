@@ -81,7 +81,7 @@ export type { RunBudget, Spent } from './log/budget.ts'
 export { foldEntry, isEnded, summaryOf, type Fold, type Pause, type TurnRecord } from './log/fold.ts'
 export { headOfLine, planAppend, type AppendPlan } from './log/plan-append.ts'
 export { type Damage } from './log/damage.ts'
-export { type Retention } from './log/retention.ts'
+export { type Retention } from './log/bodies.ts'
 export { isSealed, shownFold } from './log/public-body.ts'
 export { unnamedBlobs, type NamesPorts } from './log/unnamed-blobs.ts'
 export { keyMissing } from './log/sealed-body.ts'
@@ -180,7 +180,7 @@ export {
   type Children,
   type ChildStart,
 } from './engine/run-child.ts'
-export { retentionOf, type RetentionOption } from './engine/retention-of.ts'
+export { retentionHere, type RetentionOption } from './engine/retention-of.ts'
 export { type SnapshotsOption } from './engine/snapshot-policy-of.ts'
 
 export { sdkVersion } from './version.ts'

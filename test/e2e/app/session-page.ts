@@ -1,5 +1,5 @@
 import { browserClock, browserRandom, edgeClient, openIndexedDb } from '@waystone/browser'
-import { openSession, type ForkedSession, type Session } from '@waystone/core/session'
+import { openSession, type ForkedSession, type Session, type SessionRetention } from '@waystone/core/session'
 
 interface Notes {
   readonly notes: string[]
@@ -15,13 +15,19 @@ const held = new Map<string, Held>()
 
 /** What tests ask of the page, by the names of devices. Each has a database of its own. Everything it gives is JSON. */
 const sessions = {
-  async open(me: string, id: string, edge: { readonly url: string; readonly token: string }): Promise<void> {
+  async open(
+    me: string,
+    id: string,
+    edge: { readonly url: string; readonly token: string },
+    retention?: SessionRetention,
+  ): Promise<void> {
     const storage = await openIndexedDb(me)
     const { url, token } = edge
     const session = await openSession<Notes>({
       ...{ storage, id, me, clock: browserClock(), random: browserRandom },
       edge: edgeClient({ url, token: () => token }, me),
       initial: { notes: [] },
+      ...(retention ? { retention } : {}),
     })
     const forks: ForkedSession<Notes>[] = []
     session.onForked((forked) => forks.push(forked))
@@ -30,6 +36,14 @@ const sessions = {
 
   async note(me: string, text: string): Promise<void> {
     await mustHold(me).session.update((draft) => void draft.notes.push(text))
+  },
+
+  /** Replaces all notes by one of so many characters, so many times. */
+  async rewrite(me: string, chars: number, times: number): Promise<void> {
+    for (let time = 0; time < times; time += 1)
+      await mustHold(me).session.update((draft) => {
+        draft.notes.splice(0, Infinity, `${String(time)} `.repeat(chars).slice(0, chars))
+      })
   },
 
   put: (me: string, key: string, value: unknown): Promise<void> => mustHold(me).session.put(key, value),

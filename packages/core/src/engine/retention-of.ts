@@ -1,4 +1,6 @@
-import type { Retention } from '../log/retention.ts'
+import type { Retention } from '../log/bodies.ts'
+import type { Fold } from '../log/fold.ts'
+import type { AnyAgent } from './agent.ts'
 import { durationMs, type Duration } from './duration.ts'
 
 /**
@@ -16,8 +18,16 @@ export type RetentionOption =
       readonly labels?: boolean
     }
 
-/** What an option says, with its defaults; undefined: everything is kept, as where nobody knows the agent. */
-export function retentionOf(option: RetentionOption = 'all'): Retention | undefined {
+/**
+ * What is to be kept of a run, undefined: everything. Its agent says so, if it is known here; else those who wrote the run, as
+ * of a session, which has no agent.
+ */
+export function retentionHere(fold: Fold, agent: AnyAgent | undefined): Retention | undefined {
+  return agent ? retentionOf(agent.retention) : fold.retention
+}
+
+/** What an option says, with its defaults; undefined: everything is kept. */
+function retentionOf(option: RetentionOption = 'all'): Retention | undefined {
   if (option === 'all') return undefined
   const { turns = 1_000, age = '30d', labels = true } = option
   return { turns, ms: durationMs(age), labels }

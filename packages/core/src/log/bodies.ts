@@ -77,6 +77,16 @@ export interface CheckpointBody {
   readonly effects: readonly EffectAfter[]
 }
 
+/** How much of a run's history is kept. What one of them asks for stays, whatever the others say. */
+export interface Retention {
+  /** The newest turns. */
+  readonly turns: number
+  /** Entries of the last so many milliseconds. */
+  readonly ms: number
+  /** Checkpoints with a label. */
+  readonly labels: boolean
+}
+
 /** A snapshot as later entries know it: their digests prove it when what is around it was let go. */
 export interface SnapshotNote {
   /** Its entry. */
@@ -320,6 +330,8 @@ export interface Bodies {
     readonly fold: Json
     /** The others that are kept, by the entry they are of. */
     readonly kept: readonly SnapshotNote[]
+    /** What the writer wants kept of the run, for those who have no code that says so; absent: all of it. */
+    readonly retention?: Retention
   }
   /** A person changed the state, between two turns. */
   edit: { readonly by: string; readonly delta: Json }

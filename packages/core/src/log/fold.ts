@@ -15,6 +15,7 @@ import type {
   OnceNote,
   Outcome,
   PauseReason,
+  Retention,
   RunIdentity,
   SnapshotNote,
 } from './bodies.ts'
@@ -103,6 +104,8 @@ export interface Fold {
   /** The effects that this run has started, as far back as it can go. */
   readonly onces: readonly OnceNote[]
   readonly labels: readonly LabelNote[]
+  /** What is to be kept of the run, as its newest snapshot says; undefined: all of it. */
+  readonly retention: Retention | undefined
   /** What entries that may still be there need; those of snapshots are not among it. */
   readonly blobs: readonly BlobNote[]
   /** The keyed records of a session: their values are in the entries. */
@@ -183,6 +186,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
         ...next,
         updated: fold.updated,
         snapshots: withSnapshot(entry),
+        retention: entry.body.retention,
         since: sinceSnapshot(fold, entry),
       }
     case 'turn':
@@ -347,6 +351,7 @@ function firstFold(entry: Entry): Fold {
     snapshots: [],
     onces: [],
     labels: [],
+    retention: undefined,
     blobs: withBlobs([], entry),
     keys: [],
     sealedWith: withKey(entry.kind === 'fork' ? (entry.body.sealedWith ?? []) : [], entry),
@@ -448,7 +453,7 @@ function sinceSnapshot({ since, head }: Fold, { body }: Extract<Entry, { kind: '
 
 /** The snapshots that are kept beside this one, by the entry they are of. */
 function withSnapshot(entry: Extract<Entry, { kind: 'snapshot' }>): readonly SnapshotNote[] {
-  const { fold: _, kept, ...note } = entry.body
+  const { fold: _, retention: __, kept, ...note } = entry.body
   const all = [...kept, { ...note, entry: { seq: entry.seq, digest: entry.digest } }]
   return all.sort((a, b) => a.at.seq - b.at.seq)
 }

@@ -284,7 +284,8 @@ async function aRunOfHosts(): Promise<GoldenLog> {
 }
 
 async function snapshot(log: RunLog, { blobs }: RunStorage, owner: OwnerId): Promise<void> {
-  const options = { kept: [], oldest: -1, gone: 0, held: new Set<number>(), cache: new WeakMap() }
+  const none = { kept: [], oldest: -1, gone: 0, held: new Set<number>(), retention: undefined }
+  const options = { ...none, cache: new WeakMap() }
   const packing: Generator<Chunk, EntryDraft> = snapshotOf(log.mustFold(), options)
   for (let next = packing.next(); ; next = packing.next()) {
     if (next.done) return void (await log.append(owner, () => [next.value as EntryDraft]))

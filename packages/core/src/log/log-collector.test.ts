@@ -5,7 +5,7 @@ import { foldAside } from '../runtime/fold-aside.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine, sealEntry } from './entry.ts'
 import { firstIn, me, run, start } from './log.test-support.ts'
-import type { Retention } from './retention.ts'
+import type { Retention } from './bodies.ts'
 import { RunLog } from './run-log.ts'
 import { shortest, tidied } from './tidied-log.test-support.ts'
 

@@ -1,17 +1,7 @@
-import type { LabelNote, SnapshotNote } from './bodies.ts'
+import type { LabelNote, Retention, SnapshotNote } from './bodies.ts'
 import type { Fold } from './fold.ts'
 import { oldestIn } from './key-index.ts'
 import { limits } from '../limits.ts'
-
-/** How much of a run's history is kept. What one of them asks for stays, whatever the others say. */
-export interface Retention {
-  /** The newest turns. */
-  readonly turns: number
-  /** Entries of the last so many milliseconds. */
-  readonly ms: number
-  /** Checkpoints with a label. */
-  readonly labels: boolean
-}
 
 /** When a snapshot is made although reading from the newest one on is short: whichever comes first. */
 export interface SnapshotPolicy {

@@ -2,7 +2,7 @@ import { WaystoneError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import { decodeValue, encodeValue } from '../state/codec.ts'
 import { isObject } from '../state/value.ts'
-import type { Bodies, EntryDraft, SnapshotNote } from './bodies.ts'
+import type { Bodies, EntryDraft, Retention, SnapshotNote } from './bodies.ts'
 import type { Entry } from './entry.ts'
 import type { Fold } from './fold.ts'
 import { oldestIn, type KeyIndex } from './key-index.ts'
@@ -36,6 +36,7 @@ const plain = [
   'effects',
   'artifacts',
   'labels',
+  'retention',
   'lent',
   'inbox',
   'budget',
@@ -52,6 +53,8 @@ export interface SnapshotOptions {
   /** Those of them whose artifacts are still needed. */
   readonly held: ReadonlySet<number>
   readonly label?: string
+  /** What the writer wants kept of the run. */
+  readonly retention: Retention | undefined
   /** Makes what did not change since the last one cheap. */
   readonly cache: PackCache
   /** Seals chunks. */
@@ -66,7 +69,7 @@ export function* snapshotOf(
   fold: Fold,
   options: SnapshotOptions,
 ): Generator<Chunk, Extract<EntryDraft, { kind: 'snapshot' }>> {
-  const { kept, label, cache, seal } = options
+  const { kept, label, retention, cache, seal } = options
   const document = packFold(fold, options)
   const packed = yield* packForEntry(
     (chars) => pack(document, chars, cache, seal),
@@ -76,7 +79,9 @@ export function* snapshotOf(
   const { head: at, turn, updated: time } = fold
   const named = label === undefined ? {} : { label }
   const needs = fold.keys.length === 0 ? {} : { oldest: oldestIn(fold.keys) }
-  const body = { at, turn, time, chars, bytes, fold: json, kept, ...named, ...needs }
+  // JSON has no Infinity, which keeps all.
+  const keeps = retention && Number.isFinite(retention.turns + retention.ms) ? { retention } : {}
+  const body = { at, turn, time, chars, bytes, fold: json, kept, ...named, ...needs, ...keeps }
   const shown = isSealed(fold) ? { shown: shownOf(fold, body, options) } : {}
   return { kind: 'snapshot', body, blobs: chunks, ...shown }
 }

@@ -6,7 +6,7 @@ import type { RunStorage } from '../ports/run-storage.ts'
 import { encodeValue, type Value } from '../state/codec.ts'
 import type { Fold } from './fold.ts'
 import { commit, firstIn, me, run } from './log.test-support.ts'
-import type { Retention } from './retention.ts'
+import type { LabelNote, Retention } from './bodies.ts'
 import { RunLog } from './run-log.ts'
 import { Snapshotter } from './snapshotter.ts'
 import { shortest, tidied } from './tidied-log.test-support.ts'
@@ -263,6 +263,41 @@ describe('retention', () => {
     const again = await RunLog.open(run, { ...storage, now: () => 1 })
     for (const [seq, fold] of marked) expect(plainFold(await again.foldAt(seq))).toEqual(fold)
     await expect(again.foldAt(50)).rejects.toMatchObject({ code: 'checkpoint_gone' })
+  })
+
+  it('waits for the snapshots of labelled checkpoints where somebody else has to write them', async () => {
+    const [here, there] = [memoryStorage(), memoryStorage()]
+    const blobs: RunStorage['blobs'] = {
+      ...here.blobs,
+      put: async (...args) => {
+        await here.blobs.put(...args)
+        await there.blobs.put(...args)
+      },
+    }
+    const writes = async (retention: Retention | undefined, turns: number, synced = -1): Promise<RunLog> => {
+      const device = await tidied({ ...here, blobs }, retention, { synced: () => synced })
+      for (let count = 0; count < turns; count += 1) {
+        await device.turn()
+        if (device.log.mustFold().turn === 3) await device.label('third')
+      }
+      await device.settle()
+      expect(device.failures).toEqual([])
+      return device.log
+    }
+    const lines = await (await writes(undefined, 20)).lines(0)
+    await (await RunLog.open(run, { ...there, now: () => 1 })).adopt(lines)
+    const clock = { task: () => new Promise<void>((resolve) => setImmediate(resolve)), now: () => 10 ** 9 }
+    const edge = await tidied(there, shortest, { mayAppend: () => false, clock })
+    await edge.settle()
+    expect(await firstIn(there)).toBe(0)
+    const { at } = edge.log.mustFold().labels[0] as LabelNote
+    const labelled = plainFold(await edge.log.foldAt(at.seq))
+    const more = await (await writes(shortest, 4, lines.length - 1)).lines(lines.length)
+    await edge.log.adopt(more)
+    await edge.settle()
+    expect(edge.failures).toEqual([])
+    expect(await firstIn(there)).toBeGreaterThan(at.seq)
+    expect(plainFold(await edge.log.foldAt(at.seq))).toEqual(labelled)
   })
 
   it('never lets go of what is nowhere else', async () => {

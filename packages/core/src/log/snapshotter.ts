@@ -4,19 +4,13 @@ import type { Blobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import type { Tails } from '../ports/tails.ts'
-import type { EntryDraft, LabelNote } from './bodies.ts'
+import type { EntryDraft, LabelNote, Retention } from './bodies.ts'
 import { isDamage } from './damage.ts'
 import type { Fold } from './fold.ts'
 import { asideOf, nothingAside, type Aside } from './aside.ts'
 import { LogCollector, type Staying } from './log-collector.ts'
 import type { Chunk, PackCache } from './pack.ts'
-import {
-  planRetention,
-  snapshotDue,
-  type Retention,
-  type RetentionPlan,
-  type SnapshotPolicy,
-} from './retention.ts'
+import { planRetention, snapshotDue, type RetentionPlan, type SnapshotPolicy } from './retention.ts'
 import type { Appending, RunLog } from './run-log.ts'
 import { snapshotOf, type SnapshotOptions } from './snapshot.ts'
 
@@ -117,15 +111,20 @@ export class Snapshotter {
     if (this.#isDue(fold) && this.#replaced === replaced && (await this.#snapshot(fold))) await this.#tidy()
   }
 
-  /** Gives labelled checkpoints snapshots of their own, if this host may, then lets go of what is not to be kept. */
+  /**
+   * Gives labelled checkpoints snapshots of their own, then lets go of what is not to be kept. A host that may not write them
+   * waits until they have come from whoever writes the run.
+   */
   async #tidy(): Promise<void> {
     for (;;) {
       const plan = this.#plan(this.#log.mustFold())
-      const [next] = this.#mayAppend() ? plan.label : []
+      const first = plan.label.length === 0 ? 0 : ((await this.#log.reader.first()) ?? 0)
+      const next = plan.label.find(({ at }) => at.seq >= first)
       if (next === undefined) {
         if (this.#ports.mayLetGo?.() !== false) await this.#collector.letGo(plan, this.#stays())
         return
       }
+      if (!this.#mayAppend()) return
       const of = await this.#foldOf(next)
       if (of && !(await this.#snapshot(of, next.label))) return
     }
@@ -175,6 +174,7 @@ export class Snapshotter {
       oldest,
       gone: this.#collector.gone,
       held: this.#collector.held,
+      retention: this.#ports.retention(now),
       cache: this.#cache,
       ...named,
     })

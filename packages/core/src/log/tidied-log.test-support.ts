@@ -3,7 +3,7 @@ import type { Value } from '../state/codec.ts'
 import { diff } from '../state/delta.ts'
 import type { EntryDraft } from './bodies.ts'
 import { commit, me, run, start } from './log.test-support.ts'
-import type { Retention } from './retention.ts'
+import type { Retention } from './bodies.ts'
 import { RunLog } from './run-log.ts'
 import { Snapshotter, type SnapshotterPorts } from './snapshotter.ts'
 

@@ -1,7 +1,7 @@
 import { WaystoneError } from '../errors.ts'
 import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
-import { retentionOf } from '../engine/retention-of.ts'
+import { retentionHere } from '../engine/retention-of.ts'
 import { RunLog } from '../log/run-log.ts'
 import { Snapshotter } from '../log/snapshotter.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -45,8 +45,11 @@ export function memoryEdge(options: {
           tails: storage.tails,
           clock,
           mayAppend: () => false,
-          retention: ({ identity }) =>
-            retentionOf(agents.find(({ name }) => name === identity.agent)?.retention),
+          retention: (fold) =>
+            retentionHere(
+              fold,
+              agents.find(({ name }) => name === fold.identity.agent),
+            ),
           synced: () => Infinity,
         })
       }

@@ -1,5 +1,5 @@
 import type { AnyAgent } from '../engine/agent.ts'
-import { retentionOf } from '../engine/retention-of.ts'
+import { retentionHere } from '../engine/retention-of.ts'
 import { snapshotPolicyOf } from '../engine/snapshot-policy-of.ts'
 import type { Breakers } from '../engine/breakers.ts'
 import type { Children } from '../engine/run-child.ts'
@@ -153,7 +153,7 @@ export class RunKeeper {
         const fold = log.mustFold()
         return !isSealed(fold) || (fold.owner === edgeOwner && log.isReadable)
       },
-      retention: (fold) => retentionOf(this.#agent(fold.identity.agent)?.retention),
+      retention: (fold) => retentionHere(fold, this.#agent(fold.identity.agent)),
       policy: (fold) => snapshotPolicyOf(this.#agent(fold.identity.agent)?.snapshots),
       synced: () => Infinity,
       failed: (error) => ports.failed('snapshot', error),

@@ -3,7 +3,7 @@ import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
 import { within } from '../engine/in-time.ts'
-import { retentionOf } from '../engine/retention-of.ts'
+import { retentionHere } from '../engine/retention-of.ts'
 import { snapshotPolicyOf } from '../engine/snapshot-policy-of.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
@@ -141,7 +141,7 @@ export class RunNode {
       mayAppend: () => this.host?.mayAppend ?? false,
       // Not while another tab may be writing it.
       mayLetGo: () => this.writing || log.fold?.owner !== ports.me || isEnded(log.fold),
-      retention: (fold) => retentionOf(this.agent(fold.identity.agent)?.retention),
+      retention: (fold) => retentionHere(fold, this.agent(fold.identity.agent)),
       policy: (fold) => snapshotPolicyOf(this.agent(fold.identity.agent)?.snapshots),
       synced: () => (ports.edge ? (this.#sync.synced?.seq ?? -1) : Infinity),
     })

@@ -1,7 +1,7 @@
 import { WaystoneError } from '../errors.ts'
 import { parseOwnerId, parseRunId, type OwnerId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import type { Retention } from '../log/retention.ts'
+import type { Retention } from '../log/bodies.ts'
 import { checkVersions, type Software } from '../log/written.ts'
 import type { Channel } from '../ports/channel.ts'
 import type { Cipher } from '../ports/cipher.ts'

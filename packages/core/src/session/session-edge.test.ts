@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
 import { WaystoneError } from '../errors.ts'
-import type { RunId } from '../ids.ts'
+import type { OwnerId, RunId } from '../ids.ts'
+import { parseLine } from '../log/entry.ts'
 import { memoryChannels } from '../memory/memory-hosts.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { memoryEdge } from '../runtime/memory-edge.test-support.ts'
 import { hastyClock, testClock } from '../runtime/memory-world.test-support.ts'
 import type { Edge } from '../sync/syncer.ts'
+import type { SessionRetention } from './options.ts'
 import type { ForkedSession } from './session.ts'
 import { cuttable, open, pairs, until, type Notes, type TestOptions } from './session.test-support.ts'
 
@@ -93,6 +95,38 @@ describe('a session at the edge', () => {
     phone.network.mend()
     await there.update(note('y'))
     expect(there.state.notes).toEqual(['y'])
+  })
+
+  it('keeps no more there than its owner says, and is whole on a device that has nothing of it', async () => {
+    const edge = memoryEdge({ clock: testClock, ownerAlive: () => false, tidies: true })
+    const kept = async (retention?: SessionRetention) => {
+      const id = retention ? 'short' : 'long'
+      const here = await open({ id, edge, ...(retention ? { retention } : {}) })
+      for (let count = 0; count < 60; count += 1) {
+        await here.update((draft) => {
+          draft.notes = [`${String(count)} `.repeat(10_000)]
+          draft.count += 1
+        })
+        if (count === 9) await here.label('tenth')
+        if (count === 40) await here.put('page', 'one')
+        // Snapshots are made between others' tasks.
+        await testClock.task()
+      }
+      await here.synced()
+      const storage = memoryStorage()
+      const there = await open({ id, edge, me: 'phone', storage })
+      expect(there.state).toEqual(here.state)
+      const { lines } = await edge.remote.pull(here.id, 0, 'phone' as OwnerId)
+      return { first: parseLine(lines[0] as Uint8Array).seq, here, there }
+    }
+    expect((await kept()).first).toBe(0)
+    const { first, here, there } = await kept({ saves: 5 })
+    expect(first).toBeGreaterThan(20)
+    expect(await there.get('page')).toBe('one')
+    const [label] = (await here.list()).filter(({ label: name }) => name === 'tenth')
+    expect((await here.load({ seq: label?.seq ?? -1 })).state.count).toBe(10)
+    await there.update(note('mine'))
+    expect(there.state.notes).toHaveLength(2)
   })
 
   it('cannot be claimed without an edge', async () => {
