@@ -413,6 +413,8 @@ export class Attempt {
     unknown: Pick<Extract<AttemptEnd, { type: 'unknown' }>, 'start' | 'key' | 'otherKey' | 'unkept'>,
   ): void {
     this.#unknown = { type: 'unknown', path: call.path, ...unknown }
+    // It was started before, and starts nothing: others have its place in the budget.
+    this.#begun.delete(call.path)
     this.park(call, { for: 'answer', ask: unknown.start }, () => new Promise(() => undefined))
   }
 

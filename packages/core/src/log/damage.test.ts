@@ -131,6 +131,25 @@ describe('a damaged log', () => {
     expect((await reader.foldTo(2))?.head.seq).toBe(2)
   })
 
+  it('still tells by which digest each entry is known, wherever one is damaged', async () => {
+    const { lines, storage } = await stored()
+    const heads = lines.map(parseLine).map(({ seq, digest, epoch }) => ({ seq, digest, epoch }))
+    const notRead = (line: Uint8Array): Uint8Array => line.with(20, (line[20] as number) ^ 0x80)
+    const afterAnother = (line: Uint8Array): Uint8Array => {
+      const at = new TextDecoder().decode(line).indexOf('"prev":"')
+      return at < 0 ? notRead(line) : line.with(at + 8, (line[at + 8] as number) ^ 1)
+    }
+    for (const way of [notRead, ofAnotherTime, afterAnother])
+      for (const damaged of lines.keys()) {
+        const now = lines.map((line, index) => (index === damaged ? way(line) : line))
+        const read: RunStorage['store']['read'] = async (_, from, count) =>
+          now.slice(from, from + Math.min(count ?? Infinity, 3))
+        const reader = new LogReader(run, { ...storage, store: { ...storage.store, read } })
+        expect(await reader.heads(0, 7)).toEqual(heads)
+        for (const head of heads) expect(await reader.heads(head.seq, head.seq)).toEqual([head])
+      }
+  })
+
   it('with two damaged entries side by side believes neither of them', async () => {
     const { lines, storage } = await stored()
     const [third, fourth] = lines.slice(3, 5).map(ofAnotherTime) as [Uint8Array, Uint8Array]

@@ -77,6 +77,38 @@ export function soundLines(
   return isLast && prev !== head.digest ? lines.length - 1 : lines.length
 }
 
+/** An entry as those after it know it. */
+export interface EntryHead {
+  readonly seq: number
+  /** Undefined where nobody can tell: it is damaged, and so is what would say. */
+  readonly digest: Digest | undefined
+  readonly epoch: number
+}
+
+/**
+ * The heads of stored lines, which begin at `first`, where some of them may be damaged: what the line after one says of it goes
+ * before what it says itself, if that line is known to be right. `head`: what the store says of its last entry.
+ */
+export function entryHeads(
+  first: number,
+  lines: readonly Uint8Array[],
+  head: Head | undefined,
+): readonly EntryHead[] {
+  const entries = lines.map(parseReadable)
+  const isRight = (index: number): boolean => {
+    const [entry, next] = [entries[index], entries[index + 1]]
+    return entry !== undefined && (next ? next.prev : head?.digest) === entry.digest
+  }
+  return entries.map((entry, index) => {
+    const seq = first + index
+    const next = entries[index + 1]
+    if (next && !isRight(index) && isRight(index + 1))
+      return { seq, digest: next.prev ?? undefined, epoch: next.epoch - (next.kind === 'claim' ? 1 : 0) }
+    const epoch = entry?.epoch ?? entries[index - 1]?.epoch ?? 0
+    return { seq, digest: seq === head?.seq ? head.digest : entry?.digest, epoch }
+  })
+}
+
 /** A header has this many bytes at most before its body. */
 const headerBytes = 1_000
 

@@ -1,5 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { isDamage, parseReadable, soundLines } from './damage.ts'
+import { entryHeads, isDamage, parseReadable, soundLines, type EntryHead } from './damage.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -75,6 +75,21 @@ export class LogReader {
       next = begin + page.length
     }
     return lines
+  }
+
+  /** The heads of all entries in a range that are kept, though some of them may be damaged. */
+  async heads(from: number, to: number): Promise<readonly EntryHead[]> {
+    const lines: Uint8Array[] = []
+    // What comes after them says which of them are right.
+    const last = to + 2
+    for (let next = from; next <= last;) {
+      const page = await this.page(next, last - next + 1)
+      if (page.length === 0) break
+      lines.push(...page)
+      next = begins(lines, from) + lines.length
+    }
+    const head = await this.#ports.store.head(this.run)
+    return entryHeads(begins(lines, from), lines, head).filter(({ seq }) => seq <= to)
   }
 
   /** All entries in a range that are kept, bodies included. */
@@ -217,6 +232,17 @@ export class LogReader {
       fold = foldEntries(fold, await this.resolve(verifyChain(this.run, fold?.head, lines)))
     }
   }
+}
+
+/** The entry that the first of these stored lines is, by what most of them say: one that is damaged may say another. */
+function begins(lines: readonly Uint8Array[], otherwise: number): number {
+  const votes = new Map<number, number>()
+  for (const [index, line] of lines.entries()) {
+    const entry = parseReadable(line)
+    if (entry) votes.set(entry.seq - index, (votes.get(entry.seq - index) ?? 0) + 1)
+  }
+  const [most] = [...votes].sort(([, a], [, b]) => b - a)
+  return most?.[0] ?? otherwise
 }
 
 /**

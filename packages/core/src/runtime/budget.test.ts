@@ -256,6 +256,34 @@ describe('a budget', () => {
     await after.close()
   })
 
+  it('is not used by an effect that somebody has to decide about: the others have its place', async () => {
+    const agent = defineAgent({
+      name: 'payer',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        const paid = await ctx.all('both', {
+          pay: (c) => c.once('pay', { timeout: '1m' }, () => new Promise<string>(() => undefined)),
+          work: (c) => c.step('work', () => 'worked'),
+        })
+        return done(paid)
+      },
+    })
+    const runtime = await testDevice([agent]).open()
+    const run = await started(runtime, 'payer')
+    await run.until(() => run.entries().some(({ kind }) => kind === 'step'))
+    const fork = await handleOf(runtime, await run.fork({ seq: 0, budget: { steps: 1 } }))
+    const { error } = await paused(fork)
+    expect(error?.code).toBe('outcome_unknown')
+    const details = error?.details as { readonly start: string }
+    expect(fork.entries().filter(({ kind }) => kind === 'step')).toHaveLength(1)
+    await fork.decide(details.start, { type: 'done', value: 'paid' })
+    await fork.until((view) => view.error?.code === 'budget_spent')
+    await fork.retry()
+    expect(await fork.result()).toEqual({ pay: 'paid', work: 'worked' })
+    await runtime.close()
+  })
+
   it('goes along to another owner, and a retry from elsewhere allows more', async () => {
     const { agent, ran } = worker({ upTo: 8, budget: { steps: 5 } })
     const edge = memoryEdge({ clock: testClock, agents: [agent], ownerAlive: () => false })

@@ -180,6 +180,28 @@ describe('a damaged run', () => {
     expect(await handle.setAside()).toHaveLength(1)
   })
 
+  it.for([
+    ['cannot be read', () => 9, 0x80],
+    ['is another one', (line: Uint8Array) => fromUtf8(line).indexOf('"time":') + 9, 1],
+  ] as const)(
+    'goes on where what it and the edge both have %s here, as long as it is not needed',
+    async ([, at, mask]) => {
+      const edge = memoryEdge({ clock: testClock })
+      const storage = testDevice([counter])
+      const withEdge = testDevice([counter], { storage, edge })
+      const known = await count(withEdge, 0, 1, (handle) => handle.synced())
+      await count(storage, 1, 3)
+      damage(storage, (line) => fromUtf8(line).includes(`"run":"run","seq":${String(known)},`), { at, mask })
+      const handle = await handleOf(await withEdge.open(), run)
+      const view = await handle.until(
+        ({ status, sync, head }) => status === 'waiting' && sync.synced?.seq === head.seq,
+      )
+      expect(view.state).toEqual({ count: 3 })
+      expect(await handle.setAside()).toEqual([])
+      expect((await edge.remote.pull(run, undefined, 'phone' as OwnerId)).head).toEqual(view.head)
+    },
+  )
+
   it('goes on, and says so, when not even its beginning can be read any more', async () => {
     let isDamaged = false
     const storage = testDevice([])

@@ -9,40 +9,46 @@ import { testClock } from './memory-world.test-support.ts'
 import { portsOf, started } from './run-host.test-support.ts'
 import { RunHost } from './run-host.ts'
 
-it('a host that stood still before its first step begins none, beside each other or not, before it knows who writes', async () => {
-  const ran: string[] = []
-  const agent = defineAgent({
-    name: 'a',
-    version: 1,
-    initial: () => ({}),
-    async turn(ctx) {
-      const step = (name: string) => () => ctx.step(name, () => Promise.resolve(void ran.push(name)))
-      await Promise.all([step('a')(), step('b')()])
-      return done(null)
-    },
-  })
-  const { storage, log } = await started()
-  const looked = Promise.withResolvers<void>()
-  const asked = Promise.withResolvers<void>()
-  let looks = 0
-  const host = new RunHost(log, {
-    ...portsOf(storage, () => agent),
-    // A minute has passed since the entry above.
-    clock: { ...testClock, now: () => Date.now() + 60_000 },
-    slept: () => {
-      looks += 1
-      asked.resolve()
-      return looked.promise
-    },
-  })
-  const ended = host.run()
-  await asked.promise
-  for (let task = 0; task < 100; task += 1) await testClock.task()
-  expect([looks, ran]).toEqual([1, []])
-  looked.resolve()
-  await ended
-  expect([looks, ran.toSorted()]).toEqual([1, ['a', 'b']])
-})
+it.for([
+  ['for a minute', 60_000],
+  ['while its clock went back', -60_000],
+] as const)(
+  'a host that stood still before its first step, %s, begins none before it knows who writes',
+  async ([, ms]) => {
+    const ran: string[] = []
+    const agent = defineAgent({
+      name: 'a',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        const step = (name: string) => () => ctx.step(name, () => Promise.resolve(void ran.push(name)))
+        await Promise.all([step('a')(), step('b')()])
+        return done(null)
+      },
+    })
+    const { storage, log } = await started()
+    const looked = Promise.withResolvers<void>()
+    const asked = Promise.withResolvers<void>()
+    let looks = 0
+    const host = new RunHost(log, {
+      ...portsOf(storage, () => agent),
+      // Since the entry above.
+      clock: { ...testClock, now: () => Date.now() + ms },
+      slept: () => {
+        looks += 1
+        asked.resolve()
+        return looked.promise
+      },
+    })
+    const ended = host.run()
+    await asked.promise
+    for (let task = 0; task < 100; task += 1) await testClock.task()
+    expect([looks, ran]).toEqual([1, []])
+    looked.resolve()
+    await ended
+    expect([looks, ran.toSorted()]).toEqual([1, ['a', 'b']])
+  },
+)
 
 it('a host that stood still in a step asks before the next one, although its own beat comes first', async () => {
   const ran: string[] = []

@@ -142,7 +142,8 @@ export class RunHost {
     this.#ports = ports
     this.#opened = ports.clock.now()
     // From the entry that made this host the writer: it may have stood still since then, before anything ran.
-    this.#beatAt = Math.min(this.#opened, log.fold?.updated ?? this.#opened)
+    // Its newest entry is what opened it: a later one was written before the clock went back.
+    this.#beatAt = log.fold?.updated ?? this.#opened
     this.#breakers = ports.breakers ?? new Breakers(ports.clock)
     this.#tellLive = throttled(ports.clock, limits.liveMsMin, () => {
       if (!this.#rests) ports.tell({ type: 'live', live: this.live() })

@@ -150,10 +150,10 @@ export class Syncer {
     const expected = this.#expected
     if (expected === undefined) return
     const found = this.#log.fold?.head
-    const line = await this.#log.reader.line(expected.seq)
+    const [mine] = await this.#log.reader.heads(expected.seq, expected.seq)
     // What was let go of here since is in the chain of what is left.
     const isThere =
-      line === undefined ? (found?.seq ?? -1) > expected.seq : headOfLine(line).digest === expected.digest
+      mine?.digest === undefined ? (found?.seq ?? -1) > expected.seq : mine.digest === expected.digest
     if (isThere) this.#expected = undefined
     else this.#setRolledBack(undefined, found)
   }
@@ -247,10 +247,12 @@ export class Syncer {
         else await this.#setAside(local, pulled.head, known)
         continue
       }
-      const line = await this.#log.reader.line(pulled.head.seq)
-      const mine = line && parseLine(line)
+      const [mine] =
+        pulled.head.digest === local.digest
+          ? [{ ...local, epoch: known.epoch }]
+          : await this.#log.reader.heads(pulled.head.seq, pulled.head.seq)
       if (mine?.digest === pulled.head.digest) {
-        this.#checkKept(known, mine, pulled.head)
+        this.#checkKept(known, { ...pulled.head, epoch: mine.epoch }, pulled.head)
         // What it had once it gets again.
         return this.#reconciled(pulled.head)
       }
@@ -303,21 +305,18 @@ export class Syncer {
     for (let back = 64; ; back *= 8) {
       const from = Math.max(0, shorter - back)
       const theirs = await this.#remoteLines(from, remote.seq)
-      const entries = (await this.#log.reader.lines(from, shorter)).map(parseLine)
-      const mine = new Map(entries.map(({ seq, digest, epoch }) => [seq, { seq, digest, epoch }]))
+      const mine = new Map((await this.#log.reader.heads(from, shorter)).map((one) => [one.seq, one]))
       const begins = mine.keys().next().value ?? from
       const differs = theirs.findIndex((line) => {
         const { seq, digest } = headOfLine(line)
         return seq >= begins && digest !== mine.get(seq)?.digest
       })
       const common = differs < 0 ? undefined : mine.get(headOfLine(theirs[differs] as Uint8Array).seq - 1)
-      if (common && parseLine(theirs[differs] as Uint8Array).prev === common.digest) {
-        this.#checkKept(known, common, remote)
-        return this.#log.replaceTail(
-          { seq: common.seq, digest: common.digest },
-          theirs.slice(differs),
-          others,
-        )
+      const digest = differs < 0 ? undefined : parseLine(theirs[differs] as Uint8Array).prev
+      if (common && digest && digest === common.digest) {
+        const keep = { seq: common.seq, digest }
+        this.#checkKept(known, { ...keep, epoch: common.epoch }, remote)
+        return this.#log.replaceTail(keep, theirs.slice(differs), others)
       }
       if (theirs[0] && parseLine(theirs[0]).seq > from) return this.#beginAnew(theirs)
       if (begins > from) {
