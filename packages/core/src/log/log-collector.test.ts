@@ -50,6 +50,35 @@ describe('what is let go of a run', () => {
     expect(failures).toEqual([])
   })
 
+  it('is nothing that something set aside needs, although whoever writes the run keeps it no more', async () => {
+    const [here, there] = [memoryStorage(), memoryStorage()]
+    const put: RunStorage['blobs']['put'] = async (...args) => {
+      await here.blobs.put(...args)
+      await there.blobs.put(...args)
+    }
+    const writer = await tidied({ ...there, blobs: { ...there.blobs, put } }, shortest)
+    const written: Uint8Array[] = [...(await writer.log.lines(0))]
+    writer.log.listen(({ lines }) => written.push(...lines))
+    for (let count = 0; count < 3; count += 1) await writer.turn()
+    await (await reopened(here)).adopt(written)
+    const clock = { task: () => new Promise<void>((resolve) => setImmediate(resolve)), now: () => 10 ** 9 }
+    const follower = await tidied(here, shortest, { mayAppend: () => false, clock })
+    const base = follower.log.mustFold().head
+    const mine = { text: 'mine' }
+    await follower.change(() => mine)
+    await writer.turn()
+    await follower.log.replaceTail(base, written.slice(base.seq + 1), 'the edge had other entries here')
+    for (let count = 0; count < 12; count += 1) {
+      await writer.turn()
+      await follower.log.adopt(written.slice(follower.log.mustFold().head.seq + 1))
+      await follower.settle()
+    }
+    expect(await firstIn(there)).toBeGreaterThan(base.seq + 1)
+    const [tail] = await here.tails.list(run)
+    expect(tail && (await foldAside(follower.log, tail)).fold.state).toEqual(mine)
+    expect([...writer.failures, ...follower.failures]).toEqual([])
+  })
+
   it('does not end with more labels than are kept', async () => {
     const storage = memoryStorage()
     const { label, turn, failures } = await tidied(storage, shortest)

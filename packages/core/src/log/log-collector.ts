@@ -20,6 +20,8 @@ export interface CollectorPorts {
 /** What stays whatever a plan says. */
 export interface Staying {
   readonly blobs: ReadonlySet<string>
+  /** What was set aside is read from the newest snapshot up to this entry on, also when whoever writes the run keeps it no more. */
+  readonly parted: number
   /** False when the plan is out of date. */
   isCurrent(): boolean
 }
@@ -55,6 +57,8 @@ export class LogCollector {
     const { run } = this.#log
     const here = await this.#ports.snapshots.list(run)
     const wanted = new Set(keep.map(({ at }) => at.seq))
+    const base = staying.parted === Infinity ? undefined : here.findLast((at) => at <= staying.parted)
+    if (base !== undefined) wanted.add(base)
     const snapshots = here.filter((at) => !wanted.has(at))
     const isDone = forget <= this.#done.forget && cold <= this.#done.cold && snapshots.length === 0
     if (isDone || (forget > 0 && !(await this.#bring(keep)))) return

@@ -133,7 +133,7 @@ export class Snapshotter {
   /** What is set aside meanwhile may need any of what would go. */
   #stays(): Staying {
     const replaced = this.#replaced
-    return { blobs: this.#aside.blobs, isCurrent: () => this.#replaced === replaced }
+    return { ...this.#aside, isCurrent: () => this.#replaced === replaced }
   }
 
   /** A labelled checkpoint; undefined when it cannot be read here any more. */

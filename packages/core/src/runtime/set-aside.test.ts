@@ -118,6 +118,28 @@ describe('a device whose entries are set aside', () => {
     await phone.close()
   })
 
+  it('began the run anew because it had lost it: the one at the edge goes on, and what was begun is set aside', async () => {
+    const agents = [listener({ turns: 3 })]
+    const { reach, far } = farEdge(agents, false)
+    const before = await testDevice(agents, { name: 'laptop', edge: far }).open()
+    const lost = await handleOf(before, await before.start('listener', null, { id: run }))
+    await tell(lost, 0, 2, 'before')
+    await lost.synced()
+    await before.close()
+    reach.isThere = false
+    const after = await testDevice(agents, { name: 'laptop', edge: far }).open()
+    const begun = await handleOf(after, await after.start('listener', null, { id: run }))
+    await tell(begun, 0, 1, 'anew')
+    reach.isThere = true
+    await after.thaw()
+    const { state } = await begun.until((view) => (view.state as Heard).count === 2)
+    expect((state as Heard).heard.every((word) => word.startsWith('before'))).toBe(true)
+    expect(await begun.setAside()).toHaveLength(1)
+    await tell(begun, 2, 3, 'after')
+    await begun.synced()
+    await after.close()
+  })
+
   it('may keep them as a run of its own, and drop them', async () => {
     const { back, taken, again } = await apart({ turns: 1_000, both: 3, here: 4, there: 2, tidies: false })
     await again.until(({ head }) => head.seq === taken.view()?.head.seq)

@@ -323,7 +323,7 @@ export class Syncer {
         const { lines } = await this.#ask(() => this.#ports.edge.remote.pull(run, undefined, this.#ports.me))
         return this.#beginAnew(lines, others)
       }
-      if (from === 0 && this.#ports.different === 'set aside') return this.#beginAnew(theirs, others)
+      if (from === 0 && this.#isOneRun(theirs)) return this.#beginAnew(theirs, others)
       if (from === 0) {
         throw new WaystoneError(
           'log_damaged',
@@ -332,6 +332,12 @@ export class Syncer {
         )
       }
     }
+  }
+
+  /** True when the run at the edge, which begins otherwise, is the one that is meant here: this device began it, and has forgotten that. */
+  #isOneRun([first]: readonly Uint8Array[]): boolean {
+    if (this.#ports.different === 'set aside') return true
+    return first !== undefined && parseLine(first).owner === this.#ports.me
   }
 
   /**

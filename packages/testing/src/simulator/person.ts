@@ -33,10 +33,13 @@ export interface Note {
 }
 
 const ended = new Set(['done', 'fail'])
+/** What adds nothing to a run. */
+const afterEnd = new Set(['open', 'claim', 'snapshot'])
 
 /** True for a log whose run will do nothing more. */
-export function isOver({ head, entries }: LogMirror): boolean {
-  if (head?.kind === 'cancel') return true
+export function isOver({ entries }: LogMirror): boolean {
+  const last = entries.findLast(({ kind }) => !afterEnd.has(kind))
+  if (last?.kind === 'cancel') return true
   const commit = entries.findLast(({ kind }) => kind === 'commit' || kind === 'rewind')
   return commit?.kind === 'commit' && ended.has((commit.body['next'] as { readonly type: string }).type)
 }

@@ -80,14 +80,15 @@ export function changeProgram(program: Program, dice: Dice): Program {
   return program.map((turn, index) => (index === changed ? [{ do: 'step', name: 'new' }, ...turn] : turn))
 }
 
-/** An agent that follows a program. */
-export function simAgent(program: Program, version: number) {
+/** An agent that follows a program; a forgetful one makes a snapshot after each turn, and keeps no more than it must. */
+export function simAgent(program: Program, version: number, isForgetful: boolean) {
   return defineAgent({
     name: 'sim',
     version,
     needs: { world: need<World>() },
     inbox: { note: anything },
-    retention: { turns: 2, age: 0 },
+    retention: { turns: isForgetful ? 0 : 2, age: 0 },
+    snapshots: isForgetful ? { turns: 1 } : {},
     migrate: Object.fromEntries(
       Array.from({ length: version - 1 }, (_, index) => [index + 2, (state: SimState) => state]),
     ),

@@ -49,7 +49,9 @@ export class Simulation implements SimWorld {
     readonly other: ReturnType<typeof throwProgram>
   }
   readonly #whenGone: 'edge' | 'offer'
-  /** What some of the runs may use: of the seed itself, so that the dice of the others fall as they did. */
+  /** In some of the worlds as much as can be let go of is: of the seed itself, so that the dice of the others fall as they did. */
+  readonly #isForgetful: boolean
+  /** What some of the runs may use: of the seed itself, too. */
   readonly #budget: { readonly steps?: number }
   /** How devices gather entries, in some of the worlds: of the seed itself, too. */
   readonly #syncPolicy: SyncPolicy | undefined
@@ -58,7 +60,10 @@ export class Simulation implements SimWorld {
     const dice = new Dice(seed)
     this.dice = dice
     this.effects = new Effects(this)
-    const own = throwProgram(dice)
+    this.#isForgetful = seed % 7 === 2
+    const thrown = throwProgram(dice)
+    // Long enough that there is something to let go of.
+    const own = this.#isForgetful ? [...thrown, ...thrown] : thrown
     this.#programs = { own, other: changeProgram(own, dice) }
     this.hasEdge = dice.chance(0.9)
     this.#budget = seed % 3 === 0 ? { steps: 2 + (seed % 7) } : {}
@@ -210,7 +215,7 @@ export class Simulation implements SimWorld {
     const decides = (run: string): SimDisk => (this.hasEdge ? this.#object(run as RunId).disk : disk())
     return (realm) => {
       const { own, other } = this.#programs
-      const agent = simAgent(this.#isOtherCode[where] ? other : own, 1)
+      const agent = simAgent(this.#isOtherCode[where] ? other : own, 1, this.#isForgetful)
       return [inWorld(agent, this.effects, { realm, disk: disk(), decides }, (what) => this.fail(what))]
     }
   }
