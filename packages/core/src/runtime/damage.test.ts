@@ -202,6 +202,26 @@ describe('a damaged run', () => {
     },
   )
 
+  it('takes all that the edge has, where that parted from what is here and what both have is damaged here', async () => {
+    const edge = memoryEdge({ clock: testClock, agents: [counter], ownerAlive: () => false })
+    const storage = testDevice([counter])
+    const withEdge = testDevice([counter], { storage, edge })
+    const known = await count(withEdge, 0, 1, (handle) => handle.synced())
+    await count(storage, 1, 3)
+    const phone = await testDevice([counter], { name: 'phone', edge }).open()
+    const taken = await handleOf(phone, run)
+    await taken.until(({ state }) => (state as { count: number }).count === 1)
+    await taken.move('here', { force: true })
+    await taken.send('add', null)
+    await taken.until(({ state }) => (state as { count: number }).count === 2)
+    await taken.synced()
+    damage(storage, (line) => fromUtf8(line).includes(`"run":"run","seq":${String(known)},`))
+    const handle = await handleOf(await withEdge.open(), run)
+    const view = await handle.until(({ owner }) => owner === 'phone')
+    expect(view.state).toEqual({ count: 2 })
+    expect(await handle.setAside()).toHaveLength(1)
+  })
+
   it('goes on, and says so, when not even its beginning can be read any more', async () => {
     let isDamaged = false
     const storage = testDevice([])

@@ -316,13 +316,10 @@ export class Syncer {
       if (common && digest && digest === common.digest) {
         const keep = { seq: common.seq, digest }
         this.#checkKept(known, { ...keep, epoch: common.epoch }, remote)
-        return this.#log.replaceTail(keep, theirs.slice(differs), others)
+        return this.#replaceTail(keep, theirs.slice(differs))
       }
       if (theirs[0] && parseLine(theirs[0]).seq > from) return this.#beginAnew(theirs)
-      if (begins > from) {
-        const { lines } = await this.#ask(() => this.#ports.edge.remote.pull(run, undefined, this.#ports.me))
-        return this.#beginAnew(lines, others)
-      }
+      if (begins > from) return this.#takeTheirs()
       if (from === 0 && this.#isOneRun(theirs)) return this.#beginAnew(theirs, others)
       if (from === 0) {
         throw new WaystoneError(
@@ -332,6 +329,23 @@ export class Syncer {
         )
       }
     }
+  }
+
+  async #replaceTail(keep: Head, lines: readonly Uint8Array[]): Promise<void> {
+    try {
+      await this.#log.replaceTail(keep, lines, others)
+    } catch (error) {
+      // What comes before is damaged here, which nobody needed as long as a newer snapshot was sound.
+      if (!isDamage(error)) throw error
+      await this.#takeTheirs()
+    }
+  }
+
+  /** All that is here is set aside. */
+  async #takeTheirs(): Promise<void> {
+    const { remote } = this.#ports.edge
+    const { lines } = await this.#ask(() => remote.pull(this.#log.run, undefined, this.#ports.me))
+    await this.#beginAnew(lines, others)
   }
 
   /** True when the run at the edge, which begins otherwise, is the one that is meant here: this device began it, and has forgotten that. */

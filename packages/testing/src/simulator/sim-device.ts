@@ -1,4 +1,4 @@
-import { openSession } from '@waystone/core/session'
+import { openSession, type SessionRetention } from '@waystone/core/session'
 import { Runtime, type AnyAgent, type OwnerId, type RunId, type SyncPolicy } from '@waystone/core'
 import { realmClock } from './realm-clock.ts'
 import { newRealm, type Realm } from './scheduler.ts'
@@ -30,8 +30,8 @@ export interface DeviceOptions {
   readonly faults: () => NetworkFaults
   /** Absent: each entry goes to the edge at once. */
   readonly syncPolicy?: SyncPolicy
-  /** Its tabs have a session open beside. */
-  readonly hasSession: boolean
+  /** Its tabs have a session open beside, of which so much is kept. */
+  readonly session?: { readonly retention?: SessionRetention }
 }
 
 /** A browser profile and the tabs that are open on it. */
@@ -65,7 +65,7 @@ export class SimDevice {
 
   /** Opens one more tab. */
   open(): SimTab {
-    const { world, object, agents, faults, syncPolicy, hasSession } = this.#options
+    const { world, object, agents, faults, syncPolicy, session: has } = this.#options
     this.#opened += 1
     const realm = newRealm(`${this.name} tab ${String(this.#opened)}`)
     const { me } = this
@@ -87,13 +87,14 @@ export class SimDevice {
       ...(syncPolicy ? { syncPolicy } : {}),
       development: true,
     })
-    const session = hasSession
+    const session = has
       ? openSession<Notes>({
           ...ports,
           storage,
           channel: this.#sessions(realm),
           id: sharedNotes,
-          initial: { notes: [], count: 0 },
+          initial: { notes: [], count: 0, pad: '' },
+          ...has,
         })
       : undefined
     const tab = { realm, runtime, session: session && new SimSession(session) }

@@ -259,9 +259,14 @@ export class SimDisk {
     return this.#storage.blobs.missing(run, hashes)
   }
 
-  /** Blobs that an entry names are stored before it, here or where they can be fetched from. */
+  /**
+   * Blobs that an entry names are stored before it, here or where they can be fetched from. What older snapshots name may be
+   * let go of there as soon as a newer one has come: nobody needs them to read the run.
+   */
   async #checkBlobs(run: RunId, added: readonly Seen[]): Promise<void> {
-    const named = added.flatMap(({ blobs }) => blobs ?? [])
+    const newest = added.findLast(({ kind }) => kind === 'snapshot')
+    const needed = added.filter((entry) => entry.kind !== 'snapshot' || entry === newest)
+    const named = needed.flatMap(({ blobs }) => blobs ?? [])
     if (named.length === 0) return
     const here = await this.missing(run, named)
     const missing = here.length === 0 ? here : ((await this.alsoAt(run)?.missing(run, here)) ?? here)

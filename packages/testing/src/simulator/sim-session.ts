@@ -12,6 +12,8 @@ export interface Notes {
   notes: string[]
   /** How many there are: one that is written over a newer state shows here. */
   count: number
+  /** What makes snapshots due, where the session is let go of. */
+  pad: string
 }
 
 interface Written {
@@ -45,6 +47,11 @@ interface OpenTab {
   readonly device: SimDevice
 }
 
+/** A value that was let go of has no text; one that cannot be read now is read later. */
+function goneAs(error: unknown): { readonly text?: string } | undefined {
+  return error instanceof WaystoneError && error.code === 'checkpoint_gone' ? {} : undefined
+}
+
 type Work = (session: Session<Notes>, open: OpenTab) => Promise<unknown>
 
 /** What of the session is needed. */
@@ -53,6 +60,8 @@ export interface SessionPeoplePorts {
   readonly devices: () => readonly SimDevice[]
   /** Absent: it is kept here alone. */
   readonly object: (() => SimObject) | undefined
+  /** So many characters change with each note. */
+  readonly padChars: number
 }
 
 /** The people who write notes into a session, in all tabs of all devices, and look for them afterwards. */
@@ -126,14 +135,26 @@ export class SessionPeople {
             await new Promise<void>((resolve) => scheduler.after(thinkMs, 'thinks', realm, resolve))
           draft.notes.push(id)
           draft.count += 1
+          draft.pad = String(draft.count % 10).repeat(this.#ports.padChars)
         })
       this.#written.push({ id, device })
       this.#ports.world.tell(`${device.name} has written ${id}`)
     })
   }
 
+  /** What is there can be read, whatever was let go of around it. */
   #refresh(): void {
-    for (const open of this.#tabs()) this.#doIn(open, 'refreshes', (session) => session.refresh())
+    for (const open of this.#tabs())
+      this.#doIn(open, 'refreshes', async (session) => {
+        await session.refresh()
+        for (const id of session.records().keys()) {
+          const value = (await session.get(id).catch(goneAs)) as { readonly text?: string } | undefined
+          // What stands before a damaged entry cannot go to the edge, from where others would have it.
+          const isDamaged = this.#ports.devices().some(({ disk }) => disk.isDamaged(sharedNotes, Infinity))
+          if (value && value.text !== id && !isDamaged)
+            this.#ports.world.fail(`the record ${id} says ${String(value.text)}`)
+        }
+      })
   }
 
   #do(what: string, work: Work): void {

@@ -167,6 +167,7 @@ export class Simulation implements SimWorld {
       world: this,
       devices: () => this.devices,
       object: this.hasEdge ? () => this.#object(sharedNotes) : undefined,
+      padChars: this.#isForgetful ? 40_000 : 0,
     })
   }
 
@@ -187,7 +188,7 @@ export class Simulation implements SimWorld {
       world: this,
       agents: this.#agents('devices', () => device.disk),
       faults: () => this.network,
-      hasSession: this.sessionPeople !== undefined,
+      ...(this.sessionPeople ? { session: this.#isForgetful ? { retention: { saves: 1 } } : {} } : {}),
       ...(this.#syncPolicy ? { syncPolicy: this.#syncPolicy } : {}),
       ...(this.hasEdge ? { object: (run: RunId) => this.#object(run) } : {}),
     })
