@@ -12,10 +12,11 @@ export interface Aside {
 
 export const nothingAside: Aside = { parted: Infinity, blobs: new Set() }
 
-/** What these tails need. */
-export function asideOf(tails: readonly SetAside[]): Aside {
+/** What these tails need of a log that begins with entry `begins`: what follows none of its entries is read without it. */
+export function asideOf(tails: readonly SetAside[], begins: number): Aside {
   const lines = tails.flatMap((tail) => tail.lines)
   const hashes = lines.flatMap((line) => digestsIn(fromUtf8(line)))
-  const parted = Math.min(Infinity, ...tails.map(({ name }) => Math.max(0, firstOfTail(name) - 1)))
-  return { parted, blobs: new Set(hashes) }
+  const follows = tails.map(({ name }) => firstOfTail(name) - 1)
+  const parted = follows.filter((seq) => seq >= Math.max(0, begins - 1))
+  return { parted: Math.min(Infinity, ...parted), blobs: new Set(hashes) }
 }

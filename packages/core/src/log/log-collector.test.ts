@@ -37,7 +37,7 @@ describe('what is let go of a run', () => {
     await log.replaceTail(base, [theirs.line], 'the edge had other entries here')
     const mine = async (): Promise<unknown> => {
       const [tail] = await storage.tails.list(run)
-      return tail && (await foldAside(log, tail)).fold.state
+      return tail && (await foldAside(log, tail, [tail])).fold.state
     }
     for (let count = 0; count < 12; count += 1) await turn()
     expect(await mine()).toEqual({ text: `mine ${'m'.repeat(70_000)}` })
@@ -75,7 +75,7 @@ describe('what is let go of a run', () => {
     }
     expect(await firstIn(there)).toBeGreaterThan(base.seq + 1)
     const [tail] = await here.tails.list(run)
-    expect(tail && (await foldAside(follower.log, tail)).fold.state).toEqual(mine)
+    expect(tail && (await foldAside(follower.log, tail, [tail])).fold.state).toEqual(mine)
     expect([...writer.failures, ...follower.failures]).toEqual([])
   })
 

@@ -107,6 +107,11 @@ export class LogReader {
     return entries
   }
 
+  /** What a snapshot tells. Rejects with `blob_missing`, `log_damaged`. */
+  foldOf(snapshot: SnapshotEntry): Promise<Fold> {
+    return foldSnapshot(snapshot, this.#ports)
+  }
+
   /**
    * The fold up to an entry, or up to the head. Begins at the newest snapshot before it that proves right; one that is
    * damaged, or not of this log, is passed over. `known`: the digests of snapshot entries, for those whose entry is not

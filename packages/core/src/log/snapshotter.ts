@@ -103,7 +103,7 @@ export class Snapshotter {
     // What is consumed while this is at work is no part of a checkpoint from before.
     const fold = { ...now, consumed: new Set(now.consumed) }
     this.#aside = this.#ports.retention(now)
-      ? asideOf(await this.#ports.tails.list(this.#log.run))
+      ? asideOf(await this.#ports.tails.list(this.#log.run), (await this.#log.reader.first()) ?? 0)
       : nothingAside
     if (this.#replaced !== replaced) return
     // First what may have been left undone before: a snapshot forgets what was let go.

@@ -5,6 +5,7 @@ import { parseReadable, soundLines } from '../log/damage.ts'
 import { verifyChain } from '../log/entry.ts'
 import { foldEntries, type Fold } from '../log/fold.ts'
 import type { RunLog } from '../log/run-log.ts'
+import { baseOfTail } from '../log/tail-base.ts'
 import type { SetAside } from '../ports/tails.ts'
 import { effectsAfter } from './first-entry.ts'
 
@@ -16,26 +17,22 @@ export interface FoldAside {
 }
 
 /**
- * Folds what was set aside onto the entry that it followed, as far as it is sound. Rejects with `checkpoint_gone` when that
- * entry is not here any more, `log_damaged` when nothing of it can be read, `format_newer`.
+ * Folds what was set aside onto the entry that it followed, as far as it is sound; `tails` are all that were. Rejects with
+ * `checkpoint_gone` when that entry is not here any more, `log_damaged` when nothing of it can be read, `format_newer`.
  */
-export async function foldAside(log: RunLog, { name, lines }: SetAside): Promise<FoldAside> {
+export async function foldAside(
+  log: RunLog,
+  { name, lines }: SetAside,
+  tails: readonly SetAside[],
+): Promise<FoldAside> {
   const { run } = log
   const first = lines[0] && parseReadable(lines[0])
   if (first === undefined) throw unreadable(run, name)
-  const { seq, prev } = first
-  const base = seq === 0 ? undefined : await log.foldAt(Math.min(seq - 1, log.mustFold().head.seq))
-  if ((base?.head.digest ?? null) !== prev) {
-    throw new WaystoneError(
-      'checkpoint_gone',
-      `what was set aside of run ${run} follows an entry ${String(seq - 1)} that is not here any more`,
-      { run },
-    )
-  }
+  const base = await baseOfTail(log, lines, tails)
   const sound = lines.slice(0, soundLines(base?.head, lines, undefined))
   const fold = foldEntries(base, await log.reader.resolve(verifyChain(run, base?.head, sound)))
   if (fold === undefined || sound.length === 0) throw unreadable(run, name)
-  return { fold, others: effectsAfter([], seq - 1, log.mustFold()) }
+  return { fold, others: effectsAfter([], first.seq - 1, log.mustFold()) }
 }
 
 function unreadable(run: RunId, name: string): WaystoneError {

@@ -137,6 +137,32 @@ it.each<[string, (ctx: Ctx, body: () => void) => Promise<void>]>([
   expect([looks, ran]).toEqual([2, ['first']])
 })
 
+it('a host that stands still whenever it asks looks at what is stored here until it did not', async () => {
+  const asked: boolean[] = []
+  let before: number | undefined
+  const agent = defineAgent({
+    name: 'a',
+    version: 1,
+    initial: () => ({}),
+    turn: async (ctx) => done(await ctx.step('first', () => void (before ??= asked.length))),
+  })
+  let ahead = 0
+  const now = (): number => Date.now() + ahead
+  const { storage, log } = await started(memoryStorage(), now)
+  ahead = 60_000
+  const host = new RunHost(log, {
+    ...portsOf(storage, () => agent),
+    clock: { ...testClock, now },
+    async slept(isSlow) {
+      asked.push(isSlow)
+      if (asked.length < 6) ahead += 60_000
+    },
+  })
+  await host.run()
+  expect(asked).toEqual([false, false, false, true, true, true])
+  expect(before).toBe(6)
+})
+
 it('a host that stood still in a stream asks who writes the run before its body goes on', async () => {
   const ran: string[] = []
   const written = Promise.withResolvers<void>()

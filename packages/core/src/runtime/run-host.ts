@@ -58,8 +58,11 @@ export interface HostPorts {
   readonly breakers?: Breakers
   /** For a host that lets go of runs that wait. */
   readonly tries?: TryCounts
-  /** This host has stood still, as a sleeping laptop does: resolves when it is known who writes the run. */
-  slept?(): Promise<void>
+  /**
+   * This host has stood still, as a sleeping laptop does: resolves when it is known who writes the run. `isSlow`: it has stood
+   * still, or waited for others, whenever that was asked; only what is stored here counts.
+   */
+  slept?(isSlow: boolean): Promise<void>
   /** Runs of other agents, where a run can have them. */
   readonly children?: Children
   /** Every turn is replayed before it commits, and must come to the same end. */
@@ -90,8 +93,10 @@ interface Held {
 const beatMs = 1_000
 const sleptMsMin = 4_000
 
-/** How often a host that stands still time and again asks who writes the run, before it goes on as without a network. */
+/** How often a host that stands still time and again asks others who writes the run, before it goes on as without a network, */
 const looksMax = 3
+/** and how often, with those, it looks at what is stored here, before it takes it that its disk is as slow as that. */
+const looksHereMax = 12
 
 /** Inbox items that act on a turn that runs. */
 const steering = new Set(['cancel', 'rewind', 'interrupt'])
@@ -522,10 +527,10 @@ export class RunHost {
   }
 
   /** Asks who writes the run. An answer that was slept over is an old one; a host whose every answer is slow goes on. */
-  async #look(slept: () => Promise<void>): Promise<void> {
-    for (let looks = 0; looks < looksMax; looks += 1) {
+  async #look(slept: (isSlow: boolean) => Promise<void>): Promise<void> {
+    for (let looks = 0; looks < looksHereMax; looks += 1) {
       this.#beatAt = this.#ports.clock.now()
-      await slept()
+      await slept(looks >= looksMax)
       if (this.#over || !this.#hasSlept()) return
     }
   }

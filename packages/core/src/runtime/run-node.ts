@@ -479,7 +479,7 @@ export class RunNode {
         consumed: (ids, seq) => this.#courier.consumed(ids, seq),
         confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),
         inboxComplete: (signal) => this.#inboxComplete(signal),
-        slept: () => this.#lookAround(),
+        slept: (isSlow) => this.#lookAround(isSlow),
         tell: (event) => this.#tell(event),
       })
       this.#wake()
@@ -563,8 +563,8 @@ export class RunNode {
   }
 
   /** After this host has stood still: another tab, or the edge, may write the run by now. */
-  async #lookAround(): Promise<void> {
-    if (!(await this.#isCurrent())) return
+  async #lookAround(isSlow: boolean): Promise<void> {
+    if (!(await this.#isCurrent()) || isSlow) return
     // Stops the host when the edge is ahead; without a network it goes on.
     const compared = this.#reconcile().catch(() => undefined)
     await within(this.ports.clock, lookMsMax, compared)

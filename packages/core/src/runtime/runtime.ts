@@ -330,12 +330,13 @@ export class Runtime implements RuntimeApi {
     const node = await this.#node(source)
     const run = parseRunId(options.id ?? newId(this.#ports.random))
     if (options.id !== undefined && (await this.#exists(run, 'here'))) return this.#opened(run)
-    const tail = (await this.#ports.tails.list(source)).find((one) => one.name === name)
+    const tails = await this.#ports.tails.list(source)
+    const tail = tails.find((one) => one.name === name)
     if (tail === undefined)
       throw new WaystoneError('input_refused', `nothing is set aside as "${name}" of run ${source}`, {
         run: source,
       })
-    const { fold, others } = await foldAside(node.log, tail)
+    const { fold, others } = await foldAside(node.log, tail, tails)
     const agent = this.#ports.agents.find((one) => one.name === fold.identity.agent)
     const body = forkEntry(fold, fold, agent, this.#writer())
     return this.#beginFork(node, run, fold, { ...body, effects: [...body.effects, ...others] })

@@ -45,9 +45,10 @@ export class ForkNews {
   async #tell(): Promise<void> {
     const { log, setup } = this.#host
     const { tails } = setup.storage
-    for (const tail of this.#listeners.size === 0 ? [] : await tails.list(log.run)) {
+    const all = this.#listeners.size === 0 ? [] : await tails.list(log.run)
+    for (const tail of all) {
       const waiting = [...this.#listeners].filter(({ told }) => !told.has(tail.name))
-      const parting = waiting.length === 0 ? undefined : await partingOf(log, tail)
+      const parting = waiting.length === 0 ? undefined : await partingOf(log, tail, all)
       for (const { told } of waiting) told.add(tail.name)
       if (parting === undefined) continue
       const here = entryReader(log, setup)

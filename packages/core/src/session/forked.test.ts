@@ -41,20 +41,32 @@ const label: EntryDraft = { kind: 'label', body: { path: 'y', label: 'mine' } }
 describe('what was set aside', () => {
   it('leads to what it would have been', async () => {
     const { log, aside, base } = await replaced([label])
-    const parting = await partingOf(log, aside)
+    const parting = await partingOf(log, aside, [aside])
     expect(parting?.mine.labels.map((note) => note.label)).toEqual(['mine'])
     expect(parting?.base?.head).toEqual(base)
   })
 
+  it('is read from what it followed also when that was set aside later', async () => {
+    const { log, aside, base } = await replaced([label])
+    const whole = { ...aside, name: '0-1', lines: await log.lines(0) }
+    const storage = memoryStorage()
+    const { id } = await open({ storage })
+    const other = await RunLog.open(id, { ...storage, now: () => 1 })
+    const parting = await partingOf(other, aside, [aside, whole])
+    expect(parting?.mine.labels.map((note) => note.label)).toEqual(['mine'])
+    expect(parting?.base?.head).toEqual(base)
+    expect(await partingOf(other, aside, [aside])).toBeUndefined()
+  })
+
   it('is nothing to tell when nobody misses it', async () => {
     const { log, aside } = await replaced([opened])
-    expect(await partingOf(log, aside)).toBeUndefined()
+    expect(await partingOf(log, aside, [aside])).toBeUndefined()
   })
 
   it('is nothing to tell when it cannot be read', async () => {
     const { log, aside } = await replaced([label])
     const lines = aside.lines.map((line) => line.with(10, 0))
-    expect(await partingOf(log, { ...aside, lines })).toBeUndefined()
-    expect(await partingOf(log, { ...aside, lines: [] })).toBeUndefined()
+    expect(await partingOf(log, { ...aside, lines }, [])).toBeUndefined()
+    expect(await partingOf(log, { ...aside, lines: [] }, [])).toBeUndefined()
   })
 })

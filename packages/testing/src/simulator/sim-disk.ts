@@ -155,7 +155,7 @@ export class SimDisk {
     return [...promised].flatMap(([digest, seq]) => (known.has(digest) || seq < first ? [] : [seq]))
   }
 
-  /** What was set aside after an entry of the log, and cannot be opened any more although nobody has dropped it. */
+  /** What was set aside after an entry of the log, or of what was, and cannot be opened any more although nobody has dropped it. */
   async unopened(run: RunId): Promise<readonly string[]> {
     if (this.isForgetful) return []
     const { blobs } = this.#storage
@@ -164,10 +164,14 @@ export class SimDisk {
       (await blobs.get(of, hash)) ?? (edge && (await edge.#storage.blobs.get(of, hash)))
     const log = await RunLog.open(run, { ...this.#storage, blobs: { ...blobs, get }, now: () => 0 })
     const gone: string[] = []
-    for (const tail of await this.#storage.tails.list(run)) {
+    const tails = await this.#storage.tails.list(run)
+    const aside = new Set<string>(tails.flatMap(({ lines }) => seenOf(lines)).map(({ digest }) => digest))
+    const isHere = ({ seq, prev }: Seen): boolean =>
+      prev !== null && (aside.has(prev) || this.mirror(run).at(seq - 1)?.digest === prev)
+    for (const tail of tails) {
       const [first] = seenOf(tail.lines)
-      if (first === undefined || this.mirror(run).at(first.seq - 1)?.digest !== first.prev) continue
-      await foldAside(log, tail).catch((error: unknown) => {
+      if (first === undefined || !isHere(first)) continue
+      await foldAside(log, tail, tails).catch((error: unknown) => {
         if (isWaystoneError(error, 'checkpoint_gone')) gone.push(tail.name)
       })
     }
