@@ -275,13 +275,34 @@ export class RunLog {
   /**
    * Begins the log anew with lines that another host sealed, from a snapshot among them on or from their first entry: for
    * a log that ends before what the other one still has, or has nothing of it. What was here is set aside in the same
-   * transaction.
+   * transaction. With `damaged`, what it says, for one of which what comes after these lines is damaged.
    */
-  beginAnew(lines: readonly Uint8Array[], reason: string): Promise<void> {
+  beginAnew(lines: readonly Uint8Array[], reason: string, damaged?: string): Promise<void> {
     return this.#inOrder.run(async () => {
+      const missing = await this.#missing(lines, damaged)
       await this.#begin(lines, { setAside: { reason, time: this.#ports.now() } })
+      this.#damage = missing ?? this.#damage
       this.#replaced(-1)
     })
+  }
+
+  /** What the log loses to damage when it ends with these lines. */
+  async #missing(lines: readonly Uint8Array[], reason: string | undefined): Promise<Damage | undefined> {
+    if (reason === undefined) return undefined
+    const seq = parseLine(lines.at(-1) as Uint8Array).seq + 1
+    return { seq, reason, effects: effectsStarted(await this.#storedFrom(seq), this.#ports.cipher) }
+  }
+
+  /** All that is stored from an entry on, whether or not it can be read. */
+  async #storedFrom(seq: number): Promise<readonly Uint8Array[]> {
+    const lines: Uint8Array[] = []
+    for (
+      let page = await this.reader.page(seq);
+      page.length > 0;
+      page = await this.reader.page(seq + lines.length)
+    )
+      lines.push(...page)
+    return lines
   }
 
   /** What comes in the place of an encrypted run is encrypted, too, and so is all that comes where nothing else is taken. */
@@ -317,10 +338,11 @@ export class RunLog {
 
   /**
    * Replaces everything after `base` by lines that another host sealed; what was there is set aside in the same
-   * transaction.
+   * transaction. `damaged` as for `beginAnew`.
    */
-  replaceTail(base: Head, lines: readonly Uint8Array[], reason: string): Promise<void> {
+  replaceTail(base: Head, lines: readonly Uint8Array[], reason: string, damaged?: string): Promise<void> {
     return this.#inOrder.run(async () => {
+      const missing = await this.#missing(lines, damaged)
       const entries = await this.reader.resolve(verifyChain(this.run, base, lines))
       const before = await this.reader.foldTo(base.seq, this.#snapshotDigests())
       const fold = foldEntries(before, entries)
@@ -329,6 +351,7 @@ export class RunLog {
       const appending = { entries, lines }
       await this.#write(appending, { base, durability: 'strict', summary: summaryOf(fold), setAside })
       this.#fold = fold
+      this.#damage = missing ?? this.#damage
       this.#replaced(base.seq)
     })
   }
@@ -500,13 +523,7 @@ export class RunLog {
       return
     }
     const seq = (fold?.head.seq ?? -1) + 1
-    const lines: Uint8Array[] = []
-    for (
-      let page = await this.reader.page(seq);
-      page.length > 0;
-      page = await this.reader.page(seq + lines.length)
-    )
-      lines.push(...page)
+    const lines = await this.#storedFrom(seq)
     const reason = `${damagedReason}${error instanceof Error ? error.message : String(error)}`
     this.#damage = { seq, reason, effects: effectsStarted(lines, this.#ports.cipher) }
     if (fold === undefined) return

@@ -202,6 +202,22 @@ describe('a damaged run', () => {
     },
   )
 
+  it('pauses where the edge has the last of it, when neither that nor what came next can be read here', async () => {
+    const edge = memoryEdge({ clock: testClock })
+    const storage = testDevice([counter])
+    const withEdge = testDevice([counter], { storage, edge })
+    const known = await count(withEdge, 0, 1, (handle) => handle.synced())
+    await count(storage, 1, 3)
+    const damaged = [known, known + 2].map((seq) => `"run":"run","seq":${String(seq)},`)
+    damage(storage, (line) => damaged.some((header) => fromUtf8(line).includes(header)))
+    const handle = await handleOf(await withEdge.open(), run)
+    const paused = await handle.until(({ status }) => status === 'paused')
+    expect(paused).toMatchObject({ pause: { reason: 'set aside' }, state: { count: 1 } })
+    expect(await handle.setAside()).toHaveLength(1)
+    await handle.retry()
+    await handle.until(({ status, sync, head }) => status === 'waiting' && sync.synced?.seq === head.seq)
+  })
+
   it('takes all that the edge has, where that parted from what is here and what both have is damaged here', async () => {
     const edge = memoryEdge({ clock: testClock, agents: [counter], ownerAlive: () => false })
     const storage = testDevice([counter])

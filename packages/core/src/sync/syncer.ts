@@ -1,7 +1,7 @@
 import { isWaystoneError, toWire, WaystoneError, type WireError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
-import { isDamage } from '../log/damage.ts'
+import { damagedReason, isDamage } from '../log/damage.ts'
 import { parseLine } from '../log/entry.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import type { RunLog } from '../log/run-log.ts'
@@ -71,6 +71,7 @@ interface Known {
 /** Why entries were set aside. */
 const others = 'the edge had other entries here'
 const letGo = 'the edge has let go of what comes after'
+const notThere = `${damagedReason}what the edge has not`
 
 /** Keeps one run at the edge up to date with the log here, and brings what the edge has. */
 export class Syncer {
@@ -214,7 +215,11 @@ export class Syncer {
       await this.#ports.stopWriting()
       const acked = this.#model?.acked
       await this.#log.recheck(acked)
-      if (!(await this.#log.isSound(acked))) throw stillDamaged(run)
+      // Where it parts cannot be read here any more: then all is set aside, and taken from the edge.
+      if (!(await this.#log.isSound(acked))) {
+        if (acked === undefined) throw stillDamaged(run)
+        await this.#takeTheirs(notThere)
+      }
       this.#isDamaged = false
     }
     for (;;) {
@@ -332,20 +337,21 @@ export class Syncer {
   }
 
   async #replaceTail(keep: Head, lines: readonly Uint8Array[]): Promise<void> {
+    const damaged = (await this.#log.isSound(keep)) ? undefined : notThere
     try {
-      await this.#log.replaceTail(keep, lines, others)
+      await this.#log.replaceTail(keep, lines, damaged ?? others, damaged)
     } catch (error) {
       // What comes before is damaged here, which nobody needed as long as a newer snapshot was sound.
       if (!isDamage(error)) throw error
-      await this.#takeTheirs()
+      await this.#takeTheirs(damaged)
     }
   }
 
-  /** All that is here is set aside. */
-  async #takeTheirs(): Promise<void> {
+  /** All that is here is set aside; `damaged` when what comes after what the edge has is. */
+  async #takeTheirs(damaged?: string): Promise<void> {
     const { remote } = this.#ports.edge
     const { lines } = await this.#ask(() => remote.pull(this.#log.run, undefined, this.#ports.me))
-    await this.#beginAnew(lines, others)
+    await this.#log.beginAnew(await this.#toBegin(lines), damaged ?? others, damaged)
   }
 
   /** True when the run at the edge, which begins otherwise, is the one that is meant here: this device began it, and has forgotten that. */
