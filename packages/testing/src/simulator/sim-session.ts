@@ -69,6 +69,8 @@ export class SessionPeople {
   readonly #ports: SessionPeoplePorts
   /** What was acknowledged. */
   readonly #written: Written[] = []
+  /** The last entry of each session when its records were read. */
+  readonly #read = new WeakMap<Session<Notes>, string>()
   #count = 0
 
   constructor(ports: SessionPeoplePorts) {
@@ -147,6 +149,8 @@ export class SessionPeople {
     for (const open of this.#tabs())
       this.#doIn(open, 'refreshes', async (session) => {
         await session.refresh()
+        if (this.#read.get(session) === session.head.digest) return
+        this.#read.set(session, session.head.digest)
         for (const id of session.records().keys()) {
           const value = (await session.get(id).catch(goneAs)) as { readonly text?: string } | undefined
           // What stands before a damaged entry cannot go to the edge, from where others would have it.

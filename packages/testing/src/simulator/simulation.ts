@@ -60,7 +60,7 @@ export class Simulation implements SimWorld {
     const dice = new Dice(seed)
     this.dice = dice
     this.effects = new Effects(this)
-    this.#isForgetful = seed % 7 === 2
+    this.#isForgetful = seed % 16 === 2
     const thrown = throwProgram(dice)
     // Long enough that there is something to let go of.
     const own = this.#isForgetful ? [...thrown, ...thrown] : thrown
@@ -167,7 +167,7 @@ export class Simulation implements SimWorld {
       world: this,
       devices: () => this.devices,
       object: this.hasEdge ? () => this.#object(sharedNotes) : undefined,
-      padChars: this.#isForgetful ? 40_000 : 0,
+      padChars: this.#isForgetful ? 20_000 : 0,
     })
   }
 
