@@ -180,7 +180,7 @@ export {
   type Children,
   type ChildStart,
 } from './engine/run-child.ts'
-export { retentionHere, type RetentionOption } from './engine/retention-of.ts'
+export { type RetentionOption } from './engine/retention-of.ts'
 export { type SnapshotsOption } from './engine/snapshot-policy-of.ts'
 
 export { sdkVersion } from './version.ts'

@@ -325,7 +325,10 @@ export class Syncer {
       }
       if (theirs[0] && parseLine(theirs[0]).seq > from) return this.#beginAnew(theirs)
       if (begins > from) return this.#takeTheirs()
-      if (from === 0 && this.#isOneRun(theirs)) return this.#beginAnew(theirs, others)
+      if (from === 0 && this.#isOneRun(theirs)) {
+        this.#checkKept(known, undefined, remote)
+        return this.#beginAnew(theirs, others)
+      }
       if (from === 0) {
         throw new WaystoneError(
           'log_damaged',
