@@ -223,6 +223,8 @@ async function move(
       return 'pass'
     })
     const before = log.last()
+    // Whoever asks for a run looks at it: as fast as this script the device has not even heard of the move before.
+    await ask(device, `mover.reached('${run}', ${String(before)})`)
     moved = await ask<Moved>(device, `mover.move('${run}', '${to}', ${String(forced)}, ${String(moveMsMax)})`)
     const counts = { requests, preflights, forced }
     // It may still be moved, so that what comes then would not be known.

@@ -61,8 +61,8 @@ export class FaultEdge {
           return pushed
         }),
       pull: (run, from, as) => this.#ask(run, (keeper) => keeper.authority.pull(from, as)),
-      claim: (run, claim) => this.#ask(run, (keeper) => keeper.claim(claim)),
-      hold: (run, ms, from) => this.#ask(run, (keeper) => keeper.hold(ms, from)),
+      claim: (run, claim) => this.#ask(run, (keeper) => keeper.claim(claim, device)),
+      hold: (run, ms, from, successor) => this.#ask(run, (keeper) => keeper.hold(ms, from, successor)),
       blockers: (run) => this.#ask(run, (keeper) => keeper.authority.blockers()),
       send: (run, item) => this.#ask(run, (keeper) => keeper.send(item)),
     }
@@ -143,6 +143,7 @@ export class FaultEdge {
         tell: (event, except) => {
           if (fault.alive) this.#tell(run, event, except)
         },
+        tellDevice: (device, event) => fault.alive && this.#tellDevice(run, device, event),
         lastHeard: (device) =>
           [...(this.#followers.get(run) ?? [])].some((one) => one.device === device && one.fault.alive)
             ? this.#clock.now()
@@ -171,6 +172,12 @@ export class FaultEdge {
         if (due !== undefined) this.#arm(run, due)
       }
     })
+  }
+
+  #tellDevice(run: RunId, to: string, event: WatchEvent): boolean {
+    const theirs = [...(this.#followers.get(run) ?? [])].filter(({ device, fault }) => device === to && fault.alive)
+    for (const { options } of theirs) options.onEvent(event)
+    return theirs.length > 0
   }
 
   #tell(run: RunId, event: WatchEvent, except?: string): void {

@@ -71,7 +71,7 @@ export interface paths {
     readonly get?: never
     readonly put?: never
     /**
-     * Asks an owner at the edge to begin nothing for a while, so that it can be claimed.
+     * Asks the owner to begin nothing for a while, so that it can be claimed. A successor is given the run at once, when its proof allows it: the last of the entries is its claim then.
      * @description Needs `claim`.
      */
     readonly post: operations['hold']
@@ -558,6 +558,12 @@ export interface components {
         readonly head: string
         readonly version: number
         readonly rules: number
+        readonly open?: readonly {
+          readonly path: string
+          /** @enum {unknown} */
+          readonly family: 'step' | 'once'
+          readonly input?: string
+        }[]
       }
       /** @description The keys of an encrypted run, sealed for the lending key of this edge. */
       readonly lent?: string
@@ -571,6 +577,23 @@ export interface components {
       readonly ms?: number
       /** @description The first entry wanted; needs the operation `read`. */
       readonly from?: number
+      /** @description The device that asks, when it goes on with the run. */
+      readonly successor?: {
+        readonly owner: string
+        /** @enum {unknown} */
+        readonly place: 'browser' | 'page' | 'edge'
+        readonly proof: {
+          readonly head: string
+          readonly version: number
+          readonly rules: number
+          readonly open?: readonly {
+            readonly path: string
+            /** @enum {unknown} */
+            readonly family: 'step' | 'once'
+            readonly input?: string
+          }[]
+        }
+      }
     }
     readonly Held: {
       readonly head: string
@@ -1144,7 +1167,10 @@ export interface operations {
   readonly hold: {
     readonly parameters: {
       readonly query?: never
-      readonly header?: never
+      readonly header: {
+        /** @description The device that asks. */
+        readonly 'waystone-device': components['schemas']['RunId']
+      }
       readonly path: {
         readonly run: components['schemas']['RunId']
       }
@@ -1156,7 +1182,7 @@ export interface operations {
       }
     }
     readonly responses: {
-      /** @description Asks an owner at the edge to begin nothing for a while, so that it can be claimed. */
+      /** @description Asks the owner to begin nothing for a while, so that it can be claimed. A successor is given the run at once, when its proof allows it: the last of the entries is its claim then. */
       readonly 200: {
         headers: {
           readonly [name: string]: unknown
@@ -1194,6 +1220,15 @@ export interface operations {
       }
       /** @description `run_unknown` */
       readonly 404: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `move_refused` */
+      readonly 409: {
         headers: {
           readonly [name: string]: unknown
         }

@@ -58,7 +58,19 @@ export type {
   RunStatus,
   RunSummary,
 } from './ports/log-store.ts'
-export type { Claim, Follow, FollowOptions, Held, Pulled, Pushed, Remote, Tail } from './ports/remote.ts'
+export type {
+  Claim,
+  Follow,
+  FollowOptions,
+  Held,
+  OpenCall,
+  Proof,
+  Pulled,
+  Pushed,
+  Remote,
+  Successor,
+  Tail,
+} from './ports/remote.ts'
 export type { RunStorage } from './ports/run-storage.ts'
 export type { Snapshots } from './ports/snapshots.ts'
 export type { Streams, StreamText } from './ports/streams.ts'
@@ -119,7 +131,9 @@ export {
   parseHead,
   parseHeld,
   parseInboxItem,
+  parseSuccessor,
   splitLines,
+  successorJson,
 } from './sync/wire.ts'
 
 export { Breakers } from './engine/breakers.ts'

@@ -10,6 +10,9 @@ export const limits = {
   groupBytesMax: 500_000,
   /** The entries that a claim takes along; with more they are pushed first. An edge takes claims of 100,000 bytes. */
   tailBytesMax: 32_000,
+  /** Open calls that a successor names, and how many characters of JSON they may take: a socket and a request carry them. */
+  openCallsMax: 200,
+  openCallsCharsMax: 30_000,
   /** One page of a read or a pull, and one push. */
   pageBytesMax: 1_000_000,
   /** One blob, which is also the largest request body the edge takes. */

@@ -10,6 +10,7 @@ import {
   parseHeld,
   parseInboxItem,
   splitLines,
+  successorJson,
   WaystoneError,
   type Digest,
   type Edge,
@@ -66,8 +67,9 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
       const response = await ask(`/v1/runs/${run}/claim`, post(claimJson(claim)))
       return splitLines(await bytesOf(response))
     },
-    async hold(run, ms, from) {
-      const response = await ask(`/v1/runs/${run}/hold`, post({ ms, from }, ms + 15_000))
+    async hold(run, ms, from, successor) {
+      const body = { ms, from, ...(successor ? { successor: successorJson(successor) } : {}) }
+      const response = await ask(`/v1/runs/${run}/hold`, post(body, ms + 15_000))
       const held = parseHeld(await json(response))
       if (held === undefined) throw new WaystoneError('run_unknown', `the edge has no run ${run}`, { run })
       return held

@@ -1,4 +1,4 @@
-import type { OwnerId, RunId } from '../ids.ts'
+import type { Digest, OwnerId, RunId } from '../ids.ts'
 import type { InboxItem } from './inbox.ts'
 import type { Append, Head, Place } from './log-store.ts'
 import type { WatchEvent } from './watch.ts'
@@ -26,12 +26,34 @@ export interface Claim {
   readonly owner: OwnerId
   readonly place: Place
   readonly reason: 'moved' | 'expired' | 'forced'
-  /** What the claimer replayed without effects: the head it proved and the code it did it with. */
-  readonly proof?: { readonly head: Head; readonly version: number; readonly rules: number }
+  readonly proof?: Proof
   /** Of an encrypted run that is to go on at the edge: its keys, sealed for the edge. */
   readonly lent?: string
   /** The owner's last entries, which the edge may not have yet: stored before anything else, as by `push`. */
   readonly tail?: Tail
+}
+
+/** What whoever takes a run over has replayed without effects: up to which head, and with what code. */
+export interface Proof {
+  readonly head: Head
+  readonly version: number
+  readonly rules: number
+  /** Calls that its replay has made and that have no outcome there: some of them, or none, where the edge cannot read the run. */
+  readonly open?: readonly OpenCall[]
+}
+
+/** A call whose outcome may come without that another replay is needed. */
+export interface OpenCall {
+  readonly path: string
+  readonly family: 'step' | 'once'
+  readonly input?: Digest
+}
+
+/** A device that goes on with a run as soon as its owner stands still. */
+export interface Successor {
+  readonly owner: OwnerId
+  readonly place: Place
+  readonly proof: Proof
 }
 
 /** Entries and the one that they follow. */
@@ -56,10 +78,12 @@ export interface Remote {
   /** Asks for ownership; resolves with the claim's line, rejects with `move_refused` or `head_moved`. */
   claim(run: RunId, claim: Claim): Promise<readonly Uint8Array[]>
   /**
-   * Asks an owner at the edge to start nothing for a while; resolves once running steps have ended, with the head and the
-   * entries from a sequence number on. An edge of an earlier version sends none.
+   * Asks the owner to start nothing for a while; resolves once running steps have ended, with the head and the entries from a
+   * sequence number on. With a successor the owner gives the run away there, when the successor's proof allows it: the last of
+   * those entries is its claim then. A device is asked for a successor only. An edge of an earlier version knows none, and sends
+   * no entries.
    */
-  hold(run: RunId, ms: number, from?: number): Promise<Held>
+  hold(run: RunId, ms: number, from?: number, successor?: Successor): Promise<Held>
   /** Why the run cannot go on at the edge, in words; empty when it can. */
   blockers(run: RunId): Promise<readonly string[]>
   /** The public key that keys are lent to; undefined for an edge that borrows none. */

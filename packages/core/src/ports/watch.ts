@@ -1,6 +1,7 @@
 import type { WireError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Head } from './log-store.ts'
+import type { Successor } from './remote.ts'
 
 /** A call of the open turn that is under way or waits. */
 export interface LiveCall {
@@ -53,3 +54,7 @@ export type WatchEvent =
   | { readonly type: 'sync'; readonly sync: SyncState }
   /** The inbox has something new for its owner. */
   | { readonly type: 'inbox' }
+  /** For its owner alone: a device would go on with the run. Steps under way may take `ms` to end. */
+  | { readonly type: 'wanted'; readonly by: Successor; readonly ms: number }
+  /** From its owner, for the edge alone: it stands still at this head for a while, so that the run can be claimed there. */
+  | { readonly type: 'held'; readonly head: Head }

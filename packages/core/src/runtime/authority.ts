@@ -33,6 +33,10 @@ export interface AuthorityPorts {
   stopHost(): Promise<void>
   /** True while the owner, a device, has been heard of within its lease. */
   ownerAlive(fold: Fold): boolean
+  /** True while the owner, a device, stands still at this head so that somebody can claim it. */
+  standsStill?(fold: Fold): boolean
+  /** True while a device waits for the owner to hand the run over. */
+  isAwaited?(device: OwnerId): boolean
 }
 
 /** Decides about one run at the edge: takes entries of the owner, and is the only one who changes the owner. */
@@ -104,8 +108,8 @@ export class Authority {
   }
 
   /**
-   * Changes the owner to the device that asks, or to the edge, at exactly the head and epoch the claim names. Rejects with
-   * `forbidden`, `head_moved`, `move_refused`.
+   * Changes the owner to the device that asks, to the edge, or to a device that the owner hands the run over to, at exactly the
+   * head and epoch the claim names. Rejects with `forbidden`, `head_moved`, `move_refused`.
    */
   claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
     return this.#claims.run(() => this.#claim(claim, as))
@@ -115,18 +119,25 @@ export class Authority {
     // Of a tail that is not taken the head tells; why, it is told when it is pushed.
     if (claim.tail) await this.push(claim.tail, as).catch(() => undefined)
     const fold = this.#log.mustFold()
-    if (as !== undefined && claim.owner !== edgeOwner && claim.owner !== as)
-      throw notYours(fold.run, claim.owner, as)
+    const isHandedOver = this.#isHandedOver(fold, claim, as)
     this.#checkHead(fold, claim)
     if (isEnded(fold)) throw refused(fold, `it is ${fold.status}`)
     if (fold.owner === claim.owner) throw refused(fold, `${claim.owner} owns it already`)
     if (claim.owner === edgeOwner) await this.#takeHere(fold, claim)
     else {
-      await this.#checkDevice(fold, claim)
+      // Of a run that is handed over its owner has seen to it.
+      if (!isHandedOver) await this.#checkDevice(fold, claim)
       await this.#append(fold, claim)
       if (isSealed(fold)) await this.#forgetKeys()
     }
     return this.#log.lines(fold.head.seq + 1)
+  }
+
+  /** True when its owner gives a run to a device that has asked for it. Throws `forbidden` for anybody else who speaks for another. */
+  #isHandedOver(fold: Fold, { owner }: Claim, as: OwnerId | undefined): boolean {
+    if (as === undefined || owner === edgeOwner || owner === as) return false
+    if (as !== fold.owner || this.#ports.isAwaited?.(owner) !== true) throw notYours(fold.run, owner, as)
+    return true
   }
 
   /** For an encrypted run with the keys that the claim lends: whatever fails, they are forgotten. */
@@ -223,7 +234,8 @@ export class Authority {
     if (claim.proof?.head.digest !== claim.base.digest)
       throw refused(fold, 'the claim has no proof of exactly this head')
     if (fold.owner === edgeOwner) return this.#ports.stopHost()
-    if (claim.reason !== 'forced' && this.#ports.ownerAlive(fold))
+    const isFree = claim.reason === 'forced' || this.#ports.standsStill?.(fold) === true
+    if (!isFree && this.#ports.ownerAlive(fold))
       throw refused(fold, `its owner ${fold.owner} is there: move it from there, or force it`)
   }
 

@@ -1,4 +1,5 @@
 import type { AnyAgent } from '../engine/agent.ts'
+import type { AttemptEnd } from '../engine/attempt-end.ts'
 import { prove } from '../engine/prove.ts'
 import { limits } from '../limits.ts'
 import type { Fold } from '../log/fold.ts'
@@ -19,19 +20,27 @@ export interface Target {
  * Why a run cannot go on at a place, in words: its agent or what that needs is not there, the state is too large, or the
  * open turn cannot be replayed by the code there. Nothing of the turn is started. Empty when it can.
  */
-export async function blockersOf(
+export async function blockersOf(fold: Fold, target: Target): Promise<readonly string[]> {
+  return (await replayed(fold, target)).blockers
+}
+
+/** `blockersOf`, and the calls that the replay of the open turn has left open. */
+export async function replayed(
   fold: Fold,
   { clock, place, agent: find }: Target,
-): Promise<readonly string[]> {
+): Promise<{
+  readonly blockers: readonly string[]
+  readonly open: Extract<AttemptEnd, { type: 'caught up' }>['open']
+}> {
   const agent = find(fold.identity.agent)
   const blockers = [...lacksOf(fold, { place, agent: find })]
-  if (agent === undefined) return blockers
+  if (agent === undefined) return { blockers, open: [] }
   if (place === 'edge') blockers.push(...tooLarge(fold))
   // A run on its way back leaves its open turn: that need not be replayed.
-  if (fold.unwind) return blockers
+  if (fold.unwind) return { blockers, open: [] }
   const proof = await prove(agent, openTurn(fold, configDigest(agent)), { clock, place })
   if (proof.type === 'diverged') blockers.push(divergence(fold, proof).message)
-  return blockers
+  return { blockers, open: proof.type === 'caught up' ? proof.open : [] }
 }
 
 /** `blockersOf` as far as nothing of the run has to be read for it. */

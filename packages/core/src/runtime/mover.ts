@@ -1,15 +1,15 @@
 import { inTime } from '../engine/in-time.ts'
 import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, type RunId } from '../ids.ts'
-import { replayRules } from '../engine/attempt.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import { isEnded } from '../log/fold.ts'
 import { writtenBy } from '../log/written.ts'
 import type { Head } from '../ports/log-store.ts'
-import type { Claim } from '../ports/remote.ts'
+import type { Claim, Held, Successor } from '../ports/remote.ts'
 import type { RunHost } from './run-host.ts'
 import { openStreams } from './open-turn.ts'
 import type { RunNode } from './run-node.ts'
+import { covers, proofOf } from './successor.ts'
 import type { Edge, Syncer } from '../sync/syncer.ts'
 
 interface Move {
@@ -20,46 +20,84 @@ interface Move {
   readonly drainMs: number
 }
 
+interface MoveAway extends Move {
+  readonly host: RunHost
+}
+
 interface MoveHere extends Move {
   readonly force: boolean
 }
 
 /** How often a run is claimed by force whose owner writes on. */
 const forcedTriesMax = 5
+/** How long an owner stands still for a device that has to replay what was added, in ms: longer than the edge believes it. */
+const standMs = 10_000
 
 /**
  * Moves a run that is written here to the edge: nothing new starts, the claim takes along what the edge has not got yet,
  * and the edge claims exactly that head after it has replayed the open turn. Whatever fails leaves the owner here; what
  * nobody can know is asked until it is known, and nothing starts before.
  */
-export async function moveToEdge({
-  node,
-  host,
-  syncer,
-  edge,
-  drainMs,
-}: Move & { readonly host: RunHost }): Promise<void> {
-  const { run, log } = node
+export async function moveToEdge(move: MoveAway): Promise<void> {
+  const { node, edge } = move
   const lent = await lend(node, edge)
+  const streams = await standStill(move, async () => {
+    // Whatever the edge answers, it has had this key: what is written after this has another one.
+    if (lent === undefined) return
+    await node.log.append(node.ports.me, () => [opened(node, 'lending')], { strict: true })
+  })
+  const target = { owner: edgeOwner, place: 'edge' } as const
+  await giveAway(move, lent === undefined ? target : { ...target, lent }, streams)
+}
+
+/**
+ * Hands a run that is written here over to the device that has asked for it: as a move to the edge, but that the claim is that
+ * device's. What its proof does not allow it claims itself, while the run stands still here for a while. Rejects with
+ * `move_refused`, and the owner stays.
+ */
+export async function handOver(move: MoveAway, { owner, place, proof }: Successor): Promise<void> {
+  const { node, host, syncer } = move
+  const { log } = node
+  const streams = await standStill(move)
+  if (await covers(log, proof)) return giveAway(move, { owner, place }, streams)
+  try {
+    await confirmed(node, syncer)
+  } catch (error) {
+    host.release()
+    throw refusal(node.run, error)
+  }
+  node.tellHeld(log.mustFold().head)
+  await node.untilStopped(host, standMs)
+  const late = new Error(`${owner} did not claim it`)
+  if (node.host === host) await settleUnanswered(node, host, syncer, late)
+}
+
+/** Holds the host, until it is released. Gives the streams that were open: their text is told of. Rejects with `move_refused`, and the host goes on. */
+async function standStill(
+  { node, host, drainMs }: MoveAway,
+  last: () => Promise<void> = () => Promise.resolve(),
+): Promise<readonly string[]> {
   const streams = openStreams(host.live())
   await host.hold(drainMs)
   try {
     await node.tellStreams(streams)
-    // Whatever the edge answers, it has had this key: what is written after this has another one.
-    if (lent !== undefined) await log.append(node.ports.me, () => [opened(node, 'lending')], { strict: true })
+    await last()
+    return streams
   } catch (error) {
     host.release()
-    throw refusal(run, error)
+    throw refusal(node.run, error)
   }
+}
+
+/** Has the edge write the claim of somebody else at the head where the run stands still. */
+async function giveAway(
+  { node, host, syncer, edge }: MoveAway,
+  target: Pick<Claim, 'owner' | 'place' | 'lent'>,
+  streams: readonly string[],
+): Promise<void> {
+  const { run, log } = node
   const fold = log.mustFold()
-  const claim: Claim = {
-    base: fold.head,
-    epoch: fold.epoch,
-    owner: edgeOwner,
-    place: 'edge',
-    reason: 'moved',
-    ...(lent === undefined ? {} : { lent }),
-  }
+  const claim: Claim = { ...target, base: fold.head, epoch: fold.epoch, reason: 'moved' }
   try {
     // Text that streams goes another way: it is there once the entries are.
     const tail = streams.length === 0 ? await syncer.tail() : undefined
@@ -76,8 +114,9 @@ export async function moveToEdge({
 }
 
 /**
- * Moves a run here: its owner at the edge starts nothing for a while, this device follows to the head, replays the open
- * turn without effects, and claims exactly that head. Until the claim is in the log the owner stays where it was.
+ * Moves a run here: this device replays the open turn without effects, and its owner gives the run away once it stands still. When
+ * that replay does not do for what was added meanwhile, the owner starts nothing for a while, and this device follows to the head,
+ * replays that, and claims exactly that head. Until the claim is in the log the owner stays where it was.
  */
 export async function moveHere(move: MoveHere): Promise<void> {
   for (let tries = 1; ; tries += 1) {
@@ -97,12 +136,12 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
   // Before it is followed: a host that writes faster than this device reads would be followed for ever.
   // By force nobody is waited for; a device is not held, and the answer tells its head sooner than a comparison.
   const isTorn = force && log.mustFold().owner === edgeOwner
-  const held = isTorn ? undefined : await edge.remote.hold(run, drainMs, log.mustFold().head.seq + 1)
+  const held = isTorn ? undefined : await askForHold({ node, syncer, edge, drainMs, force })
   if (held) await log.adopt(held.lines).catch(() => undefined)
   if (held === undefined || !isAt(held.head, log.mustFold().head, syncer.state.synced))
     await syncer.reconcile()
   const fold = log.mustFold()
-  if (fold.owner === ports.me) return
+  if (fold.owner === ports.me) return node.ownerChanged()
   const agent = node.agent(fold.identity.agent)
   const blockers = await node.blockersHere(fold)
   if (agent === undefined || blockers.length > 0) throw refusal(run, new Error(blockers.join('; ')))
@@ -112,7 +151,7 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
     owner: ports.me,
     place: ports.place,
     reason: force ? 'forced' : 'moved',
-    proof: { head: fold.head, version: agent.version, rules: replayRules },
+    proof: proofOf(fold, agent, []),
   }
   try {
     const lines = await edge.remote.claim(run, claim)
@@ -126,6 +165,35 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
     if (log.mustFold().owner !== ports.me) throw isUnanswered(error) ? error : refusal(run, error)
   }
   node.ownerChanged()
+}
+
+/** Asks the owner to let go: by force nobody is asked to do it for this device. */
+async function askForHold({ node, edge, syncer, drainMs, force }: MoveHere): Promise<Held> {
+  const { run, log } = node
+  const successor = force ? undefined : await successorHere(node)
+  const from = log.mustFold().head.seq + 1
+  try {
+    const held = await edge.remote.hold(run, drainMs, from, successor)
+    // Nothing was added that this device is not about to have.
+    if (held.lines.length > 0) node.compared()
+    return held
+  } catch (error) {
+    // The run may be here although no answer came: the log says.
+    if (successor && isUnanswered(error)) await syncer.reconcile().catch(() => undefined)
+    const { owner, head } = log.mustFold()
+    if (owner === node.ports.me) return { head, lines: [] }
+    throw error
+  }
+}
+
+/** This device, with a proof of what it has of the run; undefined where it cannot go on from there. */
+async function successorHere(node: RunNode): Promise<Successor | undefined> {
+  const fold = node.log.mustFold()
+  const agent = node.agent(fold.identity.agent)
+  const { blockers, open } = await node.replayedHere(fold)
+  if (agent === undefined || blockers.length > 0) return undefined
+  const { me, place } = node.ports
+  return { owner: me, place, proof: proofOf(fold, agent, open) }
 }
 
 /** Why an encrypted run does not go on at the edge. */

@@ -2,8 +2,9 @@ import type { AnyAgent } from '../engine/agent.ts'
 import { retentionHere } from '../engine/retention-of.ts'
 import { snapshotPolicyOf } from '../engine/snapshot-policy-of.ts'
 import type { Breakers } from '../engine/breakers.ts'
+import { within } from '../engine/in-time.ts'
 import type { Children } from '../engine/run-child.ts'
-import { toWire, WaystoneError } from '../errors.ts'
+import { isWaystoneError, toWire, WaystoneError } from '../errors.ts'
 import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Bodies } from '../log/bodies.ts'
@@ -17,7 +18,8 @@ import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { InboxItem } from '../ports/inbox.ts'
 import type { LogStore } from '../ports/log-store.ts'
-import type { Claim, Held } from '../ports/remote.ts'
+import type { Head } from '../ports/log-store.ts'
+import type { Claim, Held, Successor } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { StreamText } from '../ports/streams.ts'
 import type { TryCounts } from '../ports/try-counts.ts'
@@ -25,6 +27,7 @@ import type { Live, Wait, WatchEvent } from '../ports/watch.ts'
 import { Authority } from './authority.ts'
 import { damagePause } from './damage-pause.ts'
 import { RunHost } from './run-host.ts'
+import { covers } from './successor.ts'
 import { waitsUntil } from './waits-until.ts'
 
 /** A time that survives the process, at which a keeper is called. */
@@ -39,6 +42,8 @@ export interface DueTime {
 export interface Followers {
   /** Tells every follower but one device. */
   tell(event: WatchEvent, except?: string): void
+  /** Tells one device, which may write. False when none of its connections is there. */
+  tellDevice(device: OwnerId, event: WatchEvent): boolean
   /** When a device was last heard of, in ms since 1970. */
   lastHeard(device: OwnerId): number | undefined
 }
@@ -97,6 +102,12 @@ const sliced: ReadonlySet<string> = new Set(['step', 'once', 'commit'])
 export const watchdogMs = 15_000
 /** How long a held host waits for the claim it was held for. */
 const holdMsMax = 15_000
+/** How long a device may take to hand a run over, beside the time that its steps may take. In ms. */
+const handOverMs = 5_000
+/** How long a device that stands still is believed to do so, in ms: less than it does. */
+const standingMs = 8_000
+/** Devices that wait for one run at a time. */
+const awaitedMax = 20
 
 const nothingLive: Live = { phase: 'idle', calls: [] }
 
@@ -117,6 +128,10 @@ export class RunKeeper {
   #live: Live = nothingLive
   /** Until then a device may claim the head that it was told, in ms since 1970. */
   #heldUntil = -Infinity
+  /** Where the owner, a device, stands still, and until when, in ms since 1970. */
+  #standing: { readonly head: Head; readonly until: number } | undefined
+  /** Devices that wait for the owner to hand the run over. */
+  readonly #awaited = new Set<{ readonly device: OwnerId; readonly over: () => void }>()
   /** Items that came while a host ran: it may have decided to wait without seeing the last of them. */
   readonly #sent = new Set<string>()
   /** Children that ended while a host ran, likewise. */
@@ -139,6 +154,9 @@ export class RunKeeper {
       agent: (name) => this.#agent(name),
       stopHost: () => this.#stopHost(),
       ownerAlive: (fold) => this.#silentMs(fold) < fold.identity.leaseMs,
+      standsStill: ({ head }) =>
+        this.#standing?.head.digest === head.digest && ports.clock.now() < this.#standing.until,
+      isAwaited: (device) => [...this.#awaited].some((one) => one.device === device),
     })
     // It lives as long as the object does, whoever owns the run: what a device has pushed is let go here, too.
     this.#snapshotter = new Snapshotter(log, {
@@ -235,6 +253,7 @@ export class RunKeeper {
     this.#waits = false
     try {
       const lines = await this.authority.claim(claim, as)
+      this.#endAwaiting()
       await this.#forgetSealed(claim)
       return lines
     } catch (error) {
@@ -253,19 +272,64 @@ export class RunKeeper {
     await storage.streams.remove(this.log.run, streamNames())
   }
 
-  /** Starts nothing for a while, so that a device can follow to the head, from an entry on, and claim it. */
-  async hold(ms: number, from?: number): Promise<Held> {
-    const held = this.#host
-    this.#heldUntil = this.#ports.clock.now() + holdMsMax
-    await held?.host.hold(Math.min(ms, holdMsMax))
-    if (held) {
-      void this.#ports.clock.wait(holdMsMax).then(() => {
-        if (this.#host === held) held.host.release()
-      })
-    }
+  /**
+   * Has the owner start nothing for a while, so that a device can follow to the head, from an entry on, and claim it. A successor
+   * is given the run at once where its proof allows it.
+   */
+  async hold(ms: number, from?: number, successor?: Successor): Promise<Held> {
+    const drainMs = Math.min(ms, holdMsMax)
+    const { owner } = this.log.mustFold()
+    const isThere = owner === edgeOwner || owner === successor?.owner
+    if (successor && !isThere) await this.#askOwner(owner, successor, drainMs)
+    else await this.#holdHere(drainMs)
+    if (successor) await this.#giveTo(successor)
     const { head } = this.log.mustFold()
     const lines = from === undefined || from > head.seq ? [] : await this.log.lines(from)
     return { head, lines }
+  }
+
+  async #holdHere(ms: number): Promise<void> {
+    const held = this.#host
+    this.#heldUntil = this.#ports.clock.now() + holdMsMax
+    await held?.host.hold(ms)
+    if (held === undefined) return
+    void this.#ports.clock.wait(holdMsMax).then(() => {
+      if (this.#host === held) held.host.release()
+    })
+  }
+
+  /** Resolves when the owner, a device, has handed the run over, stands still, or takes too long. */
+  async #askOwner(owner: OwnerId, successor: Successor, ms: number): Promise<void> {
+    const { clock, followers } = this.#ports
+    if (this.#awaited.size >= awaitedMax) return
+    const over = Promise.withResolvers<void>()
+    const waiting = { device: successor.owner, over: over.resolve }
+    this.#awaited.add(waiting)
+    try {
+      if (!followers.tellDevice(owner, { type: 'wanted', by: successor, ms })) return
+      await within(clock, ms + handOverMs, over.promise)
+    } finally {
+      this.#awaited.delete(waiting)
+    }
+  }
+
+  #endAwaiting(): void {
+    for (const { over } of this.#awaited) over()
+  }
+
+  /** Gives away a run that the edge owns, and that stands still. What its successor has not proved, it claims when it has. */
+  async #giveTo({ owner, place, proof }: Successor): Promise<void> {
+    const fold = this.log.mustFold()
+    if (fold.owner !== edgeOwner || owner === edgeOwner || isEnded(fold)) return
+    if (!(await covers(this.log, proof))) return
+    const { head, epoch } = fold
+    const claim: Claim = { base: head, epoch, owner, place, reason: 'moved', proof: { ...proof, head } }
+    try {
+      await this.#claim(claim, owner)
+    } catch (error) {
+      // Another device was faster, or the host that began meanwhile: the head tells.
+      if (!isWaystoneError(error, 'head_moved')) throw error
+    }
   }
 
   /** Ends what goes on here: from then on nothing is written. */
@@ -315,9 +379,13 @@ export class RunKeeper {
     await this.#ports.due.set(this.#ports.clock.now())
   }
 
-  /** Live events of the owner, for those who follow it. */
-  async heard(event: Extract<WatchEvent, { type: 'live' | 'stream' }>, device: string): Promise<void> {
+  /** What the owner tells beside its log, most of it for those who follow it. */
+  async heard(event: Extract<WatchEvent, { type: 'live' | 'stream' | 'held' }>, device: string): Promise<void> {
     if (this.log.fold?.owner !== device) return
+    if (event.type === 'held') {
+      this.#standing = { head: event.head, until: this.#ports.clock.now() + standingMs }
+      return this.#endAwaiting()
+    }
     if (event.type === 'live') this.#live = event.live
     else if (this.#ports.hasRoomFor?.(event.stream, event) === false) return
     else await this.#ports.storage.streams.append(this.log.run, event.stream, event)

@@ -21,17 +21,18 @@ import type { Encryption } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Locks } from '../ports/locks.ts'
 import type { InboxItem } from '../ports/inbox.ts'
-import type { Place } from '../ports/log-store.ts'
+import type { Head, Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { Waker } from '../waker.ts'
-import { blockersOf } from './blockers.ts'
+import { blockersOf, replayed, type Target } from './blockers.ts'
 import { damagePause } from './damage-pause.ts'
 import { callListener } from '../call-listener.ts'
+import { InOrder } from '../in-order.ts'
 import { InboxCourier } from './inbox-courier.ts'
 import { logPorts } from '../sync/log-ports.ts'
-import { moveHere, moveToEdge } from './mover.ts'
+import { handOver, moveHere, moveToEdge } from './mover.ts'
 import { openStreams, turnOfStream } from './open-turn.ts'
 import { RunHost } from './run-host.ts'
 import { isPressing } from '../sync/pressing.ts'
@@ -87,6 +88,8 @@ export class RunNode {
   readonly #waker = new Waker()
   readonly #unlisten: () => void
   readonly #courier: InboxCourier
+  /** One after the other: what one holds another one must not let go. */
+  readonly #movesAway = new InOrder()
   #closed = new AbortController()
   #frozen = false
   /** This host has opened the log for writing before. */
@@ -350,7 +353,11 @@ export class RunNode {
   }
 
   /** Makes the edge the owner. Rejects with `move_refused`, and the owner stays, or `move_unknown`. */
-  async moveToEdge(options: { readonly drainMs: number }): Promise<void> {
+  moveToEdge(options: { readonly drainMs: number }): Promise<void> {
+    return this.#movesAway.run(() => this.#moveToEdge(options))
+  }
+
+  async #moveToEdge(options: { readonly drainMs: number }): Promise<void> {
     const { host, syncer } = this
     const { edge } = this.ports
     if (!edge || !syncer) throw noEdge(this.run)
@@ -376,6 +383,31 @@ export class RunNode {
     this.#wake()
   }
 
+  /** A device has asked for the run: whoever writes it hands it over. */
+  async #handOver({ by, ms }: Extract<WatchEvent, { type: 'wanted' }>): Promise<void> {
+    await this.#movesAway.run(async () => {
+      const { host, syncer, log, ports } = this
+      const fold = log.mustFold()
+      if (!host || !syncer || !ports.edge || by.owner === ports.me || !this.#mayHost(fold)) return
+      await handOver({ node: this, host, syncer, edge: ports.edge, drainMs: ms }, by)
+    })
+  }
+
+  /** Tells the edge that the run stands still here. */
+  tellHeld(head: Head): void {
+    this.#tellEdge({ type: 'held', head })
+  }
+
+  /** Resolves when a host is not this node's any more, or when `ms` are over. */
+  async untilStopped(host: RunHost, ms: number): Promise<void> {
+    const stop = new AbortController()
+    const stopped = (async () => {
+      while (this.host === host && !stop.signal.aborted) await this.#waker.next(stop.signal)
+    })()
+    await within(this.ports.clock, ms, stopped)
+    stop.abort(null)
+  }
+
   /** The agent of a name, as it is registered here. */
   agent(name: string): AnyAgent | undefined {
     return this.ports.agents.find((agent) => agent.name === name)
@@ -383,8 +415,17 @@ export class RunNode {
 
   /** Why the run cannot go on here, as far as a fold goes. */
   blockersHere(fold: Fold): Promise<readonly string[]> {
+    return blockersOf(fold, this.#target)
+  }
+
+  /** `blockersHere`, and the calls that wait for their outcome. */
+  replayedHere(fold: Fold): ReturnType<typeof replayed> {
+    return replayed(fold, this.#target)
+  }
+
+  get #target(): Target {
     const { clock, place } = this.ports
-    return blockersOf(fold, { clock, place, agent: (name) => this.agent(name) })
+    return { clock, place, agent: (name) => this.agent(name) }
   }
 
   /** Lets go of writing, for a page that goes into the back/forward cache; `thaw` takes it up again. */
@@ -590,6 +631,8 @@ export class RunNode {
   async #onRemote(event: WatchEvent): Promise<void> {
     try {
       if (event.type === 'inbox') await this.#pullInbox()
+      // Whoever asks hears of it when it does not come to anything.
+      else if (event.type === 'wanted') void this.#handOver(event).catch(() => undefined)
       else if (event.type === 'lines' && !this.writing) await this.#adopt(event.lines)
       else if (event.type === 'lines') this.#checkWritten(event.lines)
       else if (!this.writing) this.#heard(event)
@@ -603,6 +646,8 @@ export class RunNode {
   /** Another tab may write the run, and would not know. */
   async #adopt(lines: readonly Uint8Array[]): Promise<void> {
     const fresh = await this.log.adopt(lines)
+    // It was handed over, or taken: the edge has just said so.
+    if (fresh.at(-1)?.kind === 'claim') this.compared()
     if (fresh.some(({ owner }) => owner === this.ports.me)) this.#post({ type: 'appended', run: this.run })
   }
 

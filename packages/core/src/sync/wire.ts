@@ -3,7 +3,7 @@ import { parseDigest, parseOwnerId, type Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { Budget, Decision, InboxItem } from '../ports/inbox.ts'
 import type { Head, Place } from '../ports/log-store.ts'
-import type { Claim, Held, Tail } from '../ports/remote.ts'
+import type { Claim, Held, OpenCall, Proof, Successor, Tail } from '../ports/remote.ts'
 import type { Live, WatchEvent } from '../ports/watch.ts'
 import { fromUtf8, utf8 } from '../state/digest.ts'
 import type { Json } from '../json.ts'
@@ -174,8 +174,23 @@ export function claimJson(claim: Claim): Json {
     ...rest,
     base: headText(base),
     ...(tail ? { tail: { base: headText(tail.base), lines: tail.lines.map(fromUtf8) } } : {}),
-    ...(proof ? { proof: { ...proof, head: headText(proof.head) } } : {}),
+    ...(proof ? { proof: proofJson(proof) } : {}),
   }
+}
+
+/** Checks a successor from outside. Throws `request_refused`. */
+export function parseSuccessor(value: unknown): Successor {
+  const successor = object(value, 'a successor')
+  return {
+    owner: parseOwnerId(successor['owner']),
+    place: parsePlace(successor['place']),
+    proof: parseProof(successor['proof']),
+  }
+}
+
+/** A successor as JSON. The inverse of `parseSuccessor`. */
+export function successorJson({ proof, ...rest }: Successor): Json {
+  return { ...rest, proof: proofJson(proof) }
 }
 
 /** Where a run was held, as JSON. The inverse of `parseHeld`. */
@@ -192,7 +207,20 @@ export function parseHeld(value: unknown): Held | undefined {
 
 /** A watch event as a frame of a live connection. The inverse of `parseFrame`. */
 export function frameOf(event: WatchEvent): string {
-  return JSON.stringify(event.type === 'lines' ? { ...event, lines: event.lines.map(fromUtf8) } : event)
+  return JSON.stringify(frameJson(event))
+}
+
+function frameJson(event: WatchEvent): object {
+  switch (event.type) {
+    case 'lines':
+      return { ...event, lines: event.lines.map(fromUtf8) }
+    case 'wanted':
+      return { ...event, by: successorJson(event.by) }
+    case 'held':
+      return { ...event, head: headText(event.head) }
+    default:
+      return event
+  }
 }
 
 /**
@@ -228,6 +256,13 @@ export function parseFrame(text: unknown): WatchEvent | undefined {
       return { type: 'live', live: object(frame['live'], 'live calls') as unknown as Live }
     case 'inbox':
       return { type: 'inbox' }
+    case 'wanted':
+      return { type: 'wanted', by: parseSuccessor(frame['by']), ms: wholeNumber(frame['ms'], 'a time in ms') }
+    case 'held': {
+      const head = parseHead(frame['head'])
+      if (head === undefined) throw refused('a head', 'none')
+      return { type: 'held', head }
+    }
     default:
       return undefined
   }
@@ -256,7 +291,12 @@ function parseDecision(value: unknown): Decision {
   }
 }
 
-function parseProof(value: unknown): NonNullable<Claim['proof']> {
+function proofJson(proof: Proof): Json {
+  const { head, version, rules, open } = proof
+  return { head: headText(head), version, rules, ...(open ? { open: open.map((call) => ({ ...call })) } : {}) }
+}
+
+function parseProof(value: unknown): Proof {
   const proof = object(value, 'a proof')
   const head = parseHead(proof['head'])
   if (head === undefined) throw refused('a proven head', 'none')
@@ -264,7 +304,22 @@ function parseProof(value: unknown): NonNullable<Claim['proof']> {
     head,
     version: wholeNumber(proof['version'], 'a version'),
     rules: wholeNumber(proof['rules'], 'a rule number'),
+    ...(proof['open'] === undefined ? {} : { open: parseOpenCalls(proof['open']) }),
   }
+}
+
+function parseOpenCalls(value: unknown): readonly OpenCall[] {
+  if (!Array.isArray(value) || value.length > limits.openCallsMax)
+    throw refused(`at most ${String(limits.openCallsMax)} open calls`, value)
+  return value.map((one) => {
+    const { path, family, input } = object(one, 'an open call')
+    if (family !== 'step' && family !== 'once') throw refused('step or once', family)
+    return {
+      path: textOf(path, 'a path'),
+      family,
+      ...(input === undefined ? {} : { input: parseDigest(input) }),
+    }
+  })
 }
 
 function parseTail(value: unknown): Tail {

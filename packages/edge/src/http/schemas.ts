@@ -13,6 +13,19 @@ const anyHead = { type: 'string', pattern: '^(none|\\d{1,15}:[0-9a-f]{64})$' } a
 const place = { enum: ['browser', 'page', 'edge'] } as const
 const use = { enum: ['read', 'answer'] } as const
 const amount = { type: 'number', minimum: 0 } as const
+const openCall = object({ path: { type: 'string' }, family: { enum: ['step', 'once'] }, input: digest }, [
+  'input',
+])
+/** What whoever takes a run over has replayed, and the calls that wait for their outcome there. */
+const proof = object(
+  {
+    head,
+    version: count,
+    rules: count,
+    open: { type: 'array', items: openCall, maxItems: limits.openCallsMax },
+  },
+  ['open'],
+)
 const link = { id: text, use, by: text, time: count, until: count } as const
 
 /** An object of these fields, all required but those that are named. Others are passed over. */
@@ -91,7 +104,7 @@ export const schemas = {
       owner: id,
       place,
       reason: { enum: ['moved', 'expired', 'forced'] },
-      proof: object({ head, version: count, rules: count }),
+      proof,
       lent: {
         type: 'string',
         description: 'The keys of an encrypted run, sealed for the lending key of this edge.',
@@ -107,8 +120,12 @@ export const schemas = {
     {
       ms: { type: 'integer', minimum: 0, maximum: 15_000 },
       from: { ...count, description: 'The first entry wanted; needs the operation `read`.' },
+      successor: {
+        ...object({ owner: id, place, proof }),
+        description: 'The device that asks, when it goes on with the run.',
+      },
     },
-    ['ms', 'from'],
+    ['ms', 'from', 'successor'],
   ),
   Held: object({ head, lines: { type: 'array', items: { type: 'string' } } }),
   Blockers: object({ blockers: { type: 'array', items: { type: 'string' } } }),

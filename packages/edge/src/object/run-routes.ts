@@ -10,6 +10,7 @@ import {
   parseHead,
   parseInboxItem,
   parseOwnerId,
+  parseSuccessor,
   splitLines,
   WaystoneError,
   type InboxItem,
@@ -120,16 +121,20 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     return new Response(joinLines(lines), { headers: { 'content-type': 'application/x-ndjson' } })
   })
   app.post('/hold', async (context) => {
-    const body = await readJson(context.req.raw, routes.hold.body.bytesMax)
-    const ms = typeof body === 'object' && body !== null && 'ms' in body ? Number(body.ms) : 0
+    const body = (await readJson(context.req.raw, routes.hold.body.bytesMax)) as Record<string, unknown> | null
+    const ms = Number(body?.['ms'] ?? 0)
     // What the log has is for those who may read it.
-    const mayRead = asking.operations.includes('read')
-    const from =
-      mayRead && typeof body === 'object' && body !== null && 'from' in body ? Number(body.from) : -1
+    const from = asking.operations.includes('read') ? Number(body?.['from'] ?? -1) : -1
+    const successor = body?.['successor'] === undefined ? undefined : parseSuccessor(body['successor'])
+    // A run is given to nobody but who asks.
+    if (successor && actingAs(context) !== successor.owner) throw notTheirs(log.run, successor.owner)
     const held = await keeper.hold(
       Number.isFinite(ms) ? Math.max(0, ms) : 0,
       Number.isSafeInteger(from) && from >= 0 ? from : undefined,
+      successor,
     )
+    checkAsking()
+    if (successor && log.fold?.owner === successor.owner) bind(successor.owner)
     return context.json(heldJson(held))
   })
   app.get('/blockers', async (context) => context.json({ blockers: await authority.blockers() }))

@@ -107,6 +107,13 @@ export class RunSockets {
     }
   }
 
+  /** Tells one device, over those of its sockets that speak for it. False when there is none. */
+  tellDevice(device: OwnerId, event: WatchEvent): boolean {
+    const sockets = this.#open().filter((socket) => speakerOf(socket) === device)
+    for (const socket of sockets) this.#send(socket, frameOf(event))
+    return sockets.length > 0
+  }
+
   #send(socket: WebSocket, frame: string): void {
     if (frame.length > limits.frameCharsMax) return
     const sent = (this.#sent.get(socket) ?? 0) + frame.length
@@ -168,10 +175,10 @@ export function ownerEvent(
   message: unknown,
   run: RunId,
   report: Report,
-): Extract<WatchEvent, { type: 'live' | 'stream' }> | undefined {
+): Extract<WatchEvent, { type: 'live' | 'stream' | 'held' }> | undefined {
   try {
     const event = parseFrame(message)
-    return event?.type === 'live' || event?.type === 'stream' ? event : undefined
+    return event?.type === 'live' || event?.type === 'stream' || event?.type === 'held' ? event : undefined
   } catch (error) {
     report({ where: 'frame', run, error })
     return undefined

@@ -20,6 +20,8 @@ export interface PersonPorts {
   /** The log of each run as whoever decides about it has it. */
   readonly runs: () => readonly LogMirror[]
   readonly hasEdge: boolean
+  /** They move runs whenever they look, mostly to the device that they hold. */
+  readonly isRestless: boolean
 }
 
 /** A message that somebody has sent from a device. */
@@ -74,9 +76,13 @@ export class Person {
   move(run: RunId): void {
     const { dice } = this.#ports.world
     if (!this.#ports.hasEdge) return
-    const to = dice.chance(0.5) ? 'edge' : 'here'
+    const isRestless = this.#ports.isRestless
+    const to = dice.chance(isRestless ? 0.2 : 0.5) ? 'edge' : 'here'
     this.#do(`move ${to}`, (runtime) =>
-      runtime.move(run, to, { drainMs: 500, force: to === 'here' && dice.chance(0.3) }),
+      runtime.move(run, to, {
+        drainMs: 500,
+        force: to === 'here' && dice.chance(isRestless ? 0.03 : 0.3),
+      }),
     )
   }
 
@@ -148,7 +154,7 @@ export class Person {
   #meddle(mirror: LogMirror): void {
     const { dice } = this.#ports.world
     const { run } = mirror
-    if (dice.chance(0.15)) this.move(run)
+    if (dice.chance(this.#ports.isRestless ? 0.7 : 0.15)) this.move(run)
     if (dice.chance(0.03)) this.#send(run, { type: 'interrupt' })
     if (dice.chance(0.03)) {
       const commits = mirror.effective().filter(({ kind }) => kind === 'commit' || kind === 'step')

@@ -91,6 +91,11 @@ export class SimObject {
         tell: (event, except) => {
           for (const follower of followers) if (follower.device !== except) follower.hear(event)
         },
+        tellDevice: (device, event) => {
+          const theirs = [...followers].filter((one) => one.device === device)
+          for (const follower of theirs) follower.hear(event)
+          return theirs.length > 0
+        },
         lastHeard: (device) => {
           const times = [...followers].filter((one) => one.device === device).map((one) => one.heard())
           return times.length === 0 ? undefined : atClock(Math.max(...times))

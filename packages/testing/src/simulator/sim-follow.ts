@@ -40,7 +40,8 @@ export class SimFollow implements Follow {
     const { realm, wire, run } = this.#of
     const { scheduler, dice } = wire.world
     const to = this.#connected
-    if (to === undefined || !wire.isOnline() || (event.type !== 'live' && event.type !== 'stream')) return
+    if (to === undefined || !wire.isOnline()) return
+    if (event.type !== 'live' && event.type !== 'stream' && event.type !== 'held') return
     const told = (): void => void to.keeper.heard(event, wire.me).catch(() => undefined)
     scheduler.sentInLine(`told ${run}`, dice.between(1, 30), 'told', realm, told)
   }

@@ -1,4 +1,5 @@
 import {
+  edgeOwner,
   fromWire,
   toWire,
   WaystoneError,
@@ -41,8 +42,16 @@ export function simEdge(realm: Realm, wire: Wire): Edge {
         return pushed
       }),
     pull: (run, from, as) => ask(run, 'pull', ({ keeper }) => keeper.authority.pull(from, as)),
-    claim: (run, claim) => ask(run, 'claim', ({ keeper }) => keeper.claim(claim)),
-    hold: (run, ms, from) => ask(run, 'hold', ({ keeper }) => keeper.hold(ms, from)),
+    claim: (run, claim) => ask(run, 'claim', ({ keeper }) => keeper.claim(claim, wire.me)),
+    hold: (run, ms, from, successor) =>
+      ask(run, 'hold', async ({ keeper }) => {
+        const { owner } = keeper.log.mustFold()
+        const held = await keeper.hold(ms, from, successor)
+        const isHere = owner !== wire.me && keeper.log.mustFold().owner === wire.me
+        if (isHere) wire.world.coverage.hit('handed over', owner === edgeOwner ? 'edge' : 'device')
+        else if (successor) wire.world.coverage.hit('held', owner === edgeOwner ? 'edge' : 'device')
+        return held
+      }),
     blockers: (run) => ask(run, 'blockers', ({ keeper }) => keeper.authority.blockers()),
     send: (run, item) => ask(run, 'send', ({ keeper }) => keeper.send(item)),
     follow: (run, options) => new SimFollow({ realm, wire, run, options, remote }),
