@@ -175,7 +175,9 @@ export class FaultEdge {
   }
 
   #tellDevice(run: RunId, to: string, event: WatchEvent): boolean {
-    const theirs = [...(this.#followers.get(run) ?? [])].filter(({ device, fault }) => device === to && fault.alive)
+    const theirs = [...(this.#followers.get(run) ?? [])].filter(
+      ({ device, fault }) => device === to && fault.alive,
+    )
     for (const { options } of theirs) options.onEvent(event)
     return theirs.length > 0
   }

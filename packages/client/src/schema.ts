@@ -1167,9 +1167,9 @@ export interface operations {
   readonly hold: {
     readonly parameters: {
       readonly query?: never
-      readonly header: {
-        /** @description The device that asks. */
-        readonly 'waystone-device': components['schemas']['RunId']
+      readonly header?: {
+        /** @description The device that asks, for a successor. */
+        readonly 'waystone-device'?: components['schemas']['RunId']
       }
       readonly path: {
         readonly run: components['schemas']['RunId']

@@ -35,7 +35,10 @@ export type AttemptEnd =
   | { readonly type: 'lost'; readonly error: unknown }
   | { readonly type: 'given up' }
   /** Only when proving: every record was delivered, and nothing differed. `open`: the calls that wait for theirs. */
-  | { readonly type: 'caught up'; readonly open: readonly Pick<Call, 'path' | 'family' | 'start' | 'input'>[] }
+  | {
+      readonly type: 'caught up'
+      readonly open: readonly Pick<Call, 'path' | 'family' | 'start' | 'input'>[]
+    }
 
 /** What a record delivers to its call. */
 export function outcomeOf(record: TurnRecord): Outcome {

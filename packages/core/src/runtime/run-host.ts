@@ -195,9 +195,10 @@ export class RunHost {
   async hold(ms: number): Promise<void> {
     if (this.#over) return
     const before = this.#held
-    if (before === undefined) return this.#holdStill(this.#newHold(true), ms)
-    before.isWanted = true
-    await this.#untilStill(before)
+    const held = before ?? this.#newHold(true)
+    held.isWanted = true
+    this.#tellLive()
+    await (before ? this.#untilStill(before) : this.#holdStill(held, ms))
   }
 
   /**

@@ -380,7 +380,10 @@ export class RunKeeper {
   }
 
   /** What the owner tells beside its log, most of it for those who follow it. */
-  async heard(event: Extract<WatchEvent, { type: 'live' | 'stream' | 'held' }>, device: string): Promise<void> {
+  async heard(
+    event: Extract<WatchEvent, { type: 'live' | 'stream' | 'held' }>,
+    device: string,
+  ): Promise<void> {
     if (this.log.fold?.owner !== device) return
     if (event.type === 'held') {
       this.#standing = { head: event.head, until: this.#ports.clock.now() + standingMs }

@@ -102,6 +102,8 @@ export class RunNode {
   #reconciling = 0
   /** The log here may lack what the edge has. */
   #stale = true
+  /** It does: the edge has said so, and nothing goes on here until that is here, too. */
+  #isBehind = false
   #fresh: boolean
   /** Until the first comparison is made. */
   #early: EarlyPull | undefined
@@ -214,8 +216,7 @@ export class RunNode {
         early: this.#early,
         policy: this.ports.syncPolicy,
         lost: () => {
-          this.#stale = true
-          this.host?.stop()
+          this.#lost()
           this.#wake()
         },
         stopWriting: () => this.#stopWriting(),
@@ -568,7 +569,7 @@ export class RunNode {
   }
 
   #mayHost(fold: Fold): boolean {
-    return fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen
+    return fold.owner === this.ports.me && !isEnded(fold) && !this.#frozen && !this.#isBehind
   }
 
   /** Compares with the edge when it can be reached; without a network the run goes on here. */
@@ -577,13 +578,15 @@ export class RunNode {
     this.#reconciling += 1
     try {
       await this.syncer?.reconcile()
+      this.#isBehind = false
       this.#retryMs = 0
       // What was asked early may have waited for the log to be read.
       this.#comparedAt = this.#early?.answered() ?? this.ports.clock.now()
       this.#early = undefined
     } catch (error) {
       this.#retryLater()
-      if (!isWaystoneError(error, 'unreachable') && !isWaystoneError(error, 'run_unknown')) throw error
+      if (isWaystoneError(error, 'run_unknown')) this.#isBehind = false
+      else if (!isWaystoneError(error, 'unreachable')) throw error
     } finally {
       this.#reconciling -= 1
     }
@@ -655,7 +658,7 @@ export class RunNode {
     this.syncer?.retry()
     if (!this.writing) {
       // What is being compared, or was a moment ago, is what there is.
-      this.#stale ||= this.#reconciling === 0 && !this.#isCompared()
+      this.#stale ||= this.#reconciling === 0 && (this.#isBehind || !this.#isCompared())
       return this.#wake()
     }
     // While the host runs only the comparison is made here; when the edge is ahead it stops the host first.
@@ -668,8 +671,13 @@ export class RunNode {
   #checkWritten(lines: readonly Uint8Array[]): void {
     const last = lines.at(-1)
     const seq = last === undefined ? -1 : headOfLine(last).seq
-    if (seq <= this.log.mustFold().head.seq) return
+    if (seq > this.log.mustFold().head.seq) this.#lost()
+  }
+
+  /** The edge has other entries: nothing more is written here until they are compared. */
+  #lost(): void {
     this.#stale = true
+    this.#isBehind = true
     this.host?.stop()
   }
 

@@ -49,9 +49,7 @@ function isOutcomeOf(entry: Entry, { family, input }: OpenCall): boolean {
 }
 
 /** Those whose outcome comes from a body alone, as many as a request carries. */
-function openCalls(
-  calls: readonly Pick<Call, 'path' | 'family' | 'start' | 'input'>[],
-): readonly OpenCall[] {
+function openCalls(calls: readonly Pick<Call, 'path' | 'family' | 'start' | 'input'>[]): readonly OpenCall[] {
   let chars = 0
   const named = calls.flatMap(({ path, family, start, input }): readonly OpenCall[] =>
     family === 'step' || (family === 'once' && start !== undefined)

@@ -1,7 +1,9 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { isWaystoneError } from '../errors.ts'
-import type { Digest } from '../ids.ts'
+import { limits } from '../limits.ts'
+import type { Digest, OwnerId } from '../ids.ts'
+import type { Successor } from '../ports/remote.ts'
 import type { WatchEvent } from '../ports/watch.ts'
 import { utf8 } from '../state/digest.ts'
 import {
@@ -13,10 +15,18 @@ import {
   parseFrame,
   parseHead,
   parseInboxItem,
+  parseSuccessor,
   splitLines,
+  successorJson,
 } from './wire.ts'
 
 const digest = 'ab'.repeat(32) as Digest
+const head = { seq: 7, digest }
+const successor: Successor = {
+  owner: 'phone' as OwnerId,
+  place: 'browser',
+  proof: { head, version: 2, rules: 1, open: [{ path: '0/a', family: 'step', input: digest }] },
+}
 const item = { id: 'one', by: 'me', time: 1 }
 
 describe('lines on the wire', () => {
@@ -93,8 +103,19 @@ describe('what comes from outside', () => {
       { type: 'replaced', keep: 2 },
       { type: 'live', live: { phase: 'running', calls: [] } },
       { type: 'inbox' },
+      { type: 'wanted', by: successor, ms: 5 },
+      { type: 'held', head },
     ]
     expect(events.map((event) => parseFrame(frameOf(event)))).toEqual(events)
+    expect(parseSuccessor(successorJson(successor))).toEqual(successor)
+    const open = Array.from({ length: limits.openCallsMax + 1 }, () => ({ path: '0/a', family: 'step' }))
+    const proof = { head: headText(head), version: 2, rules: 1 }
+    expect(parseSuccessor({ owner: 'phone', place: 'page', proof })).toMatchObject({ place: 'page' })
+    const more = [{ open }, { open: [{ path: '0/a', family: 'race' }] }, { open: [{ family: 'step' }] }]
+    const wrong = [...more.map((one) => ({ ...proof, ...one })), {}]
+    for (const one of wrong)
+      expect(() => parseSuccessor({ owner: 'phone', place: 'page', proof: one })).toThrow()
+    expect(() => parseSuccessor({ owner: 'phone', place: 'moon', proof })).toThrow()
   })
 
   it('whatever it is, is parsed or refused with a code: nothing else is thrown', () => {

@@ -293,7 +293,12 @@ function parseDecision(value: unknown): Decision {
 
 function proofJson(proof: Proof): Json {
   const { head, version, rules, open } = proof
-  return { head: headText(head), version, rules, ...(open ? { open: open.map((call) => ({ ...call })) } : {}) }
+  return {
+    head: headText(head),
+    version,
+    rules,
+    ...(open ? { open: open.map((call) => ({ ...call })) } : {}),
+  }
 }
 
 function parseProof(value: unknown): Proof {

@@ -106,7 +106,9 @@ export const routes = {
     path: '/hold',
     needs: ['claim'],
     what: 'Asks the owner to begin nothing for a while, so that it can be claimed. A successor is given the run at once, when its proof allows it: the last of the entries is its claim then.',
-    parameters: { [headers.device]: device },
+    parameters: {
+      [headers.device]: { in: 'header', schema: 'RunId', what: 'The device that asks, for a successor.' },
+    },
     body: { schema: 'Hold', bytesMax: 64_000 },
     gives: { schema: 'Held' },
     errors: ['run_unknown', 'move_refused'],

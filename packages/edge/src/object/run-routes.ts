@@ -121,7 +121,10 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     return new Response(joinLines(lines), { headers: { 'content-type': 'application/x-ndjson' } })
   })
   app.post('/hold', async (context) => {
-    const body = (await readJson(context.req.raw, routes.hold.body.bytesMax)) as Record<string, unknown> | null
+    const body = (await readJson(context.req.raw, routes.hold.body.bytesMax)) as Record<
+      string,
+      unknown
+    > | null
     const ms = Number(body?.['ms'] ?? 0)
     // What the log has is for those who may read it.
     const from = asking.operations.includes('read') ? Number(body?.['from'] ?? -1) : -1
