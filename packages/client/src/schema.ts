@@ -48,7 +48,11 @@ export interface paths {
       readonly path?: never
       readonly cookie?: never
     }
-    readonly get?: never
+    /**
+     * As `/blockers`. A page of another origin that has asked here does not have to ask for leave (preflight) once more before it claims.
+     * @description Needs `read` or `claim`.
+     */
+    readonly get: operations['claimable']
     readonly put?: never
     /**
      * Changes the owner, at exactly the head and epoch that the claim names. Gives the entries from there on.
@@ -865,6 +869,8 @@ export interface operations {
       readonly header: {
         /** @description The device that asks. */
         readonly 'waystone-device': components['schemas']['RunId']
+        /** @description Instead of `from`, the entry before the first one wanted: a page of another origin asks for leave (preflight) by address, and this one stays the same. */
+        readonly 'last-event-id'?: components['schemas']['Count']
       }
       readonly path: {
         readonly run: components['schemas']['RunId']
@@ -1009,6 +1015,100 @@ export interface operations {
       }
       /** @description `log_damaged` */
       readonly 409: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_deleted` */
+      readonly 410: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `too_large` */
+      readonly 413: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `limit_exceeded` */
+      readonly 429: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `bug` */
+      readonly 500: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+    }
+  }
+  readonly claimable: {
+    readonly parameters: {
+      readonly query?: never
+      readonly header?: never
+      readonly path: {
+        readonly run: components['schemas']['RunId']
+      }
+      readonly cookie?: never
+    }
+    readonly requestBody?: never
+    readonly responses: {
+      /** @description As `/blockers`. A page of another origin that has asked here does not have to ask for leave (preflight) once more before it claims. */
+      readonly 200: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Blockers']
+        }
+      }
+      /** @description `request_refused`, `input_refused` */
+      readonly 400: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `unauthorized` */
+      readonly 401: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `forbidden` */
+      readonly 403: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content: {
+          readonly 'application/json': components['schemas']['Error']
+        }
+      }
+      /** @description `run_unknown` */
+      readonly 404: {
         headers: {
           readonly [name: string]: unknown
         }

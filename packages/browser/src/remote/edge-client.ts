@@ -4,7 +4,9 @@ import {
   deflatedLines,
   fromBase64,
   headers,
+  headOfLine,
   headText,
+  isWaystoneError,
   joinLines,
   parseHead,
   parseHeld,
@@ -14,12 +16,13 @@ import {
   WaystoneError,
   type Digest,
   type Edge,
+  type Pulled,
   type Pushed,
   type Remote,
   type RemoteBlobs,
   type RunId,
 } from '@waystone/core'
-import { bytesOf, edgeHttp, type AskEdge, type EdgeOptions } from './edge-http.ts'
+import { bytesOf, edgeHttp, type AskEdge, type EdgeOptions, type EdgeRequest } from './edge-http.ts'
 import { followRun } from './follow-run.ts'
 import { LiveSockets } from './live-sockets.ts'
 
@@ -32,6 +35,16 @@ export function edgeClient(options: EdgeOptions, device: string): Edge {
   return { remote: edgeRemote(ask, options, device), blobs: edgeBlobs(ask) }
 }
 
+/** What a page of a log is asked with. */
+interface AskPage extends Pick<EdgeRequest, 'headers'> {
+  readonly query?: string
+}
+
+/** A page of a log, and whether items wait for who asks. */
+interface Page extends Pick<Pulled, 'head' | 'lines'> {
+  readonly waiting: boolean
+}
+
 function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote {
   const sockets = new LiveSockets(options, device)
   /** What the edge has said last: an older one does not take them. */
@@ -39,6 +52,25 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
   const heed = (response: Response): Response => {
     takesDeflated = response.headers.get(headers.accepts) === 'deflate'
     return response
+  }
+  const askPage = async (run: RunId, { query = '', ...request }: AskPage): Promise<Page> => {
+    const response = await ask(`/v1/runs/${run}/entries${query}`, { timeoutMs: 30_000, ...request })
+    const lines = splitLines(await bytesOf(heed(response)))
+    const waiting = response.headers.get(headers.inbox) !== null
+    return { lines, head: parseHead(response.headers.get(headers.head)), waiting }
+  }
+  /** It has said entries that were not asked for: so does an edge that knows `from` alone. */
+  let isOlder = false
+  /** At an address that stays the same, so that the browser of a page of another origin has leave for it. */
+  const pageFrom = async (run: RunId, from: number): Promise<Page> => {
+    if (!isOlder && from > 0) {
+      const page = await askPage(run, { headers: { [headers.after]: String(from - 1) } })
+      const first = page.lines[0] && headOfLine(page.lines[0]).seq
+      if (first === undefined || first === from) return page
+      isOlder = first < from
+      // A log that begins later says the same once more; an older edge what comes between.
+    }
+    return askPage(run, { query: `?from=${String(from)}` })
   }
   const remote: Remote = {
     async push(run, { base, lines }) {
@@ -56,12 +88,8 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
       return parsePushed(await json(heed(response)))
     },
     async pull(run, from) {
-      const query = from === undefined ? '' : `?from=${String(from)}`
-      const response = await ask(`/v1/runs/${run}/entries${query}`, { timeoutMs: 30_000 })
-      const lines = splitLines(await bytesOf(heed(response)))
-      const head = parseHead(response.headers.get(headers.head))
-      const waiting = response.headers.get(headers.inbox) !== null
-      return { head, lines, inbox: waiting ? await inboxOf(ask, run) : [] }
+      const page = from === undefined ? await askPage(run, {}) : await pageFrom(run, from)
+      return { ...page, inbox: page.waiting ? await inboxOf(ask, run) : [] }
     },
     async claim(run, claim) {
       const response = await ask(`/v1/runs/${run}/claim`, post(claimJson(claim)))
@@ -75,10 +103,7 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
       return held
     },
     async blockers(run) {
-      const blockers = field(
-        await json(await ask(`/v1/runs/${run}/blockers`, { timeoutMs: 30_000 })),
-        'blockers',
-      )
+      const blockers = field(await json(await askBlockers(ask, run)), 'blockers')
       return Array.isArray(blockers) ? blockers.map(String) : []
     },
     async lendingKey(run) {
@@ -88,7 +113,16 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
     async send(run, item) {
       await ask(`/v1/runs/${run}/inbox`, post(item))
     },
-    follow: (run, follow) => followRun({ run, sockets, remote, ...follow }),
+    follow: (run, follow) =>
+      followRun({
+        ...{ run, sockets, remote },
+        ...follow,
+        onEvent(event) {
+          // It is about to be handed over: leave for the claim is asked for while steps still run.
+          if (event.type === 'wanted') void remote.blockers(run).catch(() => undefined)
+          follow.onEvent(event)
+        },
+      }),
   }
   return remote
 }
@@ -113,6 +147,17 @@ function edgeBlobs(ask: AskEdge): RemoteBlobs {
       // The edge may have to copy large ones.
       return someOf(hashes, await ask(`/v1/runs/${to}/blobs/share`, post({ from, hashes }, 120_000)))
     },
+  }
+}
+
+/** At the address of a claim, for which the browser has leave then. An edge of an earlier version knows another one only. */
+async function askBlockers(ask: AskEdge, run: RunId): Promise<Response> {
+  const request = { timeoutMs: 30_000 }
+  try {
+    return await ask(`/v1/runs/${run}/claim`, request)
+  } catch (error) {
+    if (!isWaystoneError(error, 'request_refused')) throw error
+    return ask(`/v1/runs/${run}/blockers`, request)
   }
 }
 

@@ -13,10 +13,11 @@ import type { LentKeys } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Append } from '../ports/log-store.ts'
-import type { Claim, Pulled, Pushed } from '../ports/remote.ts'
+import type { Claim, Proof, Pulled, Pushed } from '../ports/remote.ts'
 import { acceptItem } from './accept-item.ts'
 import { consumedBy } from './inbox-entries.ts'
-import { blockersOf, lacksOf, type Target } from './blockers.ts'
+import { lacksOf, replayed, type Target } from './blockers.ts'
+import { covers, proofOf } from './successor.ts'
 
 /** What the authority of a run needs of the object it lives in. */
 export interface AuthorityPorts {
@@ -45,6 +46,8 @@ export class Authority {
   readonly #ports: AuthorityPorts
   /** One after the other: one that fails must not forget the keys that another one has brought. */
   readonly #claims = new InOrder()
+  /** What was replayed here last, and with which code. */
+  #proved: { readonly proof: Proof; readonly turn: AnyAgent['turn'] } | undefined
 
   constructor(log: RunLog, ports: AuthorityPorts) {
     this.#log = log
@@ -212,16 +215,29 @@ export class Authority {
   /** Why the run cannot go on at the edge; empty when it can. Of an encrypted run nothing that is in it is told. */
   async blockers(): Promise<readonly string[]> {
     const fold = this.#log.mustFold()
-    if (!isSealed(fold)) return blockersOf(fold, this.#target)
+    if (!isSealed(fold)) return this.#replay(fold)
     // What is in it is seen when it is moved, with its keys.
     return this.#ports.lentKeys
       ? lacksOf(fold, this.#target)
       : ['it is encrypted, and this edge borrows no keys']
   }
 
+  /** Whoever moves a run asks beforehand: what was replayed then is not replayed again while the run stands still. */
+  async #replay(fold: Fold): Promise<readonly string[]> {
+    const agent = this.#ports.agent(fold.identity.agent)
+    const before = this.#proved
+    // The same code, which may be provided with other things by now.
+    if (before && before.turn === agent?.turn && (await covers(this.#log, before.proof)))
+      return lacksOf(fold, this.#target)
+    this.#proved = undefined
+    const { blockers, open } = await replayed(fold, this.#target)
+    if (agent && blockers.length === 0) this.#proved = { proof: proofOf(fold, agent, open), turn: agent.turn }
+    return blockers
+  }
+
   async #proveHere(fold: Fold): Promise<void> {
     const isReadable = this.#log.isReadable
-    const blockers = isReadable ? await blockersOf(fold, this.#target) : await this.blockers()
+    const blockers = isReadable ? await this.#replay(fold) : await this.blockers()
     if (blockers.length > 0) throw refused(fold, blockers.join('; '))
     if (!isReadable) throw refused(fold, 'it is encrypted, and the edge was not lent its keys')
   }

@@ -40,6 +40,7 @@ const standMs = 10_000
  */
 export async function moveToEdge(move: MoveAway): Promise<void> {
   const { node, edge } = move
+  await askBeforehand(move)
   const lent = await lend(node, edge)
   const streams = await standStill(move, async () => {
     // Whatever the edge answers, it has had this key: what is written after this has another one.
@@ -70,6 +71,17 @@ export async function handOver(move: MoveAway, { owner, place, proof }: Successo
   await node.untilStopped(host, standMs)
   const late = new Error(`${owner} did not claim it`)
   if (node.host === host) await settleUnanswered(node, host, syncer, late)
+}
+
+/** Asks while the run goes on what would be refused when it stands still. Rejects with `move_refused`, or as the edge does. */
+async function askBeforehand({ node: { run }, edge }: MoveAway): Promise<void> {
+  const asked = edge.remote.blockers(run).catch((error: unknown) => {
+    // The claim brings it.
+    if (isWaystoneError(error, 'run_unknown')) return []
+    throw error
+  })
+  const blockers = await asked
+  if (blockers.length > 0) throw refusal(run, new Error(blockers.join('; ')))
 }
 
 /** Holds the host, until it is released. Gives the streams that were open: their text is told of. Rejects with `move_refused`, and the host goes on. */

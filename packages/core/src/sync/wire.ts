@@ -21,6 +21,8 @@ export const headers = {
   code: 'waystone-code',
   /** How many entries an answer has, or has stored. */
   entries: 'waystone-entries',
+  /** The sequence number of the entry after which those are wanted that are asked for: standard, and taken by every edge. */
+  after: 'last-event-id',
   /** What an edge takes beside plain lines: `deflate` for `deflatedLines`. */
   accepts: 'waystone-accepts',
 } as const

@@ -59,9 +59,10 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     return cors({
       origin: (origin) => (options.origins?.(context.env).includes(origin) ? origin : null),
       allowMethods: ['GET', 'POST', 'PUT', 'DELETE'],
-      allowHeaders: ['authorization', 'content-type', 'last-event-id', headers.base, headers.device],
+      allowHeaders: ['authorization', 'content-type', headers.after, headers.base, headers.device],
       exposeHeaders: [headers.head, headers.inbox, headers.code, headers.entries, headers.accepts],
-      maxAge: 600,
+      // Two hours are what Chromium remembers at most (2026).
+      maxAge: 7_200,
     })(context, next)
   })
   app.use('/v1/*', async (context, next) => {

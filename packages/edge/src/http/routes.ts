@@ -79,7 +79,15 @@ export const routes = {
     path: '/entries',
     needs: ['read'],
     what: 'A page of the log. Without `from`, or where the log begins later, what one needs to begin a copy of it.',
-    parameters: { [headers.device]: device, from },
+    parameters: {
+      [headers.device]: device,
+      from,
+      [headers.after]: {
+        in: 'header',
+        schema: 'Count',
+        what: 'Instead of `from`, the entry before the first one wanted: a page of another origin asks for leave (preflight) by address, and this one stays the same.',
+      },
+    },
     gives: {
       media: 'application/x-ndjson',
       what: lines,
@@ -112,6 +120,15 @@ export const routes = {
     body: { schema: 'Hold', bytesMax: 64_000 },
     gives: { schema: 'Held' },
     errors: ['run_unknown', 'move_refused'],
+  },
+  claimable: {
+    of: 'run',
+    method: 'get',
+    path: '/claim',
+    needs: ['read', 'claim'],
+    what: 'As `/blockers`. A page of another origin that has asked here does not have to ask for leave (preflight) once more before it claims.',
+    gives: { schema: 'Blockers' },
+    errors: ['run_unknown'],
   },
   blockers: {
     of: 'run',

@@ -89,7 +89,7 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     return context.json({ ok: true, head: headText(pushed.head) }, 200, stored)
   })
   app.get('/entries', async (context) => {
-    const from = context.req.query('from') === undefined ? undefined : fromOf(context)
+    const from = firstWanted(context)
     const device = deviceOf(context)
     const { head, lines, inbox } = await authority.pull(
       from,
@@ -140,7 +140,8 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     if (successor && log.fold?.owner === successor.owner) bind(successor.owner)
     return context.json(heldJson(held))
   })
-  app.get('/blockers', async (context) => context.json({ blockers: await authority.blockers() }))
+  for (const path of ['/claim', '/blockers'])
+    app.get(path, async (context) => context.json({ blockers: await authority.blockers() }))
   app.post('/inbox', async (context) => {
     const item = parseInboxItem(await readJson(context.req.raw, routes.send.body.bytesMax))
     demand(asking, log.run, operationOf(item))
@@ -187,12 +188,23 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
   return app
 }
 
+/** The first entry that is asked for, one way or the other. */
+function firstWanted(context: Context): number | undefined {
+  const after = context.req.header(headers.after)
+  if (after !== undefined) return wholeNumber(headers.after, after) + 1
+  return context.req.query('from') === undefined ? undefined : fromOf(context)
+}
+
 function fromOf(context: Context): number {
-  const from = Number(context.req.query('from') ?? 0)
-  if (Number.isSafeInteger(from) && from >= 0) return from
+  return wholeNumber('from', context.req.query('from') ?? '0')
+}
+
+function wholeNumber(name: string, text: string): number {
+  const number = Number(text)
+  if (Number.isSafeInteger(number) && number >= 0) return number
   throw new WaystoneError(
     'request_refused',
-    `expected \`from\` as a sequence number, found ${String(context.req.query('from'))}`,
+    `expected \`${name}\` as a sequence number, found ${text.slice(0, 80)}`,
   )
 }
 
