@@ -1,9 +1,21 @@
-import { createServer, request as forward, type IncomingMessage, type ServerResponse } from 'node:http'
+import {
+  createServer,
+  request as forward,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { Transform, type Duplex } from 'node:stream'
 
 /** What becomes of a message: it arrives, it is lost on its way, or it arrives and its answer is lost. */
 export type Fate = 'pass' | 'lose request' | 'lose answer'
+
+/** A request on its way. Header names are in lower case. */
+interface Asked {
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+}
 
 /** A network between a page and the edge that a test can break. */
 export interface LossyProxy {
@@ -18,6 +30,8 @@ export interface LossyProxy {
   delay(ms: number): void
   /** Takes a subprotocol out of what is offered for every WebSocket from now on, as an edge does that does not know it. */
   forget(protocol: string): void
+  /** Changes every HTTP request from now on, into what an edge of another version makes of it. */
+  translate(change: (request: Asked) => Asked): void
   /** How many WebSockets were opened so far, and how many of them are open. */
   webSockets(): { readonly opened: number; readonly open: number }
   close(): Promise<void>
@@ -29,6 +43,7 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
   let isCut = false
   let number = 0
   let fateOf: Parameters<LossyProxy['decide']>[0] = () => 'pass'
+  let translated = (request: Asked): Asked => request
   let delayMs = 0
   let forgotten: string | undefined
   let opened = 0
@@ -45,10 +60,8 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
     if (fate === 'lose request') return void request.socket.destroy()
     const body = request.pipe(onItsWay())
     later(() => {
-      const onward = forward(new URL(request.url ?? '/', target()), {
-        method: request.method,
-        headers: request.headers,
-      })
+      const { path, headers } = translated({ path: request.url ?? '/', headers: request.headers })
+      const onward = forward(new URL(path, target()), { method: request.method, headers })
       onward.on('response', (answer) => {
         if (fate === 'lose answer' || isCut) {
           answer.resume()
@@ -126,6 +139,9 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
     },
     forget(protocol) {
       forgotten = protocol
+    },
+    translate(change) {
+      translated = change
     },
     webSockets: () => ({ opened, open: sockets.size / 2 }),
     close: () =>
