@@ -305,7 +305,11 @@ export class RunHandle<State = unknown, Result = unknown> {
     await this.#send({ type: 'decide', start: start as Digest, decision: stored }, options)
   }
 
-  /** Makes the edge, or this device, the owner. Rejects with `move_refused`: then the owner stays. */
+  /**
+   * Makes the edge, or this device, the owner: whoever has the run ends what is under way and hands it over. Rejects with
+   * `move_refused` when it does not, or cannot be reached while its lease lasts: then the owner stays. Where an edge does not answer
+   * at all it is `unreachable`.
+   */
   move(to: MoveTarget, options: MoveOptions = {}): Promise<void> {
     return this.#api.move(this.id, to, options)
   }
