@@ -10,6 +10,8 @@ interface Killed {
   readonly lines: readonly string[]
   readonly rows: number
   readonly noted: number
+  readonly counted: number
+  readonly bytes: number
   readonly objects: number
 }
 
@@ -26,14 +28,19 @@ describe('a log in a Durable Object whose history is in the bucket', () => {
 
   it('is whole wherever its object ends while it moves history, and leaves nothing behind', async () => {
     const [whole, ...killed] = (await (await fetch(`${edge.url}/killed`)).json()) as readonly Killed[]
-    expect(whole).toMatchObject({ ended: false, noted: whole?.objects })
+    expect(whole).toMatchObject({ ended: false, noted: whole?.objects, counted: whole?.bytes })
     expect(whole?.rows).toBeLessThan(30)
     expect(killed.length).toBeGreaterThan(10)
     for (const { end, ended, between, ...after } of killed) {
       expect({ end, ended }).toEqual({ end, ended: true })
       // What was let go before the end is missing at the beginning, and nothing else.
       expect(between.lines.slice(-(whole?.lines.length ?? 0))).toEqual(whole?.lines)
-      expect({ end, ...after }).toMatchObject({ end, lines: whole?.lines, noted: after.objects })
+      expect({ end, ...after }).toMatchObject({
+        end,
+        lines: whole?.lines,
+        noted: after.objects,
+        counted: after.bytes,
+      })
       expect(after.objects).toBe(whole?.objects)
     }
   })

@@ -27,6 +27,19 @@ describe('a lost network', () => {
     await tab.close()
   })
 
+  it('when it is to be moved: that is refused, and it goes on here', async () => {
+    const tab = await device.open()
+    const held = await startHeld(tab, 'not-moved')
+    device.network.cut()
+    const moved = await tab.evaluate<Tried>(`rig.move('not-moved', 'edge', { drainMs: 5000 })`)
+    expect(moved).toMatchObject({ ok: false, code: 'unreachable' })
+    held.release()
+    expect(await resultOf(tab, 'not-moved')).toBe(1)
+    device.network.mend()
+    await checkOneOwner(tab, 'not-moved')
+    await tab.close()
+  })
+
   for (const fate of ['lose request', 'lose answer'] as const) {
     it(`in a move to the edge, whichever message meets "${fate}": one owner in the end, nothing twice`, async () => {
       const tab = await device.open()

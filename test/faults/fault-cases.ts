@@ -3,6 +3,7 @@ import type { FaultKind } from './fault.ts'
 import {
   backScenario,
   errandScenario,
+  handOverScenario,
   moveScenario,
   retentionScenario,
   syncedScenario,
@@ -17,6 +18,8 @@ const scenarios: readonly (readonly [Scenario, FaultSide, readonly FaultKind[]])
   [syncedScenario, 'edge', kinds],
   [moveScenario, 'device', [...kinds, 'lose answer']],
   [moveScenario, 'edge', kinds],
+  [handOverScenario, 'device', [...kinds, 'lose answer']],
+  [handOverScenario, 'edge', kinds],
   [retentionScenario, 'device', kinds],
   [backScenario, 'device', kinds],
   [sessionScenario, 'device', kinds],

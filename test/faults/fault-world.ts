@@ -12,7 +12,7 @@ import {
   type RunStorage,
   type RunView,
 } from '@waystone/core'
-import { memoryChannels, memoryLocks } from '@waystone/core/memory'
+import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
 import { FastClock } from './fast-clock.ts'
 import { FaultEdge } from './fault-edge.ts'
 import { Fault, type FaultKind } from './fault.ts'
@@ -44,6 +44,7 @@ export class FaultWorld {
   readonly #edgeStorage: RunStorage
   readonly #side: FaultSide
   #devices = 0
+  #other: { readonly host: FaultHost; readonly storage: RunStorage } | undefined
 
   constructor(options: {
     readonly stores: Stores
@@ -82,18 +83,33 @@ export class FaultWorld {
       streams: fault.wrap('streams', 'storage', rest.streams),
     }
     return new FaultHost(this, fault, storage, this.#agents, {
+      device: 'laptop' as OwnerId,
       locks: locksOf(this.#locks, fault),
       channel: this.#channels(),
       edge: this.edge?.from('laptop' as OwnerId, fault),
     })
   }
 
-  /** The storage of a side, as nobody has it whose calls go wrong. */
-  storage(side: FaultSide): RunStorage {
-    return side === 'edge' ? this.#edgeStorage : this.stores.open('device')
+  /** The one host of another device, with which nothing goes wrong. */
+  other(): FaultHost {
+    if (this.#other) return this.#other.host
+    const [device, fault, storage] = ['phone' as OwnerId, untouched(), this.#noted(memoryStorage())]
+    const host = new FaultHost(this, fault, storage, this.#agents, {
+      ...{ device, locks: memoryLocks(), channel: memoryChannels()() },
+      edge: this.edge?.from(device, fault),
+    })
+    this.#other = { host, storage }
+    return host
+  }
+
+  /** What each device and the edge have stored, as nobody has it whose calls go wrong. */
+  storages(): readonly RunStorage[] {
+    const other = this.#other ? [this.#other.storage] : []
+    return [this.stores.open('device'), ...other, this.#edgeStorage]
   }
 
   async close(): Promise<void> {
+    await this.#other?.host.close()
     this.clock.stop()
     await this.stores.close()
   }
@@ -122,6 +138,7 @@ export class FaultWorld {
 
 /** What a host is opened with, beside its storage. */
 interface Around {
+  readonly device: OwnerId
   readonly locks: Locks
   readonly channel: ReturnType<ReturnType<typeof memoryChannels>>
   readonly edge: Edge | undefined
@@ -169,7 +186,7 @@ export class FaultHost {
     this.#runtime ??= this.insist(() =>
       Runtime.open({
         ...this.storage,
-        me: 'laptop' as OwnerId,
+        me: this.#around.device,
         place: 'browser',
         clock: this.clock,
         random,
@@ -180,6 +197,14 @@ export class FaultHost {
       }),
     )
     return this.#runtime
+  }
+
+  async close(): Promise<void> {
+    await (await this.#runtime)?.close()
+  }
+
+  get device(): OwnerId {
+    return this.#around.device
   }
 
   /** Does something until it is not refused for a reason that passes. */

@@ -175,30 +175,54 @@ export const moveScenario: Scenario = {
   agents: (outside) => [listener(outside)],
   async play(host) {
     await start(host, 'listener', 'mover', { turns: 3 })
-    const places = ['laptop', 'edge', 'laptop']
-    for (;;) {
-      const view = await host.until(
-        'mover',
-        ({ status, asks }) => status === 'done' || asks.length > 0,
-        'a question',
-      )
-      if (view.status === 'done') return
-      const place = places[(view.state as { words: readonly string[] }).words.length]
-      if (place !== view.owner) await moveTo(host, place === 'edge' ? 'edge' : 'here')
-      else {
-        await answer(host, 'mover', view, place)
-        const { head } = view
-        await host.until(
-          'mover',
-          (now) => now.status === 'done' || now.turn > view.turn,
-          `a turn after ${String(head.seq)}`,
-        )
-      }
-    }
+    await wander(host, ['laptop', 'edge', 'laptop'])
   },
   async check(_, host) {
     expectSame(await resultOf(host, 'mover'), '0:laptop 1:edge 2:laptop', 'the result')
   },
+}
+
+/** A run that another device takes after its first word, and this one after its second: each is asked for it by the edge. */
+export const handOverScenario: Scenario = {
+  name: 'handed over to another device and back',
+  edge: true,
+  agents: (outside) => [listener(outside)],
+  async play(host) {
+    await start(host, 'listener', 'mover', { turns: 3 })
+    await wander(host, ['laptop', 'phone', 'laptop'])
+  },
+  async check(world, host) {
+    for (const device of [host, world.other()])
+      expectSame(
+        await resultOf(device, 'mover'),
+        '0:laptop 1:phone 2:laptop',
+        `the result on ${device.device}`,
+      )
+  },
+}
+
+/** Says one word at each place after the other, and moves the run there before. */
+async function wander(host: FaultHost, places: readonly string[]): Promise<void> {
+  for (;;) {
+    const view = await host.until(
+      'mover',
+      ({ status, asks }) => status === 'done' || asks.length > 0,
+      'a question',
+    )
+    if (view.status === 'done') return
+    const place = places[(view.state as { words: readonly string[] }).words.length]
+    if (place === 'phone' && view.owner !== place) await moveTo(host.world.other(), 'here')
+    else if (place !== view.owner) await moveTo(host, place === 'edge' ? 'edge' : 'here')
+    else {
+      await answer(host, 'mover', view, place)
+      const { head } = view
+      await host.until(
+        'mover',
+        (now) => now.status === 'done' || now.turn > view.turn,
+        `a turn after ${String(head.seq)}`,
+      )
+    }
+  }
 }
 
 async function moveTo(host: FaultHost, to: 'edge' | 'here'): Promise<void> {

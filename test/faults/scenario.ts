@@ -62,15 +62,14 @@ async function checkLogs(world: FaultWorld): Promise<void> {
   for (const run of outside.runs) {
     const kept: Uint8Array[] = []
     let first = Infinity
-    for (const side of ['device', 'edge'] as const) {
-      const storage = world.storage(side)
+    for (const storage of world.storages()) {
       const lines = await linesOf(storage, run)
       if (lines.length === 0) continue
       const [begin] = verifyFrom(run, lines)
       first = Math.min(first, begin)
       kept.push(...lines, ...(await storage.tails.list(run)).flatMap((tail) => tail.lines))
       const log = await RunLog.open(run, { ...storage, now: () => 1 })
-      if (log.damage) throw new Error(`the log of ${run} at the ${side} is damaged: ${log.damage.reason}`)
+      if (log.damage) throw new Error(`a log of ${run} is damaged: ${log.damage.reason}`)
     }
     // What the retention lets go is not lost.
     const lost = outside.lost(run, kept).filter((one) => Number.parseInt(one, 10) >= first)

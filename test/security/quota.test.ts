@@ -2,10 +2,11 @@ import { parseRunId, sealEntry, type RunId } from '@waystone/core'
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
+import { openRawSocket, tokenProtocol, type RawSocket } from '../harness/raw-socket.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 // A run of the tests has three entries.
-const quota = { entriesMax: 3, bytesMax: 400_000, blobBytesMax: 250_000, runsMax: 4 }
+const quota = { entriesMax: 3, bytesMax: 400_000, blobBytesMax: 250_000, runsMax: 4, socketsMax: 2 }
 
 let world: SecurityWorld
 beforeAll(async () => {
@@ -80,6 +81,26 @@ it('blobs that another run gives count as those do that a device brings', async 
   expect((await world.ask(at, await world.token({ tenant }))).code).toBe('blob_missing')
   // What it has already may be given again.
   expect((await share(one, blobs.slice(0, 2))).text).toBe('{"hashes":[]}')
+})
+
+it('no more sockets follow a run than may, until one of them leaves', async () => {
+  const run = parseRunId('ana.followed')
+  await world.begin('acme', run)
+  const token = await world.token()
+  const follow = (device: string): RawSocket =>
+    openRawSocket(`${world.edge.process.url}/v1/runs/${run}/live?device=${device}`, {
+      protocols: ['waystone', tokenProtocol(token)],
+    })
+  const [one, other] = [follow('one'), follow('other')]
+  await Promise.all([one.opened, other.opened])
+  await expect(follow('third').opened).rejects.toThrow('not let in')
+  one.close()
+  await one.closed
+  await poll(() => follow('third').opened.catch(() => undefined), {
+    timeoutMs: 30_000,
+    message: () => 'the place of a socket that has left is not free',
+  })
+  other.close()
 })
 
 it('a tenant with as many runs as it may have gets no other, until one is deleted; others are not concerned', async () => {

@@ -148,4 +148,4 @@ export const plants: readonly Plant[] = [
 ]
 
 /** Each has to be found within so many seeds. */
-export const plantSeedsMax = 2_000
+export const plantSeedsMax = 4_000

@@ -22,6 +22,9 @@ interface Stored {
   readonly noted: number
   /** Those in the bucket. */
   readonly objects: number
+  /** How many bytes a quota counts for them, and how many they have. */
+  readonly counted: number
+  readonly bytes: number
 }
 
 /** An object that ends, with all that it has in memory, in the middle of moving its history. */
@@ -60,14 +63,17 @@ export class KilledMoves extends DurableObject<Env> {
       if (page.length === 0) break
       lines.push(...page.map((line) => new TextDecoder().decode(line)))
     }
+    const { objects } = await this.env.BLOBS.list({ prefix: `runs/${run}/` })
     return {
+      counted: this.#storage.history(run, few).bytes(),
+      bytes: objects.reduce((sum, { size }) => sum + size, 0),
       lines,
       rows: number('SELECT count(*) AS n FROM waystone_log'),
       // The table is made with the first note.
       noted:
         number("SELECT count(*) AS n FROM sqlite_master WHERE name = 'waystone_history'") &&
         number('SELECT count(*) AS n FROM waystone_history'),
-      objects: (await this.env.BLOBS.list({ prefix: `runs/${run}/` })).objects.length,
+      objects: objects.length,
     }
   }
 

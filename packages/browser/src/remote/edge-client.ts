@@ -88,8 +88,8 @@ function edgeRemote(ask: AskEdge, options: EdgeOptions, device: string): Remote 
       return parsePushed(await json(heed(response)))
     },
     async pull(run, from) {
-      const page = from === undefined ? await askPage(run, {}) : await pageFrom(run, from)
-      return { ...page, inbox: page.waiting ? await inboxOf(ask, run) : [] }
+      const { waiting, ...page } = from === undefined ? await askPage(run, {}) : await pageFrom(run, from)
+      return { ...page, inbox: waiting ? await inboxOf(ask, run) : [] }
     },
     async claim(run, claim) {
       const response = await ask(`/v1/runs/${run}/claim`, post(claimJson(claim)))

@@ -40,9 +40,10 @@ const standMs = 10_000
  */
 export async function moveToEdge(move: MoveAway): Promise<void> {
   const { node, edge } = move
-  await askBeforehand(move)
   const lent = await lend(node, edge)
+  const asked = askBeforehand(move)
   const streams = await standStill(move, async () => {
+    if (asked.refused) throw asked.refused
     // Whatever the edge answers, it has had this key: what is written after this has another one.
     if (lent === undefined) return
     await node.log.append(node.ports.me, () => [opened(node, 'lending')], { strict: true })
@@ -73,15 +74,21 @@ export async function handOver(move: MoveAway, { owner, place, proof }: Successo
   if (node.host === host) await settleUnanswered(node, host, syncer, late)
 }
 
-/** Asks while the run goes on what would be refused when it stands still. Rejects with `move_refused`, or as the edge does. */
-async function askBeforehand({ node: { run }, edge }: MoveAway): Promise<void> {
-  const asked = edge.remote.blockers(run).catch((error: unknown) => {
-    // The claim brings it.
-    if (isWaystoneError(error, 'run_unknown')) return []
-    throw error
-  })
-  const blockers = await asked
-  if (blockers.length > 0) throw refusal(run, new Error(blockers.join('; ')))
+/**
+ * Asks, while steps under way end, what the edge has against the run. `refused` is known once it has said so, or does not answer:
+ * who cannot wait for it claims, and is told then.
+ */
+function askBeforehand({ node: { run }, edge }: MoveAway): { readonly refused?: Error } {
+  const asked: { refused?: Error } = {}
+  edge.remote.blockers(run).then(
+    (blockers) => {
+      if (blockers.length > 0) asked.refused = new Error(blockers.join('; '))
+    },
+    (error: unknown) => {
+      if (isWaystoneError(error, 'unreachable')) asked.refused = error
+    },
+  )
+  return asked
 }
 
 /** Holds the host, until it is released. Gives the streams that were open: their text is told of. Rejects with `move_refused`, and the host goes on. */
@@ -97,7 +104,7 @@ async function standStill(
     return streams
   } catch (error) {
     host.release()
-    throw refusal(node.run, error)
+    throw isWaystoneError(error, 'unreachable') ? error : refusal(node.run, error)
   }
 }
 

@@ -19,11 +19,12 @@ import {
 import { lazyTable, runsIn, type Table } from './lazy-table.ts'
 import { bytesOf, firstOf, keysOf, type Keys, type RunNumbers, type Sql } from './sql.ts'
 
+const sizes = 'bytes INTEGER NOT NULL DEFAULT 0'
 /** The objects of a run, noted before they are put: one that no row names is one that can go. */
 export const historyTable: Table = {
   name: 'waystone_history',
-  schema:
-    'CREATE TABLE IF NOT EXISTS waystone_history (hash TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID',
+  schema: `CREATE TABLE IF NOT EXISTS waystone_history (hash TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL, ${sizes}) WITHOUT ROWID`,
+  added: { bytes: `ALTER TABLE waystone_history ADD COLUMN ${sizes}` },
 }
 
 /** When lines move out of the database. */
@@ -50,6 +51,8 @@ export interface HistoryMover {
   move(run: RunId): Promise<boolean>
   /** Removes the objects that no row names. */
   sweep(run: RunId): Promise<void>
+  /** What the objects of all runs of the database have together, in bytes. Added up once, and then kept. */
+  bytes(): number
 }
 
 /** See `HistoryMover`. `numbers` as the store of the logs has them. */
@@ -61,7 +64,13 @@ export function historyMover(
 ): HistoryMover {
   const runs = runsIn(lazyTable(sql, logTable), numbers)
   const notes = lazyTable(sql, historyTable)
+  let total: number | undefined
   return {
+    bytes() {
+      if (!notes.isThere()) return 0
+      const query = 'SELECT coalesce(sum(bytes), 0) AS bytes FROM waystone_history'
+      return (total ??= firstOf(sql.rows<{ bytes: number }>(query))?.bytes ?? 0)
+    },
     async move(run) {
       const number = runs.find(run)
       if (number === undefined) return false
@@ -73,10 +82,11 @@ export function historyMover(
       const { bytes, places } = await objectOf(segments)
       const hash = digestBytes(bytes) as Digest
       // Noted first: should all end before a row names it, it is known to be nobody's.
-      const note = 'INSERT OR REPLACE INTO waystone_history (hash, first, last) VALUES (?, ?, ?)'
+      const note = 'INSERT OR REPLACE INTO waystone_history (hash, first, last, bytes) VALUES (?, ?, ?, ?)'
+      total = undefined
       sql.transaction('relaxed', () => {
         notes.make()
-        sql.run(note, hash, first.seq, last.seq)
+        sql.run(note, hash, first.seq, last.seq, bytes.byteLength)
       })
       await history.put(run, hash, bytes)
       return sql.transaction('relaxed', () => replaceRows(sql, segments, places, hash))
@@ -89,6 +99,7 @@ export function historyMover(
       for (const note of noted) {
         if (note.first < first || note.last > last || isNamed(sql, note)) continue
         await history.remove(run, note.hash)
+        total = undefined
         sql.transaction('relaxed', () => sql.run('DELETE FROM waystone_history WHERE hash = ?', note.hash))
       }
     },

@@ -58,7 +58,7 @@ export class ObjectHost {
     this.#options = options
     this.#software = { host: 'workerd', versions: options.versions }
     this.#report = options.report ?? reportNothing
-    this.#sockets = new RunSockets(ctx)
+    this.#sockets = new RunSockets(ctx, options.quota?.socketsMax)
     this.times = sqlDueTimes(ctx.storage)
     this.#named = sqlRunName(ctx.storage)
     this.#deletion = new RunDeletion({

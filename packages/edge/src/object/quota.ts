@@ -7,8 +7,10 @@ export interface Quota {
   readonly entriesMax?: number
   /** Of the rows of its object, in bytes; default 1 GiB. An object has 10 GB (2026). */
   readonly bytesMax?: number
-  /** Of its blobs in R2, which are those of 64 KiB and more, in bytes; default 10 GiB. */
+  /** Of what it has in R2, in bytes: its blobs of 64 KiB and more, and the history that has moved there. Default 10 GiB. */
   readonly blobBytesMax?: number
+  /** How many sockets may follow it at a time; default 500. */
+  readonly socketsMax?: number
   /** How many runs its tenant may have when a device brings another one; default any number. Needs a catalog. */
   readonly runsMax?: number
 }
@@ -23,6 +25,8 @@ export interface Kept {
   readonly bytes: number
   /** With those that are on their way. */
   readonly blobBytes: number
+  /** Of the history that has moved to R2. */
+  readonly historyBytes: number
 }
 
 /** What comes: a push that makes it so many entries, or blobs, of which those for R2 are named. */
@@ -40,9 +44,11 @@ export function checkQuota(run: RunId, quota: Quota, kept: Kept, coming: Coming)
   if ('entries' in coming) {
     if (coming.entries <= kept.entries) return
     if (coming.entries > entriesMax) throw full(run, `${String(entriesMax)} entries`)
+    // What comes moves there one day.
+    if (kept.historyBytes > blobBytesMax) throw full(run, inBucket(blobBytesMax))
   } else if (coming.blobs.length > 0) {
-    const bytes = coming.blobs.reduce((sum, blob) => sum + blob.bytes, kept.blobBytes)
-    if (bytes > blobBytesMax) throw full(run, `${String(blobBytesMax)} bytes in blobs of 64 KiB and more`)
+    const bytes = coming.blobs.reduce((sum, blob) => sum + blob.bytes, kept.blobBytes + kept.historyBytes)
+    if (bytes > blobBytesMax) throw full(run, inBucket(blobBytesMax))
   }
   if (kept.bytes > bytesMax) throw full(run, `${String(bytesMax)} bytes`)
 }
@@ -54,6 +60,10 @@ export function noPlace(run: RunId, runsMax: number): WaystoneError {
     `run ${run} was not taken: at most ${String(runsMax)} runs may be at the edge, and so many are. Delete some that have ended, or go on here`,
     { run },
   )
+}
+
+function inBucket(bytesMax: number): string {
+  return `${String(bytesMax)} bytes of history and of blobs of 64 KiB and more`
 }
 
 function full(run: RunId, what: string): WaystoneError {

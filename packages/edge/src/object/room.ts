@@ -10,7 +10,7 @@ const keptMs = 60 * 60_000
 /** What room depends on. */
 export interface RoomPorts {
   readonly run: RunId
-  readonly edgeRun: Pick<EdgeRun, 'keeper' | 'storage'>
+  readonly edgeRun: Pick<EdgeRun, 'keeper' | 'storage' | 'history'>
   /** The bytes of the rows of the object. */
   readonly rowBytes: () => number
   readonly quota: Quota | undefined
@@ -31,6 +31,7 @@ export async function makeRoom(ports: RoomPorts, coming: Coming): Promise<void> 
   const kept = {
     entries: (edgeRun.keeper.log.fold?.head.seq ?? -1) + 1,
     bytes: rowBytes(),
+    historyBytes: edgeRun.history.bytes(),
     // Added up where it is asked for: a push brings entries.
     get blobBytes() {
       return largeBlobs.bytes()

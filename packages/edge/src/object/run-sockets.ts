@@ -34,7 +34,7 @@ export interface Follower {
 }
 
 /** Sockets of one run. */
-const socketsMax = 500
+const socketsMaxDefault = 500
 /** Policy violation (RFC 6455): the token is over, or was taken back. */
 const notLetInAnyMore = 1008
 /** Try again later, of the registry of IANA. */
@@ -54,20 +54,22 @@ const tag = 'waystone'
  */
 export class RunSockets {
   readonly #ctx: DurableObjectState
+  readonly #socketsMax: number
   /** Since the object woke: what was sent before it slept has been read. */
   readonly #sent = new WeakMap<WebSocket, number>()
 
-  constructor(ctx: DurableObjectState) {
+  constructor(ctx: DurableObjectState, socketsMax = socketsMaxDefault) {
     this.#ctx = ctx
+    this.#socketsMax = socketsMax
     ctx.setWebSocketAutoResponse(new WebSocketRequestResponsePair('ping', 'pong'))
   }
 
   /** Takes a socket and sends it these events first. Throws `limit_exceeded`. */
   accept({ device, mayWrite, isShared, asking }: Follower, first: readonly WatchEvent[]): Response {
-    if (this.#open().length >= socketsMax)
+    if (this.#open().length >= this.#socketsMax)
       throw new WaystoneError(
         'limit_exceeded',
-        `${String(socketsMax)} sockets follow this run, which is the limit`,
+        `${String(this.#socketsMax)} sockets follow this run, which is the limit`,
         {
           actions: ['retry'],
         },

@@ -19,6 +19,8 @@ export interface RunHistory {
   isDue(added: number, entries: number, bytes: number): boolean
   /** True when there is something in the bucket. */
   hasObjects(): boolean
+  /** What it has in the bucket, in bytes. */
+  bytes(): number
   /** Moves what is due and removes what nothing needs any more; true when it is to be called again. */
   move(): Promise<boolean>
   /** Moves nothing from now on; resolves when nothing is on its way. */
@@ -58,6 +60,7 @@ export function runHistory(
     },
     hasObjects: () =>
       notes.isThere() && firstOf(parts.sql.rows('SELECT 1 FROM waystone_history LIMIT 1')) !== undefined,
+    bytes: () => mover.bytes(),
     move: () => (underWay ??= work().finally(() => (underWay = undefined))),
     async close() {
       closed = true

@@ -119,10 +119,15 @@ export class Person {
     if (decision) this.#send(run, { type: 'decide', start, decision })
   }
 
-  /** The open turn was begun by other code. A fork may have brought its records along: there is nothing to go back to. */
+  /**
+   * The open turn was begun by other code. A fork may have brought its records along, or what leads back be damaged: there is
+   * nothing to go back to.
+   */
   #goBack(mirror: LogMirror): void {
-    const { run, turnBegan } = mirror
-    if (mirror.at(turnBegan)?.kind === 'fork') this.#send(run, { type: 'cancel', reason: 'of other code' })
+    const { run, turnBegan, entries } = mirror
+    const isRefused = entries.some(({ kind, body }) => kind === 'refuse' && body['type'] === 'rewind')
+    if (isRefused || mirror.at(turnBegan)?.kind === 'fork')
+      this.#send(run, { type: 'cancel', reason: 'of other code' })
     else this.#send(run, { type: 'rewind', seq: turnBegan })
   }
 
