@@ -156,6 +156,8 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
   // By force nobody is waited for; a device is not held, and the answer tells its head sooner than a comparison.
   const isTorn = force && log.mustFold().owner === edgeOwner
   const held = isTorn ? undefined : await askForHold({ node, syncer, edge, drainMs, force })
+  // The live connection may have brought it already.
+  if (log.mustFold().owner === ports.me) return node.ownerChanged()
   if (held) await log.adopt(held.lines).catch(() => undefined)
   if (held === undefined || !isAt(held.head, log.mustFold().head, syncer.state.synced))
     await syncer.reconcile()

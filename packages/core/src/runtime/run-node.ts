@@ -24,6 +24,7 @@ import type { InboxItem } from '../ports/inbox.ts'
 import type { Head, Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
+import type { SetAside } from '../ports/tails.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { Waker } from '../waker.ts'
 import { blockersOf, replayed, type Target } from './blockers.ts'
@@ -162,7 +163,7 @@ export class RunNode {
       else {
         const urgent = isEnded(log.mustFold()) || entries.some(isPressing)
         const turns = entries.filter(({ kind }) => kind === 'commit').length
-        this.syncer?.appended(log.mustFold().head, { urgent, turns })
+        this.syncer?.appended(log.mustFold().head, lines, { urgent, turns })
       }
       if (this.host) tellTabs()
       if (this.#keptStreams.size > 0) void this.#forgetStreams()
@@ -548,10 +549,24 @@ export class RunNode {
       this.#hasWritten = true
       void this.#reconcile().catch(() => undefined)
       if (fold?.head.seq === 0) return
-    } else {
-      await this.log.catchUp()
-      if (this.#stale || !this.#isCompared()) await this.#reconcile()
+    } else if (this.#stale || !this.#isCompared()) await this.#catchUp()
+    try {
+      await this.#appendOpening(listed)
+    } catch (error) {
+      if (!isWaystoneError(error, 'head_moved')) throw error
+      // Another tab has written it since it was compared.
+      await this.#catchUp()
+      await this.#appendOpening(listed)
     }
+  }
+
+  /** What other tabs have written, and the edge. */
+  async #catchUp(): Promise<void> {
+    await this.log.catchUp()
+    if (this.#stale || !this.#isCompared()) await this.#reconcile()
+  }
+
+  async #appendOpening(listed: Promise<readonly SetAside[]>): Promise<void> {
     const now = this.log.mustFold()
     if (!this.#mayHost(now)) return
     // Whoever wrote it before has ended in the middle of a turn; a page that comes out of the cache is the same host.

@@ -6,6 +6,7 @@ import type { Entry } from '../log/entry.ts'
 import { mayFollowEnd, type Fold, type TurnRecord } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import type { RunLog } from '../log/run-log.ts'
+import type { Head } from '../ports/log-store.ts'
 import type { OpenCall, Proof } from '../ports/remote.ts'
 
 /** The proof of who has replayed the open turn of a fold, with the calls that the replay has left open. */
@@ -25,11 +26,10 @@ export function proofOf(
  * comes after it could differ from.
  */
 export async function covers(log: Pick<RunLog, 'mustFold' | 'entries'>, proof: Proof): Promise<boolean> {
-  const { head } = log.mustFold()
-  if (proof.head.digest === head.digest) return true
-  if (proof.head.seq >= head.seq) return false
-  const [proved, ...added] = await log.entries(proof.head.seq, head.seq)
-  if (proved?.digest !== proof.head.digest) return false
+  const fold = log.mustFold()
+  if (proof.head.digest === fold.head.digest) return true
+  const added = recordedSince(fold, proof.head) ?? (await addedSince(log, fold, proof.head))
+  if (added === undefined) return false
   const open = new Map(proof.open?.map((call) => [call.path, call]))
   return added.every((entry) => {
     // Who writes a run, or has a picture of it, is nothing that a turn hears of.
@@ -41,7 +41,24 @@ export async function covers(log: Pick<RunLog, 'mustFold' | 'entries'>, proof: P
   })
 }
 
-function isOutcomeOf(entry: Entry, { family, input }: OpenCall): boolean {
+/** What was added after a head, which is known without reading when it is records of the open turn, all of them. */
+function recordedSince({ head, records }: Fold, since: Head): readonly TurnRecord[] | undefined {
+  const at = records.findIndex(({ digest }) => digest === since.digest)
+  return at >= 0 && records.length - 1 - at === head.seq - since.seq ? records.slice(at + 1) : undefined
+}
+
+/** The entries after a head; undefined when this log does not have it. */
+async function addedSince(
+  log: Pick<RunLog, 'entries'>,
+  { head }: Fold,
+  since: Head,
+): Promise<readonly Entry[] | undefined> {
+  if (since.seq >= head.seq) return undefined
+  const [proved, ...added] = await log.entries(since.seq, head.seq)
+  return proved?.digest === since.digest ? added : undefined
+}
+
+function isOutcomeOf(entry: Entry | TurnRecord, { family, input }: OpenCall): boolean {
   const record = entry as unknown as TurnRecord
   if (familyOf(record) !== family || isStart(record)) return false
   const made = inputOf(record)

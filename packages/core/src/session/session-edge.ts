@@ -71,8 +71,8 @@ export class SessionEdge {
   }
 
   /** The log here has grown by entries of this device. */
-  appended(head: Head): void {
-    this.#syncer.appended(head, { urgent: false })
+  appended(head: Head, lines: readonly Uint8Array[]): void {
+    this.#syncer.appended(head, lines, { urgent: false })
   }
 
   /** Resolves when the edge has what is here now. */

@@ -56,8 +56,8 @@ export class SessionHost {
     this.#snapshotter = this.#newSnapshotter()
     this.#stop.push(
       () => this.#snapshotter.close(),
-      log.listen(({ entries }, fold) => {
-        if (entries.at(-1)?.owner === setup.me) this.#edge?.appended(fold.head)
+      log.listen(({ entries, lines }, fold) => {
+        if (entries.at(-1)?.owner === setup.me) this.#edge?.appended(fold.head, lines)
         this.#changed(entries)
         const isTidied = entries.some(({ kind }) => kind === 'snapshot')
         if (isTidied || snapshotDue(fold, () => undefined)) void this.#tidy().catch(() => undefined)

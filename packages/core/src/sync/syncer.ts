@@ -13,6 +13,7 @@ import type { Pulled, Remote, Tail } from '../ports/remote.ts'
 import type { SyncState } from '../ports/watch.ts'
 import { Waker } from '../waker.ts'
 import { newPace } from './pace.ts'
+import { RecentLines } from './recent-lines.ts'
 import {
   syncModel,
   syncStep,
@@ -95,6 +96,7 @@ export class Syncer {
   /** The edge has refused lines that are sound, and taken none since. */
   #isDoubted = false
   #early: EarlyPull | undefined
+  readonly #recent = new RecentLines(limits.tailBytesMax)
   /** Hosts of this run that were found to have ended in the middle of their work, before there was a model. */
   #recoveries = 0
 
@@ -114,13 +116,19 @@ export class Syncer {
     return this.#model !== undefined && this.#model.doing !== 'lost'
   }
 
-  /** The log here has grown. Pushes only after the first `reconcile`. */
-  appended(head: Head, told: { readonly urgent: boolean; readonly turns?: number }): void {
+  /** The log here has grown by lines, which end with this head. Pushes only after the first `reconcile`. */
+  appended(
+    head: Head,
+    lines: readonly Uint8Array[],
+    told: { readonly urgent: boolean; readonly turns?: number },
+  ): void {
+    this.#recent.add(head.seq + 1 - lines.length, lines)
     this.#event({ type: 'appended', head, ...told })
   }
 
   /** The edge itself has sent what the log here has up to this entry. */
   received(head: Head): void {
+    this.#recent.clear()
     this.#event({ type: 'received', head })
   }
 
@@ -133,8 +141,9 @@ export class Syncer {
     const isClear = doing === 'nothing' || doing === 'pushing'
     if (!this.#online || !isClear || acked === undefined || this.#isDamaged) return undefined
     const { head } = this.#log.mustFold()
+    const recent = this.#recent.between(this.#log.run, acked, head)
     // What is damaged is found by the push.
-    const lines = await this.#log.provenLines(acked.seq + 1).catch(() => [])
+    const lines = recent ?? (await this.#log.provenLines(acked.seq + 1).catch(() => []))
     const last = lines.at(-1)
     if (last === undefined || headOfLine(last).seq !== head.seq) return undefined
     const bytes = lines.reduce((sum, line) => sum + line.byteLength, 0)
