@@ -89,6 +89,33 @@ describe('the demo, driven as a person would', () => {
     })
   }
 
+  it('taken along in mid-sentence by another device, which goes on with the sentence', async (context) => {
+    skipWithout('chromium', context)
+    const laptop = await launchEngine('chromium')
+    const page = await laptop.newPage()
+    await page.goto(`${edge.url}/#token=${token}`)
+    await page.fill('[data-test="ask-input"]', question)
+    await click(page, 'ask-start')
+    const isLonger = (chars: number): string =>
+      `(document.querySelector('[data-test="stream"]')?.textContent.length ?? 0) > ${String(chars)}`
+    const phone = await otherDevice(page, 'owner')
+    await phone.page.waitFor(isLonger(60), { timeoutMs: 60_000 })
+    await sees(phone.page, 'owner', 'Another device')
+    const written = await textOf(phone.page, 'stream')
+    await click(phone.page, 'move-here')
+    await sees(phone.page, 'owner', 'This browser')
+    await sees(page, 'owner', 'Another device')
+    await phone.page.waitFor(isLonger(written.length + 40), { timeoutMs: 60_000 })
+    expect((await textOf(phone.page, 'stream')).startsWith(written.slice(0, 40))).toBe(true)
+    await phone.page.waitFor(`document.querySelector('[data-test="approve-card"]') !== null`, {
+      timeoutMs: 60_000,
+    })
+    await click(phone.page, 'approve')
+    await page.waitFor(`document.querySelector('[data-test="approve-card"]') === null`)
+    await phone.engine.close()
+    await laptop.close()
+  })
+
   it('by keyboard alone: asked and approved', async (context) => {
     skipWithout('chromium', context)
     const engine = await launchEngine('chromium')
@@ -187,7 +214,10 @@ describe('the demo, driven as a person would', () => {
   }
 
   /** Opens the link that the page offers for another device, in a browser of its own. */
-  async function otherDevice(page: EnginePage): Promise<{ engine: Engine; page: EnginePage }> {
+  async function otherDevice(
+    page: EnginePage,
+    shown = 'approve-card',
+  ): Promise<{ engine: Engine; page: EnginePage }> {
     await click(page, 'open-device')
     await page.waitFor(`document.querySelector('[data-test="device-link"]') !== null`)
     const link = await page.evaluate<string>(
@@ -198,7 +228,7 @@ describe('the demo, driven as a person would', () => {
     const engine = await launchEngine('chromium')
     const there = await engine.newPage({ viewport: { width: 390, height: 844 } })
     await there.goto(link)
-    await there.waitFor(`document.querySelector('[data-test="approve-card"]') !== null`, {
+    await there.waitFor(`document.querySelector('[data-test="${shown}"]') !== null`, {
       timeoutMs: 60_000,
     })
     return { engine, page: there }
