@@ -91,14 +91,16 @@ describe('the demo, driven as a person would', () => {
 
   it('taken along in mid-sentence by another device, which goes on with the sentence', async (context) => {
     skipWithout('chromium', context)
-    const laptop = await launchEngine('chromium')
+    // Both are there by then: a draft takes a few seconds.
+    const [laptop, other] = [await launchEngine('chromium'), await launchEngine('chromium')]
     const page = await laptop.newPage()
     await page.goto(`${edge.url}/#token=${token}`)
     await page.fill('[data-test="ask-input"]', question)
     await click(page, 'ask-start')
     const isLonger = (chars: number): string =>
       `(document.querySelector('[data-test="stream"]')?.textContent.length ?? 0) > ${String(chars)}`
-    const phone = await otherDevice(page, 'owner')
+    await page.waitFor(isLonger(10), { timeoutMs: 60_000 })
+    const phone = await otherDevice(page, { shown: 'owner', engine: other })
     await phone.page.waitFor(isLonger(60), { timeoutMs: 60_000 })
     await sees(phone.page, 'owner', 'Another device')
     const written = await textOf(phone.page, 'stream')
@@ -216,7 +218,7 @@ describe('the demo, driven as a person would', () => {
   /** Opens the link that the page offers for another device, in a browser of its own. */
   async function otherDevice(
     page: EnginePage,
-    shown = 'approve-card',
+    given: { readonly shown?: string; readonly engine?: Engine } = {},
   ): Promise<{ engine: Engine; page: EnginePage }> {
     await click(page, 'open-device')
     await page.waitFor(`document.querySelector('[data-test="device-link"]') !== null`)
@@ -225,7 +227,7 @@ describe('the demo, driven as a person would', () => {
     )
     await click(page, 'close-dialog')
     expect(link).toMatch(/#run=[^&]+&seen=\d+:[0-9a-f]{64}&token=/)
-    const engine = await launchEngine('chromium')
+    const { shown = 'approve-card', engine = await launchEngine('chromium') } = given
     const there = await engine.newPage({ viewport: { width: 390, height: 844 } })
     await there.goto(link)
     await there.waitFor(`document.querySelector('[data-test="${shown}"]') !== null`, {
