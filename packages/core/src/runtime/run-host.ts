@@ -85,8 +85,10 @@ interface Held {
   readonly reached: () => void
   readonly until: Promise<void>
   readonly release: () => void
-  /** Somebody else goes on only while nothing runs here, such as a move. */
+  /** Somebody else goes on only while nothing runs here. */
   isWanted: boolean
+  /** It is told that the run moves. */
+  isMove: boolean
 }
 
 /** While bodies run this host beats so often; between two beats that are further apart it has stood still. In ms. */
@@ -190,13 +192,15 @@ export class RunHost {
 
   /**
    * Starts nothing from now on; resolves when nothing runs and nothing will be appended until `release`. Steps may
-   * take `ms` to end, then they are given up and run again later; a `once` is always waited for.
+   * take `ms` to end, then they are given up and run again later; a `once` is always waited for. For a move this is what is told,
+   * and not for a host that only makes room for others for a moment.
    */
-  async hold(ms: number): Promise<void> {
+  async hold(ms: number, isMove = true): Promise<void> {
     if (this.#over) return
     const before = this.#held
     const held = before ?? this.#newHold(true)
     held.isWanted = true
+    held.isMove ||= isMove
     this.#tellLive()
     await (before ? this.#untilStill(before) : this.#holdStill(held, ms))
   }
@@ -228,6 +232,7 @@ export class RunHost {
       until: released.promise,
       release: released.resolve,
       isWanted,
+      isMove: false,
     }
     this.#held = held
     return held
@@ -260,7 +265,7 @@ export class RunHost {
 
   /** What is told beside the log. */
   live(): Live {
-    const isMoving = this.#held?.isWanted === true
+    const isMoving = this.#held?.isMove === true
     const idle: Live = { phase: isMoving ? 'moving' : 'idle', calls: [] }
     return this.#attempt?.over === false
       ? { ...this.#attempt.live(), ...(isMoving ? { phase: 'moving' as const } : {}) }

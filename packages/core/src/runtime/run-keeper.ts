@@ -278,8 +278,9 @@ export class RunKeeper {
    */
   async hold(ms: number, from?: number, successor?: Successor): Promise<Held> {
     const drainMs = Math.min(ms, holdMsMax)
-    const { owner } = this.log.mustFold()
-    const isThere = owner === edgeOwner || owner === successor?.owner
+    const fold = this.log.mustFold()
+    const { owner } = fold
+    const isThere = owner === edgeOwner || owner === successor?.owner || isEnded(fold)
     if (successor && !isThere) await this.#askOwner(owner, successor, drainMs)
     else await this.#holdHere(drainMs)
     if (successor) await this.#giveTo(successor)
@@ -449,7 +450,7 @@ export class RunKeeper {
       const held = this.#host
       if (stop.signal.aborted || held === undefined) return
       // What is under way may end, as long as there is time.
-      await held.host.hold(Math.max(watchdogMs, timeLeft()))
+      await held.host.hold(Math.max(watchdogMs, timeLeft()), false)
       held.host.stop()
     }
     void letGo().catch((error: unknown) => failed('run', error))

@@ -47,14 +47,14 @@ function recordedSince({ head, records }: Fold, since: Head): readonly TurnRecor
   return at >= 0 && records.length - 1 - at === head.seq - since.seq ? records.slice(at + 1) : undefined
 }
 
-/** The entries after a head; undefined when this log does not have it. */
+/** The entries after a head; undefined when this log does not have it, or cannot be read. */
 async function addedSince(
   log: Pick<RunLog, 'entries'>,
   { head }: Fold,
   since: Head,
 ): Promise<readonly Entry[] | undefined> {
   if (since.seq >= head.seq) return undefined
-  const [proved, ...added] = await log.entries(since.seq, head.seq)
+  const [proved, ...added] = await log.entries(since.seq, head.seq).catch(() => [])
   return proved?.digest === since.digest ? added : undefined
 }
 
