@@ -67,8 +67,9 @@ function storageIn(sql: SqliteSql): RunStorage {
       ...log,
       list: listOf(sql),
       async compact(run, compaction) {
-        await log.compact(run, compaction)
+        const isDone = await log.compact(run, compaction)
         while (sql.shrink()) await sql.task()
+        return isDone
       },
     },
     tails: sqlTails(sql, runs),

@@ -32,8 +32,9 @@ export function movingAlways(storage: ObjectStorage): ObjectStorage {
         return appended
       },
       async compact(run, compaction) {
-        await store.compact(run, compaction)
+        const isDone = await store.compact(run, compaction)
         await moved(run)
+        return isDone
       },
     },
   }

@@ -1,4 +1,4 @@
-import { deflate, type Compaction, type RunId } from '@waystone/core'
+import { deflate, type Compaction, type Head, type RunId } from '@waystone/core'
 import type { Connection } from './connection.ts'
 import { coldKey, keysFrom, keysOf, type LogKey, type LogRecord } from './database.ts'
 import { fitsRecord, firstSeqOf, lineBytes } from './log-record.ts'
@@ -19,15 +19,19 @@ interface Stored {
   readonly record: LogRecord
 }
 
-/** Lets records go and packs others. Every transaction is short and leaves a whole log. */
+/** Lets records go and packs others. Every transaction is short and leaves a whole log. False when it ends otherwise than the compaction says. */
 export async function compactLog(
   connection: Connection,
   run: RunId,
-  { forget, cold }: Compaction,
-): Promise<void> {
+  { forget, cold, head }: Compaction,
+): Promise<boolean> {
   const writing = <T>(work: (tx: Writing) => Promise<T>): Promise<T> =>
     connection.use((db) => write(db, ['log', 'meta'], 'relaxed', work))
-  while (await writing((tx) => forgetSome(tx, run, forget)));
+  for (;;) {
+    const forgot = await writing((tx) => forgetSome(tx, run, forget, head))
+    if (forgot === undefined) return false
+    if (!forgot) break
+  }
   const begin = await connection.use((db) =>
     read(db, ['meta'], (tx) => tx.objectStore('meta').get(coldKey(run))),
   )
@@ -40,15 +44,25 @@ export async function compactLog(
     next = last.key[1] + 1
   }
   if (next > Number(begin ?? 0)) await writing((tx) => keepProgress(tx, run, next))
+  return true
 }
 
-/** Lets the oldest records go; true when there may be more. The record of the head and that of `forget` stay. */
-async function forgetSome(tx: Writing, run: RunId, forget: number): Promise<boolean> {
+/**
+ * Lets the oldest records go; true when there may be more, undefined when the log does not end with `end`. The record of the head and
+ * that of `forget` stay.
+ */
+async function forgetSome(
+  tx: Writing,
+  run: RunId,
+  forget: number,
+  end: Head | undefined,
+): Promise<boolean | undefined> {
   const log = tx.objectStore('log')
   const [keys, head] = await Promise.all([
     log.getAllKeys(keysOf(run), forgottenAtOnce),
     log.openKeyCursor(keysOf(run), 'prev'),
   ])
+  if (end && head?.key[2] !== end.digest) return undefined
   const gone = keys.filter(([, to]) => to < forget && to !== head?.key[1])
   const [first] = gone
   const last = gone.at(-1)

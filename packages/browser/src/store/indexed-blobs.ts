@@ -8,6 +8,11 @@ const ownFileBytesMin = 65_536
 
 /** Blobs in IndexedDB by their hash: equal bytes of two runs are stored once, and go with the last that has them. */
 export function indexedBlobs(connection: Connection): Blobs {
+  const find = together((wanted: readonly Wanted[]) =>
+    connection.use((db) =>
+      read(db, ['blobs', 'refs'], (tx) => Promise.all(wanted.map((one) => findBlob(tx, one)))),
+    ),
+  )
   return {
     async put(run, hash, bytes, { cold = false } = {}) {
       checkBlobSize(run, bytes)
@@ -29,12 +34,7 @@ export function indexedBlobs(connection: Connection): Blobs {
       )
     },
     async get(run, hash) {
-      const record = await connection.use((db) =>
-        read(db, ['blobs', 'refs'], async (tx) => {
-          const [has, found] = await Promise.all([hasBlob(tx, run, hash), tx.objectStore('blobs').get(hash)])
-          return has ? found : undefined
-        }),
-      )
+      const record = await find({ run, hash })
       if (record === undefined) return undefined
       return 'deflated' in record ? inflate(new Uint8Array(record.deflated)) : new Uint8Array(record)
     },
@@ -66,6 +66,33 @@ export function indexedBlobs(connection: Connection): Blobs {
         }),
       )
     },
+  }
+}
+
+/** A blob that a run asks for. */
+interface Wanted {
+  readonly run: RunId
+  readonly hash: Digest
+}
+
+async function findBlob(tx: Reading, { run, hash }: Wanted): Promise<BlobRecord | undefined> {
+  const [has, found] = await Promise.all([hasBlob(tx, run, hash), tx.objectStore('blobs').get(hash)])
+  return has ? found : undefined
+}
+
+/** Does what is asked for in one task at once: a snapshot has many chunks, and a transaction costs more than a request. */
+function together<T, R>(work: (asked: readonly T[]) => Promise<readonly R[]>): (one: T) => Promise<R> {
+  let asked: T[] = []
+  let answers: Promise<readonly R[]> | undefined
+  return async (one) => {
+    const index = asked.push(one) - 1
+    answers ??= Promise.resolve().then(() => {
+      const all = asked
+      asked = []
+      answers = undefined
+      return work(all)
+    })
+    return (await answers)[index] as R
   }
 }
 

@@ -34,7 +34,7 @@ export type AttemptEnd =
   /** The host may not or cannot write any more. */
   | { readonly type: 'lost'; readonly error: unknown }
   | { readonly type: 'given up' }
-  /** Only when proving: every record was delivered, and nothing differed. `open`: the calls that wait for theirs. */
+  /** Of a rehearsal: every record was delivered, and nothing differed. `open`: the calls that wait for theirs. */
   | {
       readonly type: 'caught up'
       readonly open: readonly Pick<Call, 'path' | 'family' | 'start' | 'input'>[]

@@ -50,12 +50,8 @@ interface Returned {
  * up starts what is new. The rules it follows are numbered in ARCHITECTURE.md.
  */
 export class Attempt {
-  readonly turn: OpenTurn
-  readonly agent: AnyAgent
-  readonly ports: AttemptPorts
   /** What its bodies use. */
   readonly meter: Meter
-  readonly #prove: boolean
   readonly #calls = new CallTable()
   readonly #deliveries: Deliveries
   readonly #giveUp = new AbortController()
@@ -70,6 +66,11 @@ export class Attempt {
   readonly #begun = new Set<string>()
   /** Calls that the budget does not allow. */
   readonly #withheld = new Set<Call>()
+  #agent: AnyAgent
+  #turn: OpenTurn
+  #ports: AttemptPorts
+  /** Of one that does not go live by itself: hears that it could. */
+  #caughtUp: ((open: readonly Call[]) => void) | undefined
   #scopes = 0
   #over = false
   #live = false
@@ -93,12 +94,12 @@ export class Attempt {
     agent: AnyAgent,
     turn: OpenTurn,
     ports: AttemptPorts,
-    options: { readonly prove?: boolean } = {},
+    options: { readonly caughtUp?: (open: readonly Call[]) => void } = {},
   ) {
-    this.agent = agent
-    this.turn = turn
-    this.ports = ports
-    this.#prove = options.prove ?? false
+    this.#agent = agent
+    this.#turn = turn
+    this.#ports = ports
+    this.#caughtUp = options.caughtUp
     this.#events = new Events(ports.clock)
     this.meter = new Meter(() => ports.clock.now())
     this.#deliveries = new Deliveries(turn.records)
@@ -109,7 +110,24 @@ export class Attempt {
     this.#draft = createDraft(turn.state, { guard: () => this.#guard() })
   }
 
-  /** Runs the attempt to its end. It may wait for as long as the turn does. */
+  get agent(): AnyAgent {
+    return this.#agent
+  }
+
+  get turn(): OpenTurn {
+    return this.#turn
+  }
+
+  get ports(): AttemptPorts {
+    return this.#ports
+  }
+
+  /** Resolves when the attempt is over. It may wait for as long as the turn does. */
+  get end(): Promise<AttemptEnd> {
+    return this.#end
+  }
+
+  /** Runs the attempt to its end. With `caughtUp` it stands where it has caught up, until `goOn`. */
   run(): Promise<AttemptEnd> {
     const ctx = makeCtx(this, this.#branch)
     void Promise.resolve()
@@ -120,6 +138,18 @@ export class Attempt {
       )
     void this.#pump().catch((error: unknown) => this.finish({ type: 'lost', error }))
     return this.#end
+  }
+
+  /** Goes on in earnest, at the place and by the agent that is at hand there; `turn` is the same one, with what was recorded since. */
+  goOn(agent: AnyAgent, turn: OpenTurn, ports: AttemptPorts): void {
+    const { records } = this.#turn
+    this.#agent = agent
+    this.#turn = turn
+    this.#ports = ports
+    this.#caughtUp = undefined
+    this.#recorded ||= turn.records.length > 0
+    for (const record of turn.records.slice(records.length)) this.#deliveries.add(record)
+    this.#events.happen()
   }
 
   /** Fires when the attempt is over. */
@@ -440,7 +470,7 @@ export class Attempt {
         if (this.#returned && !this.#interrupting) return this.#finishTurn(this.#returned)
         if (!this.#live) {
           await this.#quiet()
-          if (this.#deliveries.next === undefined && !this.#returned) this.#goLive()
+          if (this.#deliveries.next === undefined && !this.#returned) await this.#catchesUp()
           continue
         }
         await this.#idle()
@@ -523,9 +553,13 @@ export class Attempt {
     this.#events.happen()
   }
 
+  async #catchesUp(): Promise<void> {
+    if (this.#caughtUp === undefined) return this.#goLive()
+    this.#caughtUp(this.#calls.open.filter((call) => !isOut(call)))
+    await this.#events.next()
+  }
+
   #goLive(): void {
-    if (this.#prove)
-      return this.finish({ type: 'caught up', open: this.#calls.open.filter((call) => !isOut(call)) })
     this.#live = true
     this.#standing = undefined
     this.#beginAll()

@@ -119,6 +119,27 @@ describe('what is let go of a run', () => {
     expect((await log.entries(0, head.seq)).at(-1)?.seq).toBe(head.seq)
   })
 
+  it('is nothing of a log that somebody else has written meanwhile', async () => {
+    const storage = memoryStorage()
+    const kept: { policy?: Retention } = {}
+    const { log, add, turn, settle } = await tidied(storage, undefined, { retention: () => kept.policy })
+    for (let count = 0; count < 3; count += 1) await turn()
+    const { head: base, epoch, term } = log.mustFold()
+    for (let count = 0; count < 8; count += 1) await turn()
+    // Another tab has found damage after that, or what the edge has.
+    const other = await reopened(storage)
+    const at = { run, seq: base.seq + 1, prev: base.digest, epoch, term, owner: me, time: 1 }
+    const theirs = sealEntry({ kind: 'label', body: { path: '9/theirs', label: 'theirs' } }, at)
+    await other.replaceTail(base, [theirs.line], 'the edge had other entries here')
+    kept.policy = shortest
+    await settle()
+    expect(await firstIn(storage)).toBe(0)
+    expect((await reopened(storage)).mustFold().state).toEqual(other.mustFold().state)
+    await expect(add({ kind: 'label', body: { path: '9/mine', label: 'mine' } })).rejects.toMatchObject({
+      code: 'head_moved',
+    })
+  })
+
   it('is nothing while a run is on its way back, which may need any of it', async () => {
     const storage = memoryStorage()
     const kept: { policy?: Retention } = {}

@@ -2,7 +2,7 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { entryHeads, isDamage, parseReadable, soundLines, type EntryHead } from './damage.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { Json } from '../json.ts'
-import type { Blobs } from '../ports/blobs.ts'
+import type { ReadBlobs } from '../ports/blobs.ts'
 import type { Cipher } from '../ports/cipher.ts'
 import type { Head, LogStore } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
@@ -11,13 +11,13 @@ import type { Bodies, EntryKind } from './bodies.ts'
 import { checkBodies } from './check-bodies.ts'
 import { parseLine, verifyChain, type Entry, type ParsedEntry, type StoredEntry } from './entry.ts'
 import { foldEntries, foldEntry, type Fold } from './fold.ts'
-import { otherBytes, readBlob, unpack } from './pack.ts'
+import { checkBlob, readBlob, unpack } from './pack.ts'
 import { keyMissing, openBody } from './sealed-body.ts'
 import { foldOfSnapshot } from './snapshot.ts'
 
 /** What bodies are read from. */
 export interface BodySource {
-  readonly blobs: Pick<Blobs, 'get'>
+  readonly blobs: ReadBlobs
   /** Opens what is sealed. */
   readonly cipher?: Cipher | undefined
   /** What this host has no key for is read as far as it stands in the open, as the edge does. */
@@ -224,6 +224,23 @@ export class LogReader {
     return head?.seq === seq ? head : undefined
   }
 
+  /**
+   * What a log that begins later follows, by the snapshot among its entries that says so: a host that died as it took them has put it
+   * nowhere else. Rejects with `checkpoint_gone` without one.
+   */
+  async #foldBefore({ seq, prev }: ParsedEntry, to: number): Promise<Fold> {
+    for (
+      let next = seq, page = await this.page(next);
+      page.length > 0 && to >= seq;
+      page = await this.page(next)
+    ) {
+      const fold = await foldFollowed(prev, page, this.#ports)
+      if (fold) return fold
+      next += page.length
+    }
+    throw gone(this.run, seq)
+  }
+
   async #foldRange(from: Fold | undefined, to: number): Promise<Fold | undefined> {
     let fold = from
     for (;;) {
@@ -232,11 +249,17 @@ export class LogReader {
       const page = await this.page(next, to - next + 1)
       const first = page[0]
       if (first === undefined) return fold && this.#proven(fold, undefined)
-      if (fold === undefined && parseLine(first).seq > 0) throw gone(this.run, parseLine(first).seq)
+      if (fold === undefined && parseLine(first).seq > 0) fold = await this.#foldBefore(parseLine(first), to)
       const lines = page.slice(0, to - next + 1)
       fold = foldEntries(fold, await this.resolve(verifyChain(this.run, fold?.head, lines)))
     }
   }
+}
+
+/** True for the line of a snapshot of the entry that has this digest. */
+export function isSnapshotAfter(line: Uint8Array, digest: string | null): boolean {
+  const { kind, body } = parseLine(line)
+  return kind === 'snapshot' && (body as { readonly at?: Head } | undefined)?.at?.digest === digest
 }
 
 /** The entry that the first of these stored lines is, by what most of them say: one that is damaged may say another. */
@@ -272,6 +295,17 @@ export async function foldBegun(
   )
   if (base && snapshot === undefined) return { base, entries, fold: undefined }
   return { base, entries, fold: foldEntries(snapshot && (await foldSnapshot(snapshot, source)), entries) }
+}
+
+/** What the entry of a digest comes to, by the snapshot among these lines that says so. Undefined without one. */
+export async function foldFollowed(
+  digest: string | null,
+  lines: readonly Uint8Array[],
+  source: BodySource,
+): Promise<Fold | undefined> {
+  const line = lines.find((one) => isSnapshotAfter(one, digest))
+  const entry = line && (await resolveEntry(parseLine(line), source))
+  return entry?.kind === 'snapshot' ? foldSnapshot(entry, source) : undefined
 }
 
 /** What a snapshot says that the entries up to its own tell. Rejects with `blob_missing`, `log_damaged`. */
@@ -335,7 +369,7 @@ export async function openedBlob(
 ): Promise<Uint8Array | undefined> {
   const bytes = await source.blobs.get(run, hash)
   if (bytes === undefined) return undefined
-  if (digestBytes(bytes) !== hash) throw otherBytes(hash, run)
+  checkBlob(bytes, hash, run, source.blobs)
   return opening(key === undefined ? { run } : { run, key }, source)(bytes)
 }
 

@@ -1,11 +1,13 @@
 import { describe, expect, it } from 'vitest'
+import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine, verifyChain } from './entry.ts'
-import { commit, me, run, start } from './log.test-support.ts'
+import { commit, firstIn, me, run, start } from './log.test-support.ts'
 import { RunLog } from './run-log.ts'
+import { shortest, tidied } from './tidied-log.test-support.ts'
 
 const begin = start({ list: [1] })
 const open = (nonce: string): EntryDraft => ({
@@ -15,6 +17,12 @@ const open = (nonce: string): EntryDraft => ({
 
 function ports() {
   return { ...memoryStorage(), now: () => 5 }
+}
+
+/** Lines of a log that begins with them. */
+function beginning(lines: readonly Uint8Array[]) {
+  const { seq, prev } = parseLine(lines[0] as Uint8Array)
+  return { base: { seq: seq - 1, digest: prev as Digest }, lines, begins: true as const }
 }
 
 describe('RunLog', () => {
@@ -128,6 +136,33 @@ describe('RunLog', () => {
     const other = await RunLog.open(run, { ...ports(), now: () => 6 })
     await other.append(me, () => [begin, commit(0), commit(1)])
     await expect(there.adopt(await other.lines(0))).rejects.toMatchObject({ code: 'head_moved' })
+  })
+
+  it('begins later, and is read again, although its host died before it put its snapshot where those are looked for', async () => {
+    const source = memoryStorage()
+    const { log, turn } = await tidied(source, shortest)
+    for (let count = 0; count < 6; count += 1) await turn()
+    await turn('small')
+    const lines = await log.lines(await firstIn(source))
+    const begins = lines.findIndex((line) => parseLine(line).kind === 'snapshot')
+    const storage = { ...source, ...memoryStorage(), blobs: source.blobs }
+    const put = (): Promise<void> => Promise.reject(new Error('the host is gone'))
+    const dying = await RunLog.open(run, {
+      ...storage,
+      snapshots: { ...storage.snapshots, put },
+      now: () => 5,
+    })
+    // The snapshot is of the entry before it.
+    await dying.adopt(lines.slice(begins))
+    const again = await RunLog.open(run, { ...storage, now: () => 5 })
+    expect(again.damage).toBeUndefined()
+    expect(again.mustFold().head).toEqual(log.mustFold().head)
+    expect(again.mustFold().state).toEqual(log.mustFold().state)
+    // Without one nothing is known of it.
+    const cut = { ...storage, ...memoryStorage(), blobs: source.blobs }
+    await cut.store.append(run, { ...beginning(lines.slice(begins + 1)), durability: 'relaxed' })
+    const lost = await RunLog.open(run, { ...cut, now: () => 5 })
+    expect(lost.fold).toBeUndefined()
   })
 
   it('replaceTail() sets aside what differs, verbatim, and folds what came instead', async () => {

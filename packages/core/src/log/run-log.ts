@@ -2,7 +2,7 @@ import { assert, isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { InOrder } from '../in-order.ts'
 import { limits } from '../limits.ts'
-import type { Blobs } from '../ports/blobs.ts'
+import type { Blobs, ReadBlobs } from '../ports/blobs.ts'
 import type { Cipher } from '../ports/cipher.ts'
 import type { Append, Compaction, Head, LogStore } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
@@ -31,7 +31,7 @@ import { keyMissing } from './sealed-body.ts'
 export interface LogPorts extends Pick<BodySource, 'blind'> {
   readonly store: LogStore
   readonly snapshots: Snapshots
-  readonly blobs: Blobs
+  readonly blobs: Blobs & ReadBlobs
   readonly now: () => number
   /** With it runs that begin here are encrypted, and those that are can be read. */
   readonly cipher?: Cipher | undefined
@@ -227,6 +227,8 @@ export class RunLog {
   ): Promise<void> {
     const summary = sameSummary(this.#fold, fold) ? {} : { summary: summaryOf(fold) }
     await this.#write(appending, { ...append, ...summary, end: fold.head })
+    // What was consumed in a log that another one replaces waits to be consumed again.
+    if (append.begins) this.#fold = undefined
     this.#take(appending, fold)
   }
 
@@ -424,12 +426,11 @@ export class RunLog {
     })
   }
 
-  /** Lets entries go, between two appends. False when `isDue` is not true of the run as it is by then. */
-  compact(compaction: Compaction, isDue: (fold: Fold) => boolean): Promise<boolean> {
+  /** Lets entries go, between two appends. False when `isDue` is not true of the run as it is by then, or somebody else has written it. */
+  compact(compaction: Omit<Compaction, 'head'>, isDue: (fold: Fold) => boolean): Promise<boolean> {
     return this.#inOrder.run(async () => {
-      if (!isDue(this.mustFold())) return false
-      await this.#ports.store.compact(this.run, compaction)
-      return true
+      const fold = this.mustFold()
+      return isDue(fold) && (await this.#ports.store.compact(this.run, { ...compaction, head: fold.head }))
     })
   }
 
@@ -440,7 +441,7 @@ export class RunLog {
   remove(since: Fold, snapshots: readonly number[], blobs: readonly Digest[]): Promise<boolean> {
     return this.#inOrder.run(async () => {
       const now = this.mustFold()
-      if (now.snapshots !== since.snapshots) return false
+      if (now.snapshots !== since.snapshots || !(await this.#isStored(now.head))) return false
       const fresh = now.blobs.filter(({ seq }) => seq > since.head.seq)
       const named = new Set([
         ...this.#putting,

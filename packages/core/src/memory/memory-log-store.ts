@@ -63,10 +63,12 @@ export function memoryLogStore(): { readonly store: LogStore; readonly tails: Ta
         .sort((a, b) => (a.run < b.run ? -1 : 1))
         .slice(0, limits.listRunsMax)
     },
-    async compact(run, { forget }) {
+    async compact(run, { forget, head }) {
       const kept = open(run)
+      if (head && head.digest !== kept.head?.digest) return false
       const count = Math.min(Math.max(0, forget - kept.first), kept.lines.length - 1)
       if (count > 0) runs.set(run, { ...kept, first: kept.first + count, lines: kept.lines.slice(count) })
+      return true
     },
     async close() {
       closed = true

@@ -22,6 +22,12 @@ export interface Blobs {
   remove(run: RunId, hashes: readonly Digest[]): Promise<void>
 }
 
+/** What reading a run needs of its blobs. */
+export interface ReadBlobs extends Pick<Blobs, 'get'> {
+  /** What it gives has the bytes that its hash says: nobody need look again. */
+  readonly checked?: boolean
+}
+
 /** Throws `too_large` for bytes that no blob may have. */
 export function checkBlobSize(run: RunId, { byteLength }: Uint8Array): void {
   if (byteLength <= limits.blobBytesMax) return

@@ -56,6 +56,8 @@ export interface Compaction {
   readonly forget: number
   /** Entries before this one are seldom read: they may be kept smaller and slower to read, byte for byte as they were. */
   readonly cold: number
+  /** The end of the log that this was planned for: of one that ends otherwise nothing is let go. Absent: of any. */
+  readonly head?: Head
 }
 
 /**
@@ -84,8 +86,9 @@ export interface LogStore {
   /**
    * Lets entries go and packs others, in transactions so short that appends need not wait for long. Killed at any
    * moment it leaves the log as it was or with less to do. A store may keep a few entries more than it must.
+   * False when the log ends otherwise than the compaction says, as one that somebody else writes.
    */
-  compact(run: RunId, compaction: Compaction): Promise<void>
+  compact(run: RunId, compaction: Compaction): Promise<boolean>
   /** Waits for appends under way and lets go of the storage. */
   close(): Promise<void>
 }

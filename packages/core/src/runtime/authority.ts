@@ -2,6 +2,7 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { InOrder } from '../in-order.ts'
 import { edgeOwner, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
+import type { Rehearsal } from '../engine/rehearsal.ts'
 import type { Bodies } from '../log/bodies.ts'
 import { parseLine, verifyChain, type ParsedEntry } from '../log/entry.ts'
 import { isEnded, mayFollowEnd, type Fold } from '../log/fold.ts'
@@ -16,7 +17,7 @@ import type { Append } from '../ports/log-store.ts'
 import type { Claim, Proof, Pulled, Pushed } from '../ports/remote.ts'
 import { acceptItem } from './accept-item.ts'
 import { consumedBy } from './inbox-entries.ts'
-import { lacksOf, replayed, type Target } from './blockers.ts'
+import { lacksOf, rehearse, type Target } from './blockers.ts'
 import { covers, proofOf } from './successor.ts'
 
 /** What the authority of a run needs of the object it lives in. */
@@ -48,6 +49,8 @@ export class Authority {
   readonly #claims = new InOrder()
   /** What was replayed here last, and with which code. */
   #proved: { readonly proof: Proof; readonly turn: AnyAgent['turn'] } | undefined
+  /** That replay, for the host that goes on from it. */
+  #rehearsal: Rehearsal | undefined
 
   constructor(log: RunLog, ports: AuthorityPorts) {
     this.#log = log
@@ -131,6 +134,7 @@ export class Authority {
       // Of a run that is handed over its owner has seen to it.
       if (!isHandedOver) await this.#checkDevice(fold, claim)
       await this.#append(fold, claim)
+      this.takeRehearsal()?.drop()
       if (isSealed(fold)) await this.#forgetKeys()
     }
     return this.#log.lines(fold.head.seq + 1)
@@ -230,9 +234,20 @@ export class Authority {
     if (before && before.turn === agent?.turn && (await covers(this.#log, before.proof)))
       return lacksOf(fold, this.#target)
     this.#proved = undefined
-    const { blockers, open } = await replayed(fold, this.#target)
-    if (agent && blockers.length === 0) this.#proved = { proof: proofOf(fold, agent, open), turn: agent.turn }
+    this.takeRehearsal()?.drop()
+    const { blockers, open, rehearsal } = await rehearse(fold, this.#target)
+    if (agent && blockers.length === 0) {
+      this.#proved = { proof: proofOf(fold, agent, open), turn: agent.turn }
+      this.#rehearsal = rehearsal
+    } else rehearsal?.drop()
     return blockers
+  }
+
+  /** The replay that has proved that the run can go on here, if there is one: it is the caller's from now on. */
+  takeRehearsal(): Rehearsal | undefined {
+    const rehearsal = this.#rehearsal
+    this.#rehearsal = undefined
+    return rehearsal
   }
 
   async #proveHere(fold: Fold): Promise<void> {

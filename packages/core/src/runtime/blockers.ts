@@ -1,6 +1,6 @@
 import type { AnyAgent } from '../engine/agent.ts'
 import type { AttemptEnd } from '../engine/attempt-end.ts'
-import { prove } from '../engine/prove.ts'
+import { Rehearsal } from '../engine/rehearsal.ts'
 import { limits } from '../limits.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -21,26 +21,32 @@ export interface Target {
  * open turn cannot be replayed by the code there. Nothing of the turn is started. Empty when it can.
  */
 export async function blockersOf(fold: Fold, target: Target): Promise<readonly string[]> {
-  return (await replayed(fold, target)).blockers
+  const { blockers, rehearsal } = await rehearse(fold, target)
+  rehearsal?.drop()
+  return blockers
 }
 
-/** `blockersOf`, and the calls that the replay of the open turn has left open. */
-export async function replayed(
-  fold: Fold,
-  { clock, place, agent: find }: Target,
-): Promise<{
+/** What a replay of an open turn has shown. */
+export interface Rehearsed {
   readonly blockers: readonly string[]
+  /** The calls that it has left open. */
   readonly open: Extract<AttemptEnd, { type: 'caught up' }>['open']
-}> {
+  /** The replay itself, which the caller drops or hands on; undefined when there was nothing to replay. */
+  readonly rehearsal: Rehearsal | undefined
+}
+
+/** `blockersOf`, and the replay of the open turn. */
+export async function rehearse(fold: Fold, { clock, place, agent: find }: Target): Promise<Rehearsed> {
   const agent = find(fold.identity.agent)
   const blockers = [...lacksOf(fold, { place, agent: find })]
-  if (agent === undefined) return { blockers, open: [] }
+  if (agent === undefined) return { blockers, open: [], rehearsal: undefined }
   if (place === 'edge') blockers.push(...tooLarge(fold))
   // A run on its way back leaves its open turn: that need not be replayed.
-  if (fold.unwind) return { blockers, open: [] }
-  const proof = await prove(agent, openTurn(fold, configDigest(agent)), { clock, place })
+  if (fold.unwind) return { blockers, open: [], rehearsal: undefined }
+  const rehearsal = new Rehearsal(agent, openTurn(fold, configDigest(agent)), { clock, place })
+  const proof = await rehearsal.proof
   if (proof.type === 'diverged') blockers.push(divergence(fold, proof).message)
-  return { blockers, open: proof.type === 'caught up' ? proof.open : [] }
+  return { blockers, open: proof.type === 'caught up' ? proof.open : [], rehearsal }
 }
 
 /** `blockersOf` as far as nothing of the run has to be read for it. */

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { defineAgent, done } from '../engine/agent.ts'
 import { WaystoneError } from '../errors.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Locks } from '../ports/locks.ts'
 import type { Remote } from '../ports/remote.ts'
 import type { Edge } from '../sync/syncer.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
@@ -104,11 +106,15 @@ describe('a move here by force', () => {
     const run = await handleOf(laptop, await laptop.start('waiter', null, {}))
     await run.until(({ status, sync, head }) => status === 'waiting' && sync.synced?.seq === head.seq)
     const edge = { remote: { ...remote, claim }, blobs }
-    const phone = await testDevice([agent], { edge, name: 'phone' }).open()
+    const device = testDevice([agent], { edge, name: 'phone' })
+    const phone = await device.open()
     const there = await handleOf(phone, run.id)
     await there.until(({ status }) => status === 'waiting')
     await expect(there.move('here')).rejects.toMatchObject({ code: 'move_refused' })
     expect(claims).toBe(1)
+    // What it had got ready for that is let go of: another tab can have the lock.
+    const lock = await device.locks.acquire(`waystone:${run.id}`, new AbortController().signal)
+    lock.release()
     claims = 0
     await there.move('here', { force: true })
     expect([claims, there.view()?.owner]).toEqual([3, 'phone'])
@@ -135,4 +141,60 @@ it('a run that was taken by force comes back to a device that has not heard of i
   expect(run.view()?.epoch).toBe(2)
   await here.close()
   await there.close()
+})
+
+it('a run that is not here is not moved here from an edge that does not answer, and its lock is free', async () => {
+  const agent = worker(Promise.withResolvers(), Promise.resolve())
+  const edge = memoryEdge({ clock: testClock, agents: [agent] })
+  const pull = (): Promise<never> => Promise.reject(new WaystoneError('unreachable', 'there is no network'))
+  const device = testDevice([agent], { edge: { ...edge, remote: { ...edge.remote, pull } } })
+  const runtime = await device.open()
+  await expect(runtime.move('elsewhere' as never, 'here')).rejects.toMatchObject({ code: 'unreachable' })
+  const lock = await device.locks.acquire('waystone:elsewhere', new AbortController().signal)
+  lock.release()
+  await runtime.close()
+})
+
+it('a run that comes here before the edge was ever asked for its log is compared once the edge answers', async () => {
+  const agent = worker(Promise.withResolvers(), Promise.resolve())
+  const edge = memoryEdge({ clock: testClock, agents: [agent], ownerAlive: () => false })
+  const here = await testDevice([agent], { edge }).open()
+  const run = await handleOf(here, await here.start('worker', null, {}))
+  await run.until(({ status, head, sync }) => status === 'waiting' && sync.synced?.seq === head.seq)
+  const phone = testDevice([agent], { name: 'phone', edge })
+  const first = await phone.open()
+  await (await handleOf(first, run.id)).until(({ status }) => status === 'waiting')
+  await first.close()
+  await here.close()
+
+  let isThere = false
+  const unreachable = (): never => {
+    throw new WaystoneError('unreachable', 'the edge does not answer')
+  }
+  const pull: Remote['pull'] = async (...args) => (isThere ? edge.remote.pull(...args) : unreachable())
+  const follow: Remote['follow'] = () => ({ tell: () => undefined, close: () => undefined })
+  const mayWrite = Promise.withResolvers<void>()
+  const locks: Locks = {
+    async acquire(...args) {
+      await mayWrite.promise
+      return phone.locks.acquire(...args)
+    },
+  }
+  // The wait after which the edge is asked again.
+  const again = Promise.withResolvers<void>()
+  const retryMs = 500
+  const clock: Clock = {
+    ...testClock,
+    wait: (ms, signal) => (ms === retryMs ? again.promise : testClock.wait(ms, signal)),
+  }
+  const ports = { edge: { ...edge, remote: { ...edge.remote, pull, follow } }, locks, clock }
+  const second = await phone.open(ports)
+  const taken = await handleOf(second, run.id)
+  await taken.move('here', { force: true })
+  again.resolve()
+  await testClock.task()
+  isThere = true
+  mayWrite.resolve()
+  await taken.until(({ owner, head, sync }) => owner === 'phone' && sync.synced?.seq === head.seq)
+  await second.close()
 })

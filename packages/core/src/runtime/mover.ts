@@ -164,7 +164,7 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
   const fold = log.mustFold()
   if (fold.owner === ports.me) return node.ownerChanged()
   const agent = node.agent(fold.identity.agent)
-  const blockers = await node.blockersHere(fold)
+  const { blockers } = await node.rehearsedHere(fold)
   if (agent === undefined || blockers.length > 0) throw refusal(run, new Error(blockers.join('; ')))
   const claim: Claim = {
     base: fold.head,
@@ -211,7 +211,7 @@ async function askForHold({ node, edge, syncer, drainMs, force }: MoveHere): Pro
 async function successorHere(node: RunNode): Promise<Successor | undefined> {
   const fold = node.log.mustFold()
   const agent = node.agent(fold.identity.agent)
-  const { blockers, open } = await node.replayedHere(fold)
+  const { blockers, open } = await node.rehearsedHere(fold)
   if (agent === undefined || blockers.length > 0) return undefined
   const { me, place } = node.ports
   return { owner: me, place, proof: proofOf(fold, agent, open) }

@@ -6,6 +6,7 @@ import { parseLine, verifyChain, type Entry } from '../log/entry.ts'
 import { headText } from '../sync/wire.ts'
 import { foldEntries, isEnded, type Fold } from '../log/fold.ts'
 import {
+  foldFollowed,
   foldSnapshot,
   isPassedOver,
   openedBlob,
@@ -544,8 +545,13 @@ export class RunHandle<State = unknown, Result = unknown> {
       const lines = await this.#api.lines(this.id, (this.#fold?.head.seq ?? -1) + 1)
       const [first] = lines
       if (first === undefined) break
-      // Without its snapshot a log that begins later tells nothing: it is not damaged, it could not be read.
-      if (unread !== undefined && this.#fold === undefined && parseLine(first).seq > 0) throw unread
+      if (this.#fold === undefined && parseLine(first).seq > 0) {
+        // Without its snapshot a log that begins later tells nothing: it is not damaged, it could not be read.
+        if (unread !== undefined) throw unread
+        // Whoever stores it may not have put that snapshot yet where those are looked for.
+        this.#before = await foldFollowed(parseLine(first).prev, lines, this.#source)
+        this.#fold = this.#before
+      }
       await this.#add(lines)
     }
     this.#isRead()

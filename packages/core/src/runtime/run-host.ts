@@ -7,9 +7,10 @@ import type { Appending, RunLog } from '../log/run-log.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { Attempt } from '../engine/attempt.ts'
 import type { AttemptEnd } from '../engine/attempt-end.ts'
-import type { AttemptPorts } from '../engine/attempt-ports.ts'
+import type { AttemptPorts, OpenTurn } from '../engine/attempt-ports.ts'
 import { within } from '../engine/in-time.ts'
 import { Breakers } from '../engine/breakers.ts'
+import type { Rehearsal } from '../engine/rehearsal.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
 import type { Blobs } from '../ports/blobs.ts'
@@ -47,6 +48,8 @@ export interface HostPorts {
   readonly clock: Clock
   readonly blobs: Blobs
   readonly inbox: Inbox
+  /** The inbox as it was a moment ago, for a host that is poked when it has more by now. */
+  readonly inboxListed?: Promise<readonly InboxItem[]> | undefined
   readonly streams: Streams
   agent(name: string): AnyAgent | undefined
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
@@ -54,6 +57,8 @@ export interface HostPorts {
   inboxComplete?(signal: AbortSignal): Promise<void>
   /** Inbox items that entries up to `seq` have consumed: to be forgotten once those entries cannot be set aside; at once with -1. */
   consumed(ids: readonly string[], seq: number): void
+  /** A replay of the open turn that its first attempt goes on from, where it can: it is the host's from now on. */
+  readonly rehearsal?: Rehearsal | undefined
   /** Circuit breakers that the runs of this place share; by default a run has its own. */
   readonly breakers?: Breakers
   /** For a host that lets go of runs that wait. */
@@ -114,6 +119,7 @@ export class RunHost {
   readonly #opened: number
   readonly #unlisten: () => void
   #attempt: Attempt | undefined
+  #rehearsal: Rehearsal | undefined
   #items: readonly InboxItem[] = []
   readonly #openItems = new Map<string, Promise<InboxItem>>()
   #refreshing: Promise<void> = Promise.resolve()
@@ -151,6 +157,7 @@ export class RunHost {
     // From the entry that made this host the writer: it may have stood still since then, before anything ran.
     // Its newest entry is what opened it: a later one was written before the clock went back.
     this.#beatAt = log.fold?.updated ?? this.#opened
+    this.#rehearsal = ports.rehearsal
     this.#breakers = ports.breakers ?? new Breakers(ports.clock)
     this.#tellLive = throttled(ports.clock, limits.liveMsMin, () => {
       if (!this.#rests) ports.tell({ type: 'live', live: this.live() })
@@ -168,6 +175,7 @@ export class RunHost {
       this.#over = true
       this.#unlisten()
       this.#attempt?.giveUp()
+      this.#rehearsal?.drop()
       this.#held?.reached()
     }
   }
@@ -273,7 +281,9 @@ export class RunHost {
   }
 
   async #loop(letGo: boolean): Promise<HostEnd> {
-    await this.#refresh()
+    // Who lets go of runs that wait reads nothing that none needs.
+    if (!letGo) void this.#lookBack().catch(() => undefined)
+    await this.#refresh(this.#ports.inboxListed)
     while (!this.#stop.signal.aborted) {
       if (this.#held) {
         this.#held.reached()
@@ -354,14 +364,12 @@ export class RunHost {
     if (agent === undefined) return this.#pause(fold, 'error', toWire(agentUnknown(fold)))
     // Replaced since `#prepare` looked: the loop prepares for this one.
     if (isOfOtherVersion(fold, agent)) return undefined
-    const config = configDigest(agent)
-    const attempt = new Attempt(agent, openTurn(fold, config), this.#attemptPorts())
+    const attempt = this.#begin(agent, openTurn(fold, configDigest(agent)))
     this.#attempt = attempt
     this.#stalled = undefined
-    const ended = attempt.run()
     const parked = letGo ? this.#parked(attempt) : new Promise<never>(() => undefined)
     const watching = this.#watchTime(attempt)
-    const first = await Promise.race([ended, parked])
+    const first = await Promise.race([attempt.end, parked])
     if ('waits' in first) {
       this.#keepTries(fold, attempt.tries)
       this.#ports.tell({ type: 'live', live: this.live() })
@@ -371,6 +379,17 @@ export class RunHost {
     }
     await watching
     return this.#afterAttempt(fold, agent, first)
+  }
+
+  #begin(agent: AnyAgent, turn: OpenTurn): Attempt {
+    const ports = this.#attemptPorts()
+    const rehearsal = this.#rehearsal
+    this.#rehearsal = undefined
+    const rehearsed = rehearsal?.goOn(agent, turn, ports)
+    if (rehearsed) return rehearsed
+    const attempt = new Attempt(agent, turn, ports)
+    void attempt.run()
+    return attempt
   }
 
   async #afterAttempt(fold: Fold, agent: AnyAgent, end: AttemptEnd): Promise<HostEnd | undefined> {
@@ -508,6 +527,13 @@ export class RunHost {
       : (comparing ?? looking)
   }
 
+  /** Good news is known by the time that the first body begins. A run that has only waited until now has none, and nothing is wrong with it. */
+  async #lookBack(): Promise<void> {
+    if (isYoung(this.#log)) return
+    const stalled = await stalledOpenings(this.#log, this.#ports.clock.now())
+    this.#hasProgress ||= stalled === undefined
+  }
+
   /** Gives the turn up when hosts before this one have tried it time and again, and all were killed. */
   async #compare(): Promise<void> {
     try {
@@ -628,9 +654,9 @@ export class RunHost {
     })
   }
 
-  async #refresh(): Promise<void> {
+  async #refresh(listed = this.#ports.inbox.list(this.#log.run)): Promise<void> {
     const consumed = this.#log.fold?.consumed ?? new Set<string>()
-    const items = await this.#ports.inbox.list(this.#log.run)
+    const items = await listed
     const stale = items.filter(({ id }) => consumed.has(id)).map(({ id }) => id)
     if (stale.length > 0) this.#ports.consumed(stale, this.#log.mustFold().head.seq)
     const waiting = items.filter(({ id }) => !consumed.has(id))

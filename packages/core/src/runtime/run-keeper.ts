@@ -541,6 +541,7 @@ export class RunKeeper {
       agent: (name) => this.#agent(name),
       consumed: (ids) => void inbox.remove(this.log.run, ids).catch(() => undefined),
       confirm: () => Promise.resolve(),
+      rehearsal: this.authority.takeRehearsal(),
       ...(breakers ? { breakers } : {}),
       development: development ?? false,
       ...(tries ? { tries } : {}),

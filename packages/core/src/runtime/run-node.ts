@@ -2,12 +2,13 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
+import type { Rehearsal } from '../engine/rehearsal.ts'
 import { within } from '../engine/in-time.ts'
 import { retentionHere } from '../engine/retention-of.ts'
 import { snapshotPolicyOf } from '../engine/snapshot-policy-of.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
-import type { Entry } from '../log/entry.ts'
+import { parseLine, type Entry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import { shownEvent } from '../log/public-body.ts'
@@ -19,7 +20,7 @@ import type { Blobs } from '../ports/blobs.ts'
 import type { Channel } from '../ports/channel.ts'
 import type { Encryption } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
-import type { Locks } from '../ports/locks.ts'
+import type { Lock, Locks } from '../ports/locks.ts'
 import type { InboxItem } from '../ports/inbox.ts'
 import type { Head, Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
@@ -27,7 +28,7 @@ import type { RunStorage } from '../ports/run-storage.ts'
 import type { SetAside } from '../ports/tails.ts'
 import type { Live, SyncState, WatchEvent } from '../ports/watch.ts'
 import { Waker } from '../waker.ts'
-import { blockersOf, replayed, type Target } from './blockers.ts'
+import { blockersOf, rehearse, type Rehearsed, type Target } from './blockers.ts'
 import { damagePause } from './damage-pause.ts'
 import { callListener } from '../call-listener.ts'
 import { InOrder } from '../in-order.ts'
@@ -74,8 +75,18 @@ const comparedMsMax = 500
 /** Steps under way may take so long to end before they begin again with other code, in ms. */
 const renewMs = 2_000
 
+/** How long entries wait for a claim that is on its way, in ms: about as long as storing them takes. */
+const gatherMs = 3
+
 /** Between two questions for the inbox of the edge, in ms. */
 const inboxRetryMs = 1_000
+
+/** What a host has before it writes. */
+interface Ahead {
+  readonly waiting: AbortController
+  readonly locking: Promise<Lock>
+  readonly tails: Promise<readonly SetAside[]>
+}
 
 const nothingLive: Live = { phase: 'idle', calls: [] }
 
@@ -93,6 +104,8 @@ export class RunNode {
   readonly #movesAway = new InOrder()
   #closed = new AbortController()
   #frozen = false
+  /** Whether something came after it was listed for a host that begins. */
+  #inboxGrew = true
   /** This host has opened the log for writing before. */
   #hasWritten = false
   #retryMs = 0
@@ -116,6 +129,11 @@ export class RunNode {
   #follow: Follow | undefined
   #waitForLock: AbortController | undefined
   readonly #snapshotter: Snapshotter
+  /** Lines of the live connection that are not stored yet. */
+  readonly #coming: Uint8Array[] = []
+  /** Of a run that is about to come here. */
+  #ahead: Ahead | undefined
+  #rehearsal: Rehearsal | undefined
   host: RunHost | undefined
   syncer: Syncer | undefined
 
@@ -350,6 +368,7 @@ export class RunNode {
 
   /** Whoever writes the run takes it; one that has moved on is sent it. */
   #inboxHasMore(): void {
+    this.#inboxGrew = true
     if (this.host) this.host.poke()
     else this.#wake()
   }
@@ -381,7 +400,13 @@ export class RunNode {
     // Somebody may have taken it by force, of which this device has not heard yet.
     if (this.log.fold?.owner === this.ports.me) await this.#reconcile().catch(() => undefined)
     if (this.log.fold?.owner === this.ports.me) return
-    await moveHere({ node: this, syncer, edge, ...options })
+    this.#ahead ??= this.#goAhead()
+    try {
+      await moveHere({ node: this, syncer, edge, ...options })
+    } finally {
+      const { fold } = this.log
+      if (fold === undefined || !this.#mayHost(fold)) this.#stayBack()
+    }
     this.#wake()
   }
 
@@ -420,9 +445,18 @@ export class RunNode {
     return blockersOf(fold, this.#target)
   }
 
-  /** `blockersHere`, and the calls that wait for their outcome. */
-  replayedHere(fold: Fold): ReturnType<typeof replayed> {
-    return replayed(fold, this.#target)
+  /** `blockersHere`, and the calls that wait for their outcome. Once the run is here its host goes on from that replay. */
+  async rehearsedHere(fold: Fold): Promise<Rehearsed> {
+    const rehearsed = await rehearse(fold, this.#target)
+    this.#takeRehearsal()?.drop()
+    this.#rehearsal = rehearsed.rehearsal
+    return rehearsed
+  }
+
+  #takeRehearsal(): Rehearsal | undefined {
+    const rehearsal = this.#rehearsal
+    this.#rehearsal = undefined
+    return rehearsal
   }
 
   get #target(): Target {
@@ -435,6 +469,7 @@ export class RunNode {
     this.#frozen = true
     this.syncer?.flush()
     this.#waitForLock?.abort()
+    this.#stayBack()
     this.host?.stop()
     this.#wake()
   }
@@ -466,6 +501,7 @@ export class RunNode {
     this.#follow?.close()
     this.syncer?.close()
     this.#unlisten()
+    this.#stayBack()
     this.#wake()
     await this.#loop
   }
@@ -506,11 +542,17 @@ export class RunNode {
 
   /** Waits for the lock, opens the log for writing and hosts the run until it ends or somebody else has it. */
   async #write(): Promise<void> {
-    const waiting = new AbortController()
+    const { waiting, locking, tails } = this.#ahead ?? this.#goAhead()
+    this.#ahead = undefined
     this.#waitForLock = waiting
-    const lock = await this.ports.locks.acquire(`waystone:${this.run}`, waiting.signal)
+    const lock = await locking
     try {
-      await this.#openForWriting()
+      // A run that comes here goes on at once. Whoever takes one over from a tab that is gone opens its log first: in WebKit the
+      // one waits for the other.
+      const inboxListed = this.#rehearsal && this.ports.inbox.list(this.run)
+      inboxListed?.catch(() => undefined)
+      this.#inboxGrew = false
+      await this.#openForWriting(tails)
       const fold = this.log.mustFold()
       if (!this.#mayHost(fold) || this.#closed.signal.aborted) return
       // The edge has said meanwhile that it has something else: that is looked at first.
@@ -523,8 +565,11 @@ export class RunNode {
         confirm: (seq, signal) => this.syncer?.confirm(seq, signal) ?? Promise.resolve(),
         inboxComplete: (signal) => this.#inboxComplete(signal),
         slept: (isSlow) => this.#lookAround(isSlow),
+        rehearsal: this.#takeRehearsal(),
+        inboxListed,
         tell: (event) => this.#tell(event),
       })
+      if (this.#inboxGrew) this.host.poke()
       this.#wake()
       // What arrived while nobody wrote.
       void this.#pullInbox()
@@ -538,12 +583,31 @@ export class RunNode {
     }
   }
 
+  /** What writing takes: of a run that is about to come here it is there by then. */
+  #goAhead(): Ahead {
+    const waiting = new AbortController()
+    const locking = this.ports.locks.acquire(`waystone:${this.run}`, waiting.signal)
+    // What a host that died has set aside is there once it has let go; what this one does it knows itself.
+    const tails = locking.then(() => this.ports.tails.list(this.run))
+    tails.catch(() => undefined)
+    return { waiting, locking, tails }
+  }
+
+  /** The run does not come here after all. */
+  #stayBack(): void {
+    const ahead = this.#ahead
+    this.#ahead = undefined
+    ahead?.waiting.abort()
+    ahead?.locking.then(
+      (lock) => lock.release(),
+      () => undefined,
+    )
+    this.#takeRehearsal()?.drop()
+  }
+
   /** The entry that fences whoever wrote before; a run that this host has just started needs none. */
-  async #openForWriting(): Promise<void> {
+  async #openForWriting(tails: Promise<readonly SetAside[]>): Promise<void> {
     const { fold } = this.log
-    // What a host that died has set aside is there by now; what this one does it knows itself.
-    const listed = this.ports.tails.list(this.run)
-    listed.catch(() => undefined)
     if (this.#fresh) {
       this.#fresh = false
       this.#hasWritten = true
@@ -551,12 +615,12 @@ export class RunNode {
       if (fold?.head.seq === 0) return
     } else if (this.#stale || !this.#isCompared()) await this.#catchUp()
     try {
-      await this.#appendOpening(listed)
+      await this.#appendOpening(tails)
     } catch (error) {
       if (!isWaystoneError(error, 'head_moved')) throw error
       // Another tab has written it since it was compared.
       await this.#catchUp()
-      await this.#appendOpening(listed)
+      await this.#appendOpening(this.ports.tails.list(this.run))
     }
   }
 
@@ -566,7 +630,7 @@ export class RunNode {
     if (this.#stale || !this.#isCompared()) await this.#reconcile()
   }
 
-  async #appendOpening(listed: Promise<readonly SetAside[]>): Promise<void> {
+  async #appendOpening(tails: Promise<readonly SetAside[]>): Promise<void> {
     const now = this.log.mustFold()
     if (!this.#mayHost(now)) return
     // Whoever wrote it before has ended in the middle of a turn; a page that comes out of the cache is the same host.
@@ -574,7 +638,7 @@ export class RunNode {
     this.#hasWritten = true
     const { place, random, software, me } = this.ports
     const body = { reason: 'opened', place, ...writtenBy(random, software) } as const
-    const pause = await damagePause(this.log, { list: () => listed })
+    const pause = await damagePause(this.log, { list: () => tails })
     await this.log.append(me, (fold) => {
       // The edge may have brought the end of the run meanwhile, or what was missing.
       if (fold === undefined || !this.#mayHost(fold)) return []
@@ -607,8 +671,9 @@ export class RunNode {
     }
   }
 
-  /** True when the edge was asked a moment ago: it need not be asked again. */
+  /** True when the edge was asked a moment ago: it need not be asked again, unless it never has answered. */
   #isCompared(): boolean {
+    if (this.syncer?.ready === false) return false
     const since = this.ports.clock.now() - this.#comparedAt
     return since >= 0 && since <= comparedMsMax
   }
@@ -663,7 +728,11 @@ export class RunNode {
 
   /** Another tab may write the run, and would not know. */
   async #adopt(lines: readonly Uint8Array[]): Promise<void> {
-    const fresh = await this.log.adopt(lines)
+    // The last entries of a run that is about to come here, and the claim behind them, are stored in one go.
+    const isMore = this.#ahead !== undefined && !lines.some((line) => parseLine(line).kind === 'claim')
+    this.#coming.push(...lines)
+    if (isMore) await this.ports.clock.wait(gatherMs)
+    const fresh = await this.log.adopt(this.#coming.splice(0))
     // It was handed over, or taken: the edge has just said so.
     if (fresh.at(-1)?.kind === 'claim') this.compared()
     if (fresh.some(({ owner }) => owner === this.ports.me)) this.#post({ type: 'appended', run: this.run })

@@ -1,58 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { defineAgent, done, type AnyAgent } from '../engine/agent.ts'
-import type { Ctx } from '../engine/ctx.ts'
+import type { AnyAgent } from '../engine/agent.ts'
 import { limits } from '../limits.ts'
 import { edgeOwner, type Digest } from '../ids.ts'
 import { me } from '../log/log.test-support.ts'
 import type { Proof } from '../ports/remote.ts'
-import { replayed } from './blockers.ts'
+import { rehearse } from './blockers.ts'
+import { agentOf, changed, programs, type Program } from './branches.test-support.ts'
 import { testClock } from './memory-world.test-support.ts'
 import { portsOf, started } from './run-host.test-support.ts'
 import { RunHost } from './run-host.ts'
 import { covers, proofOf } from './successor.ts'
-
-/** A step of a branch: how long it takes, and what it is called with. */
-interface Step {
-  readonly kind: 'step' | 'once'
-  readonly input: number
-  readonly ms: number
-}
-
-/** Branches of steps, one after the other in each, all branches side by side; then one more. */
-type Program = readonly (readonly Step[])[]
-
-const steps = fc.array(
-  fc.record<Step>({ kind: fc.constantFrom('step', 'step', 'once'), input: fc.nat(2), ms: fc.nat(3) }),
-  { minLength: 1, maxLength: 4 },
-)
-const programs: fc.Arbitrary<Program> = fc.array(steps, { minLength: 1, maxLength: 3 })
-
-/** Its first steps, and others behind them. */
-const changed = (program: Program, keep: number, others: Program): Program =>
-  program.map((branch, index) => [...branch.slice(0, keep), ...(others[index] ?? [])])
-
-function agentOf(program: Program): AnyAgent {
-  return defineAgent({
-    name: 'a',
-    version: 1,
-    initial: () => ({}),
-    async turn(ctx) {
-      const branches = program.map((branch, index) => [`b${String(index)}`, walk(branch)] as const)
-      await ctx.all('all', Object.fromEntries(branches))
-      await ctx.step('last', () => 'last')
-      return done(null)
-    },
-  })
-}
-
-const walk = (branch: readonly Step[]) => async (ctx: Pick<Ctx, 'step' | 'once'>) => {
-  for (const [number, { kind, input, ms }] of branch.entries()) {
-    const body = () => new Promise<number>((resolve) => setTimeout(resolve, ms, input))
-    if (kind === 'step') await ctx.step(`s${String(number)}`, { input }, body)
-    else await ctx.once(`s${String(number)}`, { timeout: '1m', onUnknown: 'fail' }, body)
-  }
-}
 
 /** The log of a program that was run to its end, up to any of its entries. */
 async function ran(program: Program) {
@@ -85,7 +43,7 @@ describe('a proof of an earlier head', () => {
         const agent = agentOf(changed(program, keep, others))
         for (let seq = 0; seq < whole; seq += 1) {
           const { fold } = await upTo(seq)
-          const { blockers, open } = await replayed(fold, target(agent))
+          const { blockers, open } = await rehearse(fold, target(agent))
           if (blockers.length > 0) continue
           const proof = proofOf(fold, agent, open)
           for (let to = seq + 1; to < whole; to += 1) {
@@ -93,7 +51,7 @@ describe('a proof of an earlier head', () => {
             counted += 1
             if (!(await covers(later, proof))) continue
             covered += 1
-            expect((await replayed(later.fold, target(agent))).blockers).toEqual([])
+            expect((await rehearse(later.fold, target(agent))).blockers).toEqual([])
           }
         }
       }),
@@ -114,7 +72,7 @@ describe('a proof of an earlier head', () => {
     expect(whole).toBe(5)
     const agent = agentOf([[{ kind: 'step', input: 1, ms: 1 }]])
     const { fold } = await upTo(0)
-    const { open } = await replayed(fold, target(agent))
+    const { open } = await rehearse(fold, target(agent))
     const proof = proofOf(fold, agent, open)
     expect(proof).toMatchObject({
       head: fold.head,

@@ -1,16 +1,39 @@
 import { describe, expect, it } from 'vitest'
 import { defineAgent, done, next } from '../engine/agent.ts'
+import { WaystoneError } from '../errors.ts'
 import { parseLine } from '../log/entry.ts'
 import { firstIn, run } from '../log/log.test-support.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
 import { listener, tell, type Heard } from './listener.test-support.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, testClock, testDevice } from './memory-world.test-support.ts'
+import type { Follow } from '../ports/remote.ts'
+import type { Edge } from '../sync/syncer.ts'
 import type { RunHandle } from './run-handle.ts'
 
 const agent = listener({ turns: 3, labelled: 4 })
 
 function heardBy(handle: RunHandle): Heard {
   return handle.view()?.state as Heard
+}
+
+/** An edge as a device without a network has it. */
+function unreachable({ blobs }: Edge): Edge {
+  const fails = (): Promise<never> => Promise.reject(new WaystoneError('unreachable', 'there is no network'))
+  const follow = (): Follow => ({ tell: () => undefined, close: () => undefined })
+  const remote = { push: fails, pull: fails, claim: fails, hold: fails, blockers: fails, send: fails, follow }
+  return { remote, blobs }
+}
+
+/** A device on which a run has heard so many words, all of which the edge has. It is closed. */
+async function heardOn(edge: Edge, words: number): Promise<ReturnType<typeof testDevice>> {
+  const laptop = testDevice([agent], { name: 'laptop', edge })
+  const runtime = await laptop.open()
+  const handle = await handleOf(runtime, await runtime.start('listener', null, { id: run }))
+  await tell(handle, 0, words)
+  await handle.synced()
+  await runtime.close()
+  return laptop
 }
 
 /** Waits until what happens in the background has let entries go. */
@@ -96,12 +119,7 @@ describe('a run of which entries were let go', () => {
 
   it('is followed and taken over by a device that has nothing of it', async () => {
     const edge = memoryEdge({ clock: testClock, agents: [agent], ownerAlive: () => false })
-    const laptop = testDevice([agent], { name: 'laptop', edge })
-    const first = await laptop.open()
-    const handle = await handleOf(first, await first.start('listener', null, { id: run }))
-    await tell(handle, 0, 60)
-    await handle.synced()
-    await first.close()
+    await heardOn(edge, 60)
     const phone = testDevice([agent], { name: 'phone', edge })
     const second = await phone.open()
     const taken = await handleOf(second, run)
@@ -111,6 +129,22 @@ describe('a run of which entries were let go', () => {
     await taken.move('here', { force: true })
     await tell(taken, 60, 62)
     await taken.synced()
+  })
+
+  it('is shown while whoever stores it has not put its snapshot yet where those are looked for', async () => {
+    const edge = memoryEdge({ clock: testClock, agents: [agent], ownerAlive: () => false })
+    await heardOn(edge, 60)
+    const storage = memoryStorage()
+    const put = (): Promise<void> => new Promise(() => undefined)
+    const slow = { ...storage, snapshots: { ...storage.snapshots, put } }
+    const followed = await testDevice([agent], { name: 'phone', edge, storage: slow }).open()
+    // It never ends: what is stored by then is all that there will be.
+    void handleOf(followed, run)
+    while ((await storage.store.head(run)) === undefined) await testClock.task()
+    const phone = await testDevice([agent], { name: 'phone', storage }).open()
+    const shown = await handleOf(phone, run)
+    expect(shown.view()?.state).toMatchObject({ count: 60 })
+    await phone.close()
   })
 
   it('goes to an edge that is there only now, from its newest snapshot on', async () => {
@@ -132,12 +166,15 @@ describe('a run of which entries were let go', () => {
 
   it('takes up a device that was away until what comes next was let go', async () => {
     const edge = memoryEdge({ clock: testClock, agents: [agent], ownerAlive: () => false, tidies: true })
-    const laptop = testDevice([agent], { name: 'laptop', edge })
-    const first = await laptop.open()
-    const handle = await handleOf(first, await first.start('listener', null, { id: run }))
-    await tell(handle, 0, 5)
-    await handle.synced()
-    await first.close()
+    const laptop = await heardOn(edge, 5)
+    // Without a network it heard one more word: an entry that is set aside, and then somebody else is to hear it.
+    const alone = await testDevice([agent], {
+      name: 'laptop',
+      storage: laptop,
+      edge: unreachable(edge),
+    }).open()
+    await tell(await handleOf(alone, run), 5, 6, 'alone')
+    await alone.close()
     const behind = (await laptop.store.head(run))?.seq ?? 0
     const phone = testDevice([agent], { name: 'phone', edge })
     const second = await phone.open()
@@ -152,7 +189,8 @@ describe('a run of which entries were let go', () => {
     }
     const back = await laptop.open()
     const again = await handleOf(back, run)
-    await again.until(({ state }) => (state as Heard).count === 80)
+    await again.until(({ state }) => (state as Heard).count === 81)
+    expect(heardBy(again).heard.at(-1)).toContain('alone5 ')
     expect(heardBy(again).heard).toEqual(heardBy(taken).heard)
     expect((await again.setAside()).length).toBe(1)
   })

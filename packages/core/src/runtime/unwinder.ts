@@ -2,13 +2,12 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { readerOf } from '../engine/artifacts.ts'
-import { effectsOff } from '../engine/attempt-ports.ts'
-import { Attempt } from '../engine/attempt.ts'
 import type { OnceOptions } from '../engine/ctx.ts'
 import { durationMs, type Duration } from '../engine/duration.ts'
 import { inTime } from '../engine/in-time.ts'
 import { reportCost } from '../engine/meter.ts'
 import { redactedError } from '../engine/redact.ts'
+import { Rehearsal } from '../engine/rehearsal.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
@@ -203,9 +202,10 @@ async function optionsOf(
 ): Promise<OnceOptions<unknown>> {
   const fold = await log.foldAt(seq)
   const turn = openTurn(fold, configDigest(agent))
-  const attempt = new Attempt(agent, turn, effectsOff(ports.clock, ports.place), { prove: true })
-  const end = await attempt.run()
-  const options = attempt.onceOptions(path)
+  const rehearsal = new Rehearsal(agent, turn, ports)
+  const end = await rehearsal.proof
+  const options = rehearsal.onceOptions(path)
+  rehearsal.drop()
   if (options) return options
   const found =
     end.type === 'diverged' ? `expected ${end.expected}, found ${end.found}` : `no call of "${path}"`

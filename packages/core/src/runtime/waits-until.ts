@@ -1,5 +1,5 @@
 import type { Call } from '../engine/call.ts'
-import { prove } from '../engine/prove.ts'
+import { prove } from '../engine/rehearsal.ts'
 import type { Fold } from '../log/fold.ts'
 import type { Target } from './blockers.ts'
 import { configDigest, openTurn } from './open-turn.ts'

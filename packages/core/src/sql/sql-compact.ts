@@ -1,7 +1,7 @@
-import type { Compaction } from '../ports/log-store.ts'
+import type { Compaction, Head } from '../ports/log-store.ts'
 import { bytesOf, firstOf, type Keys, type Sql } from './sql.ts'
 import { lazyTable, type Table } from './lazy-table.ts'
-import { isPacked, isSame, isWhole, pack, plainLines, rowAt, type LogRow } from './log-rows.ts'
+import { headAt, isPacked, isSame, isWhole, pack, plainLines, rowAt, type LogRow } from './log-rows.ts'
 import { joinLines } from '../sync/wire.ts'
 
 /** How far a log is packed: `seq` is the key of the first row that was not looked at yet. */
@@ -21,14 +21,19 @@ export interface Packing {
 /** Rows that are let go in one transaction, so that it is short. */
 const forgottenAtOnce = 256
 
-/** Lets rows go and packs others. Every transaction leaves a whole log. */
+/** Lets rows go and packs others. Every transaction leaves a whole log. False when it ends otherwise than the compaction says. */
 export async function compactRows(
   sql: Sql,
   keys: Keys,
-  { forget, cold }: Compaction,
+  { forget, cold, head }: Compaction,
   packing: Packing,
-): Promise<void> {
-  while (forgetSome(sql, keys, forget)) await sql.task()
+): Promise<boolean> {
+  for (;;) {
+    const forgot = forgetSome(sql, keys, forget, head)
+    if (forgot === undefined) return false
+    if (!forgot) break
+    await sql.task()
+  }
   const before = coldBefore(sql, keys) ?? keys.first
   let from = before
   for (;;) {
@@ -39,12 +44,15 @@ export async function compactRows(
     from = last.seq + last.entries
   }
   if (from > before) keepProgress(sql, keys, from)
+  return true
 }
 
-/** Lets the oldest rows go; true when there may be more. The row of the head and that of `forget` stay. */
-function forgetSome(sql: Sql, keys: Keys, forget: number): boolean {
+/** Lets the oldest rows go; true when there may be more, undefined when the log does not end with `end`. The row of the head and that of `forget` stay. */
+function forgetSome(sql: Sql, keys: Keys, forget: number, end: Head | undefined): boolean | undefined {
   return sql.transaction('relaxed', () => {
     const head = rowAt(sql, keys)
+    if (end && (head === undefined || headAt(keys, head, plainLines(head))?.digest !== end.digest))
+      return undefined
     const stays = rowAt(sql, keys, Math.min(keys.first + Math.max(0, forget), keys.last))
     if (head === undefined || stays === undefined) return false
     const upTo = Math.min(head.seq, stays.seq)

@@ -113,7 +113,8 @@ export function sqlLogStore(sql: Sql, numbers: RunNumbers, options: SqlLogOption
     async compact(run, compaction) {
       mustBeOpen()
       const number = runs.find(run)
-      if (number !== undefined) await compactRows(sql, keysOf(number), compaction, options.packing)
+      if (number === undefined) return compaction.head === undefined
+      return compactRows(sql, keysOf(number), compaction, options.packing)
     },
     async close() {
       if (closed) return

@@ -3,6 +3,7 @@ import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { damagedReason, isDamage } from '../log/damage.ts'
 import { parseLine } from '../log/entry.ts'
+import { isSnapshotAfter } from '../log/log-reader.ts'
 import { headOfLine } from '../log/plan-append.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Blobs, RemoteBlobs } from '../ports/blobs.ts'
@@ -546,12 +547,6 @@ export class Syncer {
     this.#ports.changed(this.state)
     this.#waker.wake()
   }
-}
-
-/** True for the line of a snapshot of the entry that has this digest. */
-function isSnapshotAfter(line: Uint8Array, digest: string | null): boolean {
-  const { kind, body } = parseLine(line)
-  return kind === 'snapshot' && (body as { readonly at?: Head } | undefined)?.at?.digest === digest
 }
 
 function stillDamaged(run: RunId): WaystoneError {

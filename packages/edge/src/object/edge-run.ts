@@ -131,10 +131,11 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     },
     async compact(...args) {
       await textChanged()
-      await storage.store.compact(...args)
+      const isDone = await storage.store.compact(...args)
       await textChanged()
       // Objects that nothing names any more are removed.
       if (history.hasObjects()) lookAtHistory()
+      return isDone
     },
   }
   const keeper = await RunKeeper.open(run, {

@@ -121,6 +121,30 @@ export const logCompactCases: readonly Case<LogSubject>[] = [
     },
   },
   {
+    name: 'compact() of a log with another end is false, and lets go of nothing',
+    async run(subject) {
+      const { store } = await subject()
+      const all = chain({ count: 80, lineBytes: 30_000 })
+      const other = chain({ count: 2, after: all.heads[50], text: 'other' })
+      await appendBy(store, all, 1)
+      const aside = appendOf(all.heads[50], other.lines, { setAside: { reason, time: 7 } })
+      await mustAppend(store, aside, other.heads[1])
+      const whole = joined(firstOf(all, 51), other)
+      for (const head of [all.heads[79], all.heads[52], all.heads[20]]) {
+        const compacted = await store.compact(run, { forget: 45, cold: 0, ...(head ? { head } : {}) })
+        expectEqual(compacted, false, 'that it was done')
+        await expectLog(store, whole)
+      }
+      const [, head] = other.heads
+      expectEqual(
+        await store.compact(run, { forget: 45, cold: 0, ...(head ? { head } : {}) }),
+        true,
+        'that it was done',
+      )
+      await expectLog(store, restOf(whole, await firstSeq(store)))
+    },
+  },
+  {
     name: 'compact() touches one run only, also when the id of another begins like it',
     async run(subject) {
       const { store } = await subject()
@@ -166,7 +190,7 @@ export const logCompactCases: readonly Case<LogSubject>[] = [
         const other = chain({ count: 3, after: all.heads[40], text: 'other' })
         await appendBy(store, all, 1)
         const aside = appendOf(all.heads[40], other.lines, { setAside: { reason, time: 7 } })
-        const compact = (): Promise<void> => store.compact(run, { forget: 90, cold: 95 })
+        const compact = (): Promise<boolean> => store.compact(run, { forget: 90, cold: 95 })
         const early = compactsFirst ? compact() : undefined
         const appending = store.append(run, aside)
         await (early ?? compact())

@@ -211,7 +211,11 @@ export class Person {
 /** The entry that has paused a run, unless it went on. */
 function pauseOf({ entries }: LogMirror): Seen | undefined {
   const last = entries.findLast(({ kind }) => !still.has(kind))
-  return last?.kind === 'pause' ? last : undefined
+  if (last) return last.kind === 'pause' ? last : undefined
+  // Of a log that begins later its snapshot tells.
+  const snapshot = entries.find(({ kind }) => kind === 'snapshot')
+  const { pause } = (snapshot?.body['fold'] ?? {}) as { readonly pause?: Seen['body'] }
+  return snapshot && pause && { ...snapshot, body: pause }
 }
 
 /** Entries that leave a pause as it is. */

@@ -178,6 +178,11 @@ export class SimDisk {
     return gone
   }
 
+  async #firstOf(run: RunId): Promise<number> {
+    const [first] = await this.#storage.store.read(run, 0, 1)
+    return first ? headOfLine(first).seq : 0
+  }
+
   async #lines(run: RunId): Promise<readonly Uint8Array[]> {
     const lines: Uint8Array[] = []
     for (let from = 0; ;) {
@@ -264,8 +269,8 @@ export class SimDisk {
   }
 
   /**
-   * Blobs that an entry names are stored before it, here or where they can be fetched from. What older snapshots name may be
-   * let go of there as soon as a newer one has come: nobody needs them to read the run.
+   * Blobs that an entry names are stored before it, here or where they can be fetched from. What older snapshots name, or entries
+   * that are let go of there as this store takes them, goes there as soon as a newer snapshot has come: nobody needs them to read the run.
    */
   async #checkBlobs(run: RunId, added: readonly Seen[]): Promise<void> {
     const newest = added.findLast(({ kind }) => kind === 'snapshot')
@@ -273,8 +278,10 @@ export class SimDisk {
     const named = needed.flatMap(({ blobs }) => blobs ?? [])
     if (named.length === 0) return
     const here = await this.missing(run, named)
-    const missing = here.length === 0 ? here : ((await this.alsoAt(run)?.missing(run, here)) ?? here)
-    if (missing.length > 0)
+    const elsewhere = here.length === 0 ? undefined : this.alsoAt(run)
+    const missing = new Set((await elsewhere?.missing(run, here)) ?? here)
+    const first = elsewhere && missing.size > 0 ? await elsewhere.#firstOf(run) : 0
+    if (needed.some(({ seq, blobs = [] }) => seq >= first && blobs.some((hash) => missing.has(hash))))
       this.#world.fail(`${this.name} has an entry of ${run} and not the blob that it names`)
   }
 
