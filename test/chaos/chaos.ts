@@ -91,7 +91,9 @@ async function playRound(
   const since = stage.control.acks.length
   const round: Round = {
     ...{ stage, random, tally, device, local, since, runs: [], tab, notebook },
-    ...(local ? {} : { colleague: await stage.colleague(notebook) }),
+    ...(local
+      ? {}
+      : { colleague: await stage.colleague(notebook), neighbour: await stage.neighbour(notebook) }),
   }
   await tab.locate()
   const turns = manyTurns

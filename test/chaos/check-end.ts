@@ -33,7 +33,8 @@ export async function endRound(round: Round): Promise<void> {
 }
 
 /** Waits until every run has ended, and device and edge both know. */
-async function untilOver({ runs, tab, local }: Round): Promise<void> {
+async function untilOver(round: Round): Promise<void> {
+  const { runs, tab, local } = round
   for (const run of runs) {
     await poll(
       async () => {
@@ -44,7 +45,7 @@ async function untilOver({ runs, tab, local }: Round): Promise<void> {
       {
         timeoutMs: endMsMax,
         everyMs: 100,
-        message: async () => `run ${run.id} does not end: ${await standingOf(tab, run.id)}`,
+        message: async () => `run ${run.id} does not end: ${await standingOf(round, run.id)}`,
       },
     )
   }

@@ -1,6 +1,7 @@
 import type { ToldEntry } from './app/page.ts'
 import { promisedOf } from './check-stores.ts'
 import type { ChaosRun, Round } from './round.ts'
+import { neighbourLife } from './neighbour.ts'
 import type { Arrival } from './stage.ts'
 
 /** No step ran again after its record was acknowledged, by anybody who could know of it. */
@@ -47,9 +48,11 @@ function acknowledgedAt(round: Round, run: ChaosRun, log: readonly ToldEntry[]):
     .toReversed()
 }
 
-function ownersOf({ tab, stage }: Round): (arrival: Arrival) => string {
-  // A round has one device.
-  return ({ by }) => (by === '' ? 'edge' : (stage.control.deviceOf(by) ?? tab.device))
+function ownersOf({ tab, stage, neighbour }: Round): (arrival: Arrival) => string {
+  return ({ by }) => {
+    if (by === neighbourLife) return neighbour?.device ?? ''
+    return by === '' ? 'edge' : (stage.control.deviceOf(by) ?? tab.device)
+  }
 }
 
 /** The turn and the last name of a path. */

@@ -1,12 +1,15 @@
+import { poll } from '../harness/poll.ts'
 import type { AppendPoint, ProbedThread } from './app/probe.ts'
 import { after, atRandom, during, whileAsked, type Caught, type Moment } from './moment.ts'
 import { asked, bequeathed, move, ownRun, taken, toEdge } from './moves.ts'
-import { lasting, send, startRun, type Round } from './round.ts'
+import { lasting, send, startRun, type ChaosRun, type Round } from './round.ts'
 import type { Victim } from './tally.ts'
 
 const inDevice: readonly Victim[] = ['renderer', 'worker', 'browser']
 const here: Pick<Moment, 'victims' | 'needsEdge'> = { victims: inDevice, needsEdge: false }
 const withEdge: Pick<Moment, 'victims' | 'needsEdge'> = { victims: inDevice, needsEdge: true }
+/** How long a device that is there may take to hand a run over, in ms. */
+const handOverMsMax = 20_000
 /** How long an outcome may be under way when it is caught there, in ms. */
 const underWayMsMax = 4
 
@@ -33,6 +36,10 @@ export const deviceMoments: readonly Moment[] = [
   { name: 'right after a move to the edge', ...withEdge, reach: afterMove },
   { name: 'in a move back, the edge holding', ...withEdge, reach: inMoveBack('/hold') },
   { name: 'in a move back, its claim under way', ...withEdge, reach: inMoveBack('/claim') },
+  { name: 'handing over to another device', ...withEdge, reach: handingOver('pass') },
+  { name: 'handing over to another device, its claim lost', ...withEdge, reach: handingOver('lose request') },
+  { name: 'handing over to another device, its claim made', ...withEdge, reach: handingOver('lose answer') },
+  { name: 'taking over from another device', ...withEdge, reach: takingOver },
   { name: 'until the edge takes over', victims: ['renderer', 'browser'], needsEdge: true, reach: untilTaken },
   {
     name: 'offline, until the edge takes over',
@@ -84,6 +91,35 @@ function inMoveBack(route: '/hold' | '/claim'): Moment['reach'] {
     await going
     return {}
   }
+}
+
+/** Resolves when another device has a run of this one. */
+async function handedOver({ neighbour }: Round, run: ChaosRun): Promise<void> {
+  await poll(async () => ((await neighbour?.take(run.id)) === true ? true : undefined), {
+    timeoutMs: handOverMsMax,
+    message: () => `${run.id} is not handed over`,
+  })
+}
+
+/** Another device asks for a run of this one. */
+function handingOver(fate: 'pass' | 'lose request' | 'lose answer'): Moment['reach'] {
+  return async (round) => {
+    const run = await ownRun(round)
+    const claim = asked(round.stage.network, '/claim', fate)
+    void handedOver(round, run).catch(() => undefined)
+    await claim
+    return {}
+  }
+}
+
+/** This device asks another one for a run. */
+async function takingOver(round: Round): Promise<Caught> {
+  const run = await ownRun(round)
+  await handedOver(round, run)
+  const hold = asked(round.stage.network, '/hold', 'pass')
+  void move(round, run, 'here').catch(() => undefined)
+  await hold
+  return {}
 }
 
 async function untilTaken(round: Round): Promise<Caught> {

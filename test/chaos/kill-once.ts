@@ -124,7 +124,8 @@ async function goesOn(round: Round, { victim, at, worker, opened, begun, takesTi
       },
       {
         timeoutMs: goingOnMsMax,
-        message: async () => `run ${run.id} does not go on in ${tab.life}: ${await standingOf(tab, run.id)}`,
+        message: async () =>
+          `run ${run.id} does not go on in ${tab.life}: ${await standingOf(round, run.id)}`,
       },
     )
     if (ack === 'lost') tally.lost.push(`run ${run.id}, whose start was acknowledged`)

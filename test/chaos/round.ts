@@ -1,6 +1,7 @@
 import type { StartOptions } from '@waystone/core'
 import type { PorterInput } from './app/agents.ts'
 import type { NoteTaker } from './app/notebook.ts'
+import type { Neighbour } from './neighbour.ts'
 import type { Device, Tab } from './device.ts'
 import type { Random } from './random.ts'
 import type { Stage } from './stage.ts'
@@ -29,6 +30,8 @@ export interface Round {
   readonly notebook: string
   /** Another device that writes into it; absent without an edge. */
   readonly colleague?: NoteTaker
+  /** Another device that takes runs over; absent without an edge. */
+  readonly neighbour?: Neighbour
   tab: Tab
 }
 
@@ -72,9 +75,12 @@ export function lasting(round: Round): readonly ChaosRun[] {
 }
 
 /** Where a run stands that does not move, in words. */
-export async function standingOf(tab: Tab, run: string): Promise<string> {
+export async function standingOf(
+  { tab, neighbour }: Pick<Round, 'tab' | 'neighbour'>,
+  run: string,
+): Promise<string> {
   const view = JSON.stringify(await tab.ask('view', run))
-  return `${view}, now at ${JSON.stringify(await tab.ask('live', run))}; the database ${await tab.ask<string>('database')}`
+  return `${view}, now at ${JSON.stringify(await tab.ask('live', run))}; the database ${await tab.ask<string>('database')}; elsewhere ${(await neighbour?.standing(run)) ?? 'nobody'}`
 }
 
 /**

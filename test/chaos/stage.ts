@@ -9,6 +9,7 @@ import { bundle, serveStatic } from '../harness/static-server.ts'
 import type { NoteTaker } from './app/notebook.ts'
 import { seatColleague } from './colleague.ts'
 import { startControl, type Control } from './control.ts'
+import { seatNeighbour, type Neighbour } from './neighbour.ts'
 import { deviceOf, type Device } from './device.ts'
 import { watchEdge, type EdgeWatch } from './edge-watch.ts'
 import type { Random } from './random.ts'
@@ -45,6 +46,8 @@ export interface Stage {
   ): Promise<Device>
   /** Another device, which is not killed, writes into a session. */
   colleague(notebook: string): Promise<NoteTaker>
+  /** Another device, which is not killed, takes runs over. */
+  neighbour(id: string): Promise<Neighbour>
   /** SIGKILL to the whole tree of wrangler and workerd. */
   killEdge(): Promise<void>
   /** The same edge again, on the state it left. */
@@ -77,6 +80,7 @@ export async function startStage(random: Random): Promise<Stage> {
   const network = await startLossyProxy(() => edge.process.url)
   const watch = watchEdge(edge.process.url, token)
   const devices: Device[] = []
+  const neighbours: Neighbour[] = []
 
   return {
     effects,
@@ -107,11 +111,17 @@ export async function startStage(random: Random): Promise<Stage> {
         written: (note) => control.takeNote({ notebook, note }),
         failed: (failed) => control.takeNote({ notebook, failed }),
       }),
+    async neighbour(id) {
+      const neighbour = await seatNeighbour({ url: edge.process.url, token }, id)
+      neighbours.push(neighbour)
+      return neighbour
+    },
     killEdge: () => edge.process.kill(),
     startEdge: () => edge.start(),
     async close() {
       watch.close()
       for (const device of devices) await device.close()
+      for (const neighbour of neighbours) await neighbour.close()
       await edge.close()
       await network.close()
       await page.close()

@@ -50,7 +50,7 @@ interface Receipt {
 
 /** Has an effect at the outside, which counts it by its key and knows it by run, turn and name. */
 async function reach(
-  { server, name }: PorterInput,
+  { server, name, by }: PorterInput & { readonly by: string },
   turn: number,
   what: string,
   tools: Pick<StepTools, 'idempotencyKey' | 'signal'>,
@@ -58,7 +58,7 @@ async function reach(
   const response = await fetch(`${server}/effect/${name}.${what}`, {
     method: 'POST',
     headers: { 'idempotency-key': tools.idempotencyKey },
-    body: JSON.stringify({ run: name, turn, what, by: host() }),
+    body: JSON.stringify({ run: name, turn, what, by }),
     signal: tools.signal,
   })
   return ((await response.json()) as Receipt).key
@@ -80,56 +80,60 @@ async function lookUp(server: string, key: string): Promise<{ done: true; value:
  * Carries a state of some size through turns of steps, branches, a stream, an effect of class once, questions and
  * messages: every kind of point to die at. In even turns nobody can look up whether the effect happened: a person decides.
  */
-export const porter = defineAgent({
-  name: 'porter',
-  version: 1,
-  inbox: { news: text },
-  initial: (input: PorterInput) => ({
-    ...input,
-    cargo: Array.from({ length: Math.ceil(input.chars / pageChars) }, (_, number) => pageOf(number)),
-    receipts: [] as (readonly string[])[],
-    news: [] as string[],
-    answers: [] as string[],
-    text: '',
-  }),
-  async turn(ctx, state) {
-    const { server, name, chars, turns } = state
-    const input = { server, name, chars, turns }
-    const { turn } = ctx
-    const step = (c: Pick<typeof ctx, 'step'>, what: string): Promise<string> =>
-      c.step(what, { attempts: 20, backoff: 50, backoffMax: '1s' }, (tools) =>
-        reach(input, turn, what, tools),
+export const porterOf = (life: () => string) =>
+  defineAgent({
+    name: 'porter',
+    version: 1,
+    inbox: { news: text },
+    initial: (input: PorterInput) => ({
+      ...input,
+      cargo: Array.from({ length: Math.ceil(input.chars / pageChars) }, (_, number) => pageOf(number)),
+      receipts: [] as (readonly string[])[],
+      news: [] as string[],
+      answers: [] as string[],
+      text: '',
+    }),
+    async turn(ctx, state) {
+      const { server, name, chars, turns } = state
+      const input = { server, name, chars, turns, by: life() }
+      const { turn } = ctx
+      const step = (c: Pick<typeof ctx, 'step'>, what: string): Promise<string> =>
+        c.step(what, { attempts: 20, backoff: 50, backoffMax: '1s' }, (tools) =>
+          reach(input, turn, what, tools),
+        )
+      const first = await step(ctx, 'first')
+      const { left, right } = await ctx.all('both', {
+        left: (c) => step(c, 'left'),
+        right: (c) => step(c, 'right'),
+      })
+      const said = await ctx.stream('text', { attempts: 20, backoff: 50 }, async ({ out, ...tools }) => {
+        for (const [index, word] of words.entries()) {
+          if (out.text.startsWith(words.slice(0, index + 1).join(''))) continue
+          await out.write(word)
+          if (index === 2) await reach(input, turn, 'text', tools)
+        }
+        return { key: tools.idempotencyKey, text: out.text }
+      })
+      const pay = await ctx.once(
+        'pay',
+        {
+          timeout: '2s',
+          ...(turn % 2 === 0 ? {} : { verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) }),
+        },
+        (tools) => reach(input, turn, 'pay', tools),
       )
-    const first = await step(ctx, 'first')
-    const { left, right } = await ctx.all('both', {
-      left: (c) => step(c, 'left'),
-      right: (c) => step(c, 'right'),
-    })
-    const said = await ctx.stream('text', { attempts: 20, backoff: 50 }, async ({ out, ...tools }) => {
-      for (const [index, word] of words.entries()) {
-        if (out.text.startsWith(words.slice(0, index + 1).join(''))) continue
-        await out.write(word)
-        if (index === 2) await reach(input, turn, 'text', tools)
+      if (turn % 3 === 2) {
+        const answer = await ctx.ask<string>('which', { question: turn })
+        if (answer.status === 'answered') state.answers.push(answer.value)
       }
-      return { key: tools.idempotencyKey, text: out.text }
-    })
-    const pay = await ctx.once(
-      'pay',
-      {
-        timeout: '2s',
-        ...(turn % 2 === 0 ? {} : { verify: ({ idempotencyKey }) => lookUp(server, idempotencyKey) }),
-      },
-      (tools) => reach(input, turn, 'pay', tools),
-    )
-    if (turn % 3 === 2) {
-      const answer = await ctx.ask<string>('which', { question: turn })
-      if (answer.status === 'answered') state.answers.push(answer.value)
-    }
-    const news = await ctx.drain('news')
-    state.news.push(...news)
-    state.receipts.push([first, left, right, said.key, pay])
-    state.text = said.text
-    state.cargo[turn % state.cargo.length] = pageOf(turn)
-    return news.includes('stop') || turn + 1 >= turns ? done(turn + 1) : next()
-  },
-})
+      const news = await ctx.drain('news')
+      state.news.push(...news)
+      state.receipts.push([first, left, right, said.key, pay])
+      state.text = said.text
+      state.cargo[turn % state.cargo.length] = pageOf(turn)
+      return news.includes('stop') || turn + 1 >= turns ? done(turn + 1) : next()
+    },
+  })
+
+/** The porter of a page, and of the edge. */
+export const porter = porterOf(host)
