@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { startBareEdge } from '../harness/bare-edge.ts'
 import { launchEngine, type ChromiumPage } from '../harness/engines.ts'
-import { startLastingEdge } from '../harness/lasting-edge.ts'
 import { startLossyProxy, type LossyProxy } from '../harness/lossy-proxy.ts'
 import { followLog, type EntryLog } from './_entry-log.ts'
 import { atMost, quantile, report, round, type Aim } from './_report.ts'
@@ -13,7 +13,7 @@ import type { Moved } from './pages/move-page.ts'
 
 // How long a live run stands still when it is moved: from the last entry of its source to the first entry of its target,
 // by the times of the entries; all clocks are this machine's. Each browser is a Chromium with a profile and a network of its
-// own, which asks the edge as a page of another origin; the edge is a workerd under `wrangler dev`. The claim, which the edge
+// own, which asks the edge as a page of another origin; the edge is a workerd in Miniflare. The claim, which the edge
 // writes, is not an entry of the target: the run goes on with the first record that the target's own host adds. Of the few
 // moves that there is time for, the p99 is mostly the longest: `--rounds 100` has more, and takes an hour. How many there were
 // is told: with a long delay few.
@@ -49,9 +49,9 @@ let mustForce = false
 
 const token = 'a-secret-of-the-benchmark'
 const site = await servePage('move')
-const edge = await startLastingEdge({
-  config: join(import.meta.dirname, 'edge-app/wrangler.toml'),
-  vars: { TOKEN: token, ORIGINS: site.url },
+const edge = await startBareEdge(join(import.meta.dirname, 'edge-app/wrangler.toml'), {
+  TOKEN: token,
+  ORIGINS: site.url,
 })
 const devices = [await openDevice(), await openDevice()] as const
 
@@ -87,7 +87,7 @@ interface Device {
 async function openDevice(): Promise<Device> {
   const profileDir = await mkdtemp(join(tmpdir(), 'waystone-bench-'))
   const engine = await launchEngine('chromium', { profileDir })
-  const network = await startLossyProxy(() => edge.process.url)
+  const network = await startLossyProxy(() => edge.url)
   const tab = await engine.newPage()
   const open = async (): Promise<void> => {
     await tab.goto(`${site.url}/?edge=${encodeURIComponent(network.url)}&token=${token}`)
@@ -131,7 +131,7 @@ async function lane(stateMb: number, delayMs: number) {
     await open()
   }
   await ask(one, `mover.start('${run}', ${String(stateMb * 1e6)}, ${String(tickMsOf(delayMs))})`)
-  const log = followLog(edge.process.url, token, run)
+  const log = followLog(edge.url, token, run)
   const times: Record<Kind, Down[]> = {
     'browser to edge': [],
     'edge to browser': [],

@@ -9,6 +9,16 @@ const readyTimeoutMs = 60_000
 const stopTimeoutMs = 10_000
 const logCharactersMax = 20_000
 
+/** What wrangler runs with. The condition lets a test's own configuration bundle the packages from their sources, as wrangler.toml does by aliases. */
+export const wranglerEnv = {
+  ...process.env,
+  CI: '1',
+  WRANGLER_SEND_METRICS: 'false',
+  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+  WRANGLER_BUILD_CONDITIONS: '@waystone/source,workerd,worker,browser',
+  FORCE_COLOR: '0',
+}
+
 export interface EdgeOptions {
   /** The folder of the stored state: a later start with the same folder finds it. */
   readonly persistTo: string
@@ -59,15 +69,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
     cwd: root,
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe'],
-    // The condition lets a test's own configuration bundle the packages from their sources, as wrangler.toml does by aliases.
-    env: {
-      ...process.env,
-      CI: '1',
-      WRANGLER_SEND_METRICS: 'false',
-      CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-      WRANGLER_BUILD_CONDITIONS: '@waystone/source,workerd,worker,browser',
-      FORCE_COLOR: '0',
-    },
+    env: wranglerEnv,
   })
   let log = ''
   const keep = (chunk: Buffer) => {

@@ -9,7 +9,7 @@ import {
   type RuntimePorts,
   type WatchEvent,
 } from '@waystone/core'
-import { prove } from '../../../packages/core/src/engine/prove.ts'
+import { prove } from '../../../packages/core/src/engine/rehearsal.ts'
 import { configDigest, openTurn } from '../../../packages/core/src/runtime/open-turn.ts'
 import { RunLog } from '../../../packages/core/src/log/run-log.ts'
 import { browserChannel } from '../../../packages/browser/src/platform/browser-channel.ts'
