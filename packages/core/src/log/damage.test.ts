@@ -2,12 +2,24 @@ import { describe, expect, it } from 'vitest'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import type { Digest } from '../ids.ts'
+import type { Cipher } from '../ports/cipher.ts'
+import { utf8 } from '../state/digest.ts'
 import type { EntryDraft } from './bodies.ts'
+import { effectsStarted } from './damage.ts'
 import { parseLine } from './entry.ts'
 import { LogReader } from './log-reader.ts'
 import { commitListed, firstIn, me, run, start } from './log.test-support.ts'
 import { RunLog } from './run-log.ts'
 import { shortest, tidied } from './tidied-log.test-support.ts'
+
+it('effectsStarted() passes over what is sealed and was damaged', () => {
+  const header = { format: 1, run, seq: 1, prev: '0'.repeat(64), epoch: 0, term: 1, owner: me, time: 1 }
+  const cipher = { has: () => true } as unknown as Cipher
+  for (const enc of ['^^^^', undefined]) {
+    const line = utf8(JSON.stringify({ ...header, kind: 'once.start', key: 'k', body: {}, enc }))
+    expect(effectsStarted([line], cipher)).toEqual([])
+  }
+})
 
 const began: EntryDraft = {
   kind: 'once.start',

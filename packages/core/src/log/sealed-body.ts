@@ -35,8 +35,24 @@ export function openBody(cipher: Cipher | undefined, entry: StoredEntry, sealed?
       { run },
     )
   }
-  const plain = cipher.open(key, placeBytes(key, entry), sealed ?? fromBase64(enc as string))
-  return JSON.parse(fromUtf8(plain)) as Json
+  const bytes = sealed ?? readable(run, seq, () => fromBase64(enc as string))
+  const plain = cipher.open(key, placeBytes(key, entry), bytes)
+  return readable(run, seq, () => JSON.parse(fromUtf8(plain)) as Json)
+}
+
+function readable<T>(run: RunId, seq: number, read: () => T): T {
+  try {
+    return read()
+  } catch (cause) {
+    throw new WaystoneError(
+      'log_damaged',
+      `what is sealed in entry ${String(seq)} of run ${run} is not readable`,
+      {
+        run,
+        cause,
+      },
+    )
+  }
 }
 
 /** The error for a key that this host does not have. */

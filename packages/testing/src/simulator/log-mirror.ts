@@ -1,5 +1,6 @@
 import {
   digestBytes,
+  fromBase64,
   fromUtf8,
   type Append,
   type Digest,
@@ -7,6 +8,7 @@ import {
   type OwnerId,
   type RunId,
 } from '@waystone/core'
+import { seenThrough } from './sim-cipher.ts'
 
 /** One entry as an onlooker sees it. */
 export interface Seen extends Head {
@@ -117,10 +119,21 @@ export function digestsOf(lines: readonly Uint8Array[]): readonly Digest[] {
 
 /** A line's digest stands in the line after it, so that an onlooker need not hash. */
 export function seenOf(lines: readonly Uint8Array[], last?: Digest): readonly Seen[] {
-  const parsed = lines.map((line) => JSON.parse(fromUtf8(line)) as Omit<Seen, 'digest'>)
+  const parsed = lines.map((line) => JSON.parse(fromUtf8(line)) as Omit<Seen, 'digest'> & Sealed)
   return parsed.map((entry, index) => {
     const next = parsed[index + 1]?.prev ?? (index === lines.length - 1 ? last : undefined)
     const digest = next ?? (digestBytes(lines[index] as Uint8Array) as Digest)
-    return Object.assign(entry, { body: entry.body ?? {}, digest })
+    return Object.assign(entry, { body: bodyOf(entry), digest })
   })
+}
+
+interface Sealed {
+  readonly enc?: string
+}
+
+/** Of a large body, which is in a blob, what stands in the open. */
+function bodyOf({ enc, body }: Partial<Seen> & Sealed): Seen['body'] {
+  return enc === undefined
+    ? (body ?? {})
+    : (JSON.parse(fromUtf8(seenThrough(fromBase64(enc)))) as Seen['body'])
 }

@@ -14,6 +14,7 @@ import {
 import { memoryStorage } from '@waystone/core/memory'
 import { digestsOf, LogMirror, seenOf, type Seen } from './log-mirror.ts'
 import type { Realm } from './scheduler.ts'
+import { simCipher } from './sim-cipher.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** One change that was made to a disk, so that it can be made again on another one. */
@@ -162,7 +163,8 @@ export class SimDisk {
     const edge = this.alsoAt(run)
     const get: typeof blobs.get = async (of, hash) =>
       (await blobs.get(of, hash)) ?? (edge && (await edge.#storage.blobs.get(of, hash)))
-    const log = await RunLog.open(run, { ...this.#storage, blobs: { ...blobs, get }, now: () => 0 })
+    const ports = { ...this.#storage, blobs: { ...blobs, get }, now: () => 0, cipher: simCipher }
+    const log = await RunLog.open(run, ports)
     const gone: string[] = []
     const tails = await this.#storage.tails.list(run)
     const aside = new Set<string>(tails.flatMap(({ lines }) => seenOf(lines)).map(({ digest }) => digest))

@@ -51,6 +51,8 @@ export class Simulation implements SimWorld {
   readonly #whenGone: 'edge' | 'offer'
   /** In some of the worlds as much as can be let go of is: of the seed itself, so that the dice of the others fall as they did. */
   readonly #isForgetful: boolean
+  /** In some of the worlds the edge cannot read what it keeps: of the seed itself, too, and half of the forgetful ones. */
+  readonly #isSealing: boolean
   /** What some of the runs may use: of the seed itself, too. */
   readonly #budget: { readonly steps?: number }
   /** How devices gather entries, in some of the worlds: of the seed itself, too. */
@@ -61,6 +63,7 @@ export class Simulation implements SimWorld {
     this.dice = dice
     this.effects = new Effects(this)
     this.#isForgetful = seed % 16 === 2
+    this.#isSealing = seed % 32 === 18 || seed % 16 === 5
     const thrown = throwProgram(dice)
     // Long enough that there is something to let go of.
     const own = this.#isForgetful ? [...thrown, ...thrown] : thrown
@@ -69,7 +72,8 @@ export class Simulation implements SimWorld {
     this.#budget = seed % 3 === 0 ? { steps: 2 + (seed % 7) } : {}
     this.#syncPolicy = policies[seed % 10]
     this.network = dice.chance(0.8) ? wildNetwork : calmNetwork
-    this.#whenGone = dice.chance(0.5) ? 'edge' : 'offer'
+    const whenGone = dice.chance(0.5) ? 'edge' : 'offer'
+    this.#whenGone = this.#isSealing ? 'offer' : whenGone
     this.sessionPeople = seed % 5 === 4 ? this.#newSession() : undefined
     this.#newDevice('laptop')
     if (this.hasEdge) this.#newDevice('phone')
@@ -190,6 +194,7 @@ export class Simulation implements SimWorld {
       world: this,
       agents: this.#agents('devices', () => device.disk),
       faults: () => this.network,
+      isSealing: this.#isSealing,
       ...(this.sessionPeople ? { session: this.#isForgetful ? { retention: { saves: 1 } } : {} } : {}),
       ...(this.#syncPolicy ? { syncPolicy: this.#syncPolicy } : {}),
       ...(this.hasEdge ? { object: (run: RunId) => this.#object(run) } : {}),
