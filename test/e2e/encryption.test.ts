@@ -63,6 +63,37 @@ describe('an encrypted run', () => {
     await phone.close()
   })
 
+  it('end-to-end: the edge keeps as much of it as its device does, and that is enough for another one', async () => {
+    const laptop = await world.device()
+    const tab = await laptop.open(undefined, undefined, 'end-to-end')
+    await tab.evaluate(`rig.start('diarist', { turns: 20 }, { id: 'diary' })`)
+    await until(tab, 'diary', `view.asks.length === 1 && view.sync.synced?.seq === view.head.seq`)
+    const isShort = async (): Promise<true | undefined> => {
+      const pulled = await fetch(`${world.edge().url}/v1/runs/diary/entries?from=0`, {
+        headers: world.headers,
+      })
+      const [line = ''] = (await pulled.text()).split('\n')
+      return parseLine(Buffer.from(line)).seq > 60 || undefined
+    }
+    await poll(isShort, { timeoutMs: 30_000, message: () => 'the edge has let go of nothing' })
+    await laptop.engine.kill()
+
+    await world.killEdge()
+    await world.startEdge()
+    const phone = await world.device()
+    const there = await phone.open(undefined, undefined, 'end-to-end')
+    await until(there, 'diary', `view.asks.length === 1 && view.state.pages.length === 19`)
+    expect(await there.evaluate<Tried>(`rig.move('diary', 'here', { force: true })`)).toEqual({ ok: true })
+    await until(there, 'diary', `view.status === 'waiting'`)
+    expect(await there.evaluate<Tried>(`rig.answer('diary', 'ultramarine')`)).toEqual({ ok: true })
+    expect(await resultOf(there, 'diary')).toBe(20)
+    const photo = `rig.run('diary').then((run) => run.artifact(run.view().artifacts[0])).then((bytes) => [bytes.length, bytes[0]])`
+    expect(await there.evaluate(photo)).toEqual([100_000, 19])
+    await until(there, 'diary', `view.sync.synced?.seq === view.head.seq`)
+    await expectNothingSaid()
+    await phone.close()
+  })
+
   it('lent: goes on at the edge for a time, through its crash, and comes back with a key that the edge never had', async () => {
     const { effects } = world
     const device = await world.device()

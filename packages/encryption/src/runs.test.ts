@@ -10,7 +10,10 @@ import {
   RunHandle,
   RunLog,
   Runtime,
+  Snapshotter,
+  unnamedBlobs,
   type AnyAgent,
+  type Artifact,
   type Clock,
   type Digest,
   type Edge,
@@ -58,6 +61,28 @@ const diary = defineAgent({
     return turn === 3 ? done({ pages: state.pages.length }) : next()
   },
 })
+
+/** Keeps little: its newest photo, and the first one, which is in its state. */
+const forgetful = defineAgent({
+  name: 'forgetful',
+  version: 1,
+  retention: { turns: 1, age: '0s' },
+  snapshots: { turns: 1 },
+  initial: () => ({ photos: [] as Artifact[], sizes: [] as number[] }),
+  async turn(ctx, state) {
+    const { turn } = ctx
+    const page = await ctx.step('write', () => `Serengeti ${String(turn)} `.repeat(5_000))
+    const taken = await ctx.artifact('photo', photo(turn), { type: 'x/y' })
+    if (turn === 0) state.photos.push(taken)
+    if (turn === 3) await ctx.label('milestone')
+    state.sizes.push(page.length)
+    if (turn < 12) return next()
+    await ctx.ask('more', { question: 'go on?' })
+    return done(state.sizes.length)
+  },
+})
+
+const photo = (fill: number): Uint8Array<ArrayBuffer> => new Uint8Array(300_000).fill(fill)
 
 function device(options: {
   readonly encryption?: Encryption
@@ -235,6 +260,16 @@ describe('an edge without a key', () => {
   async function blindEdge() {
     const storage = memoryStorage()
     const log = await RunLog.open(run, { ...storage, now: clock.now, blind: true })
+    const failures: unknown[] = []
+    const snapshotter = new Snapshotter(log, {
+      ...storage,
+      me: edgeOwner,
+      clock,
+      mayAppend: () => false,
+      retention: () => 'as its writer',
+      synced: () => Infinity,
+      failed: (error) => failures.push(error),
+    })
     const authority = new Authority(log, {
       clock,
       random,
@@ -268,7 +303,7 @@ describe('an edge without a key', () => {
         },
       },
     }
-    return { storage, log, authority, edge, send }
+    return { storage, log, authority, edge, send, failures, settle: () => snapshotter.settle() }
   }
 
   it('keeps the run in order: status, questions, answers, owner', async () => {
@@ -291,6 +326,63 @@ describe('an edge without a key', () => {
     expect(await there.result()).toEqual({ pages: 5 })
     await there.synced()
     expect(log.mustFold()).toMatchObject({ status: 'done', owner: 'phone' })
+    await phone.close()
+  })
+
+  it('keeps as much of it as its writer does, with the artifacts that are still needed', async () => {
+    const { edge: near, log, storage, settle, failures } = await blindEdge()
+    const photosPut: Digest[] = []
+    const allPut = new Set<Digest>()
+    const put: typeof near.blobs.put = (of, hash, bytes, how) => {
+      if (bytes.byteLength > 300_000) photosPut.push(hash)
+      allPut.add(hash)
+      return near.blobs.put(of, hash, bytes, how)
+    }
+    const edge: Edge = { ...near, blobs: { ...near.blobs, put } }
+    const agents = [forgetful]
+    const laptop = device({ encryption, edge, agents })
+    const runtime = await laptop.open()
+    await runtime.start('forgetful', {}, { id: run })
+    const handle = await RunHandle.open(run, runtime, random, encryption)
+    const view = await handle.until(({ turn, status }) => turn === 12 && status === 'waiting')
+    await handle.synced()
+    await settle()
+    expect(failures).toEqual([])
+
+    const [first, labelled] = [await log.reader.first(), log.mustFold().labels[0]?.at.seq as number]
+    expect(first).toBeGreaterThan(labelled)
+    expect(log.mustFold().gone?.before).toBe(first)
+    const snapshots = await storage.snapshots.list(run)
+    expect(snapshots[0]).toBe(labelled)
+    expect(snapshots.length).toBeLessThan(6)
+    const { photos } = view.state as { readonly photos: readonly Artifact[] }
+    expect(photosPut).toHaveLength(13)
+    const missing = await storage.blobs.missing(run, photosPut)
+    const turns = photosPut.flatMap((hash, turn) => (missing.includes(hash) ? [] : [turn]))
+    // The first is in its state, the fourth was the newest one at its milestone, and some turns are still there.
+    expect(turns.filter((turn) => turn < 8)).toEqual([0, 3])
+    expect(turns).toContain(12)
+    expect(await laptop.storage.blobs.missing(run, photosPut)).toEqual(expect.arrayContaining([...missing]))
+    await runtime.close()
+
+    // Of what is there all is named, and what nothing names can be swept.
+    const gone = new Set(await storage.blobs.missing(run, [...allPut]))
+    const here = [...allPut].filter((hash) => !gone.has(hash))
+    const lost = 'f'.repeat(64) as Digest
+    const unnamed = await unnamedBlobs(log, [...here, lost], { ...storage, clock, pagesMax: 50 })
+    expect(unnamed).toEqual([lost])
+    expect(here.length).toBeGreaterThan(10)
+
+    // Another device begins with what is left.
+    const phone = await device({ encryption, edge, agents, name: 'phone' }).open()
+    const there = await RunHandle.open(run, phone, random, encryption)
+    await there.until(({ head }) => head.seq === log.mustFold().head.seq)
+    expect(there.view()?.state).toEqual(view.state)
+    expect(await there.artifact(photos[0] as Artifact)).toEqual(photo(0))
+    await phone.move(run, 'here', { force: true })
+    const { asks } = await there.until(({ status }) => status === 'waiting')
+    await there.answer(asks[0]?.ask as string, 'no')
+    expect(await there.result()).toBe(13)
     await phone.close()
   })
 

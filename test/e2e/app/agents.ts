@@ -199,4 +199,22 @@ export const pageOnly = defineAgent({
   },
 })
 
-export const agents = [journey, branches, asker, walker, offline, guest, teller]
+/** Keeps little of its history: each turn writes a long page and takes another photo; then it asks. */
+export const diarist = defineAgent({
+  name: 'diarist',
+  version: 1,
+  retention: { turns: 1, age: '0s' },
+  snapshots: { turns: 1 },
+  initial: (input: { turns: number }) => ({ ...input, pages: [] as number[] }),
+  async turn(ctx, state) {
+    const { turn } = ctx
+    const page = await ctx.step('write', () => `ultramarine ${String(turn)} `.repeat(3_000))
+    await ctx.artifact('photo', new Uint8Array(100_000).fill(turn), { type: 'image/x' })
+    state.pages.push(page.length)
+    if (turn + 1 < state.turns) return next()
+    await ctx.ask('colour', { question: 'Which colour?' })
+    return done(state.pages.length)
+  },
+})
+
+export const agents = [journey, branches, asker, walker, offline, guest, teller, diarist]

@@ -87,6 +87,14 @@ export interface Retention {
   readonly labels: boolean
 }
 
+/** What has gone of a run's history where its writer keeps it: who cannot read the run keeps no more of it. */
+export interface Gone {
+  /** Entries before this one, and what only they needed. */
+  readonly before: number
+  /** What they needed, and others need still: blobs of artifacts. */
+  readonly but: readonly Digest[]
+}
+
 /** A snapshot as later entries know it: their digests prove it when what is around it was let go. */
 export interface SnapshotNote {
   /** Its entry. */
@@ -332,6 +340,8 @@ export interface Bodies {
     readonly kept: readonly SnapshotNote[]
     /** What the writer wants kept of the run, for those who have no code that says so; absent: all of it. */
     readonly retention?: Retention
+    /** Of an encrypted run: what the writer has let go of. */
+    readonly gone?: Gone
   }
   /** A person changed the state, between two turns. */
   edit: { readonly by: string; readonly delta: Json }

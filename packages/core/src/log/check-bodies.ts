@@ -158,7 +158,7 @@ const forms: Readonly<Record<EntryKind, Check>> = {
   rewind: shape({ ...checkpoint, ...sender, version: count, to: shape(head) }, { keys: list(list(keyNote)) }),
   snapshot: shape(
     { ...noted, fold: json, kept: list(shape({ ...noted, entry: shape(head) }, notedToo)) },
-    notedToo,
+    { ...notedToo, gone: shape({ before: count, but: list(digest) }) },
   ),
   edit: shape({ by: text, delta: list(json) }),
   migrate: shape({ from: count, to: count, config: digest, delta: list(json) }),

@@ -12,6 +12,7 @@ import type {
   CheckpointBody,
   EffectAfter,
   LabelNote,
+  Gone,
   OnceNote,
   Outcome,
   PauseReason,
@@ -106,6 +107,8 @@ export interface Fold {
   readonly labels: readonly LabelNote[]
   /** What is to be kept of the run, as its newest snapshot says; undefined: all of it. */
   readonly retention: Retention | undefined
+  /** What the writer of an encrypted run has let go of, as its newest snapshot says. */
+  readonly gone: Gone | undefined
   /** What entries that may still be there need; those of snapshots are not among it. */
   readonly blobs: readonly BlobNote[]
   /** The keyed records of a session: their values are in the entries. */
@@ -187,6 +190,7 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
         updated: fold.updated,
         snapshots: withSnapshot(entry),
         retention: entry.body.retention,
+        gone: entry.body.gone,
         since: sinceSnapshot(fold, entry),
       }
     case 'turn':
@@ -352,6 +356,7 @@ function firstFold(entry: Entry): Fold {
     onces: [],
     labels: [],
     retention: undefined,
+    gone: undefined,
     blobs: withBlobs([], entry),
     keys: [],
     sealedWith: withKey(entry.kind === 'fork' ? (entry.body.sealedWith ?? []) : [], entry),
@@ -453,7 +458,7 @@ function sinceSnapshot({ since, head }: Fold, { body }: Extract<Entry, { kind: '
 
 /** The snapshots that are kept beside this one, by the entry they are of. */
 function withSnapshot(entry: Extract<Entry, { kind: 'snapshot' }>): readonly SnapshotNote[] {
-  const { fold: _, retention: __, kept, ...note } = entry.body
+  const { fold: _, retention: __, gone: ___, kept, ...note } = entry.body
   const all = [...kept, { ...note, entry: { seq: entry.seq, digest: entry.digest } }]
   return all.sort((a, b) => a.at.seq - b.at.seq)
 }

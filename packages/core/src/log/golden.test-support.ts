@@ -284,7 +284,13 @@ async function aRunOfHosts(): Promise<GoldenLog> {
 }
 
 async function snapshot(log: RunLog, { blobs }: RunStorage, owner: OwnerId): Promise<void> {
-  const none = { kept: [], oldest: -1, gone: 0, held: new Set<number>(), retention: undefined }
+  const none = {
+    kept: [],
+    oldest: -1,
+    gone: { before: 0, but: [] },
+    held: new Set<number>(),
+    retention: undefined,
+  }
   const options = { ...none, cache: new WeakMap() }
   const packing: Generator<Chunk, EntryDraft> = snapshotOf(log.mustFold(), options)
   for (let next = packing.next(); ; next = packing.next()) {

@@ -2,7 +2,7 @@ import type { Digest } from '../ids.ts'
 import type { Blobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
-import type { BlobNote } from './bodies.ts'
+import type { BlobNote, Gone } from './bodies.ts'
 import { parseLine } from './entry.ts'
 import { artifactNotesIn, namesIn, type Fold } from './fold.ts'
 import { oldestIn } from './key-index.ts'
@@ -26,6 +26,13 @@ export interface Staying {
   isCurrent(): boolean
 }
 
+/** What goes beside entries, and what stays. */
+interface Going {
+  readonly snapshots: readonly number[]
+  readonly kept: readonly number[]
+  readonly but: readonly Digest[] | undefined
+}
+
 /**
  * Lets go of what a plan does not keep of one run: entries, snapshots, and the blobs that only they needed. Entries go
  * first and bytes last, so that a kill in between leaves only more than is needed.
@@ -33,32 +40,34 @@ export interface Staying {
 export class LogCollector {
   readonly #log: RunLog
   readonly #ports: CollectorPorts
-  #gone = 0
   #done: Pick<RetentionPlan, 'forget' | 'cold'> = { forget: 0, cold: 0 }
   #held: ReadonlySet<number> = new Set()
+  #gone: Gone = { before: 0, but: [] }
 
   constructor(log: RunLog, ports: CollectorPorts) {
     this.#log = log
     this.#ports = ports
   }
 
-  /** Entries before this one, and what only they needed, are gone. */
-  get gone(): number {
-    return this.#gone
-  }
-
-  /** Those of the entries before `gone` whose artifacts are still needed. */
+  /** Those of the entries that are gone whose artifacts are still needed. */
   get held(): ReadonlySet<number> {
     return this.#held
   }
 
+  /** What is gone, as far as is known here. */
+  get gone(): Gone {
+    return this.#gone
+  }
+
   /** Does what is left to do of a plan. Nothing while a snapshot that it rests on is not whole here. */
-  async letGo({ forget, cold, keep }: RetentionPlan, staying: Staying): Promise<void> {
+  async letGo({ forget, cold, keep, but }: RetentionPlan, staying: Staying): Promise<void> {
     const { run } = this.#log
     const here = await this.#ports.snapshots.list(run)
     const wanted = new Set(keep.map(({ at }) => at.seq))
     const base = staying.parted === Infinity ? undefined : here.findLast((at) => at <= staying.parted)
     if (base !== undefined) wanted.add(base)
+    // Its writer may have let go of more since, in the same moment: what is left is read from there on.
+    if (but !== undefined) wanted.add(forget - 1)
     const snapshots = here.filter((at) => !wanted.has(at))
     const isDone = forget <= this.#done.forget && cold <= this.#done.cold && snapshots.length === 0
     if (isDone || (forget > 0 && !(await this.#bring(keep)))) return
@@ -66,14 +75,14 @@ export class LogCollector {
       staying.isCurrent() && oldestIn(keys) >= forget && (forget === 0 || unwind === undefined)
     if (!(await this.#log.compact({ forget, cold }, isDue))) return
     // What a store keeps beyond what it must is kept whole.
-    const gone = Math.max(this.#gone, Math.min(forget, (await this.#log.reader.first()) ?? 0))
+    const gone = Math.max(this.#gone.before, Math.min(forget, (await this.#log.reader.first()) ?? 0))
     const fold = this.#log.mustFold()
     const kept = here.filter((at) => wanted.has(at))
-    const needed = await this.#onlyFor(fold, gone, snapshots, kept)
-    const blobs = needed.filter((hash) => !staying.blobs.has(hash))
+    const { only, artifacts } = await this.#onlyFor(fold, gone, { snapshots, kept, but })
+    const blobs = only.filter((hash) => !staying.blobs.has(hash))
     if (!staying.isCurrent()) return
     if (!(await this.#log.remove(fold, snapshots, blobs))) return
-    this.#gone = gone
+    this.#gone = { before: gone, but: artifacts }
     this.#done = { forget, cold }
   }
 
@@ -99,21 +108,22 @@ export class LogCollector {
     return true
   }
 
-  /** The blobs that nothing needs but the entries before `gone` and these snapshots. */
+  /** The blobs that nothing needs but the entries before `gone` and these snapshots, and the artifacts that stay. */
   async #onlyFor(
     { blobs: notes }: Fold,
     gone: number,
-    snapshots: readonly number[],
-    kept: readonly number[],
-  ): Promise<readonly Digest[]> {
+    { snapshots, kept, but }: Going,
+  ): Promise<{ readonly only: readonly Digest[]; readonly artifacts: readonly Digest[] }> {
     const before = notes.filter(({ seq }) => seq < gone)
-    this.#held = await this.#heldOf(before, kept)
-    const going = before.filter((note) => !this.#held.has(note.seq))
-    const staying = new Set(notes.filter((note) => !going.includes(note)).flatMap(({ hashes }) => hashes))
+    this.#held = but ? heldBy(before, but) : await this.#heldOf(before, kept)
+    const going = new Set(before.filter((note) => !this.#held.has(note.seq)))
+    const rest = notes.filter((note) => !going.has(note))
+    const staying = new Set(rest.flatMap(({ hashes }) => hashes))
+    const artifacts = new Set(rest.flatMap(({ artifact, hashes }) => (artifact ? hashes : [])))
     for (const at of kept) for (const hash of (await this.#chunks(at)) ?? []) staying.add(hash)
-    const candidates = new Set(going.flatMap(({ hashes }) => hashes))
+    const candidates = new Set([...going].flatMap(({ hashes }) => hashes))
     for (const at of snapshots) for (const hash of (await this.#chunks(at)) ?? []) candidates.add(hash)
-    return [...candidates].filter((hash) => !staying.has(hash))
+    return { only: [...candidates].filter((hash) => !staying.has(hash)), artifacts: [...artifacts] }
   }
 
   /** The entries whose artifacts a checkpoint that stays still has, in its state, by name or in its records. */
@@ -135,4 +145,9 @@ export class LogCollector {
     const { blobs, bodyBlob } = parseLine(line)
     return (blobs ?? []).filter((hash) => hash !== bodyBlob)
   }
+}
+
+function heldBy(notes: readonly BlobNote[], but: readonly Digest[]): ReadonlySet<number> {
+  const needed = new Set(but)
+  return new Set(notes.filter(({ hashes }) => hashes.some((hash) => needed.has(hash))).map(({ seq }) => seq))
 }

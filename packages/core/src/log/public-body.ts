@@ -104,21 +104,28 @@ const shown: { readonly [K in EntryKind]: (body: Bodies[K]) => Bodies[K] } = {
     by,
     to,
   }),
-  snapshot: ({ at, turn, time, bytes, chars, kept }) => ({
+  snapshot: ({ at, turn, time, bytes, chars, label, kept, gone }) => ({
     at,
     turn,
     time,
     bytes,
     chars,
+    ...unworded(label),
     kept: kept.map(unnamed),
     fold: nothing,
+    ...(gone === undefined ? {} : { gone }),
   }),
   edit: ({ by }) => ({ by, delta: [] }),
   migrate: ({ from, to }) => ({ from, to, config: noDigest, delta: [] }),
 }
 
-function unnamed({ entry, at, turn, time, bytes, chars }: SnapshotNote): SnapshotNote {
-  return { entry, at, turn, time, bytes, chars }
+function unnamed({ entry, at, turn, time, bytes, chars, label }: SnapshotNote): SnapshotNote {
+  return { entry, at, turn, time, bytes, chars, ...unworded(label) }
+}
+
+/** That there is a label is told, which it is not. */
+function unworded(label: string | undefined): Pick<SnapshotNote, 'label'> {
+  return label === undefined ? {} : { label: '' }
 }
 
 /** True for an encrypted run. */

@@ -1,3 +1,4 @@
+import type { Digest } from '../ids.ts'
 import type { LabelNote, Retention, SnapshotNote } from './bodies.ts'
 import type { Fold } from './fold.ts'
 import { oldestIn } from './key-index.ts'
@@ -43,6 +44,8 @@ export interface RetentionPlan {
   readonly keep: readonly SnapshotNote[]
   /** Checkpoints that need a snapshot of their own before the entries around them go. */
   readonly label: readonly LabelNote[]
+  /** The artifacts of entries that go which are still needed; absent: what stays tells, to whoever can read it. */
+  readonly but?: readonly Digest[]
 }
 
 /** What a plan depends on, beside the run and its policy. */
@@ -55,6 +58,21 @@ export interface RetentionFacts {
   readonly lost?: ReadonlySet<number>
   /** The first entry after which something was set aside that nobody has dropped: to be read it needs the run as it was there. */
   readonly parted?: number
+}
+
+/**
+ * What of an encrypted run is to be kept where nobody can read it: what its writer has kept, and what was set aside here needs.
+ * Which entries are seldom read nobody has to tell.
+ */
+export function planAsWriter({ gone, snapshots, unwind }: Fold, parted: number): RetentionPlan {
+  const { before, but } = gone === undefined || unwind ? { before: 0, but: [] } : gone
+  const plain = snapshots.filter(({ label }) => label === undefined)
+  const base = parted === Infinity ? Infinity : (plain.findLast(({ at }) => at.seq <= parted)?.at.seq ?? -1)
+  return { forget: Math.min(before, base + 1), cold: coldBefore(plain), keep: snapshots, label: [], but }
+}
+
+function coldBefore(plain: readonly SnapshotNote[]): number {
+  return (plain.at(-1)?.at.seq ?? -1) + 1
 }
 
 /**
@@ -92,7 +110,7 @@ export function planRetention(
   const values = horizon === 0 ? [] : [oldestIn(fold.keys), ...keep.map(({ oldest }) => oldest ?? Infinity)]
   return {
     forget: Math.min(horizon, ...values),
-    cold: (plain.at(-1)?.at.seq ?? -1) + 1,
+    cold: coldBefore(plain),
     keep,
     label: policy?.labels === false ? [] : fold.labels.slice(-limits.labelsMax).filter(isPending),
   }

@@ -2,7 +2,7 @@ import { WaystoneError } from '../errors.ts'
 import type { Json } from '../json.ts'
 import { decodeValue, encodeValue } from '../state/codec.ts'
 import { isObject } from '../state/value.ts'
-import type { Bodies, EntryDraft, Retention, SnapshotNote } from './bodies.ts'
+import type { Bodies, EntryDraft, Gone, Retention, SnapshotNote } from './bodies.ts'
 import type { Entry } from './entry.ts'
 import type { Fold } from './fold.ts'
 import { oldestIn, type KeyIndex } from './key-index.ts'
@@ -48,8 +48,8 @@ export interface SnapshotOptions {
   readonly kept: readonly SnapshotNote[]
   /** The earliest entry that one can go back to: effects before it are not asked about any more. */
   readonly oldest: number
-  /** What entries before this one named was removed already. */
-  readonly gone: number
+  /** What was removed already. */
+  readonly gone: Gone
   /** Those of them whose artifacts are still needed. */
   readonly held: ReadonlySet<number>
   readonly label?: string
@@ -69,7 +69,7 @@ export function* snapshotOf(
   fold: Fold,
   options: SnapshotOptions,
 ): Generator<Chunk, Extract<EntryDraft, { kind: 'snapshot' }>> {
-  const { kept, label, retention, cache, seal } = options
+  const { kept, label, retention, gone, cache, seal } = options
   const document = packFold(fold, options)
   const packed = yield* packForEntry(
     (chars) => pack(document, chars, cache, seal),
@@ -81,7 +81,8 @@ export function* snapshotOf(
   const needs = fold.keys.length === 0 ? {} : { oldest: oldestIn(fold.keys) }
   // JSON has no Infinity, which keeps all.
   const keeps = retention && Number.isFinite(retention.turns + retention.ms) ? { retention } : {}
-  const body = { at, turn, time, chars, bytes, fold: json, kept, ...named, ...needs, ...keeps }
+  const lacks = gone.before > 0 && isSealed(fold) ? { gone } : {}
+  const body = { at, turn, time, chars, bytes, fold: json, kept, ...named, ...needs, ...keeps, ...lacks }
   const shown = isSealed(fold) ? { shown: shownOf(fold, body, options) } : {}
   return { kind: 'snapshot', body, blobs: chunks, ...shown }
 }
@@ -103,7 +104,7 @@ function packFold(fold: Fold, { oldest, gone, held }: SnapshotOptions): Readonly
   }
   const json = (value: unknown): Part => ({ json: value as Json })
   document['onces'] = json(fold.onces.filter(({ seq }) => seq > oldest))
-  document['blobs'] = json(fold.blobs.filter(({ seq }) => seq >= gone || held.has(seq)))
+  document['blobs'] = json(fold.blobs.filter(({ seq }) => seq >= gone.before || held.has(seq)))
   document['consumed'] = json([...fold.consumed])
   if (fold.result !== undefined) document['result'] = { value: fold.result }
   if (isSealed(fold)) document['sealedWith'] = json(fold.sealedWith)
@@ -140,6 +141,8 @@ export function foldOfSnapshot(entry: Extract<Entry, { kind: 'snapshot' }>, docu
     keys: (found.keys ?? []) as unknown as KeyIndex,
     sealedWith: (found.sealedWith ?? []) as unknown as Fold['sealedWith'],
     since: { entries: 0, bytes: 0 },
+    // Told by the entry, which is later than what it is of.
+    gone: undefined,
     snapshots: entry.body.kept.filter(({ at }) => at.seq <= entry.body.at.seq),
   }
 }

@@ -10,7 +10,13 @@ import type { Fold } from './fold.ts'
 import { asideOf, nothingAside, type Aside } from './aside.ts'
 import { LogCollector, type Staying } from './log-collector.ts'
 import type { Chunk, PackCache } from './pack.ts'
-import { planRetention, snapshotDue, type RetentionPlan, type SnapshotPolicy } from './retention.ts'
+import {
+  planAsWriter,
+  planRetention,
+  snapshotDue,
+  type RetentionPlan,
+  type SnapshotPolicy,
+} from './retention.ts'
 import type { Appending, RunLog } from './run-log.ts'
 import { snapshotOf, type SnapshotOptions } from './snapshot.ts'
 
@@ -30,8 +36,8 @@ export interface SnapshotterPorts {
   mayLetGo?(): boolean
   /** What was set aside of the run, and can be opened as long as nobody has dropped it. */
   readonly tails: Pick<Tails, 'list'>
-  /** What of a run is to be kept; undefined: all. */
-  retention(fold: Fold): Retention | undefined
+  /** What of a run is to be kept, undefined: all; or where it cannot be read, as much as its writer keeps. */
+  retention(fold: Fold): Retention | 'as its writer' | undefined
   /** When a run wants snapshots that reading does not need yet. Absent: never. */
   policy?(fold: Fold): SnapshotPolicy
   /** The last entry that is elsewhere too; Infinity where there is no elsewhere. */
@@ -148,9 +154,11 @@ export class Snapshotter {
   }
 
   #plan(fold: Fold): RetentionPlan {
-    const { retention, clock, synced } = this.#ports
-    const facts = { now: clock.now(), synced: synced(), lost: this.#lost, parted: this.#aside.parted }
-    return planRetention(fold, retention(fold), facts)
+    const { clock, synced } = this.#ports
+    const { parted } = this.#aside
+    const retention = this.#ports.retention(fold)
+    if (retention === 'as its writer') return planAsWriter(fold, parted)
+    return planRetention(fold, retention, { now: clock.now(), synced: synced(), lost: this.#lost, parted })
   }
 
   #isDue(fold: Fold): boolean {
@@ -166,6 +174,7 @@ export class Snapshotter {
     const now = this.#log.mustFold()
     const replaced = this.#replaced
     const { keep, forget, label: pending } = this.#plan(now)
+    const retention = this.#ports.retention(now)
     const kept = keep.filter(({ at }) => at.seq !== of.head.seq)
     const oldest = Math.min(forget - 1, of.head.seq, ...[...kept, ...pending].map(({ at }) => at.seq))
     const named = label === undefined ? {} : { label }
@@ -174,7 +183,7 @@ export class Snapshotter {
       oldest,
       gone: this.#collector.gone,
       held: this.#collector.held,
-      retention: this.#ports.retention(now),
+      retention: retention === 'as its writer' ? undefined : retention,
       cache: this.#cache,
       ...named,
     })

@@ -4,7 +4,6 @@ import type { RunStorage } from '../ports/run-storage.ts'
 import { fromUtf8 } from '../state/digest.ts'
 import { parseLine } from './entry.ts'
 import { namesIn } from './fold.ts'
-import { isSealed } from './public-body.ts'
 import type { RunLog } from './run-log.ts'
 
 /** What may name blobs of a run. */
@@ -18,7 +17,8 @@ export interface NamesPorts extends Pick<RunStorage, 'snapshots' | 'tails' | 'in
 /**
  * Those of the blobs that nothing here names: no entry that is stored, no snapshot, nothing that was set aside or waits in the inbox, and not
  * the state. Whatever looks like a hash there counts as one. An entry that is still to come may name them: see `RunLog.remove`. None
- * where not all can be read: of a run that is encrypted or damaged, also where that was set aside.
+ * where not all can be read: of a run that is damaged, also where that was set aside, and where something encrypted waits in the inbox.
+ * Entries of an encrypted run say in the open which blobs they need, and its snapshots which artifacts are needed of what is gone.
  */
 export async function unnamedBlobs(
   log: RunLog,
@@ -26,12 +26,12 @@ export async function unnamedBlobs(
   ports: NamesPorts,
 ): Promise<readonly Digest[]> {
   const { fold, run } = log
-  if (fold === undefined || isSealed(fold) || log.damage !== undefined) return []
+  if (fold === undefined || log.damage !== undefined) return []
   const left = new Set<string>(blobs)
   const strike = (text: string): void => {
     for (const hash of digestsIn(text)) left.delete(hash)
   }
-  strike(JSON.stringify(fold.blobs))
+  strike(JSON.stringify([fold.blobs, fold.gone ?? null]))
   for (const at of await ports.snapshots.list(run)) {
     const line = await ports.snapshots.get(run, at)
     if (line) strike(fromUtf8(line))

@@ -166,12 +166,10 @@ export class RunKeeper {
       tails: ports.storage.tails,
       clock: ports.clock,
       mayAppend: () => this.#mayAppend(),
-      // Who cannot read what checkpoints need cannot say what is not needed any more.
-      mayLetGo: () => {
-        const fold = log.mustFold()
-        return !isSealed(fold) || (fold.owner === edgeOwner && log.isReadable)
-      },
-      retention: (fold) => retentionHere(fold, this.#agent(fold.identity.agent)),
+      retention: (fold) =>
+        isSealed(fold) && !(fold.owner === edgeOwner && log.isReadable)
+          ? 'as its writer'
+          : retentionHere(fold, this.#agent(fold.identity.agent)),
       policy: (fold) => snapshotPolicyOf(this.#agent(fold.identity.agent)?.snapshots),
       synced: () => Infinity,
       failed: (error) => ports.failed('snapshot', error),
