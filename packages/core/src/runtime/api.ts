@@ -15,7 +15,10 @@ export type MoveTarget = 'edge' | 'here'
 export interface MoveOptions {
   /** How long steps under way may take to end before they are given up and run again at the target. Default 2,000. */
   readonly drainMs?: number
-  /** Takes a run from an owner that is not there; what it has not synced will be set aside. */
+  /**
+   * Takes a run from an owner that is not there; what it has not synced will be set aside. An open turn that the code here cannot
+   * replay pauses the run then, where it is refused otherwise.
+   */
   readonly force?: boolean
 }
 

@@ -29,6 +29,8 @@ export async function blockersOf(fold: Fold, target: Target): Promise<readonly s
 /** What a replay of an open turn has shown. */
 export interface Rehearsed {
   readonly blockers: readonly string[]
+  /** Those of them that are none of the code's: with other code a run can be taken all the same, and pauses. */
+  readonly lacks: readonly string[]
   /** The calls that it has left open. */
   readonly open: Extract<AttemptEnd, { type: 'caught up' }>['open']
   /** The replay itself, which the caller drops or hands on; undefined when there was nothing to replay. */
@@ -38,15 +40,16 @@ export interface Rehearsed {
 /** `blockersOf`, and the replay of the open turn. */
 export async function rehearse(fold: Fold, { clock, place, agent: find }: Target): Promise<Rehearsed> {
   const agent = find(fold.identity.agent)
-  const blockers = [...lacksOf(fold, { place, agent: find })]
-  if (agent === undefined) return { blockers, open: [], rehearsal: undefined }
-  if (place === 'edge') blockers.push(...tooLarge(fold))
+  const lacks = [
+    ...lacksOf(fold, { place, agent: find }),
+    ...(agent && place === 'edge' ? tooLarge(fold) : []),
+  ]
   // A run on its way back leaves its open turn: that need not be replayed.
-  if (fold.unwind) return { blockers, open: [], rehearsal: undefined }
+  if (agent === undefined || fold.unwind) return { blockers: lacks, lacks, open: [], rehearsal: undefined }
   const rehearsal = new Rehearsal(agent, openTurn(fold, configDigest(agent)), { clock, place })
   const proof = await rehearsal.proof
-  if (proof.type === 'diverged') blockers.push(divergence(fold, proof).message)
-  return { blockers, open: proof.type === 'caught up' ? proof.open : [], rehearsal }
+  const blockers = proof.type === 'diverged' ? [...lacks, divergence(fold, proof).message] : lacks
+  return { blockers, lacks, open: proof.type === 'caught up' ? proof.open : [], rehearsal }
 }
 
 /** `blockersOf` as far as nothing of the run has to be read for it. */

@@ -85,6 +85,41 @@ describe('a move to the edge', () => {
 })
 
 describe('a move here by force', () => {
+  it('brings a run whose owner had other code: it pauses here, and its turn begins anew', async () => {
+    const agent = (code: 'newer' | 'older') =>
+      defineAgent({
+        name: 'changing',
+        version: 1,
+        initial: () => ({}),
+        async turn(ctx) {
+          if (code === 'newer') await ctx.step('first', () => null)
+          else await ctx.ask('first', { question: 'Ready?' })
+          await ctx.ask('sure', { question: 'Sure?' })
+          return done(code)
+        },
+      })
+    const edge = memoryEdge({ clock: testClock, ownerAlive: () => false })
+    const laptop = await testDevice([agent('newer')], { edge }).open()
+    const run = await handleOf(laptop, await laptop.start('changing', null, {}))
+    await run.until(({ status, sync, head }) => status === 'waiting' && sync.synced?.seq === head.seq)
+    await laptop.close()
+    const phone = await testDevice([agent('older')], { edge, name: 'phone' }).open()
+    const there = await handleOf(phone, run.id)
+    await there.until(({ status }) => status === 'waiting')
+    const message = expect.stringContaining('cannot be replayed') as string
+    await expect(there.move('here')).rejects.toMatchObject({ code: 'move_refused', message })
+    await there.move('here', { force: true })
+    const paused = await there.until(({ status }) => status === 'paused')
+    expect(paused.error).toMatchObject({ code: 'divergence' })
+    await there.restart()
+    for (const path of ['first', 'sure']) {
+      const { asks } = await there.until((view) => view.asks.some((ask) => ask.path.endsWith(path)))
+      await there.answer(asks[0]?.ask as string, 'yes')
+    }
+    expect(await there.result()).toBe('older')
+    await phone.close()
+  })
+
   it('claims the next head of an owner that writes on; one without force does not', async () => {
     const agent = defineAgent({
       name: 'waiter',

@@ -164,8 +164,10 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
   const fold = log.mustFold()
   if (fold.owner === ports.me) return node.ownerChanged()
   const agent = node.agent(fold.identity.agent)
-  const { blockers } = await node.rehearsedHere(fold)
-  if (agent === undefined || blockers.length > 0) throw refusal(run, new Error(blockers.join('; ')))
+  const { blockers, lacks } = await node.rehearsedHere(fold)
+  // An owner that is gone for good may have had other code: whoever takes its run by force is asked what is to become of its turn.
+  const inTheWay = force ? lacks : blockers
+  if (agent === undefined || inTheWay.length > 0) throw refusal(run, new Error(inTheWay.join('; ')))
   const claim: Claim = {
     base: fold.head,
     epoch: fold.epoch,

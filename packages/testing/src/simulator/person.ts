@@ -1,4 +1,5 @@
 import {
+  edgeOwner,
   WaystoneError,
   type Decision,
   type Digest,
@@ -22,6 +23,8 @@ export interface PersonPorts {
   readonly hasEdge: boolean
   /** They move runs whenever they look, mostly to the device that they hold. */
   readonly isRestless: boolean
+  /** What the edge was lent to go on with may lapse there: they take such a run back. */
+  readonly lends: boolean
 }
 
 /** A message that somebody has sent from a device. */
@@ -67,7 +70,10 @@ export class Person {
       this.#answer(mirror)
       const pause = pauseOf(mirror)
       if (pause) this.#goOn(mirror, pause, calm)
-      if (this.#isStuck(mirror) || (!calm && dice.chance(0.4))) this.#note(mirror.run, calm)
+      const isStuck = this.#isStuck(mirror)
+      if (isStuck || (!calm && dice.chance(0.4))) this.#note(mirror.run, calm)
+      if (isStuck && this.#ports.lends && mirror.head.owner === edgeOwner)
+        this.#do('take back', (runtime) => runtime.move(mirror.run, 'here', { drainMs: 500, force: true }))
       if (!calm) this.#meddle(mirror)
     }
   }

@@ -1,7 +1,7 @@
 import { openSession, type SessionRetention } from '@waystone/core/session'
 import { Runtime, type AnyAgent, type OwnerId, type RunId, type SyncPolicy } from '@waystone/core'
 import { realmClock } from './realm-clock.ts'
-import { simCipher } from './sim-cipher.ts'
+import type { Encryption } from '@waystone/core'
 import { newRealm, type Realm } from './scheduler.ts'
 import { simChannels } from './sim-channels.ts'
 import { SimDisk } from './sim-disk.ts'
@@ -33,8 +33,8 @@ export interface DeviceOptions {
   readonly syncPolicy?: SyncPolicy
   /** Its tabs have a session open beside, of which so much is kept. */
   readonly session?: { readonly retention?: SessionRetention }
-  /** All that begins there is encrypted. */
-  readonly isSealing: boolean
+  /** What all that begins there is encrypted with. */
+  readonly encryption: Encryption | undefined
 }
 
 /** A browser profile and the tabs that are open on it. */
@@ -68,7 +68,7 @@ export class SimDevice {
 
   /** Opens one more tab. */
   open(): SimTab {
-    const { world, object, agents, faults, syncPolicy, session: has, isSealing } = this.#options
+    const { world, object, agents, faults, syncPolicy, session: has, encryption } = this.#options
     this.#opened += 1
     const realm = newRealm(`${this.name} tab ${String(this.#opened)}`)
     const { me } = this
@@ -88,7 +88,7 @@ export class SimDevice {
       channel: this.#channel(realm),
       agents: agents(realm),
       ...(syncPolicy ? { syncPolicy } : {}),
-      ...(isSealing ? { encryption: { cipher: simCipher } } : {}),
+      encryption,
       development: true,
     })
     const session = has
@@ -98,7 +98,7 @@ export class SimDevice {
           channel: this.#sessions(realm),
           id: sharedNotes,
           initial: { notes: [], count: 0, pad: '' },
-          ...(isSealing ? { cipher: simCipher } : {}),
+          ...(encryption ? { cipher: encryption.cipher } : {}),
           ...has,
         })
       : undefined

@@ -12,6 +12,7 @@ import {
 import { realmClock } from './realm-clock.ts'
 import { newRealm, type Due, type Realm } from './scheduler.ts'
 import { SimDisk } from './sim-disk.ts'
+import { simLentKeys } from './sim-lent-keys.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** A device that follows a run live. */
@@ -52,6 +53,8 @@ export class SimObject {
   /** The life that has begun it last. */
   #begunBy: Realm | undefined
   #alarm: Due | undefined
+  /** Stored beside the log. */
+  #lent: string | undefined
   #ringing = false
 
   constructor(
@@ -79,7 +82,20 @@ export class SimObject {
     const agents = this.#agents(realm)
     const atClock = (ms: number | undefined): number | undefined =>
       ms === undefined ? undefined : clock.now() - (scheduler.now - ms)
-    const keeper = RunKeeper.open(this.run, {
+    // A life that has ended stores nothing any more.
+    const place = {
+      get: () => this.#lent,
+      set: (lent: string | undefined) => void (realm.alive && (this.#lent = lent)),
+    }
+    const lapse = (): void =>
+      void keeper.then(
+        (kept) => kept.lapse().catch((error: unknown) => this.#failed('lapse', error)),
+        () => undefined,
+      )
+    const lapses = (until: number): void =>
+      void scheduler.after(Math.max(1, until - clock.now()), 'keys lapse', realm, lapse)
+    const keeper: Promise<RunKeeper> = RunKeeper.open(this.run, {
+      lentKeys: simLentKeys(clock, place, lapses),
       clock,
       random: (bytes) => dice.bytes(bytes),
       storage: {

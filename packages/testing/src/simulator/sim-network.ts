@@ -13,6 +13,7 @@ import {
 import type { NetworkFaults } from './network-faults.ts'
 import type { SimObject } from './sim-edge.ts'
 import { SimFollow } from './sim-follow.ts'
+import { lendingKey } from './sim-lent-keys.ts'
 import type { Realm } from './scheduler.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -53,6 +54,7 @@ export function simEdge(realm: Realm, wire: Wire): Edge {
         return held
       }),
     blockers: (run) => ask(run, 'blockers', ({ keeper }) => keeper.authority.blockers()),
+    lendingKey: (run) => ask(run, 'lending key', () => Promise.resolve(lendingKey)),
     send: (run, item) => ask(run, 'send', ({ keeper }) => keeper.send(item)),
     follow: (run, options) => new SimFollow({ realm, wire, run, options, remote }),
   }

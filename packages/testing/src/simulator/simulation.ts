@@ -1,4 +1,4 @@
-import { encodeValue, type AnyAgent, type RunId, type SyncPolicy } from '@waystone/core'
+import { encodeValue, type AnyAgent, type Encryption, type RunId, type SyncPolicy } from '@waystone/core'
 import { calmNetwork, wildNetwork } from './network-faults.ts'
 import { Coverage } from './coverage.ts'
 import { Dice } from './dice.ts'
@@ -10,6 +10,7 @@ import { Scheduler, type Realm } from './scheduler.ts'
 import { SimDevice, type SimTab } from './sim-device.ts'
 import type { SimDisk } from './sim-disk.ts'
 import { SimObject } from './sim-edge.ts'
+import { simEncryption } from './sim-lent-keys.ts'
 import { changeProgram, inWorld, simAgent, throwProgram } from './sim-program.ts'
 import { SessionPeople, sharedNotes } from './sim-session.ts'
 import type { SimWorld } from './sim-world.ts'
@@ -24,6 +25,9 @@ const policies: readonly (SyncPolicy | undefined)[] = [
   { every: Infinity, intervalMs: 'adaptive' },
   { every: 4, intervalMs: 10_000 },
 ]
+
+/** For how long keys are lent to the edge, in ms, by what is left of a seed. */
+const lendings: readonly (number | undefined)[] = [undefined, 600_000, 15_000]
 
 /** One world: devices with tabs, perhaps an edge, people, and an agent, all thrown by a seed. */
 export class Simulation implements SimWorld {
@@ -51,8 +55,8 @@ export class Simulation implements SimWorld {
   readonly #whenGone: 'edge' | 'offer'
   /** In some of the worlds as much as can be let go of is: of the seed itself, so that the dice of the others fall as they did. */
   readonly #isForgetful: boolean
-  /** In some of the worlds the edge cannot read what it keeps: of the seed itself, too, and half of the forgetful ones. */
-  readonly #isSealing: boolean
+  /** In some of the worlds the edge cannot read what it keeps, or for a time only: of the seed itself, too, and half of the forgetful ones. */
+  readonly #encryption: Encryption | undefined
   /** What some of the runs may use: of the seed itself, too. */
   readonly #budget: { readonly steps?: number }
   /** How devices gather entries, in some of the worlds: of the seed itself, too. */
@@ -63,7 +67,10 @@ export class Simulation implements SimWorld {
     this.dice = dice
     this.effects = new Effects(this)
     this.#isForgetful = seed % 16 === 2
-    this.#isSealing = seed % 32 === 18 || seed % 16 === 5
+    const isSealing = seed % 32 === 18 || seed % 16 === 5
+    this.#encryption = isSealing
+      ? simEncryption(lendings[Math.floor(seed / 32) % lendings.length])
+      : undefined
     const thrown = throwProgram(dice)
     // Long enough that there is something to let go of.
     const own = this.#isForgetful ? [...thrown, ...thrown] : thrown
@@ -73,7 +80,7 @@ export class Simulation implements SimWorld {
     this.#syncPolicy = policies[seed % 10]
     this.network = dice.chance(0.8) ? wildNetwork : calmNetwork
     const whenGone = dice.chance(0.5) ? 'edge' : 'offer'
-    this.#whenGone = this.#isSealing ? 'offer' : whenGone
+    this.#whenGone = isSealing ? 'offer' : whenGone
     this.sessionPeople = seed % 5 === 4 ? this.#newSession() : undefined
     this.#newDevice('laptop')
     if (this.hasEdge) this.#newDevice('phone')
@@ -85,6 +92,7 @@ export class Simulation implements SimWorld {
       hasEdge: this.hasEdge,
       // In some of the worlds runs are handed around all the time.
       isRestless: seed % 16 === 3,
+      lends: this.#encryption?.lend !== undefined,
     })
   }
 
@@ -194,7 +202,7 @@ export class Simulation implements SimWorld {
       world: this,
       agents: this.#agents('devices', () => device.disk),
       faults: () => this.network,
-      isSealing: this.#isSealing,
+      encryption: this.#encryption,
       ...(this.sessionPeople ? { session: this.#isForgetful ? { retention: { saves: 1 } } : {} } : {}),
       ...(this.#syncPolicy ? { syncPolicy: this.#syncPolicy } : {}),
       ...(this.hasEdge ? { object: (run: RunId) => this.#object(run) } : {}),
