@@ -55,7 +55,7 @@ export class Simulation implements SimWorld {
   readonly #whenGone: 'edge' | 'offer'
   /** In some of the worlds as much as can be let go of is: of the seed itself, so that the dice of the others fall as they did. */
   readonly #isForgetful: boolean
-  /** In some of the worlds the edge cannot read what it keeps, or for a time only: of the seed itself, too, and half of the forgetful ones. */
+  /** In some of the worlds the edge cannot read what it keeps, or for a time only: of the seed itself, too, and half of the forgetful and of the restless ones. */
   readonly #encryption: Encryption | undefined
   /** What some of the runs may use: of the seed itself, too. */
   readonly #budget: { readonly steps?: number }
@@ -67,7 +67,7 @@ export class Simulation implements SimWorld {
     this.dice = dice
     this.effects = new Effects(this)
     this.#isForgetful = seed % 16 === 2
-    const isSealing = seed % 32 === 18 || seed % 16 === 5
+    const isSealing = seed % 16 === 5 || seed % 32 === 18 || seed % 32 === 19
     this.#encryption = isSealing
       ? simEncryption(lendings[Math.floor(seed / 32) % lendings.length])
       : undefined
