@@ -192,6 +192,36 @@ describe('an encrypted run', () => {
     expect(await log.adopt(lines)).toHaveLength(lines.length)
   })
 
+  it('with any bit changed of its last entry goes on from the one before', async () => {
+    const memory = memoryStorage()
+    const { cipher } = encryption
+    const log = await RunLog.open(run, { ...memory, now: () => 1, cipher })
+    const { runtime, storage } = await waiting()
+    await runtime.close()
+    await log.adopt((await storage.store.read(run, 0)).slice(0, 2))
+    const outcome = { value: 'Serengeti' }
+    await log.append(log.mustFold().owner, () => [
+      { kind: 'step', body: { path: '0/a', attempts: 1, ms: 2, outcome } },
+    ])
+    const lines = await memory.store.read(run, 0)
+    const head = log.mustFold().head
+    const line = lines[2] as Uint8Array
+    for (let at = '{"format":1'.length; at < line.byteLength; at += 1) {
+      let kept = [...lines.slice(0, 2), line.with(at, (line[at] as number) ^ (1 << (at % 8)))]
+      const store: RunStorage['store'] = {
+        ...memory.store,
+        read: async (_, from) => kept.slice(from),
+        head: async () => head,
+        append: async () => {
+          kept = kept.slice(0, 2)
+          return { ok: true, head }
+        },
+      }
+      const opened = await RunLog.open(run, { ...memory, store, now: () => 2, cipher })
+      expect([at, opened.mustFold().head.seq, opened.damage?.seq]).toEqual([at, 1, 2])
+    }
+  })
+
   it('forks, with the artifacts of its source and a snapshot of its own', async () => {
     const { handle, runtime, storage } = await waiting()
     const seq = handle.view()?.head.seq as number

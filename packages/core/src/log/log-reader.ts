@@ -107,6 +107,17 @@ export class LogReader {
     return entries
   }
 
+  /** `resolve` of entries that are stored here, in a row: one that names a key that is not here may be damaged. */
+  async resolveStored(stored: readonly ParsedEntry[]): Promise<readonly Entry[]> {
+    try {
+      return await this.resolve(stored)
+    } catch (error) {
+      const last = stored.at(-1)
+      if (last && isWaystoneError(error, 'key_missing')) await this.#checkWritten(last)
+      throw error
+    }
+  }
+
   /** What a snapshot tells. Rejects with `blob_missing`, `log_damaged`. */
   foldOf(snapshot: SnapshotEntry): Promise<Fold> {
     return foldSnapshot(snapshot, this.#ports)
@@ -210,13 +221,15 @@ export class LogReader {
     return to < entry.seq || isInLog ? fold : undefined
   }
 
-  /** The last entry of what was read, which no other one of it vouches for: the line after it does, or what the store knows of its head. */
-  async #proven(fold: Fold, after: Uint8Array | undefined): Promise<Fold> {
-    const { seq, digest } = fold.head
+  /**
+   * The last entry of what was read no other one of it vouches for: the line after it does, or what the store knows of its head. Throws
+   * `log_damaged` when it is another one.
+   */
+  async #checkWritten({ seq, digest }: Head): Promise<void> {
+    const [after] = await this.page(seq + 1, 1)
     const next = after && parseReadable(after)
     const known = next?.seq === seq + 1 ? next.prev : (await this.#headAt(seq))?.digest
-    if (known === undefined || known === digest) return fold
-    throw notWritten(this.run, seq)
+    if (known !== undefined && known !== digest) throw notWritten(this.run, seq)
   }
 
   async #headAt(seq: number): Promise<Head | undefined> {
@@ -245,13 +258,15 @@ export class LogReader {
     let fold = from
     for (;;) {
       const next = (fold?.head.seq ?? -1) + 1
-      if (next > to) return fold && this.#proven(fold, (await this.page(next, 1))[0])
-      const page = await this.page(next, to - next + 1)
+      const page = next > to ? [] : await this.page(next, to - next + 1)
       const first = page[0]
-      if (first === undefined) return fold && this.#proven(fold, undefined)
+      if (first === undefined) {
+        if (fold) await this.#checkWritten(fold.head)
+        return fold
+      }
       if (fold === undefined && parseLine(first).seq > 0) fold = await this.#foldBefore(parseLine(first), to)
       const lines = page.slice(0, to - next + 1)
-      fold = foldEntries(fold, await this.resolve(verifyChain(this.run, fold?.head, lines)))
+      fold = foldEntries(fold, await this.resolveStored(verifyChain(this.run, fold?.head, lines)))
     }
   }
 }

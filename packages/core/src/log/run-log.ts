@@ -152,7 +152,7 @@ export class RunLog {
       const follows = first === undefined ? await this.#isStored(mine) : parseLine(first).prev === mine.digest
       if (!follows) return this.#readAnew()
       if (first === undefined) return
-      const entries = await this.reader.resolve(verifyChain(this.run, mine, lines))
+      const entries = await this.reader.resolveStored(verifyChain(this.run, mine, lines))
       this.#take({ entries, lines }, this.#after(this.#fold, entries))
     }
   }
