@@ -39,6 +39,8 @@ export interface AttemptPorts {
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
   /** Resolves when the inbox here holds all that the edge, if this run has one, has got by now. */
   inboxComplete(signal: AbortSignal): Promise<void>
+  /** False while messages may come that were sent before those that are here: none is taken until then. */
+  knowsInbox(): boolean
   /** Inbox items that no entry has consumed. */
   inbox(): readonly InboxItem[]
   readStream(stream: string): Promise<StreamText>
@@ -73,6 +75,7 @@ export function effectsOff(clock: Clock, place: Place): AttemptPorts {
     append: never,
     confirm: never,
     inboxComplete: never,
+    knowsInbox: () => false,
     inbox: () => [],
     readStream: never,
     writeStream: never,

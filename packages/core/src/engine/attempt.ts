@@ -414,6 +414,7 @@ export class Attempt {
 
   /** The next message of a name that no call has taken; the caller records it. */
   takeMessage(name: string): Extract<InboxItem, { type: 'message' }> | undefined {
+    if (!this.ports.knowsInbox()) return undefined
     const item = this.ports
       .inbox()
       .find((one) => one.type === 'message' && one.name === name && !this.#taken.has(one.id))

@@ -80,6 +80,10 @@ export async function beginReceive(attempt: Attempt, call: Call, name: string): 
 
 /** Takes the messages of a name that wait now, which may be none: what one page holds; the rest waits for the next. */
 export async function beginDrain(attempt: Attempt, call: Call, name: string): Promise<void> {
+  if (!attempt.ports.knowsInbox()) {
+    return attempt.park(call, { for: 'network' }, () => beginDrain(attempt, call, name))
+  }
+  if (call.phase === 'parked') attempt.running(call)
   const taken: Extract<InboxItem, { type: 'message' }>[] = []
   // All at once: two branches that drain share nothing out between them.
   for (let chars = 0; chars < limits.pageBytesMax;) {

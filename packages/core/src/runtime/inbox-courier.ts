@@ -33,6 +33,8 @@ export class InboxCourier {
   readonly #sent = new Set<string>()
   /** Items that the edge has taken, and that could not be stored here yet. */
   #owed: readonly InboxItem[] = []
+  /** The ids of what waited at the edge when it said so last, in its order. */
+  #there: readonly string[] = []
 
   constructor(run: RunId, ports: CourierPorts) {
     this.#run = run
@@ -70,10 +72,31 @@ export class InboxCourier {
 
   /** Brings items that wait at the edge for this device. Rejects with `unreachable`. */
   async pull(from: number): Promise<void> {
-    const { edge, me, inbox } = this.#ports
-    if (!edge) return
-    const { inbox: items } = await edge.remote.pull(this.#run, from, me)
-    await putAll(inbox, this.#run, items)
+    const { edge, me } = this.#ports
+    if (edge) await this.take((await edge.remote.pull(this.#run, from, me)).inbox)
+  }
+
+  /** Stores what waits at the edge, in its order. */
+  async take(items: readonly InboxItem[]): Promise<void> {
+    if (items.length > 0) this.#there = items.map(({ id }) => id)
+    await putAll(this.#ports.inbox, this.#run, items)
+  }
+
+  /**
+   * The items here in the order in which they are to be taken: those that have come to the edge as they came there, since others have
+   * sent some of them, too. What this device alone has stays behind what it had before that.
+   */
+  inOrder(items: readonly InboxItem[]): readonly InboxItem[] {
+    const here = new Map(items.map((item) => [item.id, item]))
+    let there = this.#there.filter((id) => here.has(id))
+    const last = items.findLastIndex(({ id }) => there.includes(id))
+    const upTo = (id: string): readonly string[] => {
+      const passed = there.slice(0, there.indexOf(id) + 1)
+      there = there.slice(passed.length)
+      return passed
+    }
+    const ids = items.slice(0, last + 1).flatMap(({ id }) => (this.#there.includes(id) ? upTo(id) : [id]))
+    return [...ids.flatMap((id) => here.get(id) ?? []), ...items.slice(last + 1)]
   }
 
   /**

@@ -221,3 +221,38 @@ it('an answer that does not fit keeps no other one from its question, before the
   expect((await run.until(({ status }) => status === 'done')).result).toBe('answered')
   await runtime.close()
 })
+
+it('what others have sent before is taken first, by a device that has some of it already when the run comes there', async () => {
+  const edge = memoryEdge({ clock: testClock, ownerAlive: () => false })
+  const asked = Promise.withResolvers<void>()
+  let isTaken = false
+  const remote: Remote = {
+    ...edge.remote,
+    async claim(...asking) {
+      const lines = await edge.remote.claim(...asking)
+      isTaken = true
+      return lines
+    },
+    async pull(...asking) {
+      if (isTaken) await asked.promise
+      return edge.remote.pull(...asking)
+    },
+  }
+  const laptop = await testDevice([listens], { edge }).open()
+  const run = await handleOf(laptop, await laptop.start('listens', null, {}))
+  await run.until(({ status, sync, head }) => status === 'waiting' && sync.synced?.seq === head.seq)
+  await laptop.close()
+  // Nobody takes them: its owner is gone.
+  const tablet = await testDevice([listens], { edge, name: 'tablet' }).open()
+  await (await handleOf(tablet, run.id)).send('news', 'first')
+  await tablet.close()
+  const phone = await testDevice([listens], { edge: { ...edge, remote }, name: 'phone' }).open()
+  const there = await handleOf(phone, run.id)
+  await there.send('news', 'stop')
+  await there.move('here', { force: true })
+  await there.until(({ owner, live }) => owner === 'phone' && live.calls.length > 0)
+  asked.resolve()
+  const { state } = await there.until(({ status }) => status === 'done')
+  expect(state).toEqual({ heard: ['first', 'stop'] })
+  await phone.close()
+})

@@ -50,6 +50,11 @@ export interface HostPorts {
   readonly inbox: Inbox
   /** The inbox as it was a moment ago, for a host that is poked when it has more by now. */
   readonly inboxListed?: Promise<readonly InboxItem[]> | undefined
+  /**
+   * Of a run that has just come here: resolves when what waits at the edge is here, too, or cannot be had now. No message is taken before,
+   * since others may have sent one earlier.
+   */
+  readonly inboxAsked?: Promise<void> | undefined
   readonly streams: Streams
   agent(name: string): AnyAgent | undefined
   confirm(seq: number | undefined, signal: AbortSignal): Promise<void>
@@ -121,6 +126,9 @@ export class RunHost {
   #attempt: Attempt | undefined
   #rehearsal: Rehearsal | undefined
   #items: readonly InboxItem[] = []
+  /** What `inboxAsked` says, and whether the items are from then on. */
+  #inboxAsked: boolean
+  #knowsInbox = false
   readonly #openItems = new Map<string, Promise<InboxItem>>()
   #refreshing: Promise<void> = Promise.resolve()
   readonly #waker = new Waker()
@@ -158,6 +166,11 @@ export class RunHost {
     // Its newest entry is what opened it: a later one was written before the clock went back.
     this.#beatAt = log.fold?.updated ?? this.#opened
     this.#rehearsal = ports.rehearsal
+    this.#inboxAsked = ports.inboxAsked === undefined
+    void ports.inboxAsked?.then(() => {
+      this.#inboxAsked = true
+      this.poke()
+    })
     this.#breakers = ports.breakers ?? new Breakers(ports.clock)
     this.#tellLive = throttled(ports.clock, limits.liveMsMin, () => {
       if (!this.#rests) ports.tell({ type: 'live', live: this.live() })
@@ -492,6 +505,7 @@ export class RunHost {
       breakers: this.#breakers,
       // What could not be opened is refused by the loop.
       inbox: () => this.#items.filter(({ sealed }) => sealed === undefined),
+      knowsInbox: () => this.#knowsInbox,
       readStream: (stream) => streams.read(run, stream, 0),
       writeStream: async (stream, chunk) => {
         await streams.append(run, stream, chunk)
@@ -656,12 +670,14 @@ export class RunHost {
 
   async #refresh(listed = this.#ports.inbox.list(this.#log.run)): Promise<void> {
     const consumed = this.#log.fold?.consumed ?? new Set<string>()
+    const knowsInbox = this.#inboxAsked
     const items = await listed
     const stale = items.filter(({ id }) => consumed.has(id)).map(({ id }) => id)
     if (stale.length > 0) this.#ports.consumed(stale, this.#log.mustFold().head.seq)
     const waiting = items.filter(({ id }) => !consumed.has(id))
     const opened = await Promise.all(waiting.map((item) => this.#readable(item)))
     this.#items = opened.filter(({ id }) => this.#log.fold?.consumed.has(id) !== true)
+    this.#knowsInbox ||= knowsInbox
     await this.#controlAttempt()
     this.#attempt?.poke()
     this.#signal()

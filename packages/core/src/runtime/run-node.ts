@@ -21,7 +21,7 @@ import type { Channel } from '../ports/channel.ts'
 import type { Encryption } from '../ports/cipher.ts'
 import type { Clock, Random } from '../ports/clock.ts'
 import type { Lock, Locks } from '../ports/locks.ts'
-import type { InboxItem } from '../ports/inbox.ts'
+import type { Inbox, InboxItem } from '../ports/inbox.ts'
 import type { Head, Place } from '../ports/log-store.ts'
 import type { Follow } from '../ports/remote.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
@@ -106,6 +106,8 @@ export class RunNode {
   #frozen = false
   /** Whether something came after it was listed for a host that begins. */
   #inboxGrew = true
+  /** The run has come here, and what waits at the edge was not asked for since. */
+  #inboxIsThere = false
   /** This host has opened the log for writing before. */
   #hasWritten = false
   #retryMs = 0
@@ -175,6 +177,7 @@ export class RunNode {
     const stopListening = log.listen(({ entries, lines }) => {
       const first = entries[0]
       if (first) this.#emit({ type: 'lines', from: first.seq, lines })
+      if (entries.some(({ kind, owner }) => kind === 'claim' && owner === ports.me)) this.#inboxIsThere = true
       // What others wrote can only have come from the edge.
       if (entries.some(isTakeOver)) this.syncer?.recovered()
       if (entries.at(-1)?.owner !== ports.me) this.syncer?.received(log.mustFold().head)
@@ -230,7 +233,7 @@ export class RunNode {
         me: this.ports.me,
         clock: this.ports.clock,
         local: this.ports.blobs,
-        inbox: this.ports.inbox,
+        takeInbox: (items) => this.#courier.take(items),
         edge,
         early: this.#early,
         policy: this.ports.syncPolicy,
@@ -549,7 +552,11 @@ export class RunNode {
     try {
       // A run that comes here goes on at once. Whoever takes one over from a tab that is gone opens its log first: in WebKit the
       // one waits for the other.
-      const inboxListed = this.#rehearsal && this.ports.inbox.list(this.run)
+      const inbox: Inbox = {
+        ...this.ports.inbox,
+        list: async (run) => this.#courier.inOrder(await this.ports.inbox.list(run)),
+      }
+      const inboxListed = this.#rehearsal && inbox.list(this.run)
       inboxListed?.catch(() => undefined)
       this.#inboxGrew = false
       await this.#openForWriting(tails)
@@ -557,8 +564,10 @@ export class RunNode {
       if (!this.#mayHost(fold) || this.#closed.signal.aborted) return
       // The edge has said meanwhile that it has something else: that is looked at first.
       if (this.#stale) return
+      const asked = this.#inboxIsThere ? Promise.withResolvers<void>() : undefined
       this.host = new RunHost(this.log, {
         ...this.ports,
+        inbox,
         blobs: this.blobs,
         agent: (name) => this.agent(name),
         consumed: (ids, seq) => this.#courier.consumed(ids, seq),
@@ -567,12 +576,13 @@ export class RunNode {
         slept: (isSlow) => this.#lookAround(isSlow),
         rehearsal: this.#takeRehearsal(),
         inboxListed,
+        inboxAsked: asked?.promise,
         tell: (event) => this.#tell(event),
       })
       if (this.#inboxGrew) this.host.poke()
       this.#wake()
       // What arrived while nobody wrote.
-      void this.#pullInbox()
+      void this.#pullInbox().finally(asked?.resolve)
       const end = await this.host.run()
       if (end.type === 'lost') throw end.error
     } finally {
@@ -774,6 +784,7 @@ export class RunNode {
     if (!this.writing) return
     try {
       await this.#courier.pull(this.log.mustFold().head.seq + 1)
+      this.#inboxIsThere = false
       this.host?.poke()
     } catch {
       this.#retryLater()

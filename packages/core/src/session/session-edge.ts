@@ -41,7 +41,8 @@ export class SessionEdge {
       me,
       clock,
       local: storage.blobs,
-      inbox: storage.inbox,
+      // A session has none.
+      takeInbox: () => Promise.resolve(),
       edge: ports.edge,
       different: 'set aside',
       lost: () => void this.reach(),

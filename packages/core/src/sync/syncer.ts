@@ -8,7 +8,7 @@ import { headOfLine } from '../log/plan-append.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Blobs, RemoteBlobs } from '../ports/blobs.ts'
 import type { Clock } from '../ports/clock.ts'
-import { putAll, type Inbox } from '../ports/inbox.ts'
+import type { InboxItem } from '../ports/inbox.ts'
 import type { Head } from '../ports/log-store.ts'
 import type { Pulled, Remote, Tail } from '../ports/remote.ts'
 import type { SyncState } from '../ports/watch.ts'
@@ -43,7 +43,8 @@ export interface SyncerPorts {
   readonly me: OwnerId
   readonly clock: Clock
   readonly local: Blobs
-  readonly inbox: Inbox
+  /** Stores what waits at the edge for this device, in its order. */
+  takeInbox(items: readonly InboxItem[]): Promise<void>
   readonly edge: Edge
   readonly policy?: SyncPolicy | undefined
   /** What the edge was asked for while the log here was still being read, for the first comparison. */
@@ -240,7 +241,7 @@ export class Syncer {
       const early = this.#early?.next === next ? this.#early?.pulled : undefined
       this.#early = undefined
       const pulled = await this.#ask(() => early ?? remote.pull(run, next, this.#ports.me))
-      await putAll(this.#ports.inbox, run, pulled.inbox)
+      await this.#ports.takeInbox(pulled.inbox)
       if (pulled.head === undefined) {
         this.#checkKept(known, undefined, undefined)
         break
