@@ -30,6 +30,7 @@ function courierOf(refuses: Partial<Record<string, ErrorCode>> = {}) {
     edge,
     fold: () => ({ ...state, head: { seq: state.seq } }) as unknown as Fold,
     synced: () => state.synced,
+    forOwner: (one) => Promise.resolve(one),
   })
   const left = async (): Promise<readonly string[]> => (await inbox.list(run)).map(({ id }) => id)
   return { courier, edge, inbox, arrived, state, left }

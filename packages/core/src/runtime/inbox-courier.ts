@@ -12,6 +12,8 @@ export interface CourierPorts {
   readonly fold: () => Fold | undefined
   /** The last entry that the edge acknowledged; -1 for none. */
   readonly synced: () => number
+  /** An item as the owner of the run can open it. */
+  readonly forOwner: (item: InboxItem) => Promise<InboxItem>
 }
 
 /** Nobody has a use for an item any more: others answered, or the run is over. */
@@ -136,7 +138,7 @@ export class InboxCourier {
       if (!this.#isAway) return false
       if (this.#sent.has(item.id)) continue
       try {
-        await edge.remote.send(this.#run, item)
+        await edge.remote.send(this.#run, await this.#ports.forOwner(item))
       } catch (error) {
         if (!isFinal(error)) throw error
         if (gone.includes(error.code)) {

@@ -37,6 +37,7 @@ import { logPorts } from '../sync/log-ports.ts'
 import { handOver, moveHere, moveToEdge } from './mover.ts'
 import { openStreams, turnOfStream } from './open-turn.ts'
 import { RunHost } from './run-host.ts'
+import { sealedForOwner } from './sealed-items.ts'
 import { isPressing } from '../sync/pressing.ts'
 import type { SyncPolicy } from '../sync/step.ts'
 import { Syncer, type EarlyPull, type Edge } from '../sync/syncer.ts'
@@ -157,6 +158,7 @@ export class RunNode {
       edge: ports.edge,
       fold: () => log.fold,
       synced: () => this.#sync.synced?.seq ?? -1,
+      forOwner: (item) => sealedForOwner(ports.encryption?.cipher, log.mustFold(), item),
     })
     this.#snapshotter = new Snapshotter(log, {
       me: ports.me,

@@ -22,7 +22,7 @@ export async function sealContent(
 
 /**
  * An item as its sender meant it; as it is when it was not sealed for this run, which nobody can open ever. Rejects with
- * `key_missing` when it was, and the key is not here.
+ * `key_missing` when it was, and the key is not here. One of the run's keys may be of entries that were set aside since.
  */
 export async function openItem(
   cipher: Cipher | undefined,
@@ -30,9 +30,12 @@ export async function openItem(
   item: InboxItem,
 ): Promise<InboxItem> {
   const { sealed, id, time, by } = item
-  // A key that the run never had opens nothing: whoever sends must not be able to stop it with one.
-  if (sealed === undefined || ![inbox?.key, ...sealedWith].includes(sealed.key)) return item
-  if (cipher?.has(sealed.key) !== true) throw keyMissing(run, sealed.key)
+  if (sealed === undefined) return item
+  if (cipher?.has(sealed.key, run) !== true) {
+    // A key that the run never had opens nothing: whoever sends must not be able to stop it with one.
+    if (!isKeyOf({ inbox, sealedWith }, sealed.key)) return item
+    throw keyMissing(run, sealed.key)
+  }
   try {
     const plain = await cipher.openItem(sealed.key, itemUse(run, id), fromBase64(sealed.box))
     return inboxItemOf({ ...(JSON.parse(fromUtf8(plain)) as object), id, time, by })
@@ -40,6 +43,26 @@ export async function openItem(
     if (error instanceof WaystoneError || error instanceof SyntaxError) return item
     throw error
   }
+}
+
+/**
+ * An item as whoever owns the run can open it: sealed anew when the key it was sealed for is of entries that were set aside, which the
+ * owner has not seen. As it is where it cannot be opened here.
+ */
+export async function sealedForOwner(
+  cipher: Cipher | undefined,
+  fold: Fold,
+  item: InboxItem,
+): Promise<InboxItem> {
+  if (!cipher || !fold.inbox || item.sealed === undefined || isKeyOf(fold, item.sealed.key)) return item
+  const opened = await openItem(cipher, fold, item)
+  if (opened === item) return item
+  const { id, time, by, ...content } = opened
+  return { ...(await sealContent(cipher, fold.inbox, { run: fold.run, id }, content)), id, time, by }
+}
+
+function isKeyOf({ inbox, sealedWith }: Pick<Fold, 'inbox' | 'sealedWith'>, key: string): boolean {
+  return inbox?.key === key || sealedWith.includes(key)
 }
 
 /** What an item is sealed for: no other run, and no other item. */
