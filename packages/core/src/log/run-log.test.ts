@@ -5,6 +5,7 @@ import { memoryStorage } from '../memory/memory-storage.ts'
 import { digestBytes, fromUtf8, utf8 } from '../state/digest.ts'
 import type { EntryDraft } from './bodies.ts'
 import { parseLine, verifyChain } from './entry.ts'
+import type { Fold } from './fold.ts'
 import { commit, firstIn, me, run, start } from './log.test-support.ts'
 import { RunLog } from './run-log.ts'
 import { shortest, tidied } from './tidied-log.test-support.ts'
@@ -71,6 +72,25 @@ describe('RunLog', () => {
     ])
     expect(refused.status).toBe('rejected')
     expect([...log.mustFold().consumed]).toEqual(['first', 'last'])
+  })
+
+  it('append() tells each of several at once all that was consumed before it', async () => {
+    const log = await RunLog.open(run, ports())
+    const refuse = (id: string): EntryDraft => ({ kind: 'refuse', body: { id, type: 'retry', reason: '' } })
+    await log.append(me, () => [begin, refuse('before')])
+    const heard: (readonly string[])[] = []
+    const hear =
+      (...drafts: readonly EntryDraft[]) =>
+      (now: Fold | undefined): readonly EntryDraft[] => {
+        heard.push([...(now?.consumed ?? [])])
+        return drafts
+      }
+    await Promise.all([
+      log.append(me, hear(open('consumes nothing'))),
+      log.append(me, hear(refuse('beside'))),
+      log.append(me, hear()),
+    ])
+    expect(heard).toEqual([['before'], ['before'], ['before', 'beside']])
   })
 
   it('append() never stores what it could not fold', async () => {

@@ -694,8 +694,9 @@ export class RunLog {
 
 /** A fold of a group with all that was consumed: it collects only what the group does. */
 function whole(base: Fold | undefined, fold: Fold | undefined): Fold | undefined {
-  if (base === undefined || fold === undefined || fold.consumed.size === 0 || fold === base) return fold
-  return { ...fold, consumed: new Set([...base.consumed, ...fold.consumed]) }
+  if (base === undefined || fold === undefined || fold === base) return fold
+  const { consumed } = fold
+  return { ...fold, consumed: consumed.size === 0 ? base.consumed : new Set([...base.consumed, ...consumed]) }
 }
 
 function entriesOf(sealed: readonly Sealed[]): readonly Entry[] {
