@@ -28,11 +28,16 @@ export interface EffectRead {
 /** What the reason of a tail begins with that was set aside because it is damaged. */
 export const damagedReason = 'damaged: '
 
+/** What was set aside for damage, with the number of its first entry. */
+export function damagedTails(tails: readonly SetAside[]): readonly (SetAside & { readonly first: number })[] {
+  return tails
+    .filter(({ reason }) => reason.startsWith(damagedReason))
+    .map((tail) => ({ ...tail, first: firstOfTail(tail.name) }))
+}
+
 /** The damage that a tail was set aside for, when it begins at this entry. */
 export function damageOfTails(tails: readonly SetAside[], seq: number, cipher?: Cipher): Damage | undefined {
-  const tail = tails.findLast(
-    ({ name, reason }) => firstOfTail(name) === seq && reason.startsWith(damagedReason),
-  )
+  const tail = damagedTails(tails).findLast(({ first }) => first === seq)
   return tail && { seq, reason: tail.reason, effects: effectsStarted(tail.lines, cipher) }
 }
 
@@ -125,11 +130,24 @@ export function effectsStarted(lines: readonly Uint8Array[], cipher?: Cipher): D
   return lines.flatMap((line) => {
     const entry = parseReadable(line)
     if (entry?.kind === 'rewind') back = { origin: entry.digest }
-    const body = entry?.kind === 'once.start' ? readableBody(entry, cipher) : undefined
+    const body = entry && starting.has(entry.kind) ? readableBody(entry, cipher) : undefined
     if (body === undefined) return []
+    // A pause of damage before tells what that had started.
+    if (entry?.kind === 'pause') return pausedFor(body).map((effect) => ({ ...effect, ...back }))
     const { path, key } = body as { readonly path?: unknown; readonly key?: unknown }
     return [{ path: String(path), key: String(key), ...back }]
   })
+}
+
+const starting: ReadonlySet<string> = new Set(['once.start', 'pause'])
+
+function pausedFor(body: Json): Damage['effects'] {
+  const { effects } = body as { readonly effects?: unknown }
+  if (!Array.isArray(effects)) return []
+  return effects.map(({ path, key }: { path?: unknown; key?: unknown }) => ({
+    path: String(path),
+    key: String(key),
+  }))
 }
 
 /** A body that stands in its line; undefined for one that is elsewhere or cannot be opened. */

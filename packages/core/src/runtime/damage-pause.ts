@@ -2,7 +2,8 @@ import { effectKey } from '../engine/paths.ts'
 import { toWire, WaystoneError } from '../errors.ts'
 import { isDigest, type Digest } from '../ids.ts'
 import type { EffectAfter, EntryDraft } from '../log/bodies.ts'
-import { damageOfTails, type Damage, type EffectRead } from '../log/damage.ts'
+import { damagedTails, damageOfTails, effectsStarted, type Damage, type EffectRead } from '../log/damage.ts'
+import { mayFollowEnd } from '../log/fold.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Tails } from '../ports/tails.ts'
 
@@ -25,7 +26,9 @@ export async function damagePause(log: RunLog, tails: Pick<Tails, 'list'>): Prom
   if (damage === undefined) return undefined
   const { run, turn, head, origin } = log.mustFold()
   const { seq, reason } = damage
-  const effects = damage.effects.map((effect) => effectRead(effect, origin))
+  const lost = [...(await lostBefore(log, tails, seq)), ...damage.effects]
+  const all = new Map(lost.map((effect) => [JSON.stringify(effect), effect]))
+  const effects = [...all.values()].map((effect) => effectRead(effect, origin))
   const done = effects.length === 0 ? '' : `; they started ${effects.map(named).join(', ')}`
   const error = new WaystoneError(
     'log_damaged',
@@ -41,6 +44,23 @@ export async function damagePause(log: RunLog, tails: Pick<Tails, 'list'>): Prom
       ...(effects.length > 0 ? { effects } : {}),
     },
   }
+}
+
+/** How far back it is looked whether anything was done since what was set aside, in entries. */
+const sinceMax = 100
+
+/**
+ * The effects that were started in what was set aside before, with nothing done since: the pause that told of them may be what is
+ * damaged now.
+ */
+async function lostBefore(log: RunLog, tails: Pick<Tails, 'list'>, seq: number): Promise<Damage['effects']> {
+  const all = damagedTails(await tails.list(log.run))
+  const own = all.findLast(({ first }) => first === seq)
+  const before = all.filter((tail) => tail !== own && tail.first <= seq && seq - tail.first <= sinceMax)
+  const oldest = Math.min(seq, ...before.map(({ first }) => first))
+  const since = oldest === seq ? [] : await log.entries(oldest, seq - 1)
+  const done = since.findLast(({ kind }) => !mayFollowEnd(kind))?.seq ?? -1
+  return before.flatMap(({ first, lines }) => (first > done ? effectsStarted(lines, log.cipher) : []))
 }
 
 /** An effect that was read. Where its path and its key do not fit together, there is no saying which of them is damaged. */

@@ -143,6 +143,29 @@ describe('a damaged run', () => {
     },
   )
 
+  it('asks about an effect that was started though the pause that told of it is damaged, too', async () => {
+    const { device, digest } = await paid(1)
+    const lines = (await device.store.read(run, 0)).map(parseLine)
+    const start = lines.find((line) => line.digest === digest) as ParsedEntry
+    damage(device, (line) => parseLine(line).seq === start.seq - 1)
+    const first = await device.open()
+    await (await handleOf(first, run)).until(({ status }) => status === 'paused')
+    await first.close()
+    damage(device, (line) => fromUtf8(line).includes('"kind":"pause"'))
+    const again = await handleOf(await device.open(), run)
+    await again.until(({ status, head }) => status === 'paused' && head.seq > start.seq)
+    expect(await again.setAside()).toHaveLength(2)
+    await again.retry()
+    await again.send('pay', null)
+    const { error, pause } = await again.until(
+      ({ status, error: said }) => status === 'paused' && said?.code === 'outcome_unknown',
+    )
+    expect([pause?.reason, error?.details]).toMatchObject([
+      'outcome',
+      { key: (start.body as { key: string }).key },
+    ])
+  })
+
   it('takes what the edge has, and goes on as if nothing had happened', async () => {
     const edge = memoryEdge({ clock: testClock, agents: [payer], ownerAlive: () => false })
     const { device, digest } = await paid(2, { edge })

@@ -34,16 +34,17 @@ export async function paid(times: number, options: Parameters<typeof testDevice>
   return { device, digest: last?.digest as Digest }
 }
 
-/** What is read of one entry has another byte than was written, until something of the run is set aside. */
+/** What is read of one entry has another byte than was written, until something more of the run is set aside than before. */
 export function damage(
   { store, tails }: Pick<RunStorage, 'store' | 'tails'>,
   isIt: (line: Uint8Array) => boolean,
   { at = () => 9, mask = 1 }: { readonly at?: (line: Uint8Array) => number; readonly mask?: number } = {},
 ): void {
   const { read } = store
+  const before = tails.list(run)
   store.read = async (...args) => {
     const page = await read(...args)
-    if ((await tails.list(run)).length > 0) return page
+    if ((await tails.list(run)).length > (await before).length) return page
     return page.map((line) => (isIt(line) ? line.with(at(line), (line[at(line)] as number) ^ mask) : line))
   }
 }
