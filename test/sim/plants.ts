@@ -145,6 +145,37 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: 'effect begun again without asking',
+    patches: [
+      {
+        file: `${core}/engine/run-once.ts`,
+        find: 'if (before) return resolveUnknown(attempt, call, options, body, before)',
+        replace: 'if (before) return start(attempt, call, options, body, before.body.key)',
+      },
+    ],
+  },
+  {
+    name: 'oldest effect taken back first',
+    patches: [
+      {
+        file: `${core}/runtime/unwinder.ts`,
+        find: 'for (const effect of effects.toReversed()) {',
+        replace: 'for (const effect of effects) {',
+      },
+    ],
+  },
+  {
+    name: 'message of others passed over',
+    patches: [
+      {
+        file: `${core}/runtime/inbox-courier.ts`,
+        find: 'inOrder(items: readonly InboxItem[]): readonly InboxItem[] {',
+        replace:
+          'inOrder(items: readonly InboxItem[]): readonly InboxItem[] {\n    return items.toReversed()',
+      },
+    ],
+  },
 ]
 
 /** Each has to be found within so many seeds. */

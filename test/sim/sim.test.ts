@@ -18,6 +18,13 @@ describe('a simulation', () => {
           Object.keys(pairs).some((pair) => pair.startsWith(`${fault} x `)),
           fault,
         ).toBe(true)
+      for (const done of [
+        'performed x device',
+        'performed x edge',
+        'taken back x device',
+        'taken back x edge',
+      ])
+        expect(pairs[done] ?? 0, done).toBeGreaterThan(100)
     },
   )
 

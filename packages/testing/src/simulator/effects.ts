@@ -21,6 +21,9 @@ export interface Where {
   readonly decides: (run: string) => SimDisk
 }
 
+/** What the world may do to a body: anything else that one fails with is a mistake of the simulation. */
+class Refusal extends Error {}
+
 /** The world outside: what bodies do there is seen, counted, and never taken back by a crash. */
 export class Effects {
   readonly #world: SimWorld
@@ -32,7 +35,16 @@ export class Effects {
   }
 
   /** The body of a step: it takes a while, fails now and then, and gives its path with a number that no other has. */
-  async work(
+  work(
+    where: Where,
+    run: string,
+    path: string,
+    signal: AbortSignal,
+  ): Promise<{ path: string; value: number }> {
+    return this.#guarded(() => this.#work(where, run, path, signal))
+  }
+
+  async #work(
     where: Where,
     run: string,
     path: string,
@@ -45,36 +57,63 @@ export class Effects {
       dice.chance(0.05) ? dice.between(1_000, 40_000) : dice.between(1, 200),
       signal,
     )
-    if (dice.chance(0.05)) throw new Error('the world said no')
+    if (dice.chance(0.05)) throw new Refusal('the world said no')
     this.#values += 1
     return { path, value: this.#values }
   }
 
   /** The body of an effect: a request that may arrive although no answer comes back. */
-  async pay(
+  pay(
     where: Where,
     run: string,
     path: string,
     key: string,
     signal: AbortSignal,
   ): Promise<{ path: string; key: string }> {
-    const { dice, scheduler, fail, tell } = this.#world
+    return this.#guarded(() => this.#pay(where, run, path, key, signal))
+  }
+
+  async #pay(
+    where: Where,
+    run: string,
+    path: string,
+    key: string,
+    signal: AbortSignal,
+  ): Promise<{ path: string; key: string }> {
+    const { dice, scheduler } = this.#world
     this.#mustBeRecorded(where, run, path, key)
     const effect = this.#effect(key)
     effect.starts += 1
-    tell(
+    this.#world.tell(
       `effect ${path} of ${run} starts in ${where.realm.name} (${String(effect.starts)} of ${String(effect.allowed)})`,
     )
     if (effect.starts > effect.allowed)
-      fail(
+      this.#world.fail(
         `effect ${path} of ${run} was started ${String(effect.starts)} times and only ${String(effect.allowed)} are allowed`,
       )
     if (!dice.chance(0.1))
-      scheduler.after(dice.between(1, 200), 'effect', undefined, () => (effect.performed += 1))
+      scheduler.after(dice.between(1, 200), 'effect', undefined, () => {
+        effect.performed += 1
+        this.#world.coverage.hit('performed', where.disk.name === 'edge' ? 'edge' : 'device')
+      })
     await this.#while(where.realm, dice.between(200, 400), signal)
     if (dice.chance(0.1)) await this.#while(where.realm, 60_000, signal)
-    if (effect.performed === 0) throw new Error('the request did not arrive')
+    if (effect.performed === 0) throw new Refusal('the request did not arrive')
     return { path, key }
+  }
+
+  /** Takes an effect back, which may fail, and may be asked for again until that is recorded. */
+  takeBack(where: Where, run: string, path: string, key: string, signal: AbortSignal): Promise<void> {
+    return this.#guarded(() => this.#takeBack(where, run, path, key, signal))
+  }
+
+  async #takeBack(where: Where, run: string, path: string, key: string, signal: AbortSignal): Promise<void> {
+    const { dice, coverage } = this.#world
+    this.#mustBeGoingBack(where, run, path, key)
+    this.#world.tell(`effect ${path} of ${run} is taken back in ${where.realm.name}`)
+    coverage.hit('taken back', where.disk.name === 'edge' ? 'edge' : 'device')
+    await this.#while(where.realm, dice.between(1, 400), signal)
+    if (dice.chance(0.1)) throw new Refusal('the world said no')
   }
 
   /** Whether an effect has happened. Finding that it has not allows one more start. */
@@ -89,6 +128,16 @@ export class Effects {
     this.#effect(key).allowed += 1
   }
 
+  /** A body: who called it takes whatever it fails with for an answer. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      if (!(error instanceof Refusal)) this.#world.fail(`a body is broken: ${String((error as Error).stack)}`)
+      throw error
+    }
+  }
+
   #effect(key: string): Effect {
     const effect = this.#effects.get(key) ?? { starts: 0, allowed: 1, performed: 0 }
     this.#effects.set(key, effect)
@@ -100,7 +149,7 @@ export class Effects {
       const due = this.#world.scheduler.after(ms, 'body', realm, resolve)
       signal.addEventListener('abort', () => {
         due.cancelled = true
-        reject(new Error('the body was told to stop'))
+        reject(new Refusal('the body was told to stop'))
       })
     })
   }
@@ -120,6 +169,20 @@ export class Effects {
       )
   }
 
+  /** As far as the host can see the run is on its way back, and this effect was not taken back before. */
+  #mustBeGoingBack({ disk, realm }: Where, run: string, path: string, key: string): void {
+    const entries = disk.mirrors.get(run as RunId)?.entries ?? []
+    const starts = entries.filter(({ kind, body }) => kind === 'once.start' && body['key'] === key)
+    const undone = entries.find(
+      ({ kind, body }) => kind === 'undo' && starts.some(({ digest }) => digest === body['start']),
+    )
+    const order = entries.findLast(({ kind }) => kind === 'unwind')
+    const isOver = order && entries.some(({ seq, kind }) => seq > order.seq && wayBackEnds.has(kind))
+    const what = `effect ${path} of ${run} is taken back in ${realm.name}`
+    if (undone) this.#world.fail(`${what} although entry ${String(undone.seq)} says that it was`)
+    if (order === undefined || isOver) this.#world.fail(`${what}, and the run does not go back`)
+  }
+
   /** The start is recorded where it has to be before the effect may begin. */
   #mustBeRecorded({ decides, realm }: Where, run: string, path: string, key: string): void {
     const mirror = decides(run).mirrors.get(run as RunId)
@@ -130,3 +193,5 @@ export class Effects {
       )
   }
 }
+
+const wayBackEnds = new Set(['rewind', 'cancel'])

@@ -57,15 +57,21 @@ function check(disk: SimDisk, mirror: Added[0], added: Added[1], world: SimWorld
     }
     if (counted.has(kind)) checkBudget(mirror, seq, world)
     if (kind === 'once.start') checkKey(mirror, seq, body, world)
+    if (kind === 'undo' || kind === 'rewind' || kind === 'cancel') checkTakenBack(mirror, seq, world)
     const ids = consumedBy({ kind, body })
     if (ids.length === 0) continue
-    // A way back whose point cannot be reached any more is refused where it would have arrived.
-    const ends = kind === 'unwind' ? 'refuse' : kind === 'refuse' ? 'unwind' : undefined
-    const others = mirror.entries.filter((other) => other.seq !== seq && other.kind !== ends)
+    // A way back ends with a cancel, or is refused where it would have arrived when its point cannot be reached any more.
+    const others = mirror.entries.filter((other) => other.seq !== seq && !isWayBack(other.kind, kind))
     const twice = others.find((other) => consumedBy(other).some((id) => ids.includes(id)))
     if (twice)
       world.fail(`entries ${String(twice.seq)} and ${String(seq)} ${where} both consume ${ids.join()}`)
   }
+}
+
+const wayBackEnds = new Set(['cancel', 'refuse'])
+
+function isWayBack(one: string, other: string): boolean {
+  return (one === 'unwind' && wayBackEnds.has(other)) || (other === 'unwind' && wayBackEnds.has(one))
 }
 
 /** A run does no more than it may since it began, or was last allowed to; an effect that was started is brought to its end. */
@@ -96,6 +102,28 @@ function checkKey(
       kind === 'rewind' && at > before.seq && at < seq && (body['to'] as Head).seq < before.seq,
   )
   if (isBack) world.fail(`effect ${String(path)} of ${mirror.run} has the key of the one before the way back`)
+}
+
+/** A way back that takes effects back begins with the newest one, and ends when all that happened after its point are. */
+function checkTakenBack(mirror: Added[0], seq: number, world: SimWorld): void {
+  const before = mirror.entries.filter((entry) => entry.seq < seq)
+  const { kind, body } = mirror.at(seq) as Added[1][number]
+  const order = before.findLast((entry) => entry.kind === 'unwind')
+  if (order?.body['undo'] !== true || (kind !== 'undo' && order.body['id'] !== body['id'])) return
+  const undone = new Set(before.flatMap((one) => (one.kind === 'undo' ? [one.body['start']] : [])))
+  const left = before.filter(
+    (one) =>
+      one.kind === 'once' &&
+      one.seq > (order.body['to'] as number) &&
+      'value' in (one.body['outcome'] as object) &&
+      !undone.has(one.body['start']),
+  )
+  const mine = left.find((one) => one.body['start'] === body['start'])
+  const newer = mine && left.find((one) => one.seq > mine.seq)
+  if (kind === 'undo' && newer)
+    world.fail(`${mirror.run} takes back what entry ${String(mine.seq)} says before ${String(newer.seq)}`)
+  if (kind !== 'undo' && left[0])
+    world.fail(`${mirror.run} went back, and what entry ${String(left[0].seq)} says was not taken back`)
 }
 
 /**

@@ -23,6 +23,8 @@ export interface PersonPorts {
   readonly hasEdge: boolean
   /** They move runs whenever they look, mostly to the device that they hold. */
   readonly isRestless: boolean
+  /** They often take back what a run has done. */
+  readonly isRegretful: boolean
   /** What the edge was lent to go on with may lapse there: they take such a run back. */
   readonly lends: boolean
 }
@@ -38,6 +40,8 @@ export interface Note {
 }
 
 const ended = new Set(['done', 'fail'])
+/** Why effects cannot be taken back, however often that is tried. */
+const neverUndone = new Set(['divergence', 'checkpoint_gone'])
 /** What adds nothing to a run. */
 const afterEnd = new Set(['open', 'claim', 'snapshot'])
 
@@ -107,12 +111,16 @@ export class Person {
     const { dice } = world
     if (!calm && dice.chance(0.5)) return
     const error = (pause.body['error'] ?? {}) as {
+      readonly code?: string
       readonly path?: string
       readonly details?: { readonly start?: Digest; readonly key?: string }
     }
     const { start, key } = error.details ?? {}
     const { reason } = pause.body
     if (reason === 'divergence' && dice.chance(0.5)) return this.#goBack(mirror)
+    // The code of a turn that is over is another one by now, or its entries are gone: then nothing can be taken back.
+    if (calm && reason === 'error' && neverUndone.has(error.code ?? ''))
+      return this.#send(run, { type: 'cancel', reason: 'as it is' })
     if (reason !== 'outcome' || start === undefined || key === undefined)
       return this.#send(run, { type: 'retry' })
     const decision = dice.pick<Decision>([
@@ -177,7 +185,21 @@ export class Person {
       const id = `fork-${String(this.#forks)}`
       this.#do(`fork ${id}`, (runtime) => runtime.fork(run, { seq: (mirror.head as Head).seq, id }))
     }
+    if (this.#ports.isRegretful) this.#regret(mirror)
     if (dice.chance(0.005)) this.#send(run, { type: 'cancel', reason: 'a person said so' })
+  }
+
+  #regret({ run, entries }: LogMirror): void {
+    const { dice } = this.#ports.world
+    const done = entries.filter(({ kind }) => kind === 'once').length
+    if (done > 0 && dice.chance(0.4)) {
+      const to = dice.pick(
+        entries.filter(({ kind }) => kind === 'start' || kind === 'commit' || kind === 'once'),
+      )
+      if (to) this.#send(run, { type: 'rewind', seq: to.seq, undo: true })
+    }
+    if (done > 1 && dice.chance(0.05))
+      this.#send(run, { type: 'cancel', reason: 'a person regrets it', undo: true })
   }
 
   /** A run that has not moved for a while may wait for a message. */

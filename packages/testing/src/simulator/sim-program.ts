@@ -29,6 +29,7 @@ interface World {
     key: string,
     signal: AbortSignal,
   ) => Promise<{ path: string; key: string }>
+  readonly takeBack: (path: string, run: string, key: string, signal: AbortSignal) => Promise<void>
   readonly look: (key: string) => boolean
   readonly fail: (what: string) => void
 }
@@ -72,6 +73,15 @@ export function throwProgram(dice: Dice): Program {
   )
   if (!dice.chance(0.01)) return turns
   return [...turns, ...turns].map((calls, turn) => [{ do: 'bulk', name: `bulk${String(turn)}` }, ...calls])
+}
+
+/** The same program with two more effects at the end of each turn. */
+export function withEffects(program: Program): Program {
+  return program.map((turn, index) => [
+    ...turn,
+    { do: 'once', name: `first${String(index)}`, verify: true },
+    { do: 'once', name: `second${String(index)}`, verify: false },
+  ])
 }
 
 /** The same program as somebody has changed it: one turn does something else first. */
@@ -123,6 +133,7 @@ export function inWorld(
     world: {
       work: (path, run, signal) => effects.work(where, run, path, signal),
       pay: (path, run, key, signal) => effects.pay(where, run, path, key, signal),
+      takeBack: (path, run, key, signal) => effects.takeBack(where, run, path, key, signal),
       look: (key) => effects.look(key),
       fail,
     },
@@ -179,7 +190,11 @@ async function one(ctx: SimCtx, call: Call, path: string, seen: string[]): Promi
       const got = await ctx
         .once(
           call.name,
-          { timeout: '10s', ...(call.verify ? { verify } : {}) },
+          {
+            timeout: '10s',
+            ...(call.verify ? { verify } : {}),
+            undo: ({ signal, idempotencyKey }) => world.takeBack(path, run, idempotencyKey, signal),
+          },
           ({ signal, idempotencyKey }) => world.pay(path, run, idempotencyKey, signal),
         )
         .catch((error: unknown) => ({ path, key: String(error) }))

@@ -51,7 +51,7 @@ export async function simulate(seed: number): Promise<Simulated> {
 }
 
 async function goWild(simulation: Simulation): Promise<void> {
-  const { scheduler, dice, devices, sessionPeople } = simulation
+  const { scheduler, dice, devices, person, sessionPeople, isRegretful } = simulation
   for (const device of devices) device.open()
   simulation.begin()
   const rate = dice.between(0.01, 0.08)
@@ -61,6 +61,7 @@ async function goWild(simulation: Simulation): Promise<void> {
     await happened
     if (dice.chance(rate)) await throwFault(simulation)
     if (sessionPeople && dice.chance(0.1)) sessionPeople.look(false)
+    if (isRegretful && dice.chance(0.05)) person.look(false)
   }
 }
 

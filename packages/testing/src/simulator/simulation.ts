@@ -11,7 +11,7 @@ import { SimDevice, type SimTab } from './sim-device.ts'
 import type { SimDisk } from './sim-disk.ts'
 import { SimObject } from './sim-edge.ts'
 import { simEncryption } from './sim-lent-keys.ts'
-import { changeProgram, inWorld, simAgent, throwProgram } from './sim-program.ts'
+import { changeProgram, inWorld, simAgent, throwProgram, withEffects } from './sim-program.ts'
 import { SessionPeople, sharedNotes } from './sim-session.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -52,6 +52,8 @@ export class Simulation implements SimWorld {
     readonly own: ReturnType<typeof throwProgram>
     readonly other: ReturnType<typeof throwProgram>
   }
+  /** In some of the worlds people often take back what a run has done: of the seed itself, too. */
+  readonly isRegretful: boolean
   readonly #whenGone: 'edge' | 'offer'
   /** In some of the worlds as much as can be let go of is: of the seed itself, so that the dice of the others fall as they did. */
   readonly #isForgetful: boolean
@@ -72,8 +74,10 @@ export class Simulation implements SimWorld {
       ? simEncryption(lendings[Math.floor(seed / 32) % lendings.length])
       : undefined
     const thrown = throwProgram(dice)
+    this.isRegretful = seed % 16 === 7
+    const program = this.isRegretful ? withEffects(thrown) : thrown
     // Long enough that there is something to let go of.
-    const own = this.#isForgetful ? [...thrown, ...thrown] : thrown
+    const own = this.#isForgetful ? [...program, ...program] : program
     this.#programs = { own, other: changeProgram(own, dice) }
     this.hasEdge = dice.chance(0.9)
     this.#budget = seed % 3 === 0 ? { steps: 2 + (seed % 7) } : {}
@@ -92,6 +96,7 @@ export class Simulation implements SimWorld {
       hasEdge: this.hasEdge,
       // In some of the worlds runs are handed around all the time.
       isRestless: seed % 16 === 3,
+      isRegretful: this.isRegretful,
       lends: this.#encryption?.lend !== undefined,
     })
   }
