@@ -35,6 +35,8 @@ export interface DeviceOptions {
   readonly session?: { readonly retention?: SessionRetention }
   /** What all that begins there is encrypted with. */
   readonly encryption: Encryption | undefined
+  /** Each turn is replayed before it commits. */
+  readonly isDeveloping: boolean
 }
 
 /** A browser profile and the tabs that are open on it. */
@@ -68,7 +70,16 @@ export class SimDevice {
 
   /** Opens one more tab. */
   open(): SimTab {
-    const { world, object, agents, faults, syncPolicy, session: has, encryption } = this.#options
+    const {
+      world,
+      object,
+      agents,
+      faults,
+      syncPolicy,
+      session: has,
+      encryption,
+      isDeveloping,
+    } = this.#options
     this.#opened += 1
     const realm = newRealm(`${this.name} tab ${String(this.#opened)}`)
     const { me } = this
@@ -89,7 +100,7 @@ export class SimDevice {
       agents: agents(realm),
       ...(syncPolicy ? { syncPolicy } : {}),
       encryption,
-      development: true,
+      development: isDeveloping,
     })
     const session = has
       ? openSession<Notes>({

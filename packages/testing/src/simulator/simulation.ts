@@ -54,6 +54,8 @@ export class Simulation implements SimWorld {
   }
   /** In some of the worlds people often take back what a run has done: of the seed itself, too. */
   readonly isRegretful: boolean
+  /** In half of them, as in production, turns are not replayed before they commit. */
+  readonly #isDeveloping: boolean
   readonly #whenGone: 'edge' | 'offer'
   /** In some of the worlds as much as can be let go of is: of the seed itself, so that the dice of the others fall as they did. */
   readonly #isForgetful: boolean
@@ -74,6 +76,7 @@ export class Simulation implements SimWorld {
       ? simEncryption(lendings[Math.floor(seed / 32) % lendings.length])
       : undefined
     const thrown = throwProgram(dice)
+    this.#isDeveloping = seed % 2 === 0
     this.isRegretful = seed % 16 === 7
     const program = this.isRegretful ? withEffects(thrown) : thrown
     // Long enough that there is something to let go of.
@@ -208,6 +211,7 @@ export class Simulation implements SimWorld {
       agents: this.#agents('devices', () => device.disk),
       faults: () => this.network,
       encryption: this.#encryption,
+      isDeveloping: this.#isDeveloping,
       ...(this.sessionPeople ? { session: this.#isForgetful ? { retention: { saves: 1 } } : {} } : {}),
       ...(this.#syncPolicy ? { syncPolicy: this.#syncPolicy } : {}),
       ...(this.hasEdge ? { object: (run: RunId) => this.#object(run) } : {}),
