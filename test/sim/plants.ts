@@ -166,7 +166,7 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
-    name: 'message of others passed over',
+    name: 'messages out of order',
     patches: [
       {
         file: `${core}/runtime/inbox-courier.ts`,

@@ -169,6 +169,19 @@ describe('a courier', () => {
     expect(arrived).toEqual([])
   })
 
+  it('has what came to the edge in its order there, and what is here alone where it stood', async () => {
+    const { courier, inbox } = courierOf()
+    const ids = async (): Promise<readonly string[]> =>
+      courier.inOrder(await inbox.list(run)).map(({ id }) => id)
+    for (const id of ['alone', 'c', 'also alone', 'gone']) await inbox.put(run, item(id))
+    expect(await ids()).toEqual(['alone', 'c', 'also alone', 'gone'])
+    await courier.take(['a', 'b', 'c', 'd'].map(item))
+    expect(await ids()).toEqual(['alone', 'a', 'b', 'c', 'also alone', 'gone', 'd'])
+    await inbox.remove(run, ['a', 'c'])
+    await inbox.put(run, item('later'))
+    expect(await ids()).toEqual(['alone', 'also alone', 'gone', 'b', 'd', 'later'])
+  })
+
   it('forgets what a run has not read that ended elsewhere', async () => {
     const { courier, inbox, state, left } = courierOf()
     await inbox.put(run, item('a'))

@@ -90,15 +90,16 @@ export class InboxCourier {
    */
   inOrder(items: readonly InboxItem[]): readonly InboxItem[] {
     const here = new Map(items.map((item) => [item.id, item]))
-    let there = this.#there.filter((id) => here.has(id))
-    const last = items.findLastIndex(({ id }) => there.includes(id))
-    const upTo = (id: string): readonly string[] => {
-      const passed = there.slice(0, there.indexOf(id) + 1)
-      there = there.slice(passed.length)
-      return passed
-    }
-    const ids = items.slice(0, last + 1).flatMap(({ id }) => (this.#there.includes(id) ? upTo(id) : [id]))
-    return [...ids.flatMap((id) => here.get(id) ?? []), ...items.slice(last + 1)]
+    const there = this.#there.filter((id) => here.has(id))
+    const places = new Map(there.map((id, place) => [id, place]))
+    let passed = 0
+    return items.flatMap((item) => {
+      const place = places.get(item.id)
+      if (place === undefined) return [item]
+      const upTo = there.slice(passed, place + 1)
+      passed = Math.max(passed, place + 1)
+      return upTo.flatMap((id) => here.get(id) ?? [])
+    })
   }
 
   /**

@@ -169,7 +169,7 @@ export class RunHost {
     this.#inboxAsked = ports.inboxAsked === undefined
     void ports.inboxAsked?.then(() => {
       this.#inboxAsked = true
-      this.poke()
+      if (!this.#over) this.poke()
     })
     this.#breakers = ports.breakers ?? new Breakers(ports.clock)
     this.#tellLive = throttled(ports.clock, limits.liveMsMin, () => {
