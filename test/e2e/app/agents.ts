@@ -199,7 +199,7 @@ export const pageOnly = defineAgent({
   },
 })
 
-/** Keeps little of its history: each turn writes a long page and takes another photo; then it asks. */
+/** Keeps little of its history: each turn writes a long page and takes another photo; it asks in the middle and at the end. */
 export const diarist = defineAgent({
   name: 'diarist',
   version: 1,
@@ -211,9 +211,9 @@ export const diarist = defineAgent({
     const page = await ctx.step('write', () => `ultramarine ${String(turn)} `.repeat(3_000))
     await ctx.artifact('photo', new Uint8Array(100_000).fill(turn), { type: 'image/x' })
     state.pages.push(page.length)
-    if (turn + 1 < state.turns) return next()
-    await ctx.ask('colour', { question: 'Which colour?' })
-    return done(state.pages.length)
+    const isOver = turn + 1 === state.turns
+    if (isOver || turn + 1 === state.turns / 2) await ctx.ask('colour', { question: 'Which colour?' })
+    return isOver ? done(state.pages.length) : next()
   },
 })
 
