@@ -113,7 +113,8 @@ export class LogReader {
       return await this.resolve(stored)
     } catch (error) {
       const last = stored.at(-1)
-      if (last && isWaystoneError(error, 'key_missing')) await this.#checkWritten(last)
+      if (last && isWaystoneError(error, 'key_missing'))
+        await this.#checkWritten(last, (await this.page(last.seq + 1, 1))[0])
       throw error
     }
   }
@@ -225,8 +226,7 @@ export class LogReader {
    * The last entry of what was read no other one of it vouches for: the line after it does, or what the store knows of its head. Throws
    * `log_damaged` when it is another one.
    */
-  async #checkWritten({ seq, digest }: Head): Promise<void> {
-    const [after] = await this.page(seq + 1, 1)
+  async #checkWritten({ seq, digest }: Head, after: Uint8Array | undefined): Promise<void> {
     const next = after && parseReadable(after)
     const known = next?.seq === seq + 1 ? next.prev : (await this.#headAt(seq))?.digest
     if (known !== undefined && known !== digest) throw notWritten(this.run, seq)
@@ -258,10 +258,10 @@ export class LogReader {
     let fold = from
     for (;;) {
       const next = (fold?.head.seq ?? -1) + 1
-      const page = next > to ? [] : await this.page(next, to - next + 1)
+      const page = await this.page(next, Math.max(1, to - next + 1))
       const first = page[0]
-      if (first === undefined) {
-        if (fold) await this.#checkWritten(fold.head)
+      if (first === undefined || next > to) {
+        if (fold) await this.#checkWritten(fold.head, first)
         return fold
       }
       if (fold === undefined && parseLine(first).seq > 0) fold = await this.#foldBefore(parseLine(first), to)

@@ -35,16 +35,7 @@ export class Effects {
   }
 
   /** The body of a step: it takes a while, fails now and then, and gives its path with a number that no other has. */
-  work(
-    where: Where,
-    run: string,
-    path: string,
-    signal: AbortSignal,
-  ): Promise<{ path: string; value: number }> {
-    return this.#guarded(() => this.#work(where, run, path, signal))
-  }
-
-  async #work(
+  async work(
     where: Where,
     run: string,
     path: string,
@@ -63,17 +54,7 @@ export class Effects {
   }
 
   /** The body of an effect: a request that may arrive although no answer comes back. */
-  pay(
-    where: Where,
-    run: string,
-    path: string,
-    key: string,
-    signal: AbortSignal,
-  ): Promise<{ path: string; key: string }> {
-    return this.#guarded(() => this.#pay(where, run, path, key, signal))
-  }
-
-  async #pay(
+  async pay(
     where: Where,
     run: string,
     path: string,
@@ -94,7 +75,7 @@ export class Effects {
     if (!dice.chance(0.1))
       scheduler.after(dice.between(1, 200), 'effect', undefined, () => {
         effect.performed += 1
-        this.#world.coverage.hit('performed', where.disk.name === 'edge' ? 'edge' : 'device')
+        this.#world.coverage.hit('performed', placeOf(where))
       })
     await this.#while(where.realm, dice.between(200, 400), signal)
     if (dice.chance(0.1)) await this.#while(where.realm, 60_000, signal)
@@ -103,15 +84,11 @@ export class Effects {
   }
 
   /** Takes an effect back, which may fail, and may be asked for again until that is recorded. */
-  takeBack(where: Where, run: string, path: string, key: string, signal: AbortSignal): Promise<void> {
-    return this.#guarded(() => this.#takeBack(where, run, path, key, signal))
-  }
-
-  async #takeBack(where: Where, run: string, path: string, key: string, signal: AbortSignal): Promise<void> {
+  async takeBack(where: Where, run: string, path: string, key: string, signal: AbortSignal): Promise<void> {
     const { dice, coverage } = this.#world
     this.#mustBeGoingBack(where, run, path, key)
     this.#world.tell(`effect ${path} of ${run} is taken back in ${where.realm.name}`)
-    coverage.hit('taken back', where.disk.name === 'edge' ? 'edge' : 'device')
+    coverage.hit('taken back', placeOf(where))
     await this.#while(where.realm, dice.between(1, 400), signal)
     if (dice.chance(0.1)) throw new Refusal('the world said no')
   }
@@ -128,10 +105,10 @@ export class Effects {
     this.#effect(key).allowed += 1
   }
 
-  /** A body: who called it takes whatever it fails with for an answer. */
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+  /** A body as a host is given it: that takes whatever it fails with for an answer. */
+  async guarded<T>(body: Promise<T>): Promise<T> {
     try {
-      return await work()
+      return await body
     } catch (error) {
       if (!(error instanceof Refusal)) this.#world.fail(`a body is broken: ${String((error as Error).stack)}`)
       throw error
@@ -195,3 +172,7 @@ export class Effects {
 }
 
 const wayBackEnds = new Set(['rewind', 'cancel'])
+
+function placeOf({ disk }: Where): 'edge' | 'device' {
+  return disk.name === 'edge' ? 'edge' : 'device'
+}

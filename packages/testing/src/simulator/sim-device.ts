@@ -1,7 +1,13 @@
 import { openSession, type SessionRetention } from '@waystone/core/session'
-import { Runtime, type AnyAgent, type OwnerId, type RunId, type SyncPolicy } from '@waystone/core'
+import {
+  Runtime,
+  type AnyAgent,
+  type Encryption,
+  type OwnerId,
+  type RunId,
+  type SyncPolicy,
+} from '@waystone/core'
 import { realmClock } from './realm-clock.ts'
-import type { Encryption } from '@waystone/core'
 import { newRealm, type Realm } from './scheduler.ts'
 import { simChannels } from './sim-channels.ts'
 import { SimDisk } from './sim-disk.ts'

@@ -131,9 +131,9 @@ export function inWorld(
 ): AnyAgent {
   return agent.provide({
     world: {
-      work: (path, run, signal) => effects.work(where, run, path, signal),
-      pay: (path, run, key, signal) => effects.pay(where, run, path, key, signal),
-      takeBack: (path, run, key, signal) => effects.takeBack(where, run, path, key, signal),
+      work: (path, run, signal) => effects.guarded(effects.work(where, run, path, signal)),
+      pay: (path, run, key, signal) => effects.guarded(effects.pay(where, run, path, key, signal)),
+      takeBack: (path, run, key, signal) => effects.guarded(effects.takeBack(where, run, path, key, signal)),
       look: (key) => effects.look(key),
       fail,
     },
