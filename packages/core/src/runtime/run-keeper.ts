@@ -242,8 +242,7 @@ export class RunKeeper {
    */
   async claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
     const lines = await this.#claim(claim, as)
-    if (claim.owner === edgeOwner)
-      void this.#work().catch((error: unknown) => this.#ports.failed('run', error))
+    if (claim.owner === edgeOwner) this.#begin()
     return lines
   }
 
@@ -373,9 +372,15 @@ export class RunKeeper {
     this.#host.host.poke()
   }
 
+  /** Goes on at once: the alarm, which is due by then, finds it at work. */
   async #askFor(): Promise<void> {
     this.#isAskedFor = true
     await this.#ports.due.set(this.#ports.clock.now())
+    this.#begin()
+  }
+
+  #begin(): void {
+    void this.#work().catch((error: unknown) => this.#ports.failed('run', error))
   }
 
   /** What the owner tells beside its log, most of it for those who follow it. */
@@ -435,12 +440,7 @@ export class RunKeeper {
 
   /** Runs the agent, or waits for what a claim has begun already. True when it let go before it had to wait. */
   async #runAgent({ until, steps, tries }: Slice): Promise<boolean> {
-    const { clock, due, failed } = this.#ports
-    // Its keys were lent for a time that is over: it stands still until a device takes it back.
-    if (!this.log.isReadable) {
-      await due.delete()
-      return false
-    }
+    const { clock, failed } = this.#ports
     const stop = new AbortController()
     const timeLeft = (): number => Math.max(0, until - clock.now())
     const letGo = async (): Promise<void> => {
@@ -475,7 +475,9 @@ export class RunKeeper {
   /** Hosts the run until it ends, waits, moves on or lets go. */
   async #runHost(tries: number): Promise<Hosted> {
     const { clock, due, storage } = this.#ports
-    if (await this.#standsStill(tries)) return { settle: () => due.delete(), isMore: false }
+    // The keys were lent for a time that is over: it stands still until a device takes it back.
+    if (!this.log.isReadable || (await this.#standsStill(tries)))
+      return { settle: () => due.delete(), isMore: false }
     const pause = await damagePause(this.log, storage.tails)
     if (pause) await this.log.append(edgeOwner, (now) => (now?.owner === edgeOwner ? [pause] : []))
     // A device may have claimed it back before there was a host to stop.
