@@ -479,7 +479,12 @@ function withNote(
   start: Digest,
   note: Partial<Pick<OnceNote, 'outcome' | 'undone'>>,
 ): readonly OnceNote[] {
-  return onces.map((once) => (once.starts.includes(start) ? { ...once, ...note } : once))
+  return onces.map((once) => (namesOf(once).includes(start) ? { ...once, ...note } : once))
+}
+
+/** What entries call the `start` of an effect: after a way back its key stands for it. */
+export function namesOf({ key, starts }: OnceNote): readonly string[] {
+  return [...starts, key]
 }
 
 /** What a person is shown of an outcome; a large value is in its entry. */

@@ -53,10 +53,58 @@ async function waiting(
   return Object.assign({ run }, { runtime, device })
 }
 
-const isBack = (run: Run): Promise<unknown> =>
+const isBack = (run: Pick<RunHandle, 'until' | 'entries'>): Promise<unknown> =>
   run.until(() => run.entries().some(({ kind }) => kind === 'rewind'))
 
+/** Pays once, and does not hear what has come of it: a person says. */
+function payer(undone: string[]) {
+  return defineAgent({
+    name: 'payer',
+    version: 1,
+    initial: () => ({ paid: '' }),
+    async turn(ctx, state) {
+      if (state.paid !== '') {
+        await ctx.receive('news' as never)
+        return done()
+      }
+      const undo = ({ value }: UndoTools<string>): void => void undone.push(value)
+      state.paid = await ctx.once('pay', { timeout: '1s', undo }, () => new Promise<string>(() => undefined))
+      return next()
+    },
+  })
+}
+
 describe('cancel({ undo })', () => {
+  it('takes back what was said to have happened only after the run had gone back before it', async () => {
+    const undone: string[] = []
+    const runtime = await testDevice([payer(undone)], { clock: hastyClock }).open()
+    const run = await handleOf<{ paid: string }>(runtime, await runtime.start('payer', null, { id: 'pay' }))
+    await run.until(({ status }) => status === 'paused')
+    await run.rewind({ seq: 0 })
+    await isBack(run)
+    const { error } = await run.until(({ status }) => status === 'paused')
+    await run.decide((error?.details as { start: string }).start, { type: 'done', value: 'one euro' })
+    await run.until(({ status, turn }) => status === 'waiting' && turn === 1)
+    await run.cancel('not wanted', { undo: true })
+    await run.until(({ status }) => status === 'cancelled')
+    expect(undone).toEqual(['one euro'])
+  })
+
+  it('takes back once what was known before and was said again after a way back', async () => {
+    const outside: string[] = []
+    const { run } = await waiting(traveller(outside))
+    await run.rewind({ seq: 0 })
+    await isBack(run)
+    for (const what of ['hotel', 'flight']) {
+      const { error } = await run.until(({ error: now }) => now?.path?.includes(what) === true)
+      await run.decide((error?.details as { start: string }).start, { type: 'done', value: what })
+    }
+    await run.until(({ status, turn }) => status === 'waiting' && turn === 2)
+    await run.cancel('no trip', { undo: true })
+    await run.until(({ status }) => status === 'cancelled')
+    expect(outside.map((line) => line.split(' ')[0])).toEqual(['+hotel', '+flight', '-flight', '-hotel'])
+  })
+
   it('takes the effects back, newest first, each recorded, then ends the run', async () => {
     const outside: string[] = []
     const { run } = await waiting(traveller(outside))

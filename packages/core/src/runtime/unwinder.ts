@@ -10,7 +10,7 @@ import { redactedError } from '../engine/redact.ts'
 import { Rehearsal } from '../engine/rehearsal.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
-import type { Fold } from '../log/fold.ts'
+import { namesOf, type Fold } from '../log/fold.ts'
 import { isDamage } from '../log/damage.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -61,7 +61,7 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
   const spoiled = order.goal === 'rewind' ? undoneBefore(fold, entries, order.to) : undefined
   if (spoiled !== undefined) return refused(ports, order, spoiledBy(order, spoiled))
   if (order.undo) refuseGone(fold, order.to, entries[0]?.seq ?? 0)
-  const effects = order.undo ? effectsAfter(entries, order.to, fold.run) : []
+  const effects = order.undo ? effectsAfter(fold, entries, order.to) : []
   for (const effect of effects.toReversed()) {
     if (ports.isHeld()) return false
     const options = await optionsOf(effect, log, agent, ports)
@@ -81,35 +81,36 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
 }
 
 /**
- * The effects after an entry that happened and were not undone yet, oldest first. Throws `outcome_unknown` for one that
- * nobody knows about: it could be undone only if it happened.
+ * The effects that this run has started, that happened after an entry, or were said to have, and that were not undone yet,
+ * oldest first. Throws `outcome_unknown` for one that nobody knows about: it could be undone only if it happened.
  */
-function effectsAfter(entries: readonly Entry[], to: number, run: RunId): readonly Effect[] {
-  const undone = undoneStarts(entries)
+function effectsAfter({ run, onces }: Fold, entries: readonly Entry[], to: number): readonly Effect[] {
+  const known = byName(onces)
   const open = new Map<string, Extract<Entry, { kind: 'once.start' }>>()
-  const keys = new Map<Digest, string>()
-  const effects: Effect[] = []
+  const effects = new Map<string, Effect>()
   for (const entry of entries) {
-    if (entry.kind === 'once.start') {
-      keys.set(entry.digest, entry.body.key)
-      if (entry.seq > to) open.set(entry.body.key, entry)
-    }
+    if (entry.seq <= to) continue
+    if (entry.kind === 'once.start') open.set(entry.body.key, entry)
     if (entry.kind !== 'once') continue
     const { path, start, outcome } = entry.body
-    const key = keys.get(start)
+    const key = known.get(start)?.key
+    // What the source of a fork has done is not taken back by the fork.
     if (key === undefined) continue
     open.delete(key)
-    if (entry.seq > to && !undone.has(start) && 'value' in outcome)
-      effects.push({ path, start, key, value: decodeValue(outcome.value), seq: entry.seq })
+    if ('value' in outcome)
+      effects.set(key, { path, start, key, value: decodeValue(outcome.value), seq: entry.seq })
   }
-  for (const { digest, seq, body } of open.values()) {
-    const decided = entries.findLast((entry) => entry.kind === 'decide' && entry.body.start === digest)
+  for (const { digest: start, seq, body } of open.values()) {
+    const { path, key } = body
+    const decided = entries.findLast(
+      (entry) => entry.kind === 'decide' && (entry.body.start === start || entry.body.start === key),
+    )
     const decision = decided?.kind === 'decide' ? decided.body.decision : undefined
-    if (undone.has(digest) || decision?.type === 'failed') continue
-    if (decision?.type !== 'done') throw unknownOutcome(run, digest, body)
-    effects.push({ path: body.path, start: digest, key: body.key, value: decodeValue(decision.value), seq })
+    if (decision?.type === 'failed' || known.get(key)?.undone) continue
+    if (decision?.type !== 'done') throw unknownOutcome(run, start, body)
+    effects.set(key, { path, start, key, value: decodeValue(decision.value), seq })
   }
-  return effects.sort((a, b) => a.seq - b.seq)
+  return [...effects.values()].filter(({ key }) => !known.get(key)?.undone).sort((a, b) => a.seq - b.seq)
 }
 
 function unknownOutcome(
@@ -124,9 +125,9 @@ function unknownOutcome(
   )
 }
 
-/** The start entries of effects that were undone. */
-function undoneStarts(entries: readonly Entry[]): ReadonlySet<Digest> {
-  return new Set(entries.flatMap((entry) => (entry.kind === 'undo' ? [entry.body.start] : [])))
+/** The effects that a run has started, by what entries call them. */
+function byName(onces: Fold['onces']): ReadonlyMap<string, Fold['onces'][number]> {
+  return new Map(onces.flatMap((once) => namesOf(once).map((name) => [name, once])))
 }
 
 /** Throws `checkpoint_gone` for an effect whose turn was let go: its `undo` can only be found by replaying that. */
@@ -144,13 +145,13 @@ function refuseGone({ onces, run }: Fold, to: number, first: number): void {
 
 /** The path of an effect that the state at an entry counts on and that was undone since. */
 function undoneBefore({ onces }: Fold, entries: readonly Entry[], to: number): string | undefined {
-  const undone = undoneStarts(entries)
+  const known = byName(onces)
   const first = entries[0]?.seq ?? 0
   let at = to
   // Back along the way that led there: what a rewind has left behind is no part of it.
   while (at >= first) {
     const entry = entries[at - first]
-    if (entry?.kind === 'once' && undone.has(entry.body.start)) return entry.body.path
+    if (entry?.kind === 'once' && known.get(entry.body.start)?.undone) return entry.body.path
     at = entry?.kind === 'rewind' ? entry.body.to.seq : at - 1
   }
   return onces.find(({ seq, undone: isUndone }) => isUndone && seq <= at)?.path

@@ -110,15 +110,19 @@ function checkTakenBack(mirror: Added[0], seq: number, world: SimWorld): void {
   const { kind, body } = mirror.at(seq) as Added[1][number]
   const order = before.findLast((entry) => entry.kind === 'unwind')
   if (order?.body['undo'] !== true || (kind !== 'undo' && order.body['id'] !== body['id'])) return
-  const undone = new Set(before.flatMap((one) => (one.kind === 'undo' ? [one.body['start']] : [])))
+  // After a way back the key of an effect stands for its start.
+  const starts = before.filter((one) => one.kind === 'once.start')
+  const keys = new Map<unknown, unknown>(starts.map((one) => [one.digest, one.body['key']]))
+  const keyOf = ({ body: { start } }: Pick<Added[1][number], 'body'>): unknown => keys.get(start) ?? start
+  const undone = new Set(before.flatMap((one) => (one.kind === 'undo' ? [keyOf(one)] : [])))
   const left = before.filter(
     (one) =>
       one.kind === 'once' &&
       one.seq > (order.body['to'] as number) &&
       'value' in (one.body['outcome'] as object) &&
-      !undone.has(one.body['start']),
+      !undone.has(keyOf(one)),
   )
-  const mine = left.find((one) => one.body['start'] === body['start'])
+  const mine = left.findLast((one) => keyOf(one) === keyOf({ body }))
   const newer = mine && left.find((one) => one.seq > mine.seq)
   if (kind === 'undo' && newer)
     world.fail(`${mirror.run} takes back what entry ${String(mine.seq)} says before ${String(newer.seq)}`)
