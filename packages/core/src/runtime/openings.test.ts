@@ -65,6 +65,46 @@ it('a run whose end comes from the edge while it is opened is not opened', async
   expect(await old.store.head('run' as RunId)).toEqual(head)
 })
 
+it('a tab that starts a run does no step again that another one has done, which was faster to the lock', async () => {
+  let times = 0
+  const wait = Promise.withResolvers<void>()
+  const agent = defineAgent({
+    name: 'a',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      await ctx.step('one', () => (times += 1))
+      await ctx.step('two', () => wait.promise)
+      return done()
+    },
+  })
+  const device = testDevice([agent])
+  const mayLock = Promise.withResolvers<void>()
+  const isStarted = Promise.withResolvers<void>()
+  const slow = await device.open({
+    locks: {
+      async acquire(name, signal) {
+        isStarted.resolve()
+        await mayLock.promise
+        return device.locks.acquire(name, signal)
+      },
+    },
+    // It hears too late of what the other one has written.
+    channel: { post: () => undefined, listen: () => () => undefined, close: () => undefined },
+  })
+  const id = await slow.start('a', null, { id: 'run' })
+  await isStarted.promise
+  const fast = await device.open()
+  const there = await handleOf(fast, id)
+  await there.until(() => there.entries().some(({ kind }) => kind === 'step'))
+  await fast.close()
+  mayLock.resolve()
+  wait.resolve()
+  const here = await handleOf(slow, id)
+  await here.until(({ status }) => status === 'done')
+  expect(times).toBe(1)
+})
+
 describe('a run whose hosts are killed before anything comes of it', () => {
   it('pauses instead of trying a step again for ever, tries it when it is told to, and goes on', async () => {
     let tries = 0

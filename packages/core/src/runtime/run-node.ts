@@ -620,8 +620,10 @@ export class RunNode {
   /** The entry that fences whoever wrote before; a run that this host has just started needs none. */
   async #openForWriting(tails: Promise<readonly SetAside[]>): Promise<void> {
     const { fold } = this.log
-    if (this.#fresh) {
-      this.#fresh = false
+    // Another tab may have been faster to the lock, and have written since.
+    const isFresh = this.#fresh && (await this.log.isCurrent())
+    this.#fresh = false
+    if (isFresh) {
       this.#hasWritten = true
       void this.#reconcile().catch(() => undefined)
       if (fold?.head.seq === 0) return
