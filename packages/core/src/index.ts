@@ -208,6 +208,8 @@ export { RunHandle, type Deciding, type ForkOptions, type SendOptions } from './
 export { damagePause, unresolvedDamage } from './runtime/damage-pause.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
 export type { RuntimePorts } from './runtime/run-node.ts'
+export { RunFamily, type FamilyPorts } from './runtime/run-family.ts'
+export type { AskRelative, FamilyAnswer, FamilyQuestion, Relative, Relatives } from './ports/relatives.ts'
 export {
   RunKeeper,
   watchdogMs,
@@ -219,7 +221,7 @@ export {
 export { Runtime } from './runtime/runtime.ts'
 export type { Edge } from './sync/syncer.ts'
 export { sealContent } from './runtime/sealed-items.ts'
-export { startEntry } from './runtime/first-entry.ts'
+export { childEntry, startEntry } from './runtime/first-entry.ts'
 export { foldAside, type FoldAside } from './runtime/fold-aside.ts'
 export { openAsks } from './runtime/inbox-entries.ts'
 export { turnOfStream } from './runtime/open-turn.ts'

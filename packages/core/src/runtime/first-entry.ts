@@ -1,6 +1,7 @@
-import { WaystoneError } from '../errors.ts'
+import { fromWire, toWire, WaystoneError } from '../errors.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { budgetOf, type BudgetOption } from '../engine/budget-of.ts'
+import type { ChildStart } from '../engine/run-child.ts'
 import type {
   Bodies,
   CarriedRecord,
@@ -17,6 +18,9 @@ import type { Place } from '../ports/log-store.ts'
 import { decodeValue, encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
 import { agentUnknown, configDigest } from './open-turn.ts'
+
+/** Of a child that was started at the edge, should it move to a device: that counts as gone after so long, and the run goes on there. */
+const childLeaseMs = 30_000
 
 /** What happens to a run whose owner is gone, and when an owner counts as gone. */
 export interface GonePolicy {
@@ -56,6 +60,32 @@ export function startEntry(
     budget: budgetOf({ ...agent.budget, ...budget }),
     ...(parent === undefined ? {} : { parent }),
     ...(depth === undefined ? {} : { depth }),
+  }
+}
+
+/**
+ * The first entry of a child that is started at the edge. Throws `agent_unknown`, and what its agent throws, which is the
+ * child's fault as a step's would be.
+ */
+export function childEntry(
+  agents: readonly AnyAgent[],
+  {
+    run,
+    parent,
+    depth,
+    agent: name,
+    input,
+  }: Pick<ChildStart, 'run' | 'parent' | 'depth' | 'agent' | 'input'>,
+  written: Written,
+): Bodies['start'] {
+  const agent = agents.find((one) => one.name === name)
+  if (agent === undefined)
+    throw new WaystoneError('agent_unknown', `agent "${name}" is not registered at the edge`, { run })
+  const policy = { whenGone: 'edge', leaseMs: childLeaseMs, parent, depth } as const
+  try {
+    return startEntry(agent, decodeValue(input), { place: 'edge', written }, policy)
+  } catch (error) {
+    throw fromWire(toWire(error, 'step_failed'))
   }
 }
 

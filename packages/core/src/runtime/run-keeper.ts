@@ -357,8 +357,10 @@ export class RunKeeper {
     else if (this.#ports.due.get() === undefined) await this.schedule()
   }
 
-  /** Starts the run here, owned by the edge; one that has begun stays as it is. */
+  /** Starts the run here, owned by the edge; one that has begun stays as it is. Rejects with `run_exists` for one of another parent. */
   async start(body: Bodies['start']): Promise<void> {
+    const { fold, run } = this.log
+    if (fold && fold.parent !== body.parent) throw exists(run)
     await this.log.append(edgeOwner, (fold) => (fold ? [] : [{ kind: 'start', body }]))
     await this.schedule()
   }
@@ -627,6 +629,12 @@ function inPieces(stream: string, text: string): readonly WatchEvent[] {
   return Array.from({ length: Math.ceil(text.length / chars) }, (_, piece) => {
     const at = piece * chars
     return { type: 'stream', stream, at, text: text.slice(at, at + chars) }
+  })
+}
+
+function exists(run: RunId): WaystoneError {
+  return new WaystoneError('run_exists', `there is a run ${run} already, which is no child of this one`, {
+    run,
   })
 }
 

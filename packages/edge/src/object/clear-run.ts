@@ -1,4 +1,4 @@
-import { WaystoneError, type RunId } from '@waystone/core'
+import { WaystoneError, type RunFamily, type RunId } from '@waystone/core'
 import { catalogName } from '../catalog/catalog-outbox.ts'
 import { isIndexed, searchName } from '../search/search-outbox.ts'
 import { clearBlobs } from '../store/r2-blobs.ts'
@@ -6,8 +6,7 @@ import type { DueTimes } from '../store/sql-due-times.ts'
 import type { RunName, SqlRunName } from '../store/sql-run-name.ts'
 import { familyTableName } from '../store/sql-family.ts'
 import { blobsName } from './blob-sweep.ts'
-import { historyName, lentName, runName, streamsName, type EdgeRun } from './edge-run.ts'
-import { familyName, type RunFamily } from './run-family.ts'
+import { familyName, historyName, lentName, runName, streamsName, type EdgeRun } from './edge-run.ts'
 import type { RunHostOptions } from './run-host-options.ts'
 
 /** When a deletion that was not finished goes on, and relatives are told of it. */

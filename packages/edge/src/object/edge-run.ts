@@ -4,6 +4,7 @@ import {
   type AnyAgent,
   type Entry,
   type Fold,
+  type RunFamily,
   type RunId,
   type Software,
 } from '@waystone/core'
@@ -24,7 +25,6 @@ import { edgeClock, runClock } from './edge-clock.ts'
 import { lentKeys } from './lent-keys.ts'
 import { RunChanges } from './run-changes.ts'
 import type { RunSockets } from './run-sockets.ts'
-import type { RunFamily } from './run-family.ts'
 import { RunStreams } from './run-streams.ts'
 
 /** When the run is due: one of the times that share the alarm of the object. */
@@ -33,6 +33,8 @@ export const runName = 'waystone.run'
 export const historyName = 'waystone.history'
 /** When the keys that were lent for the run are to be forgotten. */
 export const lentName = 'waystone.lent'
+/** When parent or children of the run are to be told something. */
+export const familyName = 'waystone.family'
 /** When text that was kept for late readers is to be forgotten. */
 export const streamsName = 'waystone.streams'
 

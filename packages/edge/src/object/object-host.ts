@@ -1,4 +1,4 @@
-import { parseRunId, watchdogMs, WaystoneError, type RunId, type Software } from '@waystone/core'
+import { parseRunId, RunFamily, watchdogMs, WaystoneError, type RunId, type Software } from '@waystone/core'
 import { askingOf, type Asking } from '../access/asking.ts'
 import { notLetIn } from '../access/auth.ts'
 import { catalogName } from '../catalog/catalog-outbox.ts'
@@ -6,14 +6,17 @@ import { errorResponse } from '../http/errors.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { searchName } from '../search/search-outbox.ts'
 import { objectStorage, type ObjectStorage } from '../store/object-storage.ts'
-import { isOwnName, sqlDueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
+import { dueTime, isOwnName, sqlDueTimes, type SqlDueTimes } from '../store/sql-due-times.ts'
+import { sqlFamily } from '../store/sql-family.ts'
 import { sqlLinks } from '../store/sql-links.ts'
 import { isSame, sqlRunName, type RunName, type SqlRunName } from '../store/sql-run-name.ts'
 import { safely } from '../watch/edge-event.ts'
 import { answerRelative } from './answer-relative.ts'
 import { blobsName } from './blob-sweep.ts'
 import { deletionName, runDeleted } from './clear-run.ts'
+import { edgeClock } from './edge-clock.ts'
 import {
+  familyName,
   historyName,
   historyWaitMs,
   lentName,
@@ -26,7 +29,6 @@ import { openLink } from './link-routes.ts'
 import type { Coming } from './quota.ts'
 import { makeRoom, type RoomPorts } from './room.ts'
 import { askRelatives, type RunAnswer, type RunCall } from './run-call.ts'
-import { familyName, RunFamily } from './run-family.ts'
 import type { OwnWork, RunHostOptions } from './run-host-options.ts'
 import { RunDeletion } from './run-deletion.ts'
 import { RunPlace } from './run-place.ts'
@@ -187,7 +189,12 @@ export class ObjectHost {
     const { runs } = this.#options
     if (runs === undefined) return undefined
     const ask = askRelatives(runs, name, this.#report)
-    this.#family ??= new RunFamily({ durable: this.#ctx.storage, times: this.times, ask })
+    this.#family ??= new RunFamily({
+      relatives: sqlFamily(this.#ctx.storage),
+      due: dueTime(this.times, familyName),
+      ask,
+      clock: edgeClock,
+    })
     return this.#family
   }
 

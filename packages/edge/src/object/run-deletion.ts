@@ -1,9 +1,8 @@
-import { watchdogMs } from '@waystone/core'
+import { watchdogMs, type RunFamily } from '@waystone/core'
 import type { Begun, SqlDueTimes } from '../store/sql-due-times.ts'
 import type { RunName, SqlRunName } from '../store/sql-run-name.ts'
 import { clearRun, deletionName, type ClearPorts } from './clear-run.ts'
 import type { EdgeRun } from './edge-run.ts'
-import type { RunFamily } from './run-family.ts'
 
 /** After so many tries, which are most of a day, relatives that cannot be told are not told. */
 const triesMax = 24

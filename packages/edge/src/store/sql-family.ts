@@ -1,25 +1,6 @@
-import type { RunId } from '@waystone/core'
+import type { Relative, Relatives, RunId } from '@waystone/core'
 import type { Table } from '@waystone/core/sql'
 import { durableTable } from './durable-sql.ts'
-
-/** Another run that the run of an object has to do with. */
-export interface Relative {
-  readonly run: RunId
-  /** A child is one that was started and not joined. */
-  readonly role: 'parent' | 'child'
-  /** What it was told last; empty for nothing. */
-  readonly told: string
-}
-
-/** The parent and the children of the run of an object, as far as they may have to be told something. */
-export interface SqlFamily {
-  all(): readonly Relative[]
-  get(run: RunId): Relative | undefined
-  /** One that is there stays as it is. */
-  add(run: RunId, role: Relative['role']): void
-  tell(run: RunId, told: string): void
-  remove(run: RunId): void
-}
 
 /** The name of the table. */
 export const familyTableName = 'waystone_family'
@@ -31,7 +12,7 @@ const familyTable: Table = {
 }
 
 /** The table of relatives, and what it holds: most runs have none. */
-export function sqlFamily(storage: DurableObjectStorage): SqlFamily {
+export function sqlFamily(storage: DurableObjectStorage): Relatives {
   const { sql } = storage
   const table = durableTable(storage, familyTable)
   const rows = new Map<RunId, Relative>()

@@ -1,21 +1,12 @@
-import {
-  childStem,
-  isEnded,
-  isRunId,
-  isSealed,
-  isWaystoneError,
-  endOf,
-  parentOver,
-  type ChildEnd,
-  type Children,
-  type Entry,
-  type Fold,
-  type RunId,
-  type RunKeeper,
-} from '@waystone/core'
-import type { DueTimes } from '../store/sql-due-times.ts'
-import { sqlFamily, type Relative, type SqlFamily } from '../store/sql-family.ts'
-import type { AskRelative, RunAnswer, RunCall } from './run-call.ts'
+import { childStem, endOf, parentOver, type ChildEnd, type Children } from '../engine/run-child.ts'
+import { isWaystoneError } from '../errors.ts'
+import { isRunId, type RunId } from '../ids.ts'
+import type { Entry } from '../log/entry.ts'
+import { isEnded, type Fold } from '../log/fold.ts'
+import { isSealed } from '../log/public-body.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { AskRelative, FamilyAnswer, FamilyQuestion, Relative, Relatives } from '../ports/relatives.ts'
+import type { DueTime, RunKeeper } from './run-keeper.ts'
 
 /** Relatives that are told at the same time: each may have to be opened, and all share one isolate with others. */
 const toldAtOnce = 50
@@ -23,28 +14,26 @@ const toldAtOnce = 50
 /** Relatives that one alarm tells of a deletion: an invocation may make 1,000 requests (2026). */
 const toldOfDeletion = 400
 
-/** When parent or children of the run are to be told something. */
-export const familyName = 'waystone.family'
-
 /** What the family of a run works with. */
 export interface FamilyPorts {
-  readonly durable: DurableObjectStorage
-  readonly times: DueTimes
+  readonly relatives: Relatives
+  /** When parent or children of the run are to be told something: `tell` is called then, and again should it reject. */
+  readonly due: DueTime
   readonly ask: AskRelative
+  readonly clock: Pick<Clock, 'now'>
 }
 
 /** What the run itself is, where it could be opened. */
 type Opened = Pick<RunKeeper, 'log' | 'send' | 'childEnded'>
 
 /**
- * What the run of an object has to do with its parent and its children, which are other objects. What they have to be told is
- * written down together with the entries that say it, with nothing awaited between, and so is the alarm: whatever happens
- * then, they are told. While a run waits for a child it asks it once, and is told.
+ * What a run at the edge has to do with its parent and its children, which are kept elsewhere there. What they have to be told
+ * is written down together with the entries that say it, with nothing awaited between, and so is when: whatever happens then,
+ * they are told. While a run waits for a child it asks it once, and is told.
  */
 export class RunFamily {
   readonly children: Children
   readonly #ports: FamilyPorts
-  readonly #rows: SqlFamily
   /** Children that are being started: they are told of an end after that. */
   readonly #starting = new Set<Promise<unknown>>()
   readonly #started = new Set<RunId>()
@@ -55,12 +44,11 @@ export class RunFamily {
 
   constructor(ports: FamilyPorts) {
     this.#ports = ports
-    this.#rows = sqlFamily(ports.durable)
     this.children = {
       start: async ({ run, depth, agent, input, isRecorded }) => {
         // What is recorded was started: one that is not here is on a device that has not synced it yet.
         if (isRecorded || this.#started.has(run)) return
-        this.#rows.add(run, 'child')
+        ports.relatives.add(run, 'child')
         const starting = ports.ask(run, { type: 'start', depth, agent, input })
         this.#starting.add(starting)
         await starting.finally(() => this.#starting.delete(starting))
@@ -70,7 +58,7 @@ export class RunFamily {
       cancel: async (run, reason) => {
         const { isKnown } = await ports.ask(run, { type: 'cancel', reason })
         // Its row stays when it is joined: it is told when it comes.
-        if (!isKnown) this.#rows.tell(run, 'cancelled')
+        if (!isKnown) ports.relatives.tell(run, 'cancelled')
       },
     }
   }
@@ -82,13 +70,12 @@ export class RunFamily {
       if (entry.kind === 'join') this.#joined(entry.body.child)
     }
     if (fold.parent !== undefined) this.#relate(fold.parent, 'parent')
-    const { times } = this.#ports
+    const { due, clock } = this.#ports
     const untold = JSON.stringify(this.#untold(fold))
     // What waits to be told keeps its time, which is later after each failure.
     const isNews = untold !== this.#untoldBefore
     this.#untoldBefore = untold
-    if (untold !== '[]' && (isNews || times.get(familyName) === undefined))
-      await times.set(familyName, Date.now())
+    if (untold !== '[]' && (isNews || due.get() === undefined)) await due.set(clock.now())
   }
 
   /** Tells whoever has to be told something. Rejects when one of them could not be: it is done again. */
@@ -100,13 +87,13 @@ export class RunFamily {
       if (role === 'child') return this.#cancel(relative, parentOver(fold))
       const { over } = await this.#ports.ask(relative, { type: told })
       // It asks no second time once it is written down that it did.
-      if (over !== undefined) await cancelBy(run, relative, over)
-      this.#rows.tell(relative, told)
+      if (over !== undefined) await this.#cancelBy(run, relative, over)
+      this.#ports.relatives.tell(relative, told)
     })
   }
 
   hasRelatives(): boolean {
-    return this.#rows.all().length > 0
+    return this.#ports.relatives.all().length > 0
   }
 
   /**
@@ -115,43 +102,49 @@ export class RunFamily {
    */
   async deleted(run: RunId): Promise<void> {
     await Promise.allSettled(this.#starting)
-    await this.#tellEach(this.#rows.all().slice(0, toldOfDeletion), async ({ run: relative, role, told }) => {
-      // One that is not here is told when it comes.
-      const reason = `its parent, run ${run}, was deleted`
-      if (role === 'child') await this.#ports.ask(relative, { type: 'cancel', reason })
-      else if (told !== 'ended') await this.#ports.ask(relative, { type: 'ended' })
-      this.#rows.remove(relative)
-    })
+    await this.#tellEach(
+      this.#ports.relatives.all().slice(0, toldOfDeletion),
+      async ({ run: relative, role, told }) => {
+        // One that is not here is told when it comes.
+        const reason = `its parent, run ${run}, was deleted`
+        if (role === 'child') await this.#ports.ask(relative, { type: 'cancel', reason })
+        else if (told !== 'ended') await this.#ports.ask(relative, { type: 'ended' })
+        this.#ports.relatives.remove(relative)
+      },
+    )
   }
 
   /** Relatives that cannot be told are not. */
   forget(): void {
-    for (const { run } of this.#rows.all()) this.#rows.remove(run)
+    for (const { run } of this.#ports.relatives.all()) this.#ports.relatives.remove(run)
   }
 
-  /** Answers a relative. Whoever is none learns nothing, and changes nothing. */
-  async answer(call: Exclude<RunCall, { type: 'start' }>, run: Opened): Promise<RunAnswer> {
+  /** Answers the run `by`. Whoever is no relative learns nothing, and changes nothing. */
+  async answer(
+    by: RunId,
+    question: Exclude<FamilyQuestion, { type: 'start' }>,
+    run: Opened,
+  ): Promise<FamilyAnswer> {
     const { fold } = run.log
     if (fold === undefined) return { isKnown: false }
-    const { by } = call
-    switch (call.type) {
+    switch (question.type) {
       case 'end': {
         if (fold.parent !== by || isSealed(fold)) return { isKnown: true, end: 'elsewhere' }
         const end = endOf(fold)
         return { isKnown: true, ...(end ? { end } : {}) }
       }
       case 'cancel':
-        if (fold.parent === by) await cancelBy(run, by, call.reason)
+        if (fold.parent === by) await this.#cancelBy(run, by, question.reason)
         return { isKnown: true }
       case 'came':
         if (!this.#isChild(by)) return { isKnown: true }
         // A later attempt at a child that is known.
-        this.#rows.add(by, 'child')
+        this.#ports.relatives.add(by, 'child')
         return { isKnown: true, ...this.#overFor(by, fold) }
       case 'ended':
         if (!this.#isChild(by)) return { isKnown: true }
         this.#known.delete(by)
-        if (this.#isGivenUp(by)) this.#rows.remove(by)
+        if (this.#isGivenUp(by)) this.#ports.relatives.remove(by)
         await run.childEnded(by)
         return { isKnown: true }
     }
@@ -167,7 +160,7 @@ export class RunFamily {
     const { end } = await this.#ports.ask(run, { type: 'end' })
     const isCurrent = this.#known.get(run) === asked
     // It is heard by its row.
-    if (end === undefined) this.#rows.add(run, 'child')
+    if (end === undefined) this.#ports.relatives.add(run, 'child')
     if (end === undefined && isCurrent) this.#known.set(run, 'not yet')
     else if (end === undefined || end === 'elsewhere' || end.status === 'done') this.#known.delete(run)
     else this.#known.set(run, end)
@@ -176,7 +169,7 @@ export class RunFamily {
 
   /** Devices name relatives: whoever has a name that no run can have is none. */
   #relate(run: RunId, role: 'parent' | 'child'): void {
-    if (isRunId(run)) this.#rows.add(run, role)
+    if (isRunId(run)) this.#ports.relatives.add(run, role)
   }
 
   /** Why a child is over that has come only now. */
@@ -187,14 +180,14 @@ export class RunFamily {
 
   /** True for a child that was cancelled before it was here. */
   #isGivenUp(child: RunId): boolean {
-    return this.#rows.get(child)?.told === 'cancelled'
+    return this.#ports.relatives.get(child)?.told === 'cancelled'
   }
 
   /** Its later attempts have names that differ in their number only. */
   #joined(child: RunId): void {
     for (const { run } of this.#attemptsAt(child)) {
       if (this.#isGivenUp(run)) continue
-      this.#rows.remove(run)
+      this.#ports.relatives.remove(run)
       this.#known.delete(run)
     }
   }
@@ -205,13 +198,13 @@ export class RunFamily {
 
   #attemptsAt(child: RunId): readonly Relative[] {
     const stem = childStem(child)
-    return this.#rows.all().filter(({ run, role }) => role === 'child' && childStem(run) === stem)
+    return this.#ports.relatives.all().filter(({ run, role }) => role === 'child' && childStem(run) === stem)
   }
 
   /** Who is to be told what, now that the run is what it is. */
   #untold(fold: Fold): readonly Telling[] {
     const isOver = isEnded(fold)
-    return this.#rows.all().flatMap(({ run, role, told }): readonly Telling[] => {
+    return this.#ports.relatives.all().flatMap(({ run, role, told }): readonly Telling[] => {
       if (role === 'child') return isOver && told === '' ? [{ run, role, told: 'cancelled' }] : []
       // One that was started here was started by its parent.
       const news = isOver ? 'ended' : fold.identity.place === 'edge' ? '' : 'came'
@@ -222,8 +215,20 @@ export class RunFamily {
   /** One that is not here yet is told when it comes. */
   async #cancel(child: RunId, reason: string): Promise<void> {
     const { isKnown } = await this.#ports.ask(child, { type: 'cancel', reason })
-    if (isKnown) this.#rows.remove(child)
-    else this.#rows.tell(child, 'cancelled')
+    if (isKnown) this.#ports.relatives.remove(child)
+    else this.#ports.relatives.tell(child, 'cancelled')
+  }
+
+  /** Puts a cancel of a parent into the inbox of its child, which may have ended. */
+  async #cancelBy(run: Opened, parent: RunId, reason: string): Promise<void> {
+    if (isEnded(run.log.mustFold())) return
+    const time = this.#ports.clock.now()
+    const item = { type: 'cancel', id: `cancel by ${parent}`, by: parent, time, reason } as const
+    try {
+      await run.send(item)
+    } catch (error) {
+      if (!isWaystoneError(error, 'run_ended')) throw error
+    }
   }
 
   /** One that cannot be told holds up no other. */
@@ -242,14 +247,3 @@ export class RunFamily {
 type Telling =
   | { readonly run: RunId; readonly role: 'parent'; readonly told: 'came' | 'ended' }
   | { readonly run: RunId; readonly role: 'child'; readonly told: 'cancelled' }
-
-/** Puts a cancel of a parent into the inbox of its child, which may have ended. */
-async function cancelBy(run: Opened, parent: RunId, reason: string): Promise<void> {
-  if (isEnded(run.log.mustFold())) return
-  const item = { type: 'cancel', id: `cancel by ${parent}`, by: parent, time: Date.now(), reason } as const
-  try {
-    await run.send(item)
-  } catch (error) {
-    if (!isWaystoneError(error, 'run_ended')) throw error
-  }
-}
