@@ -221,7 +221,7 @@ export {
 export { Runtime } from './runtime/runtime.ts'
 export type { Edge } from './sync/syncer.ts'
 export { sealContent } from './runtime/sealed-items.ts'
-export { childEntry, startEntry } from './runtime/first-entry.ts'
+export { childEntry } from './runtime/first-entry.ts'
 export { foldAside, type FoldAside } from './runtime/fold-aside.ts'
 export { openAsks } from './runtime/inbox-entries.ts'
 export { turnOfStream } from './runtime/open-turn.ts'

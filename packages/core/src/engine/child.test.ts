@@ -233,6 +233,46 @@ describe('spawn() and join()', () => {
     expect(await phone.store.read(child, 0)).toEqual(synced)
     await runtime.close()
   })
+
+  it('a child that was begun here and elsewhere is the one of the edge; what was written here is set aside', async () => {
+    const parent = defineAgent({
+      name: 'parent',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        return done(await ctx.join(await ctx.spawn('w', patient, null as never)))
+      },
+    })
+    const agents = [parent, patient]
+    const joins = (run: RunHandle) =>
+      run.until(({ live }) => live.calls.some(({ kind, waits }) => kind === 'join' && waits?.for === 'child'))
+    const laptop = testDevice(agents)
+    const offline = await laptop.open()
+    const first = await handleOf(offline, await offline.start('parent', null, { id: 'parent' }))
+    await joins(first)
+    await offline.close()
+    const spawn = first.entries().find(({ kind }) => kind === 'spawn')
+    const child = spawn?.kind === 'spawn' ? spawn.body.child : ('' as RunId)
+    const written = await laptop.store.read(child, 0)
+
+    // The edge has heard of the beginning only, and somebody goes on with that on another device.
+    const edge = memoryEdge({ clock: hastyClock })
+    const lines = (await laptop.store.read('parent' as RunId, 0)).slice(0, 1)
+    await edge.remote.push('parent' as RunId, { base: undefined, lines })
+    const phone = testDevice(agents, { name: 'phone', clock: hastyClock, edge })
+    const there = await phone.open()
+    await there.move('parent' as RunId, 'here', { force: true })
+    await joins(await handleOf(there, 'parent'))
+    const theirs = await handleOf(there, child)
+    await theirs.until(({ head, sync }) => sync.synced?.seq === head.seq)
+
+    const online = await testDevice(agents, { storage: laptop, clock: hastyClock, edge }).open()
+    const mine = await handleOf(online, child)
+    await mine.until(({ head }) => head.digest === theirs.view()?.head.digest)
+    expect((await laptop.tails.list(child)).map((tail) => tail.lines)).toEqual([written])
+    await online.close()
+    await there.close()
+  })
 })
 
 /** Waits for what never comes. */

@@ -368,9 +368,12 @@ export class Syncer {
     await this.#log.beginAnew(await this.#toBegin(lines), damaged ?? others, damaged)
   }
 
-  /** True when the run at the edge, which begins otherwise, is the one that is meant here: this device began it, and has forgotten that. */
+  /**
+   * True when the run at the edge, which begins otherwise, is the one that is meant here: this device began it, and has
+   * forgotten that; or a child was begun by its parent there and here, as the one place did not know of the other.
+   */
   #isOneRun([first]: readonly Uint8Array[]): boolean {
-    if (this.#ports.different === 'set aside') return true
+    if (this.#ports.different === 'set aside' || this.#log.fold?.parent !== undefined) return true
     return first !== undefined && parseLine(first).owner === this.#ports.me
   }
 
