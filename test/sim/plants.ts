@@ -176,6 +176,26 @@ export const plants: readonly Plant[] = [
       },
     ],
   },
+  {
+    name: 'end of a child told to nobody',
+    patches: [
+      {
+        file: `${core}/runtime/run-family.ts`,
+        find: "const news = isOver ? 'ended' :",
+        replace: "const news = isOver ? '' :",
+      },
+    ],
+  },
+  {
+    name: 'children outlive their parent',
+    patches: [
+      {
+        file: `${core}/runtime/run-family.ts`,
+        find: "return isOver && told === '' ? [{ run, role, told: 'cancelled' }] : []",
+        replace: 'return []',
+      },
+    ],
+  },
 ]
 
 /** Each has to be found within so many seeds. */

@@ -23,6 +23,13 @@ describe('a simulation', () => {
         'performed x edge',
         'taken back x device',
         'taken back x edge',
+        'joined x done',
+        'joined x failed',
+        'relative x start',
+        'relative x end',
+        'relative x cancel',
+        'relative x came',
+        'relative x ended',
       ])
         expect(pairs[done] ?? 0, done).toBeGreaterThan(20)
     },

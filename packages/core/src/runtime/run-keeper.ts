@@ -136,6 +136,8 @@ export class RunKeeper {
   readonly #sent = new Set<string>()
   /** Children that ended while a host ran, likewise. */
   readonly #endedChildren = new Set<RunId>()
+  /** How many are about to make the run the edge's. */
+  #coming = 0
   /** Somebody has asked for a host since the last one began, and there was none. */
   #isAskedFor = false
   /** The last host has come back to wait, and what it waits for was set. */
@@ -248,8 +250,9 @@ export class RunKeeper {
 
   async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
     this.#waits = false
+    const claiming = (): Promise<readonly Uint8Array[]> => this.authority.claim(claim, as)
     try {
-      const lines = await this.authority.claim(claim, as)
+      const lines = await (claim.owner === edgeOwner ? this.#comes(claiming) : claiming())
       this.#endAwaiting()
       await this.#forgetSealed(claim)
       return lines
@@ -259,6 +262,17 @@ export class RunKeeper {
     } finally {
       this.#heldUntil = -Infinity
       await this.schedule()
+    }
+  }
+
+  /** Appends what makes the run the edge's. It is due before that: should the object die right after the entry, it wakes. */
+  async #comes<T>(append: () => Promise<T>): Promise<T> {
+    this.#coming += 1
+    try {
+      await this.#dueNow()
+      return await append()
+    } finally {
+      this.#coming -= 1
     }
   }
 
@@ -353,7 +367,7 @@ export class RunKeeper {
     }
     if (fold.owner === edgeOwner) return this.#askFor()
     this.#ports.followers.tell({ type: 'inbox' })
-    if (this.#mayTakeOver(fold)) await this.#ports.due.set(this.#ports.clock.now())
+    if (this.#mayTakeOver(fold)) await this.#dueNow()
     else if (this.#ports.due.get() === undefined) await this.schedule()
   }
 
@@ -361,7 +375,7 @@ export class RunKeeper {
   async start(body: Bodies['start']): Promise<void> {
     const { fold, run } = this.log
     if (fold && fold.parent !== body.parent) throw exists(run)
-    await this.log.append(edgeOwner, (fold) => (fold ? [] : [{ kind: 'start', body }]))
+    await this.#comes(() => this.log.append(edgeOwner, (now) => (now ? [] : [{ kind: 'start', body }])))
     await this.schedule()
   }
 
@@ -377,8 +391,12 @@ export class RunKeeper {
   /** Goes on at once: the alarm, which is due by then, finds it at work. */
   async #askFor(): Promise<void> {
     this.#isAskedFor = true
-    await this.#ports.due.set(this.#ports.clock.now())
+    await this.#dueNow()
     this.#begin()
+  }
+
+  #dueNow(): Promise<void> {
+    return this.#ports.due.set(this.#ports.clock.now())
   }
 
   #begin(): void {
@@ -433,9 +451,11 @@ export class RunKeeper {
   /** Sets when the run is due next. */
   async schedule(): Promise<void> {
     const { due } = this.#ports
+    // What is about to come has said when.
+    if (this.#coming > 0) return
     const fold = this.log.fold
     if (fold === undefined || isEnded(fold)) return due.delete()
-    if (fold.owner === edgeOwner) return this.#host ? undefined : due.set(this.#ports.clock.now())
+    if (fold.owner === edgeOwner) return this.#host ? undefined : this.#dueNow()
     if (fold.identity.whenGone !== 'edge' || fold.status === 'paused') return due.delete()
     await due.set(this.#ports.clock.now() + Math.max(100, fold.identity.leaseMs - this.#silentMs(fold)))
   }

@@ -27,6 +27,8 @@ export interface PersonPorts {
   readonly isRegretful: boolean
   /** What the edge was lent to go on with may lapse there: they take such a run back. */
   readonly lends: boolean
+  /** Runs have children, and none waits for a message: one that stands still has not been told of what it waits for. */
+  readonly hasChildren: boolean
 }
 
 /** A message that somebody has sent from a device. */
@@ -75,8 +77,12 @@ export class Person {
       const pause = pauseOf(mirror)
       if (pause) this.#goOn(mirror, pause, calm)
       const isStuck = this.#isStuck(mirror)
-      if (isStuck || (!calm && dice.chance(0.4))) this.#note(mirror.run, calm)
-      if (isStuck && this.#ports.lends && mirror.head.owner === edgeOwner)
+      // Nobody but people ends the fork of a child that waits for ever, or tells that of a parent of the children.
+      const isFork = mirror.entries[0]?.kind === 'fork'
+      const isWanting = isStuck && (isFork || !this.#ports.hasChildren)
+      if (isWanting || (!calm && dice.chance(0.4))) this.#note(mirror.run, calm)
+      const isLeft = this.#ports.lends || (this.#ports.hasChildren && isFork)
+      if (isStuck && isLeft && mirror.head.owner === edgeOwner)
         this.#do('take back', (runtime) => runtime.move(mirror.run, 'here', { drainMs: 500, force: true }))
       if (!calm) this.#meddle(mirror)
     }

@@ -1,18 +1,24 @@
 import {
+  childEntry,
+  RunFamily,
   RunKeeper,
-  watchdogMs,
   WaystoneError,
+  writtenBy,
   type AnyAgent,
   type Blobs,
   type Clock,
-  type DueTime,
+  type FamilyAnswer,
+  type FamilyQuestion,
+  type Relative,
   type RunId,
   type WatchEvent,
 } from '@waystone/core'
 import { realmClock } from './realm-clock.ts'
-import { newRealm, type Due, type Realm } from './scheduler.ts'
+import { newRealm, type Realm } from './scheduler.ts'
 import { SimDisk } from './sim-disk.ts'
+import { SimDue } from './sim-due.ts'
 import { simLentKeys } from './sim-lent-keys.ts'
+import { askRelatives, simRelatives, type Askable } from './sim-relatives.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** A device that follows a run live. */
@@ -31,43 +37,60 @@ interface Life {
   readonly keeper: Promise<RunKeeper>
   readonly blobs: Blobs
   readonly followers: Set<Follower>
+  readonly family: RunFamily
+  readonly agents: readonly AnyAgent[]
+}
+
+/** What an object is made with. */
+export interface ObjectOptions {
+  readonly world: SimWorld
+  readonly agents: (realm: Realm) => readonly AnyAgent[]
+  /** How far its clock is from the simulation's, in ms. */
+  readonly skew: () => number
+  /** The object of another run. */
+  readonly object: (run: RunId) => Askable
 }
 
 /** One alarm may run this long, in ms. */
 const alarmMsMax = 10 * 60_000
 /** Small, so that runs go on in alarm after alarm. */
 const stepsAnAlarm = 5
-const againMsMax = 60 * 60_000
 
-/** One object at the edge: a disk that stays, a keeper that may die at any time, one alarm. */
-export class SimObject {
+/** One object at the edge: a disk that stays, a keeper that may die at any time, alarms. */
+export class SimObject implements Askable {
   readonly run: RunId
   readonly disk: SimDisk
+  readonly #options: ObjectOptions
   readonly #world: SimWorld
-  readonly #agents: (realm: Realm) => readonly AnyAgent[]
-  readonly #skew: () => number
+  readonly #runDue: SimDue
+  readonly #familyDue: SimDue
   #life: Life | undefined
   #lives = 0
-  /** Stored beside the log: when it is due, how often that was begun, and what the log had reached by then. */
-  #due: { readonly at: number; readonly tries: number; readonly reached: number } | undefined
-  /** The life that has begun it last. */
-  #begunBy: Realm | undefined
-  #alarm: Due | undefined
   /** Stored beside the log. */
   #lent: string | undefined
-  #ringing = false
+  /** Stored beside the log. */
+  readonly #relatives = new Map<RunId, Relative>()
 
-  constructor(
-    run: RunId,
-    world: SimWorld,
-    agents: (realm: Realm) => readonly AnyAgent[],
-    skew: () => number,
-  ) {
+  constructor(run: RunId, options: ObjectOptions) {
+    const { world } = options
     this.run = run
     this.disk = new SimDisk('edge', world)
+    this.#options = options
     this.#world = world
-    this.#agents = agents
-    this.#skew = skew
+    this.#runDue = new SimDue(world, {
+      alarm: 'alarm',
+      reached: () => this.disk.lastAppend(run) ?? 0,
+      begin: (tries) =>
+        this.#atWork('alarm', async (keeper, { clock }) => {
+          await keeper.alarm({ until: clock.now() + alarmMsMax, steps: stepsAnAlarm, tries })
+        }),
+    })
+    this.#familyDue = new SimDue(world, {
+      alarm: 'alarm of a family',
+      reached: () => 0,
+      settles: true,
+      begin: () => this.#atWork('family', (keeper, { family }) => family.tell(keeper)),
+    })
   }
 
   /** Opens it, unless it is open. */
@@ -75,11 +98,12 @@ export class SimObject {
     if (this.#life) return this.#life
     this.#lives += 1
     const { scheduler, dice } = this.#world
+    const { skew } = this.#options
     const realm = newRealm(`edge ${this.run} life ${String(this.#lives)}`)
-    const clock = realmClock(realm, { scheduler, dice, skew: this.#skew })
+    const clock = realmClock(realm, { scheduler, dice, skew })
     const storage = this.disk.mount(realm)
     const followers = new Set<Follower>()
-    const agents = this.#agents(realm)
+    const agents = this.#options.agents(realm)
     const atClock = (ms: number | undefined): number | undefined =>
       ms === undefined ? undefined : clock.now() - (scheduler.now - ms)
     // A life that has ended stores nothing any more.
@@ -94,7 +118,14 @@ export class SimObject {
       )
     const lapses = (until: number): void =>
       void scheduler.after(Math.max(1, until - clock.now()), 'keys lapse', realm, lapse)
+    const family = new RunFamily({
+      relatives: simRelatives(this.#relatives, realm),
+      due: this.#familyDue.mount(realm, clock),
+      ask: askRelatives(realm, this.run, this.#options),
+      clock,
+    })
     const keeper: Promise<RunKeeper> = RunKeeper.open(this.run, {
+      children: family.children,
       lentKeys: simLentKeys(clock, place, lapses),
       clock,
       random: (bytes) => dice.bytes(bytes),
@@ -102,7 +133,7 @@ export class SimObject {
         ...storage,
         store: { ...storage.store, lastAppend: (run) => atClock(this.disk.lastAppend(run)) },
       },
-      due: this.#dueTime(realm, clock),
+      due: this.#runDue.mount(realm, clock),
       followers: {
         tell: (event, except) => {
           for (const follower of followers) if (follower.device !== except) follower.hear(event)
@@ -121,10 +152,14 @@ export class SimObject {
       agents: () => agents,
       changed: () => undefined,
       failed: (where, error) => this.#failed(where, error),
+    }).then((kept) => {
+      if (kept.log.fold) void family.changed(kept.log.fold)
+      kept.log.listen(({ entries }, fold) => void family.changed(fold, entries))
+      return kept
     })
-    this.#life = { realm, clock, keeper, blobs: storage.blobs, followers }
-    // As the object does whose alarm was given up.
-    if (this.#alarm === undefined) this.#arm()
+    this.#life = { realm, clock, keeper, blobs: storage.blobs, followers, family, agents }
+    this.#runDue.rearm()
+    this.#familyDue.rearm()
     // A request may have broken while it opened: the next one opens it anew.
     keeper.catch(() => this.#die(realm))
     return this.#life
@@ -141,10 +176,17 @@ export class SimObject {
 
   /** The runtime gives an alarm up that has failed too often. */
   loseAlarm(): void {
-    if (this.#alarm === undefined) return
-    this.#alarm.cancelled = true
-    this.#alarm = undefined
-    this.#world.coverage.hit('alarm lost', this.#ringing ? 'ringing' : 'waiting')
+    this.#runDue.lose()
+    this.#familyDue.lose()
+  }
+
+  async answer(by: RunId, question: FamilyQuestion): Promise<FamilyAnswer> {
+    const { keeper, family, agents } = this.wake()
+    const kept = await keeper
+    if (question.type !== 'start') return family.answer(by, question, kept)
+    const written = writtenBy((bytes) => this.#world.dice.bytes(bytes))
+    await kept.start(childEntry(agents, { ...question, run: this.run, parent: by }, written))
+    return { isKnown: true }
   }
 
   #die(realm: Realm): void {
@@ -152,70 +194,22 @@ export class SimObject {
     if (life?.realm !== realm) return
     realm.alive = false
     this.#life = undefined
-    this.#ringing = false
+    this.#runDue.died()
+    this.#familyDue.died()
     for (const follower of life.followers) follower.lose()
   }
 
-  #dueTime(realm: Realm, clock: { now(): number }): DueTime {
-    const { scheduler } = this.#world
-    return {
-      get: () => this.#due && clock.now() + (this.#due.at - scheduler.now),
-      set: async (at) => {
-        if (!realm.alive) return
-        // As the object does: what ended a life before this one stays counted.
-        const { tries, reached } = this.#due ?? { tries: 0, reached: 0 }
-        const due = scheduler.now + Math.max(0, at - clock.now())
-        this.#due = { at: due, tries: this.#begunBy === realm ? 0 : tries, reached }
-        this.#arm()
-      },
-      delete: async () => {
-        if (!realm.alive) return
-        this.#due = undefined
-        this.#arm()
-      },
-    }
-  }
-
-  #arm(): void {
-    if (this.#alarm) this.#alarm.cancelled = true
-    this.#alarm = undefined
-    const due = this.#due
-    if (due === undefined) return
-    const { scheduler } = this.#world
-    this.#alarm = scheduler.after(
-      Math.max(1, due.at - scheduler.now),
-      'alarm',
-      undefined,
-      () => void this.#ring(),
-    )
-  }
-
-  async #ring(): Promise<void> {
-    const { scheduler } = this.#world
-    this.#alarm = undefined
-    // It goes on already; when that is over the alarm is set again.
-    if (this.#ringing) return
-    this.#ringing = true
-    const reached = this.disk.lastAppend(this.run) ?? 0
-    const before = this.#due?.reached === reached ? this.#due.tries : 0
-    const tries = before + 1
-    // Should the object die over it, this is what brings it back.
-    this.#due = { at: scheduler.now + Math.min(watchdogMs * 2 ** before, againMsMax), tries, reached }
-    this.#arm()
-    const { realm, clock, keeper } = this.wake()
-    this.#begunBy = realm
-    try {
-      await (await keeper).alarm({ until: clock.now() + alarmMsMax, steps: stepsAnAlarm, tries })
-    } catch (error) {
-      this.#failed('alarm', error)
-    }
-    if (!realm.alive) return
-    this.#ringing = false
-    this.#arm()
+  /** Does something in a life of the object. What fails there says so, and is begun again. */
+  #atWork(where: string, work: (keeper: RunKeeper, life: Life) => Promise<void>) {
+    const life = this.wake()
+    const doing = life.keeper.then((keeper) => work(keeper, life))
+    doing.catch((error: unknown) => this.#failed(where, error))
+    return { realm: life.realm, work: doing }
   }
 
   #failed(where: string, error: unknown): void {
-    const isOurs = !(error instanceof WaystoneError) || error.code === 'bug'
-    if (isOurs) this.#world.fail(`the edge failed in ${where}: ${String((error as Error).stack)}`)
+    const errors: readonly unknown[] = error instanceof AggregateError ? error.errors : [error]
+    const ours = errors.find((one) => !(one instanceof WaystoneError) || one.code === 'bug')
+    if (ours) this.#world.fail(`the edge failed in ${where}: ${String((ours as Error).stack)}`)
   }
 }

@@ -1,6 +1,17 @@
-import { defineAgent, done, need, next, type AnyAgent, type Ctx } from '@waystone/core'
+import {
+  defineAgent,
+  done,
+  isWaystoneError,
+  need,
+  next,
+  type AnyAgent,
+  type Child,
+  type Ctx,
+  type SpawnOptions,
+} from '@waystone/core'
 import type { Dice } from './dice.ts'
 import type { Effects, Where } from './effects.ts'
+import type { SimWorld } from './sim-world.ts'
 
 /** One call of a turn, or several at once. */
 export type Call =
@@ -10,6 +21,15 @@ export type Call =
       readonly name: string
     }
   | { readonly do: 'once'; readonly name: string; readonly verify: boolean }
+  | {
+      readonly do: 'spawn'
+      readonly name: string
+      /** What the child does. */
+      readonly program: Program
+      readonly options: SpawnOptions
+    }
+  /** Waits for the child of the call of this name before it. */
+  | { readonly do: 'join'; readonly name: string; readonly child: string }
   | { readonly do: 'all' | 'race'; readonly name: string; readonly branches: readonly (readonly Call[])[] }
 
 /** What an agent does, turn by turn. */
@@ -31,6 +51,7 @@ interface World {
   ) => Promise<{ path: string; key: string }>
   readonly takeBack: (path: string, run: string, key: string, signal: AbortSignal) => Promise<void>
   readonly look: (key: string) => boolean
+  readonly joined: (how: 'done' | 'failed') => void
   readonly fail: (what: string) => void
 }
 
@@ -84,6 +105,44 @@ export function withEffects(program: Program): Program {
   ])
 }
 
+/**
+ * The same program with children in most of its turns, and nothing that waits for messages: so that whoever waits, waits for
+ * a child. Some children wait for ever, and are cancelled with their parent, or when their time is over.
+ */
+export function withChildren(program: Program, dice: Dice, depth = 1): Program {
+  let names = 0
+  const quiet = (call: Call): Call => {
+    if (call.do === 'receive') return { ...call, do: 'drain' }
+    return 'branches' in call ? { ...call, branches: call.branches.map((calls) => calls.map(quiet)) } : call
+  }
+  const family = (): readonly Call[] => {
+    names += 1
+    const name = `child${String(names)}`
+    const stays = dice.chance(0.3)
+    const helped = throwProgram(dice).slice(0, 1 + dice.below(2))
+    const own = withChildren(helped, dice, depth - 1)
+    const options: SpawnOptions = {
+      ...(dice.chance(0.3) ? { at: 'edge' } : {}),
+      ...(dice.chance(0.3) ? { attempts: 2 } : {}),
+      ...(stays || dice.chance(0.2) ? { deadline: '20s' } : {}),
+    }
+    const spawn: Call = {
+      do: 'spawn',
+      name,
+      program: stays ? [...own, [{ do: 'receive', name: 'stay' }]] : own,
+      options,
+    }
+    const between: readonly Call[] = dice.chance(0.5) ? [{ do: 'step', name: `beside${String(names)}` }] : []
+    return dice.chance(0.7)
+      ? [spawn, ...between, { do: 'join', name: `joined${String(names)}`, child: name }]
+      : [spawn, ...between]
+  }
+  return program.map((turn) => [
+    ...turn.map(quiet),
+    ...(depth >= 0 && dice.chance(depth === 1 ? 0.8 : 0.2) ? family() : []),
+  ])
+}
+
 /** The same program as somebody has changed it: one turn does something else first. */
 export function changeProgram(program: Program, dice: Dice): Program {
   const changed = dice.below(program.length)
@@ -103,51 +162,114 @@ export function simAgent(program: Program, version: number, isForgetful: boolean
       Array.from({ length: version - 1 }, (_, index) => [index + 2, (state: SimState) => state]),
     ),
     initial: (): SimState => ({ seen: [], turn: 0 }),
-    async turn(ctx, state: { seen: string[]; turn: number }) {
-      const seen: string[] = []
-      await perform(
-        ctx as unknown as SimCtx,
-        program[state.turn % program.length] ?? [],
-        String(ctx.turn),
-        seen,
-      )
-      // What was sent in time is taken, whatever the program has asked for.
-      if (state.turn + 1 >= program.length) seen.push(...(await ctx.drain('note', { key: 'rest' })))
-      // A bulky state does not grow for ever.
-      state.seen = [...state.seen, ...seen].slice(-20)
-      state.turn += 1
-      if (state.turn >= program.length) return done(state.seen.length)
-      return state.turn % 2 === 0 ? next({ after: '2s' }) : next()
+    async turn(ctx, state: OpenState) {
+      return (await play(ctx as unknown as SimCtx, program, state)) ?? done(state.seen.length)
     },
   })
 }
 
+/** The agent of children: what each does it is given. */
+export const helperAgent = defineAgent({
+  name: 'helper',
+  version: 1,
+  needs: { world: need<World>() },
+  inbox: { note: anything },
+  initial: (program: Program): SimState & { readonly program: Program } => ({ program, seen: [], turn: 0 }),
+  async turn(ctx, state: OpenState & { readonly program: Program }) {
+    return (await play(ctx as unknown as SimCtx, state.program, state)) ?? done<Helped>({ run: ctx.run })
+  },
+})
+
+/** What a child gives its parent. */
+interface Helped {
+  readonly run: string
+}
+
+type OpenState = { seen: string[]; turn: number }
+
+/** One turn of a program; undefined after its last one. */
+async function play(ctx: SimCtx, program: Program, state: OpenState) {
+  const seen: string[] = []
+  await perform(ctx, program[state.turn % program.length] ?? [], String(ctx.turn), seen)
+  // What was sent in time is taken, whatever the program has asked for.
+  if (state.turn + 1 >= program.length) seen.push(...(await ctx.drain('note', { key: 'rest' })))
+  // A bulky state does not grow for ever.
+  state.seen = [...state.seen, ...seen].slice(-20)
+  state.turn += 1
+  if (state.turn >= program.length) return undefined
+  return state.turn % 2 === 0 ? next({ after: '2s' }) : next()
+}
+
 /** The agent with the world as a host of it reaches it. */
 export function inWorld(
-  agent: ReturnType<typeof simAgent>,
-  effects: Effects,
+  agent: ReturnType<typeof simAgent> | typeof helperAgent,
+  simulated: SimWorld & { readonly effects: Effects },
   where: Where,
-  fail: (what: string) => void,
 ): AnyAgent {
+  const { effects, coverage } = simulated
   return agent.provide({
     world: {
       work: (path, run, signal) => effects.guarded(effects.work(where, run, path, signal)),
       pay: (path, run, key, signal) => effects.guarded(effects.pay(where, run, path, key, signal)),
       takeBack: (path, run, key, signal) => effects.guarded(effects.takeBack(where, run, path, key, signal)),
       look: (key) => effects.look(key),
-      fail,
+      joined: (how) => coverage.hit('joined', how),
+      fail: (what) => simulated.fail(what),
     },
   })
 }
 
 async function perform(ctx: SimCtx, calls: readonly Call[], scope: string, seen: string[]): Promise<void> {
+  const children = new Map<string, Child<Helped>>()
   for (const call of calls) {
     const path = `${scope}/${call.name}`
-    seen.push(`${path}=${await one(ctx, call, path, seen)}`)
+    const got =
+      call.do === 'spawn' || call.do === 'join'
+        ? await family(ctx, call, children)
+        : await one(ctx, call, path, seen)
+    seen.push(`${path}=${got}`)
   }
 }
 
-async function one(ctx: SimCtx, call: Call, path: string, seen: string[]): Promise<string> {
+async function family(
+  ctx: SimCtx,
+  call: Extract<Call, { do: 'spawn' | 'join' }>,
+  children: Map<string, Child<Helped>>,
+): Promise<string> {
+  const { world } = ctx.use
+  if (call.do === 'spawn') {
+    const child = await ctx.spawn(call.name, helperAgent, call.program, call.options)
+    children.set(call.name, child)
+    return child.run
+  }
+  const child = children.get(call.child)
+  if (child === undefined) return 'nobody'
+  try {
+    const { run } = await ctx.join(child)
+    world.joined('done')
+    if (stemOf(run) !== stemOf(child.run))
+      world.fail(`${ctx.run} was given the result of ${run} as that of ${child.run}`)
+    return 'helped'
+  } catch (error) {
+    if (isWaystoneError(error, 'interrupted')) throw error
+    if (!isWaystoneError(error, 'child_failed'))
+      world.fail(`${ctx.run} has lost its child ${child.run}: ${String(error)}`)
+    world.joined('failed')
+    return 'not helped'
+  }
+}
+
+/** What all attempts at a child have in common. */
+function stemOf(run: string): string {
+  return run.replace(/-\d+$/, '')
+}
+
+async function one(
+  ctx: SimCtx,
+  call: Exclude<Call, { do: 'spawn' | 'join' }>,
+  path: string,
+  seen: string[],
+): Promise<string> {
   const { run } = ctx
   const { world } = ctx.use
   const mine = (got: { readonly path: string }, what: string): string => {

@@ -85,7 +85,8 @@ async function comeToRest(simulation: Simulation): Promise<void> {
   while (!isOut && simulation.failure === undefined) {
     await scheduler.step()
     if (scheduler.events < eventsMax) continue
-    const where = simulation.runs().map(({ run, head }) => `${run} at ${head?.kind ?? 'nothing'}`)
+    const open = simulation.runs().filter((log) => !isOver(log))
+    const where = open.map(({ run, head }) => `${run} at ${head?.kind ?? 'nothing'}`)
     if (sessionPeople?.isSettled === false) where.push('the session is not the same everywhere')
     simulation.fail(`after ${String(eventsMax)} events not all runs have ended: ${where.join(', ')}`)
   }

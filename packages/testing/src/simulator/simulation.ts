@@ -11,7 +11,15 @@ import { SimDevice, type SimTab } from './sim-device.ts'
 import type { SimDisk } from './sim-disk.ts'
 import { SimObject } from './sim-edge.ts'
 import { simEncryption } from './sim-lent-keys.ts'
-import { changeProgram, inWorld, simAgent, throwProgram, withEffects } from './sim-program.ts'
+import {
+  changeProgram,
+  helperAgent,
+  inWorld,
+  simAgent,
+  throwProgram,
+  withChildren,
+  withEffects,
+} from './sim-program.ts'
 import { SessionPeople, sharedNotes } from './sim-session.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -54,6 +62,8 @@ export class Simulation implements SimWorld {
   }
   /** In some of the worlds people often take back what a run has done: of the seed itself, too. */
   readonly isRegretful: boolean
+  /** In some of the worlds runs have children: of the seed itself, too. */
+  readonly #hasChildren: boolean
   /** In half of them, as in production, turns are not replayed before they commit. */
   readonly #isDeveloping: boolean
   readonly #whenGone: 'edge' | 'offer'
@@ -78,7 +88,9 @@ export class Simulation implements SimWorld {
     const thrown = throwProgram(dice)
     this.#isDeveloping = seed % 2 === 0
     this.isRegretful = seed % 16 === 7
-    const program = this.isRegretful ? withEffects(thrown) : thrown
+    this.#hasChildren = seed % 16 === 11
+    const effective = this.isRegretful ? withEffects(thrown) : thrown
+    const program = this.#hasChildren ? withChildren(effective, new Dice(~seed)) : effective
     // Long enough that there is something to let go of.
     const own = this.#isForgetful ? [...program, ...program] : program
     this.#programs = { own, other: changeProgram(own, dice) }
@@ -101,6 +113,7 @@ export class Simulation implements SimWorld {
       isRestless: seed % 16 === 3,
       isRegretful: this.isRegretful,
       lends: this.#encryption?.lend !== undefined,
+      hasChildren: this.#hasChildren,
     })
   }
 
@@ -225,12 +238,12 @@ export class Simulation implements SimWorld {
   #object(run: RunId): SimObject {
     const known = this.objects.get(run)
     if (known) return known
-    const object: SimObject = new SimObject(
-      run,
-      this,
-      this.#agents('edge', () => object.disk),
-      () => this.edgeSkew,
-    )
+    const object: SimObject = new SimObject(run, {
+      world: this,
+      agents: this.#agents('edge', () => object.disk),
+      skew: () => this.edgeSkew,
+      object: (other) => this.#object(other),
+    })
     watchEdge(object.disk, this)
     this.objects.set(run, object)
     return object
@@ -241,7 +254,8 @@ export class Simulation implements SimWorld {
     return (realm) => {
       const { own, other } = this.#programs
       const agent = simAgent(this.#isOtherCode[where] ? other : own, 1, this.#isForgetful)
-      return [inWorld(agent, this.effects, { realm, disk: disk(), decides }, (what) => this.fail(what))]
+      const at = { realm, disk: disk(), decides }
+      return [agent, ...(this.#hasChildren ? [helperAgent] : [])].map((one) => inWorld(one, this, at))
     }
   }
 }
