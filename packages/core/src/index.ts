@@ -209,7 +209,7 @@ export { damagePause, unresolvedDamage } from './runtime/damage-pause.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
 export type { RuntimePorts } from './runtime/run-node.ts'
 export { RunFamily, type FamilyPorts } from './runtime/run-family.ts'
-export type { AskRelative, FamilyAnswer, FamilyQuestion, Relative, Relatives } from './ports/relatives.ts'
+export type { AskRelative, FamilyAnswer, FamilyQuestion, Relative, Relatives } from './runtime/relatives.ts'
 export {
   RunKeeper,
   watchdogMs,

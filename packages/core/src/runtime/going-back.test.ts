@@ -74,6 +74,10 @@ function payer(undone: string[]) {
   })
 }
 
+/** The start of an effect that somebody has to decide about. */
+const startOf = (error: { readonly details?: unknown } | undefined): string =>
+  (error?.details as { readonly start: string } | undefined)?.start ?? ''
+
 describe('cancel({ undo })', () => {
   it('takes back what was said to have happened only after the run had gone back before it', async () => {
     const undone: string[] = []
@@ -83,7 +87,7 @@ describe('cancel({ undo })', () => {
     await run.rewind({ seq: 0 })
     await isBack(run)
     const { error } = await run.until(({ status }) => status === 'paused')
-    await run.decide((error?.details as { start: string }).start, { type: 'done', value: 'one euro' })
+    await run.decide(startOf(error), { type: 'done', value: 'one euro' })
     await run.until(({ status, turn }) => status === 'waiting' && turn === 1)
     await run.cancel('not wanted', { undo: true })
     await run.until(({ status }) => status === 'cancelled')
@@ -97,7 +101,7 @@ describe('cancel({ undo })', () => {
     await isBack(run)
     for (const what of ['hotel', 'flight']) {
       const { error } = await run.until(({ error: now }) => now?.path?.includes(what) === true)
-      await run.decide((error?.details as { start: string }).start, { type: 'done', value: what })
+      await run.decide(startOf(error), { type: 'done', value: what })
     }
     await run.until(({ status, turn }) => status === 'waiting' && turn === 2)
     await run.cancel('no trip', { undo: true })

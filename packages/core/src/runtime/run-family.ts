@@ -5,7 +5,7 @@ import type { Entry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { AskRelative, FamilyAnswer, FamilyQuestion, Relative, Relatives } from '../ports/relatives.ts'
+import type { AskRelative, FamilyAnswer, FamilyQuestion, Relative, Relatives } from './relatives.ts'
 import type { DueTime, RunKeeper } from './run-keeper.ts'
 
 /** Relatives that are told at the same time: each may have to be opened, and all share one isolate with others. */
