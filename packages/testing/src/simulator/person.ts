@@ -84,8 +84,20 @@ export class Person {
       const isLeft = this.#ports.lends || (this.#ports.hasChildren && isFork)
       if (isStuck && isLeft && mirror.head.owner === edgeOwner)
         this.#do('take back', (runtime) => runtime.move(mirror.run, 'here', { drainMs: 500, force: true }))
+      // Only a profile that is gone had the child.
+      if (isStuck && calm && this.#waitsForNobody(mirror))
+        this.#send(mirror.run, { type: 'cancel', reason: 'its child is nowhere' })
       if (!calm) this.#meddle(mirror)
     }
+  }
+
+  #waitsForNobody(mirror: LogMirror): boolean {
+    const turn = mirror.openTurn()
+    const joined = new Set(turn.flatMap(({ kind, body }) => (kind === 'join' ? [body['child']] : [])))
+    const known = new Set<unknown>(this.#ports.runs().map(({ run }) => run))
+    return turn.some(
+      ({ kind, body: { child } }) => kind === 'spawn' && !joined.has(child) && !known.has(child),
+    )
   }
 
   /** Moves a run: the verb that most can go wrong with. */
