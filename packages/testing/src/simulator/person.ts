@@ -84,6 +84,9 @@ export class Person {
       const isLeft = this.#ports.lends || (this.#ports.hasChildren && isFork)
       if (isStuck && isLeft && mirror.head.owner === edgeOwner)
         this.#do('take back', (runtime) => runtime.move(mirror.run, 'here', { drainMs: 500, force: true }))
+      // The profile of its owner may be an old one, in which nobody has heard of it.
+      if (isStuck && calm && this.#ports.hasChildren)
+        this.#do('open', (runtime) => runtime.watch(mirror.run, () => undefined))
       // Only a profile that is gone had the child.
       if (isStuck && calm && this.#waitsForNobody(mirror))
         this.#send(mirror.run, { type: 'cancel', reason: 'its child is nowhere' })
