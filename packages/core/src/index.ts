@@ -209,7 +209,14 @@ export { damagePause, unresolvedDamage } from './runtime/damage-pause.ts'
 export { RunHost, type HostEnd, type HostPorts } from './runtime/run-host.ts'
 export type { RuntimePorts } from './runtime/run-node.ts'
 export { RunFamily, type FamilyPorts } from './runtime/run-family.ts'
-export type { AskRelative, FamilyAnswer, FamilyQuestion, Relative, Relatives } from './runtime/relatives.ts'
+export {
+  keptRelatives,
+  type AskRelative,
+  type FamilyAnswer,
+  type FamilyQuestion,
+  type Relative,
+  type Relatives,
+} from './runtime/relatives.ts'
 export {
   RunKeeper,
   watchdogMs,

@@ -131,6 +131,7 @@ export type KeyChange =
 export interface OnceNote extends EffectAfter {
   /** Of the newest entry that starts it. */
   readonly seq: number
+  /** Entries name an effect by one of these as its `start`, and after a way back by its key. */
   readonly starts: readonly Digest[]
   readonly undone?: true
 }

@@ -479,12 +479,7 @@ function withNote(
   start: Digest,
   note: Partial<Pick<OnceNote, 'outcome' | 'undone'>>,
 ): readonly OnceNote[] {
-  return onces.map((once) => (namesOf(once).includes(start) ? { ...once, ...note } : once))
-}
-
-/** What entries call the `start` of an effect: after a way back its key stands for it. */
-export function namesOf({ key, starts }: OnceNote): readonly string[] {
-  return [...starts, key]
+  return onces.map((once) => (once.starts.includes(start) || once.key === start ? { ...once, ...note } : once))
 }
 
 /** What a person is shown of an outcome; a large value is in its entry. */

@@ -21,6 +21,32 @@ export interface Relatives {
   remove(run: RunId): void
 }
 
+/** Relatives as they were stored; each change is made here, and is then to be stored. */
+export function keptRelatives(
+  stored: Iterable<Relative>,
+  { put, remove }: { readonly put: (relative: Relative) => void; readonly remove: (run: RunId) => void },
+): Relatives {
+  const rows = new Map(Array.from(stored, (relative) => [relative.run, relative]))
+  const set = (relative: Relative): void => {
+    rows.set(relative.run, relative)
+    put(relative)
+  }
+  return {
+    all: () => [...rows.values()],
+    get: (run) => rows.get(run),
+    add(run, role) {
+      if (!rows.has(run)) set({ run, role, told: '' })
+    },
+    tell(run, told) {
+      const relative = rows.get(run)
+      if (relative && relative.told !== told) set({ ...relative, told })
+    },
+    remove(run) {
+      if (rows.delete(run)) remove(run)
+    },
+  }
+}
+
 /** What a run asks its parent or a child, or tells them. */
 export type FamilyQuestion =
   | { readonly type: 'start'; readonly depth: number; readonly agent: string; readonly input: Json }

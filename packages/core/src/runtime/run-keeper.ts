@@ -242,17 +242,15 @@ export class RunKeeper {
    * Changes the owner. Whatever fails leaves it as it was, and lets a host that was held go on. A run that comes here goes
    * on at once: the alarm, which is due by then, finds it at work.
    */
-  async claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
-    const lines = await this.#claim(claim, as)
-    if (claim.owner === edgeOwner) this.#begin()
-    return lines
+  claim(claim: Claim, as?: OwnerId): Promise<readonly Uint8Array[]> {
+    const claiming = (): Promise<readonly Uint8Array[]> => this.#claim(claim, as)
+    return claim.owner === edgeOwner ? this.#comes(claiming) : claiming()
   }
 
   async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
     this.#waits = false
-    const claiming = (): Promise<readonly Uint8Array[]> => this.authority.claim(claim, as)
     try {
-      const lines = await (claim.owner === edgeOwner ? this.#comes(claiming) : claiming())
+      const lines = await this.authority.claim(claim, as)
       this.#endAwaiting()
       await this.#forgetSealed(claim)
       return lines
@@ -265,14 +263,22 @@ export class RunKeeper {
     }
   }
 
-  /** Appends what makes the run the edge's. It is due before that: should the object die right after the entry, it wakes. */
+  /**
+   * Appends what makes the run the edge's, and begins. It is due before the entry: should the object die right after that, it
+   * wakes.
+   */
   async #comes<T>(append: () => Promise<T>): Promise<T> {
     this.#coming += 1
+    const coming = this.#dueNow()
+      .then(append)
+      .finally(() => (this.#coming -= 1))
     try {
-      await this.#dueNow()
-      return await append()
-    } finally {
-      this.#coming -= 1
+      const came = await coming
+      this.#begin()
+      return came
+    } catch (error) {
+      await this.schedule()
+      throw error
     }
   }
 
@@ -375,8 +381,8 @@ export class RunKeeper {
   async start(body: Bodies['start']): Promise<void> {
     const { fold, run } = this.log
     if (fold && fold.parent !== body.parent) throw exists(run)
+    if (fold) return this.schedule()
     await this.#comes(() => this.log.append(edgeOwner, (now) => (now ? [] : [{ kind: 'start', body }])))
-    await this.schedule()
   }
 
   /** A child has ended: a run that may wait for it here looks again. */

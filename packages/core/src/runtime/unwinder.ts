@@ -10,7 +10,7 @@ import { redactedError } from '../engine/redact.ts'
 import { Rehearsal } from '../engine/rehearsal.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
-import { namesOf, type Fold } from '../log/fold.ts'
+import type { Fold } from '../log/fold.ts'
 import { isDamage } from '../log/damage.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -93,11 +93,12 @@ function effectsAfter({ run, onces }: Fold, entries: readonly Entry[], to: numbe
     if (entry.kind === 'once.start') open.set(entry.body.key, entry)
     if (entry.kind !== 'once') continue
     const { path, start, outcome } = entry.body
-    const key = known.get(start)?.key
+    const once = known.get(start)
     // What the source of a fork has done is not taken back by the fork.
-    if (key === undefined) continue
+    if (once === undefined) continue
+    const { key } = once
     open.delete(key)
-    if ('value' in outcome)
+    if ('value' in outcome && !once.undone)
       effects.set(key, { path, start, key, value: decodeValue(outcome.value), seq: entry.seq })
   }
   for (const { digest: start, seq, body } of open.values()) {
@@ -110,7 +111,7 @@ function effectsAfter({ run, onces }: Fold, entries: readonly Entry[], to: numbe
     if (decision?.type !== 'done') throw unknownOutcome(run, start, body)
     effects.set(key, { path, start, key, value: decodeValue(decision.value), seq })
   }
-  return [...effects.values()].filter(({ key }) => !known.get(key)?.undone).sort((a, b) => a.seq - b.seq)
+  return [...effects.values()].sort((a, b) => a.seq - b.seq)
 }
 
 function unknownOutcome(
@@ -127,7 +128,7 @@ function unknownOutcome(
 
 /** The effects that a run has started, by what entries call them. */
 function byName(onces: Fold['onces']): ReadonlyMap<string, Fold['onces'][number]> {
-  return new Map(onces.flatMap((once) => namesOf(once).map((name) => [name, once])))
+  return new Map(onces.flatMap((once) => [once.key, ...once.starts].map((name) => [name, once])))
 }
 
 /** Throws `checkpoint_gone` for an effect whose turn was let go: its `undo` can only be found by replaying that. */

@@ -1,4 +1,4 @@
-import type { Relative, Relatives, RunId } from '@waystone/core'
+import { keptRelatives, type Relative, type Relatives } from '@waystone/core'
 import type { Table } from '@waystone/core/sql'
 import { durableTable } from './durable-sql.ts'
 
@@ -15,28 +15,13 @@ const familyTable: Table = {
 export function sqlFamily(storage: DurableObjectStorage): Relatives {
   const { sql } = storage
   const table = durableTable(storage, familyTable)
-  const rows = new Map<RunId, Relative>()
   const query = 'SELECT run, role, told FROM waystone_family'
-  if (table.isThere())
-    for (const row of sql.exec(query)) rows.set(row['run'] as RunId, row as unknown as Relative)
-  const put = (relative: Relative): void => {
-    table.make()
-    const { run, role, told } = relative
-    sql.exec('INSERT OR REPLACE INTO waystone_family (run, role, told) VALUES (?, ?, ?)', run, role, told)
-    rows.set(run, relative)
-  }
-  return {
-    all: () => [...rows.values()],
-    get: (run) => rows.get(run),
-    add(run, role) {
-      if (!rows.has(run)) put({ run, role, told: '' })
+  const stored = table.isThere() ? sql.exec(query).toArray() : []
+  return keptRelatives(stored as unknown as readonly Relative[], {
+    put({ run, role, told }) {
+      table.make()
+      sql.exec('INSERT OR REPLACE INTO waystone_family (run, role, told) VALUES (?, ?, ?)', run, role, told)
     },
-    tell(run, told) {
-      const relative = rows.get(run)
-      if (relative && relative.told !== told) put({ ...relative, told })
-    },
-    remove(run) {
-      if (rows.delete(run)) sql.exec('DELETE FROM waystone_family WHERE run = ?', run)
-    },
-  }
+    remove: (run) => void sql.exec('DELETE FROM waystone_family WHERE run = ?', run),
+  })
 }
