@@ -79,8 +79,9 @@ describe('a page that holds entries back', () => {
     const other = await browser.newPage()
     await other.bringToFront()
     const session = await page.createCDPSession()
-    await session.send('Page.setWebLifecycleState', { state: 'frozen' })
+    // Nothing leaves a frozen page: what it held back has gone since it was hidden.
     await sent()
+    await session.send('Page.setWebLifecycleState', { state: 'frozen' })
     await session.send('Page.setWebLifecycleState', { state: 'active' })
     second.release()
     expect(await evaluate(page, `rig.run('frozen').then((run) => run.result())`)).toBe(2)

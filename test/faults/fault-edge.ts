@@ -138,6 +138,10 @@ export class FaultEdge {
           if (fault.alive) this.#due.delete(run)
         },
         get: () => this.#due.get(run),
+        begin: async () => {
+          if (fault.alive) this.#arm(run, this.#clock.now())
+          return 1
+        },
       },
       followers: {
         tell: (event, except) => {

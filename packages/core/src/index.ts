@@ -223,6 +223,7 @@ export {
   type DueTime,
   type Followers,
   type KeeperPorts,
+  type RunDue,
   type Slice,
 } from './runtime/run-keeper.ts'
 export { Runtime } from './runtime/runtime.ts'

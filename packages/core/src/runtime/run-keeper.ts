@@ -38,6 +38,15 @@ export interface DueTime {
   get(): number | undefined
 }
 
+/** When a run is due. */
+export interface RunDue extends DueTime {
+  /**
+   * Makes it due at once, for work that begins before it rings, and resolves with how often that was begun since the log has
+   * grown or it has come back, this time included. When it rings in the same life, that is no other time.
+   */
+  begin(): Promise<number>
+}
+
 /** Those who follow a run live. */
 export interface Followers {
   /** Tells every follower but one device. */
@@ -60,7 +69,7 @@ export interface KeeperPorts {
    * When the run is due: `alarm` is called then, and before that the time is put off by `watchdogMs` or more. That is what brings
    * a run back whose process dies over it.
    */
-  readonly due: DueTime
+  readonly due: RunDue
   readonly followers: Followers
   /** The streams of the open turn that have text. */
   readonly streamNames: () => readonly string[]
@@ -274,7 +283,8 @@ export class RunKeeper {
       .finally(() => (this.#coming -= 1))
     try {
       const came = await coming
-      this.#begin()
+      // It is due, whatever becomes of this.
+      await this.#begin().catch((error: unknown) => this.#ports.failed('run', error))
       return came
     } catch (error) {
       await this.schedule()
@@ -395,18 +405,19 @@ export class RunKeeper {
   }
 
   /** Goes on at once: the alarm, which is due by then, finds it at work. */
-  async #askFor(): Promise<void> {
+  #askFor(): Promise<void> {
     this.#isAskedFor = true
-    await this.#dueNow()
-    this.#begin()
+    return this.#begin()
   }
 
   #dueNow(): Promise<void> {
     return this.#ports.due.set(this.#ports.clock.now())
   }
 
-  #begin(): void {
-    void this.#work().catch((error: unknown) => this.#ports.failed('run', error))
+  /** Work that the alarm has not begun: that finds it, and says how long it may go on. */
+  async #begin(): Promise<void> {
+    const tries = await this.#ports.due.begin()
+    void this.#work(tries).catch((error: unknown) => this.#ports.failed('run', error))
   }
 
   /** What the owner tells beside its log, most of it for those who follow it. */
@@ -484,7 +495,7 @@ export class RunKeeper {
   }
 
   /** What is under way goes on. With its end it is set when the run is due next, before anybody can begin anew. */
-  #work(tries = 1): Promise<boolean> {
+  #work(tries: number): Promise<boolean> {
     const ended = (): void => (this.#working = undefined)
     this.#working ??= this.#runHost(tries).then(
       async ({ settle, isMore }) => {

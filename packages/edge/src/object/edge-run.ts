@@ -13,7 +13,7 @@ import type { Watch } from '../watch/edge-event.ts'
 import { CatalogOutbox } from '../catalog/catalog-outbox.ts'
 import type { Report } from '../report.ts'
 import { SearchOutbox } from '../search/search-outbox.ts'
-import { dueTime, type DueTimes } from '../store/sql-due-times.ts'
+import { dueTime, runDue, type SqlDueTimes } from '../store/sql-due-times.ts'
 import type { ObjectStorage } from '../store/object-storage.ts'
 import type { HistoryOptions, RunHistory } from '../store/run-history.ts'
 import { sqlDevices, type SqlDevices } from '../store/sql-devices.ts'
@@ -50,7 +50,7 @@ const sweepMs = 8 * 24 * 60 * 60_000
 /** What a run of an object needs of it. */
 export interface EdgeRunPorts {
   readonly durable: DurableObjectStorage
-  readonly times: DueTimes
+  readonly times: SqlDueTimes
   readonly storage: ObjectStorage
   readonly sockets: RunSockets
   readonly agents: () => readonly AnyAgent[]
@@ -144,7 +144,7 @@ export async function openEdgeRun(run: RunId, ports: EdgeRunPorts): Promise<Edge
     clock: runClock(),
     random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
     storage: { ...storage, streams, store },
-    due: dueTime(times, runName),
+    due: runDue(times, runName, () => store.lastAppend(run)),
     followers: sockets,
     streamNames: () => streams.names(),
     hasRoomFor: (stream, text) => streams.hasRoomFor(stream, text),

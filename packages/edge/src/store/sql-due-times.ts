@@ -1,4 +1,4 @@
-import { limits, WaystoneError, type DueTime } from '@waystone/core'
+import { limits, WaystoneError, type DueTime, type RunDue } from '@waystone/core'
 import type { Table } from '@waystone/core/sql'
 import { durableTable } from './durable-sql.ts'
 
@@ -59,6 +59,8 @@ export interface SqlDueTimes extends DueTimes {
    * the work has `reached` something else since, which is a number of its own.
    */
   begin(name: string, reached?: number): Promise<Begun>
+  /** Makes a name due at once, before whose alarm its work begins. Counts as `begin`, and the alarm here as the same try. */
+  beginAhead(name: string, reached: number | undefined): Promise<Begun>
   /** Forgets a name whose work has ended, unless it has got another time meanwhile. */
   settle(begun: Begun): Promise<void>
   /** The alarm went off, so that none is set: `arm` and every change set it again. */
@@ -79,7 +81,7 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
   const { sql } = storage
   const table = durableTable(storage, dueTable)
   /** Names whose work this object has begun, and whose rows are there. */
-  const begunHere = new Set<string>()
+  const begunHere = new Map<string, 'by alarm' | 'ahead of it'>()
   /** What the alarm was last set to: `null` for none, undefined when that is not known. */
   let armed: number | null | undefined
   let change = Promise.withResolvers<void>()
@@ -112,6 +114,18 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
     sql.exec(query, name, at, tries, reached)
     return changed()
   }
+  const begin = async (
+    { name, reached, by }: Pick<Row, 'name' | 'reached'> & { readonly by: 'by alarm' | 'ahead of it' },
+    due: (row: Row | undefined, before: number) => number,
+  ): Promise<Begun> => {
+    const row = rowOf(name)
+    const begun = row?.reached === reached ? row.tries : 0
+    const before = begunHere.get(name) === 'ahead of it' ? Math.max(0, begun - 1) : begun
+    const at = due(row, before)
+    begunHere.set(name, by)
+    await put({ name, at, tries: before + 1, reached })
+    return { name, at, tries: before + 1 }
+  }
   const times: SqlDueTimes = {
     set: async (name, at) => {
       const row = rowOf(name)
@@ -131,14 +145,13 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
       table.isThere()
         ? sql.exec<{ name: string; at: number }>('SELECT name, at FROM waystone_due ORDER BY at').toArray()
         : [],
-    begin: async (name, reached = 0) => {
-      const row = rowOf(name)
-      const before = row?.reached === reached ? row.tries : 0
-      const at = Date.now() + Math.min(againMsMin * 2 ** before, againMsMax)
-      begunHere.add(name)
-      await put({ name, at, tries: before + 1, reached })
-      return { name, at, tries: before + 1 }
-    },
+    begin: (name, reached = 0) =>
+      begin(
+        { name, reached, by: 'by alarm' },
+        (_, before) => Date.now() + Math.min(againMsMin * 2 ** before, againMsMax),
+      ),
+    beginAhead: (name, reached = 0) =>
+      begin({ name, reached, by: 'ahead of it' }, (row) => Math.min(row?.at ?? Infinity, Date.now())),
     settle: async ({ name, at }) => {
       if (rowOf(name)?.at === at) await times.delete(name)
     },
@@ -161,6 +174,12 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
 /** One name of the table. */
 export function dueTime(times: DueTimes, name: string): DueTime {
   return { set: (at) => times.set(name, at), delete: () => times.delete(name), get: () => times.get(name) }
+}
+
+/** The due time of a run; `reached` tells how far that has come. */
+export function runDue(times: SqlDueTimes, name: string, reached: () => number | undefined): RunDue {
+  const begin = async (): Promise<number> => (await times.beginAhead(name, reached())).tries
+  return { ...dueTime(times, name), begin }
 }
 
 /** True for the names that Waystone keeps for itself. */

@@ -81,17 +81,22 @@ export class Person {
       const isFork = mirror.entries[0]?.kind === 'fork'
       const isWanting = isStuck && (isFork || !this.#ports.hasChildren)
       if (isWanting || (!calm && dice.chance(0.4))) this.#note(mirror.run, calm)
-      const isLeft = this.#ports.lends || (this.#ports.hasChildren && isFork)
-      if (isStuck && isLeft && mirror.head.owner === edgeOwner)
-        this.#do('take back', (runtime) => runtime.move(mirror.run, 'here', { drainMs: 500, force: true }))
-      // The profile of its owner may be an old one, in which nobody has heard of it.
-      if (isStuck && calm && this.#ports.hasChildren)
-        this.#do('open', (runtime) => runtime.watch(mirror.run, () => undefined))
-      // Only a profile that is gone had the child.
-      if (isStuck && calm && this.#waitsForNobody(mirror))
-        this.#send(mirror.run, { type: 'cancel', reason: 'its child is nowhere' })
+      if (isStuck) this.#help(mirror, isFork, calm)
       if (!calm) this.#meddle(mirror)
     }
+  }
+
+  /** What people do about a run that stands still and would stay so. */
+  #help(mirror: LogMirror, isFork: boolean, calm: boolean): void {
+    const { run, head } = mirror
+    const { lends, hasChildren } = this.#ports
+    if ((lends || (hasChildren && isFork)) && head?.owner === edgeOwner)
+      this.#do('take back', (runtime) => runtime.move(run, 'here', { drainMs: 500, force: true }))
+    if (!calm) return
+    // The profile of its owner may be an old one, in which nobody has heard of it.
+    if (hasChildren) this.#do('open', (runtime) => runtime.watch(run, () => undefined))
+    // Only a profile that is gone had the child.
+    if (this.#waitsForNobody(mirror)) this.#send(run, { type: 'cancel', reason: 'its child is nowhere' })
   }
 
   #waitsForNobody(mirror: LogMirror): boolean {

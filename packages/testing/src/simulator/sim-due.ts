@@ -1,4 +1,4 @@
-import { watchdogMs, type Clock, type DueTime } from '@waystone/core'
+import { watchdogMs, type Clock, type RunDue } from '@waystone/core'
 import type { Due, Realm } from './scheduler.ts'
 import type { SimWorld } from './sim-world.ts'
 
@@ -22,8 +22,8 @@ export class SimDue {
   readonly #what: DueWork
   /** When it is due, how often that was begun, and what was reached by then. */
   #stored: { readonly at: number; readonly tries: number; readonly reached: number } | undefined
-  /** The life that has begun it last. */
-  #begunBy: Realm | undefined
+  /** The life that has begun it last, and whether it did so before the alarm. */
+  #begunBy: { readonly realm: Realm; readonly isAhead: boolean } | undefined
   #alarm: Due | undefined
   #ringing = false
 
@@ -33,7 +33,7 @@ export class SimDue {
   }
 
   /** The time as one life sees it. */
-  mount(realm: Realm, clock: Pick<Clock, 'now'>): DueTime {
+  mount(realm: Realm, clock: Pick<Clock, 'now'>): RunDue {
     const { scheduler } = this.#world
     return {
       get: () => this.#stored && clock.now() + (this.#stored.at - scheduler.now),
@@ -42,7 +42,7 @@ export class SimDue {
         // As the object does: what ended a life before this one stays counted.
         const { tries, reached } = this.#stored ?? { tries: 0, reached: 0 }
         const due = scheduler.now + Math.max(0, at - clock.now())
-        this.#stored = { at: due, tries: this.#begunBy === realm ? 0 : tries, reached }
+        this.#stored = { at: due, tries: this.#begunBy?.realm === realm ? 0 : tries, reached }
         this.#arm()
       },
       delete: async () => {
@@ -50,7 +50,22 @@ export class SimDue {
         this.#stored = undefined
         this.#arm()
       },
+      begin: async () => {
+        const [reached, tries] = [this.#what.reached(), this.#triesBefore() + 1]
+        if (!realm.alive) return tries
+        this.#stored = { at: Math.min(this.#stored?.at ?? Infinity, scheduler.now), tries, reached }
+        this.#begunBy = { realm, isAhead: true }
+        this.#arm()
+        return tries
+      },
     }
+  }
+
+  /** The alarm of what was begun before it is no other try, in the same life. */
+  #triesBefore(): number {
+    if (this.#stored?.reached !== this.#what.reached()) return 0
+    const { tries } = this.#stored
+    return this.#begunBy?.isAhead && this.#begunBy.realm.alive ? Math.max(0, tries - 1) : tries
   }
 
   /** As the object does whose alarm was given up. */
@@ -87,15 +102,14 @@ export class SimDue {
     // It goes on already; when that is over the alarm is set again.
     if (this.#ringing) return
     this.#ringing = true
-    const reached = this.#what.reached()
-    const before = this.#stored?.reached === reached ? this.#stored.tries : 0
+    const [reached, before] = [this.#what.reached(), this.#triesBefore()]
     const tries = before + 1
     // Should the object die over it, this is what brings it back.
     const again = { at: scheduler.now + Math.min(watchdogMs * 2 ** before, againMsMax), tries, reached }
     this.#stored = again
     this.#arm()
     const { realm, work } = this.#what.begin(tries)
-    this.#begunBy = realm
+    this.#begunBy = { realm, isAhead: false }
     const isDone = await work.then(
       () => true,
       () => false,

@@ -2,7 +2,6 @@ import {
   edgeOwner,
   fromWire,
   toWire,
-  WaystoneError,
   type Edge,
   type OwnerId,
   type RemoteBlobs,
@@ -15,6 +14,7 @@ import type { SimObject } from './sim-edge.ts'
 import { SimFollow } from './sim-follow.ts'
 import { lendingKey } from './sim-lent-keys.ts'
 import type { Realm } from './scheduler.ts'
+import { question } from './sim-question.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** Where a device's requests go. */
@@ -25,9 +25,6 @@ export interface Wire {
   readonly isOnline: () => boolean
   readonly faults: () => NetworkFaults
 }
-
-/** A request without an answer counts as unreachable after this, in ms. */
-const answerMsMax = 10_000
 
 type Handle = (object: { readonly keeper: RunKeeper; readonly blobs: RemoteBlobs }) => Promise<unknown>
 
@@ -72,17 +69,7 @@ export function simEdge(realm: Realm, wire: Wire): Edge {
 function request(realm: Realm, wire: Wire, run: RunId, what: string, handle: Handle): Promise<unknown> {
   const { world, faults, isOnline } = wire
   const { scheduler, dice, coverage } = world
-  return new Promise((resolve, reject) => {
-    let settled = false
-    const settle = (work: () => void): void => {
-      if (!settled) realm.pending.delete(what)
-      if (!settled) work()
-      settled = true
-      late.cancelled = true
-    }
-    const lost = (): void => settle(() => reject(new WaystoneError('unreachable', `no answer to ${what}`)))
-    const late = scheduler.after(answerMsMax, `${what} timed out`, realm, lost)
-    realm.pending.add(what)
+  return question<unknown>(realm, scheduler, what, ({ resolve, reject, lost }) => {
     const offline = (): boolean => {
       if (isOnline()) return false
       coverage.hit('partition', what)
@@ -101,7 +88,8 @@ function request(realm: Realm, wire: Wire, run: RunId, what: string, handle: Han
         if (dice.chance(answerDropped)) return coverage.hit('answer dropped', what)
         scheduler.after(delay(wire, slow), `${what} answered`, realm, () => {
           if (offline()) return
-          settle(() => ('error' in answer ? reject(fromWire(answer.error)) : resolve(answer.value)))
+          if ('error' in answer) reject(fromWire(answer.error))
+          else resolve(answer.value)
         })
       })
     }

@@ -1,9 +1,11 @@
 import {
+  childStem,
   defineAgent,
   done,
   isWaystoneError,
   need,
   next,
+  parseRunId,
   type AnyAgent,
   type Child,
   type Ctx,
@@ -247,7 +249,7 @@ async function family(
   try {
     const { run } = await ctx.join(child)
     world.joined('done')
-    if (stemOf(run) !== stemOf(child.run))
+    if (childStem(parseRunId(run)) !== childStem(child.run))
       world.fail(`${ctx.run} was given the result of ${run} as that of ${child.run}`)
     return 'helped'
   } catch (error) {
@@ -257,11 +259,6 @@ async function family(
     world.joined('failed')
     return 'not helped'
   }
-}
-
-/** What all attempts at a child have in common. */
-function stemOf(run: string): string {
-  return run.replace(/-\d+$/, '')
 }
 
 async function one(

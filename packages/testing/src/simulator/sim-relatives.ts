@@ -1,7 +1,7 @@
 import {
   fromWire,
+  keptRelatives,
   toWire,
-  WaystoneError,
   type AskRelative,
   type FamilyAnswer,
   type FamilyQuestion,
@@ -10,6 +10,7 @@ import {
   type RunId,
 } from '@waystone/core'
 import type { Realm } from './scheduler.ts'
+import { question } from './sim-question.ts'
 import type { SimWorld } from './sim-world.ts'
 
 /** An object that another one asks. */
@@ -17,24 +18,12 @@ export interface Askable {
   answer(by: RunId, question: FamilyQuestion): Promise<FamilyAnswer>
 }
 
-/** A question without an answer counts as unreachable after this, in ms. */
-const answerMsMax = 10_000
-
 /** The relatives that are stored with an object, as one life of it sees them. */
 export function simRelatives(rows: Map<RunId, Relative>, realm: Realm): Relatives {
-  const put = (relative: Relative): void => void (realm.alive && rows.set(relative.run, relative))
-  return {
-    all: () => [...rows.values()],
-    get: (run) => rows.get(run),
-    add(run, role) {
-      if (!rows.has(run)) put({ run, role, told: '' })
-    },
-    tell(run, told) {
-      const relative = rows.get(run)
-      if (relative) put({ ...relative, told })
-    },
+  return keptRelatives(rows.values(), {
+    put: (relative) => void (realm.alive && rows.set(relative.run, relative)),
     remove: (run) => void (realm.alive && rows.delete(run)),
-  }
+  })
 }
 
 /** How a life of the object of run `by` asks others, each of which may die over it. */
@@ -44,27 +33,20 @@ export function askRelatives(
   { world, object }: { readonly world: SimWorld; readonly object: (run: RunId) => Askable },
 ): AskRelative {
   const { scheduler, dice, coverage } = world
-  return (run, question) =>
-    new Promise((resolve, reject) => {
-      const what = `ask ${question.type}`
-      realm.pending.add(what)
-      const settle = (work: () => void): void => {
-        realm.pending.delete(what)
-        late.cancelled = true
-        work()
-      }
-      const lost = (): void => settle(() => reject(new WaystoneError('unreachable', `no answer to ${what}`)))
-      const late = scheduler.after(answerMsMax, `${what} timed out`, realm, lost)
-      const answer = (work: () => void): void =>
-        void scheduler.after(dice.between(1, 20), `${what} answered`, realm, () => settle(work))
-      coverage.hit('relative', question.type)
+  return (run, asked) => {
+    const what = `ask ${asked.type}`
+    coverage.hit('relative', asked.type)
+    return question<FamilyAnswer>(realm, scheduler, what, ({ resolve, reject }) => {
+      const hear = (end: () => void): void =>
+        void scheduler.after(dice.between(1, 20), `${what} answered`, realm, end)
       scheduler.after(dice.between(1, 20), what, undefined, () => {
         object(run)
-          .answer(by, question)
+          .answer(by, asked)
           .then(
-            (said) => answer(() => resolve(said)),
-            (error: unknown) => answer(() => reject(fromWire(toWire(error)))),
+            (answer) => hear(() => resolve(answer)),
+            (error: unknown) => hear(() => reject(fromWire(toWire(error)))),
           )
       })
     })
+  }
 }
