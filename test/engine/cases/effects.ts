@@ -26,7 +26,7 @@ const sleep: EngineCase = {
 
 const pays = (name: string) =>
   oneTurn(name, async (ctx, reach) => ({
-    paid: await ctx.once('pay', { timeout: '500ms' }, (tools) => reach('pay', tools, tools.idempotencyKey)),
+    paid: await ctx.once('pay', { timeout: '5s' }, (tools) => reach('pay', tools, tools.idempotencyKey)),
     after: await ctx.step('after', (tools) => reach('after', tools)),
   }))
 

@@ -479,7 +479,9 @@ function withNote(
   start: Digest,
   note: Partial<Pick<OnceNote, 'outcome' | 'undone'>>,
 ): readonly OnceNote[] {
-  return onces.map((once) => (once.starts.includes(start) || once.key === start ? { ...once, ...note } : once))
+  return onces.map((once) =>
+    once.starts.includes(start) || once.key === start ? { ...once, ...note } : once,
+  )
 }
 
 /** What a person is shown of an outcome; a large value is in its entry. */
