@@ -4,13 +4,13 @@ import { askTheDocs, extractWriter, modelWriter } from './agent.ts'
 import { fetchTextInBrowser } from './page/fetch-text.ts'
 import { parseSettings } from './page/worker-settings.ts'
 
-const { model, token } = parseSettings(self.name)
+const { model, token, wordMs } = parseSettings(self.name)
 
 serveAgents({
   agents: [
     askTheDocs.provide({
       fetchText: fetchTextInBrowser(token),
-      writer: model === undefined ? extractWriter() : modelWriter(model),
+      writer: model === undefined ? extractWriter(wordMs) : modelWriter(model),
     }),
   ],
 })

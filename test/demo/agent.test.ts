@@ -81,5 +81,5 @@ function fakeNeeds() {
       return Promise.resolve(number > 0 ? { done: true, value: { number } } : { done: false })
     },
   }
-  return { ledger, fetchText, writer: extractWriter(() => Promise.resolve()), publish }
+  return { ledger, fetchText, writer: extractWriter(0), publish }
 }

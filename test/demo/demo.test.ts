@@ -91,18 +91,18 @@ describe('the demo, driven as a person would', () => {
 
   it('taken along in mid-sentence by another device, which goes on with the sentence', async (context) => {
     skipWithout('chromium', context)
-    // Both are there by then: a draft takes a few seconds.
     const [laptop, other] = [await launchEngine('chromium'), await launchEngine('chromium')]
     const page = await laptop.newPage()
-    await page.goto(`${edge.url}/#token=${token}`)
+    // Its draft takes minutes: whatever the other device waits for, it comes in the middle.
+    await page.goto(`${edge.url}/?pace=500#token=${token}`)
     await page.fill('[data-test="ask-input"]', question)
     await click(page, 'ask-start')
     const isLonger = (chars: number): string =>
       `(document.querySelector('[data-test="stream"]')?.textContent.length ?? 0) > ${String(chars)}`
     await page.waitFor(isLonger(10), { timeoutMs: 60_000 })
     const phone = await otherDevice(page, { shown: 'owner', engine: other })
-    await phone.page.waitFor(isLonger(60), { timeoutMs: 60_000 })
     await sees(phone.page, 'owner', 'Another device')
+    await phone.page.waitFor(isLonger(60), { timeoutMs: 60_000 })
     const written = await textOf(phone.page, 'stream')
     await click(phone.page, 'move-here')
     await sees(phone.page, 'owner', 'This browser')

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { extractWriter } from './extract-writer.ts'
 import type { DraftRequest } from './types.ts'
 
-const writer = extractWriter(() => Promise.resolve())
+const writer = extractWriter(0)
 const request: DraftRequest = {
   question: 'how do I open a database?',
   passages: [

@@ -2,20 +2,20 @@ import { composeBrief } from './compose-brief.ts'
 import type { Writer } from './types.ts'
 
 /** About as fast as people read along. */
-const wordMs = 25
+const wordMsDefault = 25
 
 /**
  * A writer that needs no model: it quotes the passages. Its text follows from the request alone, so after a crash it goes
- * on in the middle of a sentence. `wait` slows it down so that people can watch.
+ * on in the middle of a sentence. A word takes `wordMs`, so that people can watch.
  */
-export function extractWriter(wait: (ms: number) => Promise<void> = sleep): Writer {
+export function extractWriter(wordMs = wordMsDefault): Writer {
   return {
     name: 'quotations',
     continues: (request, text) => composeBrief(request).startsWith(text),
     async *write(request, { signal, from }) {
       const rest = composeBrief(request).slice(from.length)
       for (const word of rest.match(/\s*\S+\s*|\s+/g) ?? []) {
-        await wait(wordMs)
+        if (wordMs > 0) await sleep(wordMs)
         signal.throwIfAborted()
         yield word
       }

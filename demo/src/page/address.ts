@@ -17,16 +17,27 @@ export function readAddress(): Address {
   if (token !== undefined) {
     keep(tokenKey, token)
     parts.delete('token')
-    history.replaceState(null, '', parts.size === 0 ? location.pathname : `#${parts.toString()}`)
+    history.replaceState(null, '', parts.size === 0 ? plainAddress() : `#${parts.toString()}`)
   }
   const [run, seen] = ['run', 'seen'].map((name) => parts.get(name) ?? undefined)
   return { run, seen, token: token ?? keptValue(tokenKey) }
 }
 
+/** What `?pace=MS` says: how long a word of a quotation takes, for who shows the demo to others. */
+export function readPace(): number | undefined {
+  const pace = Number(new URLSearchParams(location.search).get('pace') ?? undefined)
+  return pace > 0 && pace <= 10_000 ? pace : undefined
+}
+
 /** Puts the chosen run into the address, so that a reload shows it again. */
 export function showRunInAddress(run: string | undefined): void {
   const hash = run === undefined ? '' : `#run=${run}`
-  if (hash !== location.hash) history.pushState(null, '', hash === '' ? location.pathname : hash)
+  if (hash !== location.hash) history.pushState(null, '', hash === '' ? plainAddress() : hash)
+}
+
+/** The address bar without what stands after `#`. */
+function plainAddress(): string {
+  return location.pathname + location.search
 }
 
 /** The link that opens a run on another device. Who has it may read and steer the runs. */

@@ -1,5 +1,5 @@
 import { openWaystone } from '@waystone/browser'
-import { keptValue, readAddress } from './address.ts'
+import { keptValue, readAddress, readPace } from './address.ts'
 import { openRun } from './actions.ts'
 import { lookAtEdge } from './edge.ts'
 import { followNothing } from './follow-run.ts'
@@ -48,9 +48,11 @@ export async function openPage(): Promise<void> {
 
 function startWorker(): Worker {
   const { model, token } = page.get()
+  const wordMs = readPace()
   const name = settingsName({
     ...(model === undefined ? {} : { model }),
     ...(token === undefined ? {} : { token }),
+    ...(wordMs === undefined ? {} : { wordMs }),
   })
   return new Worker(new URL('../worker.ts', import.meta.url), { type: 'module', name })
 }

@@ -5,6 +5,8 @@ export interface WorkerSettings {
   readonly model?: ModelSettings
   /** Lets the worker ask the edge to read what the browser may not. */
   readonly token?: string
+  /** How long a word of a quotation takes, in ms. */
+  readonly wordMs?: number
 }
 
 /** Settings as the name of a worker, which is there before its first line runs. The inverse of `parseSettings`. */
@@ -18,8 +20,9 @@ export function parseSettings(name: string): WorkerSettings {
     const value: unknown = JSON.parse(name)
     if (typeof value !== 'object' || value === null) return {}
     const token = 'token' in value && typeof value.token === 'string' ? { token: value.token } : {}
+    const wordMs = 'wordMs' in value && typeof value.wordMs === 'number' ? { wordMs: value.wordMs } : {}
     const model = 'model' in value ? parseModel(value.model) : undefined
-    return { ...token, ...(model === undefined ? {} : { model }) }
+    return { ...token, ...wordMs, ...(model === undefined ? {} : { model }) }
   } catch {
     return {}
   }
