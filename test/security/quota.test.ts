@@ -1,4 +1,4 @@
-import { parseRunId, sealEntry, type RunId } from '@waystone/core'
+import { parseRunId, sealEntry, socketProtocols, type RunId } from '@waystone/core'
 import { createHash, randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
@@ -6,7 +6,10 @@ import { openRawSocket, tokenProtocol, type RawSocket } from '../harness/raw-soc
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
 
 // A run of the tests has three entries.
-const quota = { entriesMax: 3, bytesMax: 400_000, blobBytesMax: 250_000, runsMax: 4, socketsMax: 2 }
+const quota = {
+  ...{ entriesMax: 3, bytesMax: 400_000, blobBytesMax: 250_000, runsMax: 4 },
+  ...{ socketsMax: 2, tenantSocketsMax: 3 },
+}
 
 let world: SecurityWorld
 beforeAll(async () => {
@@ -101,6 +104,52 @@ it('no more sockets follow a run than may, until one of them leaves', async () =
     message: () => 'the place of a socket that has left is not free',
   })
   other.close()
+})
+
+it('a tenant has no more sockets than it may, of one run or of many; what is followed over one of them is no other', async () => {
+  const runs = ['1', '2', '3'].map((number) => parseRunId(`ana.${number}`))
+  const opening = async (tenant: string) => {
+    for (const run of runs) await world.begin(tenant, run)
+    const token = await world.token({ tenant })
+    return (device: string, protocol: string, run = runs[0]): RawSocket =>
+      openRawSocket(`${world.edge.process.url}/v1/runs/${String(run)}/live?device=${device}`, {
+        protocols: [protocol, tokenProtocol(token)],
+      })
+  }
+  const open = await opening('listening')
+  const shared = open('one', socketProtocols.runs)
+  const alone = open('other', socketProtocols.run)
+  await Promise.all([shared.opened, alone.opened])
+  shared.send(`1 follow ${String(runs[1])} 0`)
+  await shared.until((text) => text === '1 open')
+  const third = open('third', socketProtocols.run, runs[1])
+  await third.opened
+  await expect(open('fourth', socketProtocols.runs, runs[2]).opened).rejects.toThrow('not let in')
+  // Others are not concerned.
+  const theirs = (await opening('elsewhere'))('one', socketProtocols.runs)
+  await theirs.opened
+
+  // What goes over one that is counted is what goes over any.
+  alone.send('ping')
+  await alone.until((text) => text === 'pong')
+  const left = [shared, alone, third]
+  for (const [at, protocol] of [socketProtocols.run, socketProtocols.runs, socketProtocols.run].entries()) {
+    left[at]?.close()
+    await left[at]?.closed
+    const next = await poll(
+      async () => {
+        const socket = open(`next-${String(at)}`, protocol, runs[2])
+        return socket.opened.then(
+          () => socket,
+          () => undefined,
+        )
+      },
+      { timeoutMs: 30_000, message: () => 'the place of a socket that has left is not free' },
+    )
+    next.close()
+    await next.closed
+  }
+  theirs.close()
 })
 
 it('a tenant with as many runs as it may have gets no other, until one is deleted; others are not concerned', async () => {

@@ -17,7 +17,14 @@ export function ratesOf({ TENANT_RATE, RUN_RATE }: Env): {
   return { ...(TENANT_RATE ? { tenant: TENANT_RATE } : {}), ...(RUN_RATE ? { run: RUN_RATE } : {}) }
 }
 
-const limits: readonly (keyof Quota)[] = ['entriesMax', 'bytesMax', 'blobBytesMax', 'socketsMax', 'runsMax']
+const limits: readonly (keyof Quota)[] = [
+  'entriesMax',
+  'bytesMax',
+  'blobBytesMax',
+  'socketsMax',
+  'runsMax',
+  'tenantSocketsMax',
+]
 
 /** How much runs may keep. Throws `input_refused` for what is no quota: what was mistyped must not bound nothing. */
 export function quotaOf({ WAYSTONE_QUOTA = '' }: Env): Quota {

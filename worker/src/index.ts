@@ -48,6 +48,7 @@ const runs = edgeRoutes<Env>({
   auth: authOf,
   origins: originsOf,
   rates: ratesOf,
+  quota: quotaOf,
   watch: watchOf,
   report,
   catalog: (env) => env.CATALOG,

@@ -81,6 +81,8 @@ const parent = defineAgent({
   },
 })
 
+const quotaOf = ({ QUOTA }: Env): Quota => JSON.parse(QUOTA ?? '{}') as Quota
+
 /** The edge of the security tests: as one would deploy it, with signed tokens. */
 export const RunObject = runObject<Env>({
   agents: () => [forgetful, parent, sleeper],
@@ -91,7 +93,7 @@ export const RunObject = runObject<Env>({
   report,
   watch,
   lendingSecret: ({ LENDING }) => LENDING,
-  quota: ({ QUOTA }) => JSON.parse(QUOTA ?? '{}') as Quota,
+  quota: quotaOf,
 })
 
 /** Prints how many runs are left after each alarm. */
@@ -120,6 +122,7 @@ export default edgeRoutes<Env>({
   blobs: (env) => env.BLOBS,
   catalog: (env) => env.CATALOG,
   auth: (env) => signedTokens(env.KEYS),
+  quota: quotaOf,
   origins: (env) => env.ORIGINS.split(','),
   lendingSecret: ({ LENDING }) => LENDING,
   search,

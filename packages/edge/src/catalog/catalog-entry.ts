@@ -59,6 +59,12 @@ export interface CatalogCalls {
   reserve(run: string, runsMax: number): Promise<boolean>
   /** The run has not begun. */
   release(run: string): Promise<void>
+  /**
+   * Keeps a place for a socket until it is closed, for an hour and some minutes at most. False when the tenant has `socketsMax` places
+   * already.
+   */
+  openSocket(id: string, socketsMax: number): Promise<boolean>
+  closeSocket(id: string): Promise<void>
   /** How many runs there are, with those of which there are blobs only. */
   runs(): Promise<number>
   page(query: CatalogQuery): Promise<CatalogPage>

@@ -2,6 +2,7 @@ import { DurableObject } from 'cloudflare:workers'
 import { fromWire, limits, parseRunId, type RunId } from '@waystone/core'
 import { askingOf, withAsking, type Asking } from '../access/asking.ts'
 import { errorResponse } from '../http/errors.ts'
+import { socketAgeMsMax } from '../http/tenant-sockets.ts'
 import { countIn, flagIn, limitIn, textIn } from '../http/query.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { objectName } from '../store/tenant-names.ts'
@@ -22,6 +23,8 @@ export interface CatalogObjectOptions<Env> {
 
 /** How long the place of a run is kept that is not told of, in ms: as long as it may take its object to reach the catalog again. */
 const placeMs = 60 * 60_000
+/** How long the place of a socket is kept, in ms: longer than one is open. */
+const socketMs = socketAgeMsMax + 5 * 60_000
 
 /**
  * The Durable Object class of catalogs: one object a tenant. Runs tell it when their status changes, never of appends. Export
@@ -72,6 +75,15 @@ export function catalogObject<Env>(
 
     async release(run: string): Promise<void> {
       this.#catalog.release(parseRunId(run))
+    }
+
+    async openSocket(id: string, socketsMax: number): Promise<boolean> {
+      const now = Date.now()
+      return this.#catalog.openSocket(id, socketsMax, { now, until: now + socketMs })
+    }
+
+    async closeSocket(id: string): Promise<void> {
+      this.#catalog.closeSocket(id)
     }
 
     async runs(): Promise<number> {

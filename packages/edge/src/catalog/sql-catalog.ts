@@ -4,6 +4,12 @@ import { durableSql } from '../store/durable-sql.ts'
 import { pageIn, type CatalogRow } from './catalog-pages.ts'
 import type { CatalogEntry, CatalogPage, CatalogQuery } from './catalog-entry.ts'
 
+/** In ms since 1970. */
+interface Times {
+  readonly now: number
+  readonly until: number
+}
+
 /** The runs of one tenant. */
 export interface SqlCatalog {
   /** Replaces what is known of a run, unless something newer is: `version` grows with each change. */
@@ -12,8 +18,11 @@ export interface SqlCatalog {
   begun(run: RunId): void
   remove(run: RunId): void
   /** Keeps a place for a run until a time, in ms since 1970, unless it is known; false when there are so many runs and places. */
-  reserve(run: RunId, runsMax: number, times: { readonly now: number; readonly until: number }): boolean
+  reserve(run: RunId, runsMax: number, times: Times): boolean
   release(run: RunId): void
+  /** Keeps a place for a socket until a time, in ms since 1970; false when there are so many places. */
+  openSocket(id: string, socketsMax: number, times: Times): boolean
+  closeSocket(id: string): void
   /** A page: the newest first, or by their ids for who may see some runs only. Throws `request_refused`. */
   page(query: CatalogQuery): CatalogPage
   /** The first so many runs that there is anything of, by their ids. */
@@ -41,6 +50,7 @@ const schema = `
     label TEXT NOT NULL, updated INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY (label, updated, run)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS waystone_catalog_begun (run TEXT PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS waystone_catalog_places (run TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS waystone_catalog_sockets (id TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 `
 
 /** Labels as they were kept before: not in the order of a list. */
@@ -94,7 +104,7 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
     sql.exec('DELETE FROM waystone_catalog_places WHERE run = ?', run)
   }
   const rowsOf = (table: string): number =>
-    sql.exec<{ runs: number }>(`SELECT count(*) AS runs FROM ${table}`).one().runs
+    sql.exec<{ rows: number }>(`SELECT count(*) AS rows FROM ${table}`).one().rows
   const size = (): number =>
     [...counted().values()].reduce((sum, runs) => sum + runs, rowsOf('waystone_catalog_begun'))
   const isBegun = (run: RunId): boolean =>
@@ -161,6 +171,13 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
       })
       count(known?.status, undefined)
     },
+    openSocket(id, socketsMax, { now, until }) {
+      sql.exec('DELETE FROM waystone_catalog_sockets WHERE until <= ?', now)
+      if (rowsOf('waystone_catalog_sockets') >= socketsMax) return false
+      sql.exec('INSERT INTO waystone_catalog_sockets (id, until) VALUES (?, ?)', id, until)
+      return true
+    },
+    closeSocket: (id) => void sql.exec('DELETE FROM waystone_catalog_sockets WHERE id = ?', id),
     page: (query) => pageIn(sql, query),
     all(count, after) {
       const query =

@@ -7,6 +7,7 @@ import { isShared, withAsking } from '../access/asking.ts'
 import type { Auth } from '../access/auth.ts'
 import { lendingPair } from '../access/lending.ts'
 import type { CatalogCalls, CatalogNamespace } from '../catalog/catalog-entry.ts'
+import type { Quota } from '../object/quota.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { searchTenant, type SearchOptions } from '../search/tenant-search.ts'
 import { errorResponse } from './errors.ts'
@@ -16,7 +17,8 @@ import { openApi } from './openapi.ts'
 import { limitIn, textIn } from './query.ts'
 import { pathOf, routeList, routes, type RouteName } from './routes.ts'
 import { runHandlers } from './run-handlers.ts'
-import { runsSocket, type FollowWord } from './runs-socket.ts'
+import { runsSocket, type AskToFollow, type FollowWord } from './runs-socket.ts'
+import { placedSocket, socketCodes, takeSocketPlace, type SocketPlace } from './tenant-sockets.ts'
 import { watchRequest } from '../watch/watch-request.ts'
 import type { Watch } from '../watch/edge-event.ts'
 
@@ -37,6 +39,8 @@ export interface EdgeRoutesOptions<Env> {
   readonly origins?: (env: Env) => readonly string[]
   /** How often may be asked: bindings of Cloudflare's rate limiter, asked with the tenant's or the run's name. */
   readonly rates?: (env: Env) => { readonly tenant?: RateLimit; readonly run?: RateLimit }
+  /** How many sockets a tenant may have at a time; what else a quota says is for `runObject`. */
+  readonly quota?: (env: Env) => Pick<Quota, 'tenantSocketsMax'>
   /** Hears of requests that failed and were not refused: answers of status 500. */
   readonly report?: Report
   /** Hears of requests that were refused, and of entries that devices have read. */
@@ -74,22 +78,25 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
   app.get('/v1/openapi.json', (context) => context.json(openApi(sdkVersion)))
   for (const [name, route] of routeList) {
     const path = pathOf(route).replaceAll(/\{(\w+)\}/g, ':$1')
-    app.on(route.method.toUpperCase(), path, async ({ env, req }) => {
-      const request = req.raw
+    app.on(route.method.toUpperCase(), path, (context) => {
+      const { env, req } = context
       const named = { run: req.param('run'), hash: req.param('hash') }
-      const answer = await answered(env, name, request, named)
-      if (name !== 'follow' || !isShared(request) || !answer.webSocket) return answer
-      return runsSocket(answer.webSocket, (word) => answered(env, name, followRequest(request, word), word))
+      if (name !== 'follow') return answered(env, name, req.raw, named)
+      return answered(env, name, req.raw, named, async (socket, tenant) => {
+        const place = await placeOf(env, tenant, socket, (telling) => context.executionCtx.waitUntil(telling))
+        return opened(env, req.raw, socket, place)
+      })
     })
   }
   return app
 
-  /** Any request to a route: who asks is let in, and it is handed to whoever answers. */
+  /** Any request to a route: who asks is let in, and it is handed to whoever answers. `accept` gets a socket that is its answer. */
   async function answered(
     env: Env,
     name: RouteName,
     request: Request,
     { run: named, hash }: { readonly run?: string | undefined; readonly hash?: string | undefined },
+    accept?: (socket: WebSocket, tenant: string) => Promise<Response | undefined>,
   ): Promise<Response> {
     const watched = watchRequest(name, options.watch?.(env))
     try {
@@ -99,27 +106,63 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       if (run === undefined) return watched.answered(await ofTenant(name, env, request, grant))
       const ask = guard.asking(env, grant)
       const asked = { request, run, hash, grant, ask, bucket: options.blobs(env) }
-      return watched.answered(await (runHandlers[name]?.(asked) ?? ask(run, request)))
+      const answer = await (runHandlers[name]?.(asked) ?? ask(run, request))
+      const accepted = answer.webSocket ? await accept?.(answer.webSocket, grant.tenant) : undefined
+      return watched.answered(accepted ?? answer)
     } catch (error) {
       return watched.answered(errorResponse(error, report))
     }
   }
 
+  /** A socket as its client gets it; undefined for one that it gets as it is. */
+  function opened(
+    env: Env,
+    request: Request,
+    socket: WebSocket,
+    place: SocketPlace | undefined,
+  ): Response | undefined {
+    const ask: AskToFollow = (word) => answered(env, 'follow', followRequest(request, word), word)
+    if (isShared(request)) return runsSocket(socket, ask, place)
+    return place && placedSocket(socket, place)
+  }
+
+  /** The place of a socket, where these are counted. Closes one that has none, and rejects with `limit_exceeded`. */
+  async function placeOf(
+    env: Env,
+    tenant: string,
+    socket: WebSocket,
+    waitUntil: (telling: Promise<void>) => void,
+  ): Promise<SocketPlace | undefined> {
+    const socketsMax = options.quota?.(env).tenantSocketsMax
+    if (socketsMax === undefined) return undefined
+    const failed = (error: unknown): void => report({ where: 'catalog', error })
+    try {
+      return await takeSocketPlace({ catalog: catalogOf(env, tenant), socketsMax, waitUntil, failed })
+    } catch (error) {
+      socket.accept()
+      socket.close(socketCodes.comeAgain)
+      throw error
+    }
+  }
+
+  /** The types of calls between objects know what is a promise there, and nothing of brands. */
+  function catalogOf(env: Env, tenant: string): DurableObjectStub & CatalogCalls {
+    const catalog = options.catalog?.(env)
+    if (catalog === undefined) throw noCatalog()
+    return catalog.get(catalog.idFromName(tenant)) as unknown as DurableObjectStub & CatalogCalls
+  }
+
   async function ofTenant(name: RouteName, env: Env, request: Request, grant: Grant): Promise<Response> {
     const query = new URL(request.url).searchParams
     const paged = { limit: limitIn(query, limits.listRunsMax), after: textIn(query, 'after') }
-    const catalog = options.catalog?.(env)
     const { tenant, runs } = grant
     if (name === 'search') {
       const asked = { words: query.get('q') ?? '', runs, ...paged }
       return Response.json(await searchTenant(options.search, env, tenant, asked))
     }
-    if (catalog === undefined) throw noCatalog()
-    const stub = catalog.get(catalog.idFromName(tenant))
-    if (name !== 'exportRuns') return askCatalog(stub, request, grant)
-    // The types of calls between objects know what is a promise there, and nothing of brands.
-    const calls = stub as unknown as CatalogCalls
-    return exportTenant({ grant, catalog: calls, ask: guard.asking(env, grant), ...paged })
+    const catalog = catalogOf(env, tenant)
+    if (name !== 'exportRuns') return askCatalog(catalog, request, grant)
+    return exportTenant({ grant, catalog, ask: guard.asking(env, grant), ...paged })
   }
 }
 

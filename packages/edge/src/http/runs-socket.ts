@@ -8,6 +8,7 @@ import {
   subscriptionTextOf,
   type SubscriptionWord,
 } from '@waystone/core'
+import { handOn, socketAgeMsMax, socketCodes, type SocketPlace } from './tenant-sockets.ts'
 
 /** What a device says to follow a run. */
 export type FollowWord = Extract<SubscriptionWord, { say: 'follow' }>
@@ -17,8 +18,6 @@ export type AskToFollow = (word: FollowWord) => Promise<Response>
 
 /** Each is a sub-request, of which an invocation may make few (1,000 on the free plan of Workers, 2026). */
 const followsMax = 400
-/** After this time a device opens another one, which knows the keys and the code of by then. In ms. */
-const ageMsMax = 3_600_000
 /** Objects are not pinged more often, in ms. */
 const pingMsMin = 1_000
 /** Runs that are asked at a time, so that one that is slow does not hold up all others. */
@@ -32,16 +31,13 @@ const unreadCharsMax = 12 * markChars
 /** What may be on its way to an object that has not answered a ping since, in characters. */
 const unansweredCharsMax = 2 * limits.frameCharsMax
 
-/** Codes that a socket is closed with (RFC 6455, and the registry of IANA). */
-const codes = { done: 1000, comeAgain: 1013 } as const
-
 /**
  * One socket for many runs. It keeps nothing: each subscription is a socket of the object of a run, which sleeps while
  * nothing happens, and what is said on it is handed on. `first` is that of subscription 0.
  */
-export function runsSocket(first: WebSocket, ask: AskToFollow): Response {
+export function runsSocket(first: WebSocket, ask: AskToFollow, place?: SocketPlace): Response {
   const { 0: client, 1: server } = new WebSocketPair()
-  new RunsSocket(server, ask).begin(first)
+  new RunsSocket(server, ask, place).begin(first)
   return new Response(null, {
     status: 101,
     webSocket: client,
@@ -61,7 +57,8 @@ interface Upstream {
 class RunsSocket {
   readonly #socket: WebSocket
   readonly #ask: AskToFollow
-  readonly #began = Date.now()
+  readonly #place: SocketPlace | undefined
+  readonly #old = setTimeout(() => this.#end(socketCodes.comeAgain, 'this socket is old'), socketAgeMsMax)
   /** Undefined while its run is asked. */
   readonly #subscriptions = new Map<number, Upstream | undefined>()
   /** The highest number so far. */
@@ -76,16 +73,17 @@ class RunsSocket {
   #pinged = 0
   #ended = false
 
-  constructor(socket: WebSocket, ask: AskToFollow) {
+  constructor(socket: WebSocket, ask: AskToFollow, place: SocketPlace | undefined) {
     this.#socket = socket
     this.#ask = ask
+    this.#place = place
   }
 
   begin(first: WebSocket): void {
     this.#socket.accept()
     this.#socket.addEventListener('message', ({ data }) => this.#heard(data))
-    this.#socket.addEventListener('close', () => this.#end(codes.done, ''))
-    this.#socket.addEventListener('error', () => this.#end(codes.done, ''))
+    this.#socket.addEventListener('close', () => this.#end(socketCodes.done, ''))
+    this.#socket.addEventListener('error', () => this.#end(socketCodes.done, ''))
     void this.#join(0, first)
   }
 
@@ -103,7 +101,6 @@ class RunsSocket {
   /** Objects are pinged too, which does not wake them, and keeps the leases of the device. */
   #ping(): void {
     const now = Date.now()
-    if (now - this.#began > ageMsMax) return this.#end(codes.comeAgain, 'this socket is old')
     this.#send('pong')
     if (now - this.#pinged < pingMsMin) return
     this.#pinged = now
@@ -123,7 +120,7 @@ class RunsSocket {
     this.#newest = subscription
     if (this.#subscriptions.size >= subscriptionsMax) return this.#say(subscription, 'closed')
     this.#follows += 1
-    if (this.#follows > followsMax) return this.#end(codes.comeAgain, 'this socket has followed enough')
+    if (this.#follows > followsMax) return this.#end(socketCodes.comeAgain, 'this socket has followed enough')
     this.#subscriptions.set(subscription, undefined)
     const lane = subscription % askedAtOnce
     const before = this.#asking[lane] ?? Promise.resolve()
@@ -141,7 +138,7 @@ class RunsSocket {
     const { webSocket, body } = await this.#ask(word)
     if (webSocket && isWanted()) return this.#join(subscription, webSocket)
     webSocket?.accept()
-    webSocket?.close(codes.done)
+    webSocket?.close(socketCodes.done)
     await body?.cancel()
     this.#closed(subscription)
   }
@@ -173,7 +170,7 @@ class RunsSocket {
     if (this.#unread <= unreadCharsMax) return this.#send(subscriptionTextOf(subscription, frame))
     // It pulls what it has missed: nobody's memory grows for a reader who does not read.
     this.#closed(subscription)
-    if (this.#subscriptions.size === 0) this.#end(codes.comeAgain, 'too much is unread')
+    if (this.#subscriptions.size === 0) this.#end(socketCodes.comeAgain, 'too much is unread')
   }
 
   #wasRead(mark: string): void {
@@ -191,7 +188,7 @@ class RunsSocket {
   #drop(subscription: number): void {
     const upstream = this.#subscriptions.get(subscription)
     this.#subscriptions.delete(subscription)
-    upstream?.socket.close(codes.done)
+    upstream?.socket.close(socketCodes.done)
     upstream?.greeted()
     this.#change()
   }
@@ -209,7 +206,7 @@ class RunsSocket {
   #send(text: string): void {
     if (this.#ended) return
     // Words and pongs add up, too, for who asks and reads nothing at all.
-    if (this.#unread > 2 * unreadCharsMax) return this.#end(codes.comeAgain, 'too much is unread')
+    if (this.#unread > 2 * unreadCharsMax) return this.#end(socketCodes.comeAgain, 'too much is unread')
     handOn(this.#socket, text)
     this.#unread += text.length
     this.#unmarked += text.length
@@ -224,16 +221,9 @@ class RunsSocket {
   #end(code: number, reason: string): void {
     if (this.#ended) return
     this.#ended = true
+    clearTimeout(this.#old)
+    this.#place?.leave()
     for (const subscription of [...this.#subscriptions.keys()]) this.#drop(subscription)
     this.#socket.close(code, reason)
-  }
-}
-
-/** What does not get to a socket that is closing is nothing lost: it carries what can be asked for again. */
-function handOn(socket: WebSocket | undefined, text: string): void {
-  try {
-    socket?.send(text)
-  } catch {
-    // Its `close` comes.
   }
 }

@@ -13,6 +13,8 @@ export interface Quota {
   readonly socketsMax?: number
   /** How many runs its tenant may have when a device brings another one; default any number. Needs a catalog. */
   readonly runsMax?: number
+  /** How many sockets its tenant may have at a time; default any number. `edgeRoutes` counts them, and needs a catalog for it. */
+  readonly tenantSocketsMax?: number
 }
 
 const entriesMaxDefault = 1_000_000
