@@ -39,18 +39,19 @@ const patient = [
 // What has to happen within a second or a lease, on machines with two cores: one file at a time.
 const alone = ['kill-renderer', 'tabs', 'take-over'].map((name) => `test/e2e/${name}.test.ts`)
 
-/** These take minutes: begun last, each would go on when all others are done. */
+/** These take a minute or more, the longest first: begun last, each would go on when all others are done. */
 const longest = [
+  ...['engine/hosts', 'conformance/hosts', 'e2e/many-steps', 'security/catalog', 'e2e/family'],
+  ...['conformance/edge', 'security/search', 'conformance/indexeddb-chromium', 'e2e/edge-events'],
+  ...['conformance/indexeddb-firefox', 'e2e/many-runs', 'security/description', 'conformance/edge-history'],
   ...[
-    'e2e/many-steps',
-    'conformance/hosts',
-    'engine/hosts',
-    'conformance/edge',
-    'conformance/edge-history',
-    'demo/demo',
-    'chaos/chaos',
+    'conformance/indexeddb-connection',
+    'harness/engines',
+    'e2e/own-object',
+    'conformance/indexeddb-webkit',
   ],
-  ...['security/search', 'security/description', 'e2e/family', 'harness/engines', 'security/hostile-bodies'],
+  ...['security/hostile-bodies', 'docs/docs', 'e2e/long-logs'],
+  ...['demo/demo', 'chaos/chaos', 'e2e/encryption', 'e2e/hostile-storage', 'programs/orchestrator/edge'],
 ].map((name) => `test/${name}.test.ts`)
 
 class LongestFirst extends BaseSequencer {
@@ -113,7 +114,7 @@ export default defineConfig({
           name: 'patient',
           environment: 'node',
           include: patient,
-          maxWorkers: 2 * cores,
+          maxWorkers: 2 * cores + 1,
           maxConcurrency: 16,
           testTimeout: 300_000,
           hookTimeout: 120_000,
