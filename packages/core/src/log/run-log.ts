@@ -45,10 +45,20 @@ export interface Appending {
   readonly lines: readonly Uint8Array[]
 }
 
-/** An append that waits for its turn. */
-interface Waiting {
+/** What a host adds to what the log is by then. */
+interface Own {
   readonly owner: OwnerId
   readonly first: (fold: Fold | undefined) => readonly EntryDraft[]
+}
+
+/** What a host adds behind what others have written. */
+interface OwnBehind extends Own {
+  /** Hears of the head that the log will have, before it does. */
+  readonly ends: (head: Head) => void
+}
+
+/** An append that waits for its turn. */
+interface Waiting extends Own {
   readonly strict: boolean
   readonly state: Value
   readonly resolve: (entries: readonly Entry[]) => void
@@ -206,8 +216,8 @@ export class RunLog {
     try {
       if (fold !== undefined && sealed.length > 0) {
         const durability = group.some(({ waiting }) => waiting.strict) ? 'strict' : 'relaxed'
-        const lines = sealed.map(({ line }) => line)
-        await this.#commit({ entries: entriesOf(sealed), lines }, fold, { base: base?.head, durability })
+        const appending = { entries: entriesOf(sealed), lines: linesOf(sealed) }
+        await this.#commit(appending, fold, { base: base?.head, durability })
       }
       for (const one of group) one.waiting.resolve(entriesOf(one.sealed))
     } catch (error) {
@@ -252,9 +262,12 @@ export class RunLog {
    * Stores lines that another host sealed. Those the log has already must be the very same. A log that is empty here may
    * begin with the lines after the entry that a snapshot among them is of. Rejects with `log_damaged` when they are no
    * chain, `head_moved` when they do not continue this log, `blob_missing` when a body is not here. `parsed`: the headers of
-   * all of them, from a caller that has parsed these very bytes.
+   * all of them, from a caller that has parsed these very bytes. `own`: what is added behind them in the same transaction.
    */
-  adopt(lines: readonly Uint8Array[], parsed?: readonly ParsedEntry[]): Promise<readonly Entry[]> {
+  adopt(
+    lines: readonly Uint8Array[],
+    { parsed, own }: { readonly parsed?: readonly ParsedEntry[]; readonly own?: OwnBehind } = {},
+  ): Promise<readonly Entry[]> {
     return this.#inOrder.run(async () => {
       const { fresh, headers } = await this.#unknownOf(lines, parsed)
       if (fresh.length === 0) return []
@@ -262,14 +275,14 @@ export class RunLog {
       if (this.#fold === undefined && (headers[0]?.seq ?? 0) > 0)
         return this.#begin(fresh, isLost ? this.#aside() : {})
       const entries = await this.reader.resolve(verifyChain(this.run, this.#fold?.head, fresh, headers))
-      const fold = this.#after(this.#fold, entries)
-      this.#checkSealed(fold)
+      const adopted = this.#after(this.#fold, entries)
+      this.#checkSealed(adopted)
       const more = isLost ? this.#aside() : {}
-      await this.#commit({ entries, lines: fresh }, fold, {
-        base: this.#fold?.head,
-        durability: 'relaxed',
-        ...more,
-      })
+      const sealed = own ? await this.#seal(adopted, own.owner, own.first(whole(this.#fold, adopted))) : []
+      const all = { entries: [...entries, ...entriesOf(sealed)], lines: [...fresh, ...linesOf(sealed)] }
+      const fold = sealed.length > 0 ? this.#after(adopted, entriesOf(sealed)) : adopted
+      if (sealed.length > 0) own?.ends(fold.head)
+      await this.#commit(all, fold, { base: this.#fold?.head, durability: 'relaxed', ...more })
       return entries
     })
   }
@@ -701,6 +714,10 @@ function whole(base: Fold | undefined, fold: Fold | undefined): Fold | undefined
 
 function entriesOf(sealed: readonly Sealed[]): readonly Entry[] {
   return sealed.map(({ entry }) => entry)
+}
+
+function linesOf(sealed: readonly Sealed[]): readonly Uint8Array[] {
+  return sealed.map(({ line }) => line)
 }
 
 async function withInbox({ cipher, key }: Sealing): Promise<Sealing> {

@@ -94,7 +94,7 @@ export class Authority {
     const missing = hashes.length === 0 ? [] : await this.#ports.blobs.missing(run, hashes)
     if (missing.length > 0) return { ok: false, code: 'blob_missing', hashes: missing }
     try {
-      const stored = await this.#log.adopt(lines, entries)
+      const stored = await this.#log.adopt(lines, { parsed: entries })
       const used = stored.flatMap(consumedBy)
       if (used.length > 0) await this.#ports.inbox.remove(run, used)
       return { ok: true, head: { seq, digest } }

@@ -1,8 +1,11 @@
 import { describe, expect, it } from 'vitest'
 import { defineAgent, done } from '../engine/agent.ts'
 import { WaystoneError } from '../errors.ts'
+import { parseLine } from '../log/entry.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Locks } from '../ports/locks.ts'
+import type { LogStore } from '../ports/log-store.ts'
 import type { Remote } from '../ports/remote.ts'
 import type { Edge } from '../sync/syncer.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
@@ -232,4 +235,32 @@ it('a run that comes here before the edge was ever asked for its log is compared
   mayWrite.resolve()
   await taken.until(({ owner, head, sync }) => owner === 'phone' && sync.synced?.seq === head.seq)
   await second.close()
+})
+
+it('a run that comes here is opened in the very transaction that stores its claim', async () => {
+  const agent = worker(Promise.withResolvers(), Promise.resolve())
+  const edge = memoryEdge({ clock: testClock, agents: [agent] })
+  const here = await testDevice([agent], { edge }).open()
+  const run = await handleOf(here, await here.start('worker', null, {}))
+  await run.until(({ status, head, sync }) => status === 'waiting' && sync.synced?.seq === head.seq)
+  await run.move('edge')
+  await here.close()
+
+  const storage = memoryStorage()
+  const appended: string[] = []
+  const store: LogStore = {
+    ...storage.store,
+    append(of, append) {
+      appended.push(append.lines.map((line) => parseLine(line).kind).join(' '))
+      return storage.store.append(of, append)
+    },
+  }
+  const runtime = await testDevice([agent], { name: 'phone', edge, storage: { ...storage, store } }).open()
+  const taken = await handleOf(runtime, run.id)
+  await taken.until(({ status }) => status === 'waiting')
+  appended.length = 0
+  await taken.move('here')
+  await taken.until(({ live, owner }) => owner === 'phone' && live.phase === 'waiting')
+  expect(appended).toEqual(['claim open'])
+  await runtime.close()
 })

@@ -158,7 +158,7 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
   const held = isTorn ? undefined : await askForHold({ node, syncer, edge, drainMs, force })
   // The live connection may have brought it already.
   if (log.mustFold().owner === ports.me) return node.ownerChanged()
-  if (held) await log.adopt(held.lines).catch(() => undefined)
+  if (held) await node.adopt(held.lines).catch(() => undefined)
   if (held === undefined || !isAt(held.head, log.mustFold().head, syncer.state.synced))
     await syncer.reconcile()
   const fold = log.mustFold()
@@ -178,8 +178,7 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
   }
   try {
     const lines = await edge.remote.claim(run, claim)
-    node.compared()
-    await log.adopt(lines)
+    await node.adopt(lines)
   } catch (error) {
     // The next try looks at the head, too: to follow somebody who writes takes long.
     if (force && isWaystoneError(error, 'head_moved')) throw refusal(run, error)

@@ -64,6 +64,8 @@ export interface HostPorts {
   consumed(ids: readonly string[], seq: number): void
   /** A replay of the open turn that its first attempt goes on from, where it can: it is the host's from now on. */
   readonly rehearsal?: Rehearsal | undefined
+  /** It is known that the hosts before this one came to something. */
+  readonly hasProgress?: boolean
   /** Circuit breakers that the runs of this place share; by default a run has its own. */
   readonly breakers?: Breakers
   /** For a host that lets go of runs that wait. */
@@ -152,7 +154,7 @@ export class RunHost {
   /** Until it is known whether the hosts before this one came to anything. */
   #comparing: Promise<void> | undefined
   /** They did, or the log is too short for them to have been many. */
-  #hasProgress = false
+  #hasProgress: boolean
   #stalled: WaystoneError | undefined
   readonly #tellLive: () => void
   /** It lets go of a turn that waits, and has said for what. */
@@ -166,6 +168,7 @@ export class RunHost {
     // Its newest entry is what opened it: a later one was written before the clock went back.
     this.#beatAt = log.fold?.updated ?? this.#opened
     this.#rehearsal = ports.rehearsal
+    this.#hasProgress = ports.hasProgress ?? false
     this.#inboxAsked = ports.inboxAsked === undefined
     void ports.inboxAsked?.then(() => {
       this.#inboxAsked = true
@@ -295,7 +298,7 @@ export class RunHost {
 
   async #loop(letGo: boolean): Promise<HostEnd> {
     // Who lets go of runs that wait reads nothing that none needs.
-    if (!letGo) void this.#lookBack().catch(() => undefined)
+    if (!letGo && !this.#hasProgress) void this.#lookBack().catch(() => undefined)
     await this.#refresh(this.#ports.inboxListed)
     while (!this.#stop.signal.aborted) {
       if (this.#held) {

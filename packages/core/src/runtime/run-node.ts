@@ -1,5 +1,5 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
-import { edgeOwner, type OwnerId, type RunId } from '../ids.ts'
+import { edgeOwner, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Breakers } from '../engine/breakers.ts'
 import type { Rehearsal } from '../engine/rehearsal.ts'
@@ -8,6 +8,7 @@ import { retentionHere } from '../engine/retention-of.ts'
 import { snapshotPolicyOf } from '../engine/snapshot-policy-of.ts'
 import type { Children } from '../engine/run-child.ts'
 import { limits } from '../limits.ts'
+import type { EntryDraft } from '../log/bodies.ts'
 import { parseLine, type Entry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { headOfLine } from '../log/plan-append.ts'
@@ -87,6 +88,12 @@ interface Ahead {
   readonly waiting: AbortController
   readonly locking: Promise<Lock>
   readonly tails: Promise<readonly SetAside[]>
+  /** The lock is held, and nothing was ever set aside here. */
+  isReady: boolean
+  /** The entry that opens the run, when it is stored with the claim that brings that. */
+  opened: Digest | undefined
+  /** The inbox, read while the claim was stored. */
+  inboxListed: Promise<readonly InboxItem[]> | undefined
 }
 
 const nothingLive: Live = { phase: 'idle', calls: [] }
@@ -547,21 +554,18 @@ export class RunNode {
 
   /** Waits for the lock, opens the log for writing and hosts the run until it ends or somebody else has it. */
   async #write(): Promise<void> {
-    const { waiting, locking, tails } = this.#ahead ?? this.#goAhead()
+    const ahead = this.#ahead ?? this.#goAhead()
     this.#ahead = undefined
-    this.#waitForLock = waiting
-    const lock = await locking
+    this.#waitForLock = ahead.waiting
+    const lock = await ahead.locking
     try {
       // A run that comes here goes on at once. Whoever takes one over from a tab that is gone opens its log first: in WebKit the
       // one waits for the other.
-      const inbox: Inbox = {
-        ...this.ports.inbox,
-        list: async (run) => this.#courier.inOrder(await this.ports.inbox.list(run)),
-      }
-      const inboxListed = this.#rehearsal && inbox.list(this.run)
-      inboxListed?.catch(() => undefined)
-      this.#inboxGrew = false
-      await this.#openForWriting(tails)
+      const inbox: Inbox = { ...this.ports.inbox, list: () => this.#inOrder() }
+      const inboxListed = ahead.inboxListed ?? (this.#rehearsal && this.#listInbox())
+      // Its host lists it when it begins.
+      if (inboxListed === undefined) this.#inboxGrew = false
+      const hasProgress = await this.#openForWriting(ahead)
       const fold = this.log.mustFold()
       if (!this.#mayHost(fold) || this.#closed.signal.aborted) return
       // The edge has said meanwhile that it has something else: that is looked at first.
@@ -577,6 +581,7 @@ export class RunNode {
         inboxComplete: (signal) => this.#inboxComplete(signal),
         slept: (isSlow) => this.#lookAround(isSlow),
         rehearsal: this.#takeRehearsal(),
+        hasProgress,
         inboxListed,
         inboxAsked: asked?.promise,
         tell: (event) => this.#tell(event),
@@ -595,14 +600,37 @@ export class RunNode {
     }
   }
 
+  async #inOrder(): Promise<readonly InboxItem[]> {
+    return this.#courier.inOrder(await this.ports.inbox.list(this.run))
+  }
+
+  /** The inbox of a run that comes here: what it gets while that is read is known. */
+  #listInbox(): Promise<readonly InboxItem[]> {
+    this.#inboxGrew = false
+    const listed = this.#inOrder()
+    listed.catch(() => undefined)
+    return listed
+  }
+
   /** What writing takes: of a run that is about to come here it is there by then. */
   #goAhead(): Ahead {
     const waiting = new AbortController()
     const locking = this.ports.locks.acquire(`waystone:${this.run}`, waiting.signal)
     // What a host that died has set aside is there once it has let go; what this one does it knows itself.
     const tails = locking.then(() => this.ports.tails.list(this.run))
-    tails.catch(() => undefined)
-    return { waiting, locking, tails }
+    const ahead: Ahead = {
+      waiting,
+      locking,
+      tails,
+      isReady: false,
+      opened: undefined,
+      inboxListed: undefined,
+    }
+    tails.then(
+      (all) => (ahead.isReady = all.length === 0),
+      () => undefined,
+    )
+    return ahead
   }
 
   /** The run does not come here after all. */
@@ -617,16 +645,23 @@ export class RunNode {
     this.#takeRehearsal()?.drop()
   }
 
-  /** The entry that fences whoever wrote before; a run that this host has just started needs none. */
-  async #openForWriting(tails: Promise<readonly SetAside[]>): Promise<void> {
+  /**
+   * The entry that fences whoever wrote before; a run that this host has just started needs none. True when it was stored with the claim
+   * that has brought the run: then nobody has tried to go on here before.
+   */
+  async #openForWriting({ tails, opened }: Ahead): Promise<boolean> {
     const { fold } = this.log
+    if (opened !== undefined && fold?.head.digest === opened && !this.#stale && this.#isCompared()) {
+      this.#hasWritten = true
+      return true
+    }
     // Another tab may have been faster to the lock, and have written since.
     const isFresh = this.#fresh && (await this.log.isCurrent())
     this.#fresh = false
     if (isFresh) {
       this.#hasWritten = true
       void this.#reconcile().catch(() => undefined)
-      if (fold?.head.seq === 0) return
+      if (fold?.head.seq === 0) return false
     } else if (this.#stale || !this.#isCompared()) await this.#catchUp()
     try {
       await this.#appendOpening(tails)
@@ -636,6 +671,7 @@ export class RunNode {
       await this.#catchUp()
       await this.#appendOpening(this.ports.tails.list(this.run))
     }
+    return false
   }
 
   /** What other tabs have written, and the edge. */
@@ -650,14 +686,42 @@ export class RunNode {
     // Whoever wrote it before has ended in the middle of a turn; a page that comes out of the cache is the same host.
     if (!this.#hasWritten && now.records.length > 0) this.syncer?.recovered()
     this.#hasWritten = true
-    const { place, random, software, me } = this.ports
-    const body = { reason: 'opened', place, ...writtenBy(random, software) } as const
     const pause = await damagePause(this.log, { list: () => tails })
-    await this.log.append(me, (fold) => {
+    await this.log.append(this.ports.me, (fold) => {
       // The edge may have brought the end of the run meanwhile, or what was missing.
       if (fold === undefined || !this.#mayHost(fold)) return []
       const isMissing = pause && fold.head.digest === now.head.digest
-      return [{ kind: 'open', body }, ...(isMissing ? [pause] : [])]
+      return [this.#opening(), ...(isMissing ? [pause] : [])]
+    })
+  }
+
+  #opening(): EntryDraft {
+    const { place, random, software } = this.ports
+    return { kind: 'open', body: { reason: 'opened', place, ...writtenBy(random, software) } }
+  }
+
+  /**
+   * Adopts what the edge has sent. Where that ends with the claim of this device, which holds the lock by then, the entry that opens the run
+   * is stored in the same transaction.
+   */
+  async adopt(lines: readonly Uint8Array[]): Promise<readonly Entry[]> {
+    const ahead = this.#ahead
+    const last = lines.at(-1)
+    const isClaim = last !== undefined && parseLine(last).kind === 'claim'
+    // It was handed over, or taken: the edge has just said so.
+    if (isClaim) this.compared()
+    if (ahead === undefined || !isClaim) return this.log.adopt(lines)
+    const mayOpen = (fold: Fold | undefined): boolean =>
+      fold !== undefined && ahead === this.#ahead && ahead.isReady && !this.log.damage && this.#mayHost(fold)
+    return this.log.adopt(lines, {
+      own: {
+        owner: this.ports.me,
+        first: (fold) => (mayOpen(fold) ? [this.#opening()] : []),
+        ends: ({ digest }) => {
+          ahead.opened = digest
+          ahead.inboxListed = this.#listInbox()
+        },
+      },
     })
   }
 
@@ -746,9 +810,7 @@ export class RunNode {
     const isMore = this.#ahead !== undefined && !lines.some((line) => parseLine(line).kind === 'claim')
     this.#coming.push(...lines)
     if (isMore) await this.ports.clock.wait(gatherMs)
-    const fresh = await this.log.adopt(this.#coming.splice(0))
-    // It was handed over, or taken: the edge has just said so.
-    if (fresh.at(-1)?.kind === 'claim') this.compared()
+    const fresh = await this.adopt(this.#coming.splice(0))
     if (fresh.some(({ owner }) => owner === this.ports.me)) this.#post({ type: 'appended', run: this.run })
   }
 
