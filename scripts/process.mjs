@@ -16,6 +16,8 @@ export function childEnvironment(extra = {}) {
     WRANGLER_SEND_METRICS: 'false',
     // Locally nothing needs to know where in the world a request comes from, so it need not be asked for over the network.
     CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    // Wrangler is compiled once, and not whenever a test starts it.
+    NODE_COMPILE_CACHE: join(root, '.waystone/compile-cache'),
     ...extra,
   }
 }

@@ -561,7 +561,7 @@ export class RunNode {
     try {
       // A run that comes here goes on at once. Whoever takes one over from a tab that is gone opens its log first: in WebKit the
       // one waits for the other.
-      const inbox: Inbox = { ...this.ports.inbox, list: () => this.#inOrder() }
+      const inbox: Inbox = { ...this.ports.inbox, list: () => this.#inboxInOrder() }
       const inboxListed = ahead.inboxListed ?? (this.#rehearsal && this.#listInbox())
       // Its host lists it when it begins.
       if (inboxListed === undefined) this.#inboxGrew = false
@@ -600,14 +600,14 @@ export class RunNode {
     }
   }
 
-  async #inOrder(): Promise<readonly InboxItem[]> {
+  async #inboxInOrder(): Promise<readonly InboxItem[]> {
     return this.#courier.inOrder(await this.ports.inbox.list(this.run))
   }
 
   /** The inbox of a run that comes here: what it gets while that is read is known. */
   #listInbox(): Promise<readonly InboxItem[]> {
     this.#inboxGrew = false
-    const listed = this.#inOrder()
+    const listed = this.#inboxInOrder()
     listed.catch(() => undefined)
     return listed
   }
