@@ -28,8 +28,13 @@ export interface EffectRead {
 /** What the reason of a tail begins with that was set aside because it is damaged. */
 export const damagedReason = 'damaged: '
 
+/** What was set aside for damage; `first` is the number of its first entry. */
+export interface DamagedTail extends SetAside {
+  readonly first: number
+}
+
 /** What was set aside for damage, with the number of its first entry. */
-export function damagedTails(tails: readonly SetAside[]): readonly (SetAside & { readonly first: number })[] {
+export function damagedTails(tails: readonly SetAside[]): readonly DamagedTail[] {
   return tails
     .filter(({ reason }) => reason.startsWith(damagedReason))
     .map((tail) => ({ ...tail, first: firstOfTail(tail.name) }))

@@ -2,7 +2,15 @@ import { effectKey } from '../engine/paths.ts'
 import { toWire, WaystoneError } from '../errors.ts'
 import { isDigest, type Digest } from '../ids.ts'
 import type { EffectAfter, EntryDraft } from '../log/bodies.ts'
-import { damagedTails, damageOfTails, effectsStarted, type Damage, type EffectRead } from '../log/damage.ts'
+import {
+  damagedTails,
+  damageOfTails,
+  effectsStarted,
+  parseReadable,
+  type Damage,
+  type DamagedTail,
+  type EffectRead,
+} from '../log/damage.ts'
 import { mayFollowEnd } from '../log/fold.ts'
 import type { RunLog } from '../log/run-log.ts'
 import type { Tails } from '../ports/tails.ts'
@@ -57,10 +65,18 @@ async function lostBefore(log: RunLog, tails: Pick<Tails, 'list'>, seq: number):
   const all = damagedTails(await tails.list(log.run))
   const own = all.findLast(({ first }) => first === seq)
   const before = all.filter((tail) => tail !== own && tail.first <= seq && seq - tail.first <= sinceMax)
+  // Set aside behind what is damaged now, where nothing stands that would have told of it.
+  const behind = all.filter((tail) => own && tail.first > seq && !hasPause(own, tail.first))
   const oldest = Math.min(seq, ...before.map(({ first }) => first))
   const since = oldest === seq ? [] : await log.entries(oldest, seq - 1)
   const done = since.findLast(({ kind }) => !mayFollowEnd(kind))?.seq ?? -1
-  return before.flatMap(({ first, lines }) => (first > done ? effectsStarted(lines, log.cipher) : []))
+  const untold = [...before.filter(({ first }) => first > done), ...behind]
+  return untold.flatMap(({ lines }) => effectsStarted(lines, log.cipher))
+}
+
+/** True when a tail has a pause that can be read, at this entry or behind it. */
+function hasPause({ first, lines }: DamagedTail, seq: number): boolean {
+  return lines.slice(seq - first).some((line) => parseReadable(line)?.kind === 'pause')
 }
 
 /** An effect that was read. Where its path and its key do not fit together, there is no saying which of them is damaged. */

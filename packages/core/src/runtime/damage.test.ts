@@ -8,6 +8,7 @@ import { fromUtf8 } from '../state/digest.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, hastyClock, testClock, testDevice } from './memory-world.test-support.ts'
 import { damage, paid, payer } from './payer.test-support.ts'
+import { RunLog } from '../log/run-log.ts'
 import type { RunHandle } from './run-handle.ts'
 import type { Runtime } from './runtime.ts'
 import type { Edge } from '../sync/syncer.ts'
@@ -164,6 +165,24 @@ describe('a damaged run', () => {
       'outcome',
       { key: (start.body as { key: string }).key },
     ])
+  })
+
+  it('asks about an effect that was set aside behind what is found damaged next', async () => {
+    const { device, digest } = await paid(1)
+    const lines = (await device.store.read(run, 0)).map(parseLine)
+    const start = lines.find((line) => line.digest === digest) as ParsedEntry
+    // Hosts that died before they had added anything to it.
+    for (const seq of [start.seq - 1, 1]) {
+      damage(device, (line) => parseLine(line).seq === seq)
+      await RunLog.open(run, { ...device, now: Date.now })
+    }
+    const again = await handleOf(await device.open(), run)
+    await again.until(({ status }) => status === 'paused')
+    expect(await again.setAside()).toHaveLength(2)
+    await again.retry()
+    await again.send('pay', null)
+    const { error } = await again.until(({ error: said }) => said?.code === 'outcome_unknown')
+    expect(error?.details).toMatchObject({ key: (start.body as { key: string }).key })
   })
 
   it('takes what the edge has, and goes on as if nothing had happened', async () => {
