@@ -3,6 +3,7 @@ import { defineAgent, done, next } from '../engine/agent.ts'
 import type { Schema } from '../engine/ctx.ts'
 import { WaystoneError } from '../errors.ts'
 import type { RunId } from '../ids.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
 import type { Remote } from '../ports/remote.ts'
 import type { Edge } from '../sync/syncer.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
@@ -108,6 +109,48 @@ it('what a device sent to the edge comes back with the run, before what it sends
   network.isOut = false
   await run.send('news', 'stop')
   const { state } = await run.until(({ status }) => status === 'done')
+  expect(state).toEqual({ heard: ['first', 'stop'] })
+  await runtime.close()
+})
+
+it('what a device sent to the edge comes first, though it had no place here before its tab was killed', async () => {
+  const edge = memoryEdge({ clock: testClock, agents: [listens], ownerAlive: () => false })
+  const storage = memoryStorage()
+  const device = testDevice([listens], { edge, storage })
+  const full = (): never => {
+    throw new WaystoneError('storage_full', 'the disk is full')
+  }
+  const killed = await device.open({ inbox: { ...storage.inbox, put: async () => full() } })
+  const run = await handleOf(killed, await killed.start('listens', null, {}))
+  await run.until(({ status }) => status === 'waiting')
+  await run.move('edge')
+  await run.send('news', 'first', { id: 'first' })
+  await killed.close()
+  expect(await storage.inbox.list(run.id as RunId)).toEqual([])
+
+  // The edge answers late what waits there, once it has let the run go.
+  const answers = Promise.withResolvers<void>()
+  let isLate = false
+  const remote: Remote = {
+    ...edge.remote,
+    async pull(...asked) {
+      if (isLate) await answers.promise
+      return edge.remote.pull(...asked)
+    },
+    async claim(...claim) {
+      const lines = await edge.remote.claim(...claim)
+      isLate = true
+      return lines
+    },
+  }
+  const runtime = await device.open({ edge: { ...edge, remote } })
+  const again = await handleOf(runtime, run.id)
+  await again.move('here', { force: true })
+  const sent = again.send('news', 'stop', { id: 'stop' })
+  await testClock.task()
+  answers.resolve()
+  await sent
+  const { state } = await again.until(({ status }) => status === 'done')
   expect(state).toEqual({ heard: ['first', 'stop'] })
   await runtime.close()
 })

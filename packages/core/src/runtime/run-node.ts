@@ -79,6 +79,8 @@ const renewMs = 2_000
 
 /** How long entries wait for a claim that is on its way, in ms: about as long as storing them takes. */
 const gatherMs = 3
+/** How long a message waits for what the edge has of the inbox of a run that has just come here, in ms. */
+const inboxAskMs = 5_000
 
 /** Between two questions for the inbox of the edge, in ms. */
 const inboxRetryMs = 1_000
@@ -373,9 +375,23 @@ export class RunNode {
     return isSent
   }
 
-  /** Resolves when what this host has sent to the edge has its place here, too. Rejects as the inbox does. */
-  settleInbox(): Promise<void> {
-    return this.#courier.settle()
+  /**
+   * Resolves when what comes before anything that is put here now has its place here, too: what this host has sent to the edge, and
+   * what waits there for a run that has just come here, unless that cannot be had now. Rejects as the inbox does.
+   */
+  async settleInbox(): Promise<void> {
+    await this.#courier.settle()
+    if (this.#inboxIsThere && this.ports.edge)
+      await within(
+        this.ports.clock,
+        inboxAskMs,
+        this.#takeInbox().catch(() => undefined),
+      )
+  }
+
+  async #takeInbox(): Promise<void> {
+    await this.#courier.pull(this.log.mustFold().head.seq + 1)
+    this.#inboxIsThere = false
   }
 
   /** Whoever writes the run takes it; one that has moved on is sent it. */
@@ -849,8 +865,7 @@ export class RunNode {
   async #pullInbox(): Promise<void> {
     if (!this.writing) return
     try {
-      await this.#courier.pull(this.log.mustFold().head.seq + 1)
-      this.#inboxIsThere = false
+      await this.#takeInbox()
       this.host?.poke()
     } catch {
       this.#retryLater()
