@@ -8,7 +8,8 @@ import {
   subscriptionTextOf,
   type SubscriptionWord,
 } from '@waystone/core'
-import { handOn, socketAgeMsMax, socketCodes, type SocketPlace } from './tenant-sockets.ts'
+import { handOn, socketAgeMsMax, socketCodes } from './sockets.ts'
+import type { SocketPlace } from './tenant-sockets.ts'
 
 /** What a device says to follow a run. */
 export type FollowWord = Extract<SubscriptionWord, { say: 'follow' }>

@@ -1,11 +1,6 @@
 import { socketProtocols, WaystoneError } from '@waystone/core'
 import type { CatalogCalls } from '../catalog/catalog-entry.ts'
-
-/** After this time a device opens another socket, which knows the keys and the code of by then. In ms. */
-export const socketAgeMsMax = 3_600_000
-
-/** Codes that a socket is closed with (RFC 6455, and the registry of IANA). */
-export const socketCodes = { done: 1000, comeAgain: 1013 } as const
+import { closingCode, handOn, socketAgeMsMax, socketCodes } from './sockets.ts'
 
 /** The place of a socket among those that its tenant may have. */
 export interface SocketPlace {
@@ -44,9 +39,7 @@ export function placedSocket(upstream: WebSocket, place: SocketPlace): Response 
     hasEnded = true
     clearTimeout(old)
     place.leave()
-    // Codes that say that nothing was said are not to be sent.
-    const said = code === 1005 || code === 1006 ? socketCodes.done : code
-    for (const socket of [server, upstream]) socket.close(said, reason)
+    for (const socket of [server, upstream]) socket.close(closingCode(code), reason)
   }
   const old = setTimeout(() => end(socketCodes.comeAgain, 'this socket is old'), socketAgeMsMax)
   for (const [from, to] of [
@@ -60,13 +53,4 @@ export function placedSocket(upstream: WebSocket, place: SocketPlace): Response 
   }
   const headers = { 'sec-websocket-protocol': socketProtocols.run }
   return new Response(null, { status: 101, webSocket: client, headers })
-}
-
-/** What does not get to a socket that is closing is nothing lost: it carries what can be asked for again. */
-export function handOn(socket: WebSocket | undefined, data: string | ArrayBuffer): void {
-  try {
-    socket?.send(data)
-  } catch {
-    // Its `close` comes.
-  }
 }

@@ -3,6 +3,7 @@ import { askingOf, type Asking } from '../access/asking.ts'
 import { notLetIn } from '../access/auth.ts'
 import { catalogName } from '../catalog/catalog-outbox.ts'
 import { errorResponse } from '../http/errors.ts'
+import { closingCode } from '../http/sockets.ts'
 import { reportNothing, type Report } from '../report.ts'
 import { searchName } from '../search/search-outbox.ts'
 import { objectStorage, type ObjectStorage } from '../store/object-storage.ts'
@@ -153,7 +154,7 @@ export class ObjectHost {
 
   closed(socket: WebSocket, code: number): boolean {
     if (!this.#sockets.has(socket)) return false
-    socket.close(code === 1005 || code === 1006 ? 1000 : code)
+    socket.close(closingCode(code))
     return true
   }
 

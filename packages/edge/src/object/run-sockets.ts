@@ -9,6 +9,7 @@ import {
   type WatchEvent,
 } from '@waystone/core'
 import type { Asking } from '../access/asking.ts'
+import { socketCodes } from '../http/sockets.ts'
 import type { Report } from '../report.ts'
 
 /** What is remembered of a socket while its object sleeps. */
@@ -35,10 +36,6 @@ export interface Follower {
 
 /** Sockets of one run. */
 const socketsMaxDefault = 500
-/** Policy violation (RFC 6455): the token is over, or was taken back. */
-const notLetInAnyMore = 1008
-/** Try again later, of the registry of IANA. */
-const comeAgain = 1013
 /**
  * What a client's own socket is sent in all, in characters. It does not say what it has read: nobody's memory grows for who reads nothing, and
  * whoever reads opens another one now and then.
@@ -122,7 +119,7 @@ export class RunSockets {
     this.#sent.set(socket, sent)
     try {
       if (sent <= sentCharsMax || attachedOf(socket)?.isShared) socket.send(frame)
-      else socket.close(comeAgain, 'this socket has been sent enough: open another one')
+      else socket.close(socketCodes.comeAgain, 'this socket has been sent enough: open another one')
     } catch {
       // A socket that is closing: its device pulls when it comes back.
     }
@@ -131,7 +128,8 @@ export class RunSockets {
   /** Cuts off who follows by a link. */
   cut(link: string): void {
     for (const socket of this.#ctx.getWebSockets(tag)) {
-      if (attachedOf(socket)?.link === link) socket.close(notLetInAnyMore, 'this link was taken back')
+      if (attachedOf(socket)?.link === link)
+        socket.close(socketCodes.notLetInAnyMore, 'this link was taken back')
     }
   }
 
@@ -146,7 +144,7 @@ export class RunSockets {
 
   /** Cuts off everybody. */
   cutAll(why: string): void {
-    for (const socket of this.#ctx.getWebSockets(tag)) socket.close(notLetInAnyMore, why)
+    for (const socket of this.#ctx.getWebSockets(tag)) socket.close(socketCodes.notLetInAnyMore, why)
   }
 
   /** Those whose token is still valid; the others are told to come back with a new one. */
@@ -155,7 +153,7 @@ export class RunSockets {
     return this.#ctx.getWebSockets(tag).filter((socket) => {
       const until = attachedOf(socket)?.until
       if (until === undefined || until > now) return true
-      socket.close(notLetInAnyMore, 'the token has expired')
+      socket.close(socketCodes.notLetInAnyMore, 'the token has expired')
       return false
     })
   }

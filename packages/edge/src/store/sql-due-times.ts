@@ -114,15 +114,15 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
     sql.exec(query, name, at, tries, reached)
     return changed()
   }
-  const begin = async (
-    { name, reached, by }: Pick<Row, 'name' | 'reached'> & { readonly by: 'by alarm' | 'ahead of it' },
-    due: (row: Row | undefined, before: number) => number,
-  ): Promise<Begun> => {
+  const begin = async (name: string, reached: number, how: 'by alarm' | 'ahead of it'): Promise<Begun> => {
     const row = rowOf(name)
     const begun = row?.reached === reached ? row.tries : 0
+    // What was begun ahead of its alarm is begun by that once more, and is the same try.
     const before = begunHere.get(name) === 'ahead of it' ? Math.max(0, begun - 1) : begun
-    const at = due(row, before)
-    begunHere.set(name, by)
+    const now = Date.now()
+    const again = now + Math.min(againMsMin * 2 ** before, againMsMax)
+    const at = how === 'by alarm' ? again : Math.min(row?.at ?? now, now)
+    begunHere.set(name, how)
     await put({ name, at, tries: before + 1, reached })
     return { name, at, tries: before + 1 }
   }
@@ -145,13 +145,8 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
       table.isThere()
         ? sql.exec<{ name: string; at: number }>('SELECT name, at FROM waystone_due ORDER BY at').toArray()
         : [],
-    begin: (name, reached = 0) =>
-      begin(
-        { name, reached, by: 'by alarm' },
-        (_, before) => Date.now() + Math.min(againMsMin * 2 ** before, againMsMax),
-      ),
-    beginAhead: (name, reached = 0) =>
-      begin({ name, reached, by: 'ahead of it' }, (row) => Math.min(row?.at ?? Infinity, Date.now())),
+    begin: (name, reached = 0) => begin(name, reached, 'by alarm'),
+    beginAhead: (name, reached = 0) => begin(name, reached, 'ahead of it'),
     settle: async ({ name, at }) => {
       if (rowOf(name)?.at === at) await times.delete(name)
     },
