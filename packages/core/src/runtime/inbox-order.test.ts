@@ -117,10 +117,8 @@ it('what a device sent to the edge comes first, though it had no place here befo
   const edge = memoryEdge({ clock: testClock, agents: [listens], ownerAlive: () => false })
   const storage = memoryStorage()
   const device = testDevice([listens], { edge, storage })
-  const full = (): never => {
-    throw new WaystoneError('storage_full', 'the disk is full')
-  }
-  const killed = await device.open({ inbox: { ...storage.inbox, put: async () => full() } })
+  const put = (): Promise<never> => Promise.reject(new WaystoneError('storage_full', 'the disk is full'))
+  const killed = await device.open({ inbox: { ...storage.inbox, put } })
   const run = await handleOf(killed, await killed.start('listens', null, {}))
   await run.until(({ status }) => status === 'waiting')
   await run.move('edge')

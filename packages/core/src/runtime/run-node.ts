@@ -720,25 +720,21 @@ export class RunNode {
    * Adopts what the edge has sent. Where that ends with the claim of this device, which holds the lock by then, the entry that opens the run
    * is stored in the same transaction.
    */
-  async adopt(lines: readonly Uint8Array[]): Promise<readonly Entry[]> {
+  adopt(lines: readonly Uint8Array[]): Promise<readonly Entry[]> {
     const ahead = this.#ahead
-    const last = lines.at(-1)
-    const isClaim = last !== undefined && parseLine(last).kind === 'claim'
-    // It was handed over, or taken: the edge has just said so.
-    if (isClaim) this.compared()
-    if (ahead === undefined || !isClaim) return this.log.adopt(lines)
-    const mayOpen = (fold: Fold | undefined): boolean =>
-      fold !== undefined && ahead === this.#ahead && ahead.isReady && !this.log.damage && this.#mayHost(fold)
-    return this.log.adopt(lines, {
-      own: {
-        owner: this.ports.me,
-        first: (fold) => (mayOpen(fold) ? [this.#opening()] : []),
-        ends: ({ digest }) => {
-          ahead.opened = digest
-          ahead.inboxListed = this.#listInbox()
-        },
-      },
-    })
+    const first = (fold: Fold | undefined): readonly EntryDraft[] => {
+      if (fold === undefined || fold.epoch === (this.log.fold?.epoch ?? 0)) return []
+      // It was handed over, or taken: the edge has just said so.
+      this.compared()
+      const mayOpen = ahead?.isReady && ahead === this.#ahead && !this.log.damage && this.#mayHost(fold)
+      return mayOpen ? [this.#opening()] : []
+    }
+    const ends = ({ digest }: Head): void => {
+      if (ahead === undefined) return
+      ahead.opened = digest
+      ahead.inboxListed = this.#listInbox()
+    }
+    return this.log.adopt(lines, { own: { owner: this.ports.me, first, ends } })
   }
 
   #mayHost(fold: Fold): boolean {
@@ -877,7 +873,7 @@ export class RunNode {
     while (this.syncer && !signal.aborted) {
       await this.syncer.confirm(undefined, signal)
       try {
-        return await this.#courier.pull(this.log.mustFold().head.seq + 1)
+        return await this.#takeInbox()
       } catch {
         await this.ports.clock.wait(inboxRetryMs, signal)
       }

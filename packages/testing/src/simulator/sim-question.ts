@@ -4,7 +4,7 @@ import type { Realm, Scheduler } from './scheduler.ts'
 /** What becomes of a question; only the first counts. */
 export interface QuestionEnd<T> {
   readonly resolve: (answer: T) => void
-  readonly reject: (error: unknown) => void
+  readonly reject: (error: Error) => void
   /** Nothing of it is heard any more. */
   readonly lost: () => void
 }
@@ -33,7 +33,7 @@ export function question<T>(
     realm.pending.add(what)
     ask({
       resolve: (answer) => end(() => resolve(answer)),
-      reject: (error) => end(() => reject(error instanceof Error ? error : new Error(String(error)))),
+      reject: (error) => end(() => reject(error)),
       lost,
     })
   })
