@@ -199,7 +199,7 @@ export const pageOnly = defineAgent({
   },
 })
 
-/** Keeps little of its history: each turn writes a long page and takes another photo; it asks in the middle and at the end. */
+/** Keeps little of its history: each turn writes a long page and takes another photo; from the middle on each turn asks. */
 export const diarist = defineAgent({
   name: 'diarist',
   version: 1,
@@ -212,7 +212,7 @@ export const diarist = defineAgent({
     await ctx.artifact('photo', new Uint8Array(100_000).fill(turn), { type: 'image/x' })
     state.pages.push(page.length)
     const isOver = turn + 1 === state.turns
-    if (isOver || turn + 1 === state.turns / 2) await ctx.ask('colour', { question: 'Which colour?' })
+    if (turn + 1 >= state.turns / 2) await ctx.ask('colour', { question: 'Which colour?' })
     return isOver ? done(state.pages.length) : next()
   },
 })
