@@ -54,7 +54,7 @@ interface Own {
 /** What a host adds behind what others have written. */
 interface OwnBehind extends Own {
   /** Hears of the head that the log will have, before it does. */
-  readonly ends: (head: Head) => void
+  readonly ends?: (head: Head) => void
 }
 
 /** An append that waits for its turn. */
@@ -281,7 +281,7 @@ export class RunLog {
       const sealed = own ? await this.#seal(adopted, own.owner, own.first(whole(this.#fold, adopted))) : []
       const all = { entries: [...entries, ...entriesOf(sealed)], lines: [...fresh, ...linesOf(sealed)] }
       const fold = sealed.length > 0 ? this.#after(adopted, entriesOf(sealed)) : adopted
-      if (sealed.length > 0) own?.ends(fold.head)
+      if (sealed.length > 0) own?.ends?.(fold.head)
       await this.#commit(all, fold, { base: this.#fold?.head, durability: 'relaxed', ...more })
       return entries
     })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { Digest } from '../ids.ts'
+import { parseOwnerId, type Digest } from '../ids.ts'
 import { sealEntry } from '../log/entry.ts'
 import { commit, me, run, start } from '../log/log.test-support.ts'
 import { RunLog } from '../log/run-log.ts'
@@ -70,4 +70,43 @@ it('a push after the end of a run may bring what adds nothing to it, so that dev
   const fields = { ...{ run, seq: end.seq + 1, prev: end.digest, epoch: 0, term: 2, owner: me, time: 1 } }
   const { line } = sealEntry({ kind: 'step', body: step }, fields)
   expect(await authority.push({ base: end, lines: [line] })).toMatchObject({ ok: false, head: end })
+})
+
+it('the last entries of an owner and the claim of the device that it hands its run to are stored in one append', async () => {
+  const device = await RunLog.open(run, { ...memoryStorage(), now: () => 1 })
+  await device.append(me, () => [start({})])
+  const storage = memoryStorage()
+  const log = await RunLog.open(run, { ...storage, now: () => 1 })
+  await log.adopt(await device.lines(0))
+  const phone = parseOwnerId('phone')
+  const authority = new Authority(log, {
+    ...storage,
+    clock: testClock,
+    random: testRandom,
+    agent: () => undefined,
+    stopHost: () => Promise.resolve(),
+    ownerAlive: () => true,
+    isAwaited: (owner) => owner === phone,
+  })
+  const appended: string[][] = []
+  log.listen(({ entries }) => appended.push(entries.map(({ kind }) => kind)))
+  const first = device.mustFold().head
+  const step = { path: '0/a', attempts: 1, ms: 1, outcome: { value: 1 } }
+  await device.append(me, () => [{ kind: 'step', body: step }])
+  const { head, epoch } = device.mustFold()
+  const tail = { base: first, lines: await device.lines(1) }
+  const claim = { base: head, epoch, owner: phone, place: 'browser', reason: 'moved', tail } as const
+
+  // For somebody whom nobody has heard of nothing is stored at all.
+  await expect(authority.claim({ ...claim, owner: parseOwnerId('thief') }, me)).rejects.toMatchObject({
+    code: 'forbidden',
+  })
+  expect(appended).toEqual([])
+
+  const lines = await authority.claim(claim, me)
+  expect(appended).toEqual([['step', 'claim']])
+  expect(log.mustFold()).toMatchObject({ owner: phone, epoch: epoch + 1 })
+  await device.adopt(lines)
+  expect(device.mustFold().head).toEqual(log.mustFold().head)
+  await expect(authority.claim(claim, me)).rejects.toMatchObject({ code: 'forbidden' })
 })

@@ -3,7 +3,7 @@ import { InOrder } from '../in-order.ts'
 import { edgeOwner, type Digest, type OwnerId, type RunId } from '../ids.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import type { Rehearsal } from '../engine/rehearsal.ts'
-import type { Bodies } from '../log/bodies.ts'
+import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { parseLine, verifyChain, type ParsedEntry } from '../log/entry.ts'
 import { isEnded, mayFollowEnd, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
@@ -61,7 +61,16 @@ export class Authority {
    * Stores entries of the owner. `as` is the device that sends them, where that is known: nobody writes as somebody else. Rejects with `forbidden`, `log_damaged`,
    * `entry_refused`.
    */
-  async push({ base, lines }: Pick<Append, 'base' | 'lines'>, as?: OwnerId): Promise<Pushed> {
+  push(append: Pick<Append, 'base' | 'lines'>, as?: OwnerId): Promise<Pushed> {
+    return this.#push(append, as)
+  }
+
+  /** With a claim that is to be made behind these entries, in their transaction. */
+  async #push(
+    { base, lines }: Pick<Append, 'base' | 'lines'>,
+    as: OwnerId | undefined,
+    claim?: Claim,
+  ): Promise<Pushed> {
     const { run } = this.#log
     const entries = verifyChain(run, base, lines)
     if (entries.length === 0)
@@ -80,7 +89,7 @@ export class Authority {
     if (fold && isEnded(fold) && !fresh.every(({ kind }) => mayFollowEnd(kind)))
       return { ok: false, code: 'head_moved', head: fold.head }
     const hashes = [...new Set(fresh.flatMap(({ blobs }) => blobs ?? []))]
-    const take = (): Promise<Pushed> => this.#take(lines, entries, hashes)
+    const take = (): Promise<Pushed> => this.#take(lines, entries, hashes, claim)
     return hashes.length === 0 ? take() : this.#log.holding(hashes, take)
   }
 
@@ -88,13 +97,17 @@ export class Authority {
     lines: readonly Uint8Array[],
     entries: readonly ParsedEntry[],
     hashes: readonly Digest[],
+    claim: Claim | undefined,
   ): Promise<Pushed> {
     const { run } = this.#log
     const { seq, digest } = entries.at(-1) as ParsedEntry
     const missing = hashes.length === 0 ? [] : await this.#ports.blobs.missing(run, hashes)
     if (missing.length > 0) return { ok: false, code: 'blob_missing', hashes: missing }
     try {
-      const stored = await this.#log.adopt(lines, { parsed: entries })
+      const first = (fold: Fold | undefined): readonly EntryDraft[] =>
+        claim && fold && !isEnded(fold) && isAt(fold, claim) ? [this.#entryOf(claim, fold.owner)] : []
+      const own = claim && { owner: claim.owner, first }
+      const stored = await this.#log.adopt(lines, { parsed: entries, ...(own ? { own } : {}) })
       const used = stored.flatMap(consumedBy)
       if (used.length > 0) await this.#ports.inbox.remove(run, used)
       return { ok: true, head: { seq, digest } }
@@ -122,22 +135,31 @@ export class Authority {
   }
 
   async #claim(claim: Claim, as: OwnerId | undefined): Promise<readonly Uint8Array[]> {
+    const isGiven = this.#log.fold !== undefined && this.#isHandedOver(this.#log.fold, claim, as)
     // Of a tail that is not taken the head tells; why, it is told when it is pushed.
-    if (claim.tail) await this.push(claim.tail, as).catch(() => undefined)
+    if (claim.tail) await this.#push(claim.tail, as, isGiven ? claim : undefined).catch(() => undefined)
     const fold = this.#log.mustFold()
+    // Made with what came: claims are made one after the other.
+    if (isGiven && fold.owner === claim.owner && fold.epoch === claim.epoch + 1) return this.#hasLeft(claim)
     const isHandedOver = this.#isHandedOver(fold, claim, as)
     this.#checkHead(fold, claim)
     if (isEnded(fold)) throw refused(fold, `it is ${fold.status}`)
     if (fold.owner === claim.owner) throw refused(fold, `${claim.owner} owns it already`)
-    if (claim.owner === edgeOwner) await this.#takeHere(fold, claim)
-    else {
-      // Of a run that is handed over its owner has seen to it.
-      if (!isHandedOver) await this.#checkDevice(fold, claim)
-      await this.#append(fold, claim)
-      this.takeRehearsal()?.drop()
-      if (isSealed(fold)) await this.#forgetKeys()
+    if (claim.owner === edgeOwner) {
+      await this.#takeHere(fold, claim)
+      return this.#log.lines(fold.head.seq + 1)
     }
-    return this.#log.lines(fold.head.seq + 1)
+    // Of a run that is handed over its owner has seen to it.
+    if (!isHandedOver) await this.#checkDevice(fold, claim)
+    await this.#append(fold, claim)
+    return this.#hasLeft(claim)
+  }
+
+  /** The run is a device's: what was made ready for it here is not needed. Gives the entries behind the one that was claimed. */
+  async #hasLeft({ base }: Claim): Promise<readonly Uint8Array[]> {
+    this.takeRehearsal()?.drop()
+    if (isSealed(this.#log.mustFold())) await this.#forgetKeys()
+    return this.#log.lines(base.seq + 1)
   }
 
   /** True when its owner gives a run to a device that has asked for it. Throws `forbidden` for anybody else who speaks for another. */
@@ -170,15 +192,18 @@ export class Authority {
   }
 
   async #append(fold: Fold, claim: Claim, lent?: NonNullable<Bodies['claim']['lent']>): Promise<void> {
-    const { random, software } = this.#ports
-    const { reason, place } = claim
-    // What a device runs in it says itself, as it opens what it was given.
-    const written = writtenBy(random, claim.owner === edgeOwner ? software : undefined)
-    const body = { reason, place, from: fold.owner, ...(lent ? { lent } : {}), ...written }
+    const entry = this.#entryOf(claim, fold.owner, lent)
     await this.#log.append(claim.owner, (now) => {
       this.#checkHead(now ?? fold, claim)
-      return [{ kind: 'claim', body }]
+      return [entry]
     })
+  }
+
+  #entryOf({ reason, place, owner }: Claim, from: OwnerId, lent?: Bodies['claim']['lent']): EntryDraft {
+    const { random, software } = this.#ports
+    // What a device runs in it says itself, as it opens what it was given.
+    const written = writtenBy(random, owner === edgeOwner ? software : undefined)
+    return { kind: 'claim', body: { reason, place, from, ...(lent ? { lent } : {}), ...written } }
   }
 
   /** From here on what is sealed is closed again. */
@@ -208,7 +233,7 @@ export class Authority {
   }
 
   #checkHead(fold: Fold, claim: Claim): void {
-    if (fold.head.digest === claim.base.digest && fold.epoch === claim.epoch) return
+    if (isAt(fold, claim)) return
     throw new WaystoneError(
       'head_moved',
       `run ${fold.run} moved on: the claim is for entry ${String(claim.base.seq)} of epoch ${String(claim.epoch)}, the last is ${String(fold.head.seq)} of epoch ${String(fold.epoch)}`,
@@ -281,6 +306,11 @@ export class Authority {
     }
     return { ok: false, code: 'head_moved', head: fold.head }
   }
+}
+
+/** True for the head and epoch that a claim names. */
+function isAt({ head, epoch }: Fold, claim: Claim): boolean {
+  return head.digest === claim.base.digest && epoch === claim.epoch
 }
 
 function notYours(run: RunId, owner: OwnerId, as: OwnerId): WaystoneError {

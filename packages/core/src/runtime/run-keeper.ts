@@ -187,12 +187,10 @@ export class RunKeeper {
     })
     log.listen(({ entries, lines }, fold) => {
       const first = entries[0]
-      const writer = fold.owner === edgeOwner ? undefined : fold.owner
-      if (first)
-        ports.followers.tell(
-          { type: 'lines', from: first.seq, lines },
-          first.kind === 'claim' ? undefined : writer,
-        )
+      // Its writer has them; a claim may come with the last ones of another.
+      const isClaimed = entries.some(({ kind }) => kind === 'claim')
+      const writer = fold.owner === edgeOwner || isClaimed ? undefined : fold.owner
+      if (first) ports.followers.tell({ type: 'lines', from: first.seq, lines }, writer)
       ports.changed('now')
     })
   }
