@@ -71,6 +71,7 @@ export default defineConfig({
     reporters: ['default', 'json'],
     teardownTimeout: 30_000,
     sequence: { sequencer: LongestFirst },
+    globalSetup: 'test/harness/edge-builds.ts',
     outputFile: { json: '.waystone/reports/vitest.json' },
     projects: [
       {

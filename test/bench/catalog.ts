@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { startLastingEdge } from '../harness/lasting-edge.ts'
 import { atMost, quantile, report, round, type Aim } from './_report.ts'
 
-// A catalog of a million runs in one object of workerd under `wrangler dev`: its list, filtered by each column and by several,
+// A catalog of a million runs in one object of workerd in Miniflare: its list, filtered by each column and by several,
 // and pages far in, as a client asks for them over HTTP; and what a change of status writes. The rows are made by SQL in
 // the object, as `put` would have made them.
 

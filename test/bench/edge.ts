@@ -15,9 +15,9 @@ import { atMost, quantile, report, round, type Aim } from './_report.ts'
 import { textOf } from './_text.ts'
 import { counted, startWire } from './_wire.ts'
 
-// Thousands of runs at one workerd under `wrangler dev`: appends to all of them as fast as they go, entries on their way to
-// followers, what a sync takes on the wire, and what a checkpoint takes of what Cloudflare bills. The clients, wrangler's
-// own proxy and workerd share this machine, so that appends a second are those of all of them together.
+// Thousands of runs at one workerd in Miniflare: appends to all of them as fast as they go, entries on their way to
+// followers, what a sync takes on the wire, and what a checkpoint takes of what Cloudflare bills. The clients
+// and workerd share this machine, so that appends a second are those of all of them together.
 
 /** The aims of the issue about the edge. */
 const requestsMax = 1

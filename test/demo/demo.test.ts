@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startEdge, type EdgeProcess } from '../harness/edge-process.ts'
+import { startWranglerDev, type EdgeProcess } from '../harness/edge-process.ts'
 import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
 import { startLossyProxy } from '../harness/lossy-proxy.ts'
 import { engineNames, launchEngine, skipWithout, type Engine, type EnginePage } from '../harness/engines.ts'
@@ -36,7 +36,7 @@ describe('the demo, driven as a person would', () => {
     await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'error'], { cwd: demo, env })
     persistTo = await mkdtemp(join(tmpdir(), 'waystone-demo-'))
     ledger = await startEffectServer()
-    edge = await startEdge({ persistTo, vars: { WAYSTONE_TOKEN: token, LEDGER_URL: ledger.url } })
+    edge = await startWranglerDev({ persistTo, vars: { WAYSTONE_TOKEN: token, LEDGER_URL: ledger.url } })
   })
   afterAll(async () => {
     await edge.stop()

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { buildEdge, wranglerEnv } from './edge-build.ts'
+import type { HostedEdge } from './edge-host.ts'
 import { freePort } from './free-port.ts'
 import { poll } from './poll.ts'
 import { commandLine, isAlive, killTree, processTree, residentBytes, signalGroup } from './process-tree.ts'
@@ -9,16 +11,6 @@ const readyTimeoutMs = 60_000
 const stopTimeoutMs = 10_000
 const logCharactersMax = 20_000
 
-/** What wrangler runs with. The condition lets a test's own configuration bundle the packages from their sources, as wrangler.toml does by aliases. */
-export const wranglerEnv = {
-  ...process.env,
-  CI: '1',
-  WRANGLER_SEND_METRICS: 'false',
-  CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-  WRANGLER_BUILD_CONDITIONS: '@waystone/source,workerd,worker,browser',
-  FORCE_COLOR: '0',
-}
-
 export interface EdgeOptions {
   /** The folder of the stored state: a later start with the same folder finds it. */
   readonly persistTo: string
@@ -26,11 +18,11 @@ export interface EdgeOptions {
   readonly port?: number
   /** Variables of the worker, beside those of the configuration. */
   readonly vars?: Readonly<Record<string, string>>
-  /** Another configuration than the repository's wrangler.toml. */
-  readonly config?: string
+  /** The file that Wrangler is told of the worker in. */
+  readonly config: string
 }
 
-/** A running `wrangler dev` with its workerd. */
+/** A running edge: a process of Node with its workerd. */
 export interface EdgeProcess {
   /** Without a slash at its end. */
   readonly url: string
@@ -39,21 +31,33 @@ export interface EdgeProcess {
   log(): string
   /** What workerd has of memory, in bytes. */
   memory(): number
-  /** SIGKILL to wrangler, workerd and all they started; returns when they are gone. */
+  /** SIGKILL to it, workerd and all they started; returns when they are gone. */
   kill(): Promise<void>
   /** Ends it as Ctrl-C does. */
   stop(): Promise<void>
 }
 
-/** Starts the edge as a process group of its own; returns when it answers. */
-export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
+/** Starts an edge as it is deployed, in Miniflare; returns when it answers. */
+export async function startEdge({ config, vars = {}, persistTo, port }: EdgeOptions): Promise<EdgeProcess> {
+  const hosted: HostedEdge = {
+    build: await buildEdge(config),
+    persistTo,
+    port: port ?? (await freePort()),
+    vars,
+  }
+  const args = [join(import.meta.dirname, 'edge-host.ts'), JSON.stringify(hosted)]
+  return startProcess(args, hosted.port)
+}
+
+/** Starts the repository's worker with `wrangler dev`, as `npm start` does; returns when it answers. */
+export async function startWranglerDev(options: Omit<EdgeOptions, 'config'>): Promise<EdgeProcess> {
   const port = options.port ?? (await freePort())
   const vars = Object.entries(options.vars ?? {}).flatMap(([name, value]) => ['--var', `${name}:${value}`])
   const args = [
     join(root, 'node_modules/wrangler/bin/wrangler.js'),
     'dev',
     '--config',
-    options.config ?? join(root, 'wrangler.toml'),
+    join(root, 'wrangler.toml'),
     '--ip',
     '127.0.0.1',
     '--port',
@@ -65,6 +69,11 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
     '--show-interactive-dev-session=false',
     ...vars,
   ]
+  return startProcess(args, port)
+}
+
+/** Starts Node as a process group of its own; returns when something answers at that port. */
+async function startProcess(args: readonly string[], port: number): Promise<EdgeProcess> {
   const child = spawn(process.execPath, args, {
     cwd: root,
     detached: true,
@@ -107,7 +116,7 @@ export async function startEdge(options: EdgeOptions): Promise<EdgeProcess> {
   try {
     await poll(
       async () => {
-        if (ended) throw new Error(`wrangler dev ended before it answered:\n${log}`)
+        if (ended) throw new Error(`the edge ended before it answered:\n${log}`)
         return fetch(url, { redirect: 'manual', signal: AbortSignal.timeout(5_000) }).then(
           () => true,
           () => undefined,

@@ -44,9 +44,7 @@ async function send(route: DescribedRoute, body: RequestInit['body'], headers: R
     duplex: 'half',
   }
   try {
-    const answer = await world.ask(at, token, init as RequestInit)
-    // The proxy of `wrangler dev` answers so for a worker that stopped reading (4.155, 2026-11).
-    return answer.text.startsWith('Error: Network connection lost') ? 'too_large' : answer.code
+    return (await world.ask(at, token, init as RequestInit)).code
   } catch (error) {
     for (let cause = error; cause instanceof Error; cause = cause.cause)
       if ('code' in cause && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(cause.code)))
