@@ -1,4 +1,4 @@
-import { render } from 'preact'
+import { options, render } from 'preact'
 import { keptTheme, openPage } from './page/open-page.ts'
 import './styles/base.css'
 import './styles/layout.css'
@@ -9,6 +9,8 @@ import { App } from './ui/app.tsx'
 
 const theme = keptTheme()
 if (theme !== undefined) document.documentElement.dataset['theme'] = theme
+// Once a frame at most, however many entries a run adds meanwhile; who looks elsewhere is shown all when they come back.
+options.debounceRendering = (update) => void requestAnimationFrame(() => update())
 const root = document.querySelector('#app')
 if (root) render(<App />, root)
 void openPage()

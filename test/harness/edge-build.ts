@@ -47,7 +47,10 @@ export async function buildEdge(config: string): Promise<string> {
   const read = (file: string): Promise<string | undefined> => readFile(file, 'utf8').catch(() => undefined)
   const isMine = await mkdir(place).then(
     () => true,
-    () => false,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return false
+      throw error
+    },
   )
   if (isMine) {
     const build = bundle(config, place).then((one) => put(built, JSON.stringify(one)))

@@ -6,7 +6,8 @@ const wordMsDefault = 25
 
 /**
  * A writer that needs no model: it quotes the passages. Its text follows from the request alone, so after a crash it goes
- * on in the middle of a sentence. A word takes `wordMs`, so that people can watch.
+ * on in the middle of a sentence. A word takes `wordMs`, so that people can watch; with 0 it comes line by line, as
+ * fast as it goes.
  */
 export function extractWriter(wordMs = wordMsDefault): Writer {
   return {
@@ -14,10 +15,11 @@ export function extractWriter(wordMs = wordMsDefault): Writer {
     continues: (request, text) => composeBrief(request).startsWith(text),
     async *write(request, { signal, from }) {
       const rest = composeBrief(request).slice(from.length)
-      for (const word of rest.match(/\s*\S+\s*|\s+/g) ?? []) {
+      const pieces = rest.match(wordMs > 0 ? /\s*\S+\s*|\s+/g : /.*\n+|.+$/g) ?? []
+      for (const piece of pieces) {
         if (wordMs > 0) await sleep(wordMs)
         signal.throwIfAborted()
-        yield word
+        yield piece
       }
     },
   }

@@ -56,6 +56,7 @@ export function killWorker(): Promise<boolean> {
 
 /** Starts a new run from the checkpoint after an entry, or from where the open turn began, and shows it. */
 export function forkFrom(seq?: number): Promise<boolean> {
+  if (page.get().busy === 'fork') return Promise.resolve(false)
   return withRun('fork', async (handle) => {
     const { way, view } = page.get()
     const question = view?.state.question ?? 'fork'

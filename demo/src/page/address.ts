@@ -26,7 +26,7 @@ export function readAddress(): Address {
 /** What `?pace=MS` says: how long a word of a quotation takes, for who shows the demo to others. */
 export function readPace(): number | undefined {
   const pace = Number(new URLSearchParams(location.search).get('pace') ?? undefined)
-  return pace > 0 && pace <= 10_000 ? pace : undefined
+  return pace >= 0 && pace <= 10_000 ? pace : undefined
 }
 
 /** Puts the chosen run into the address, so that a reload shows it again. */

@@ -42,22 +42,23 @@ export function beganOf(handle: Pick<RunHandle, 'entries' | 'checkpoints'>): Beg
   return { turn: checkpoint.turn - (entry.kind === 'commit' ? 1 : 0), place: checkpoint.place }
 }
 
-/** The timeline of a run, turn by turn, with what is under way at its end. */
+/** The newest turns of a run's timeline, so many at most, with what is under way at its end. */
 export function timelineOf(
   entries: readonly Entry[],
   calls: readonly LiveCall[],
   open: number,
   began: Began,
+  turnsMax = Infinity,
 ): readonly TurnRows[] {
   const turns: Row[][] = [[]]
-  let { place, turn: first } = began
-  for (const entry of entries) {
+  const from = startOfNewest(entries, turnsMax)
+  let { place, turn: first } = from === 0 ? began : beganAt(entries, from, began)
+  for (const entry of entries.slice(from)) {
     if (entry.kind === 'fork') first = entry.body.turn
-    if (entry.kind === 'start' || entry.kind === 'fork' || entry.kind === 'open' || entry.kind === 'claim')
-      place = entry.body.place
+    place = placeOf(entry) ?? place
     const row = rowOf(entry, place)
     if (row !== undefined) turns.at(-1)?.push(row)
-    if (entry.kind === 'commit' && entry.body.next.type === 'next') turns.push([])
+    if (isBetween(entry)) turns.push([])
   }
   const rows = turns.map((list, index) => ({ turn: first + index, rows: list }))
   const last = rows.at(-1)
@@ -67,6 +68,42 @@ export function timelineOf(
     last.rows.push(...shown.map((call) => liveRow(call, place)))
   }
   return rows.filter(({ rows: list }) => list.length > 0)
+}
+
+/** Where the newest turns begin, so many at most: 0 when these are all. */
+export function startOfNewest(entries: readonly Entry[], turnsMax: number): number {
+  let turns = 0
+  const last = entries.findLastIndex((entry) => isBetween(entry) && (turns += 1) === turnsMax)
+  return last + 1
+}
+
+/** Where entries from there on begin: behind one that ends a turn. */
+function beganAt(entries: readonly Entry[], from: number, began: Began): Began {
+  const before = entries[from - 1]
+  const turn = before?.kind === 'commit' ? before.body.turn + 1 : began.turn
+  for (let at = from - 1; at >= 0; at -= 1) {
+    const place = placeOf(entries[at])
+    if (place !== undefined) return { turn, place }
+  }
+  return { turn, place: began.place }
+}
+
+/** True for an entry that another turn follows. */
+function isBetween(entry: Entry): boolean {
+  return entry.kind === 'commit' && entry.body.next.type === 'next'
+}
+
+/** Where the run is from this entry on, if it says so. */
+function placeOf(entry: Entry | undefined): Place | undefined {
+  switch (entry?.kind) {
+    case 'start':
+    case 'fork':
+    case 'open':
+    case 'claim':
+      return entry.body.place
+    default:
+      return undefined
+  }
 }
 
 function rowOf(entry: Entry, place: Place): Row | undefined {

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useRef } from 'preact/hooks'
+import { useRef, useState } from 'preact/hooks'
 import type { Draft } from '../agent/types.ts'
 import type { AskView } from '../page/state.ts'
 import { Markdown } from './markdown.tsx'
@@ -31,19 +31,40 @@ export function DraftView({ view }: { readonly view: AskView }): JSX.Element {
           {streaming && text === '' && <span class="hidden">The draft begins.</span>}
         </article>
       )}
-      {earlier.length > 0 && (
-        <details class="earlier" data-test="earlier-drafts">
-          <summary>
-            {earlier.length === 1
-              ? 'The draft that was sent back'
-              : `${String(earlier.length)} drafts that were sent back`}
-          </summary>
-          {earlier.map((draft, index) => (
-            <EarlierDraft key={index} draft={draft} round={index + 1} />
-          ))}
-        </details>
-      )}
+      {earlier.length > 0 && <EarlierDrafts drafts={earlier} />}
     </>
+  )
+}
+
+/** How many earlier drafts are shown at first, and how many more at each asking. */
+const draftsAtATime = 10
+
+/** The drafts that were sent back, the newest ones first to be there: nothing of them until somebody opens this. */
+function EarlierDrafts({ drafts }: { readonly drafts: readonly Draft[] }): JSX.Element {
+  const [isOpen, setOpen] = useState(false)
+  const [count, setCount] = useState(draftsAtATime)
+  const from = Math.max(0, drafts.length - count)
+  return (
+    <details
+      class="earlier"
+      data-test="earlier-drafts"
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+    >
+      <summary>
+        {drafts.length === 1
+          ? 'The draft that was sent back'
+          : `${String(drafts.length)} drafts that were sent back`}
+      </summary>
+      {isOpen && from > 0 && (
+        <button class="quiet" type="button" onClick={() => setCount(count + draftsAtATime)}>
+          Show earlier drafts
+        </button>
+      )}
+      {isOpen &&
+        drafts
+          .slice(from)
+          .map((draft, index) => <EarlierDraft key={from + index} draft={draft} round={from + index + 1} />)}
+    </details>
   )
 }
 

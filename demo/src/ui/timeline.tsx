@@ -1,20 +1,34 @@
 import type { JSX } from 'preact'
-import { useEffect, useMemo, useRef } from 'preact/hooks'
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks'
 import { forkFrom, showEarlier } from '../page/actions.ts'
 import { page, type AskView } from '../page/state.ts'
 import { useStore } from '../page/store.ts'
-import { timelineOf, type Row, type TurnRows } from '../page/timeline.ts'
+import { startOfNewest, timelineOf, type Row, type TurnRows } from '../page/timeline.ts'
 import { byteSize, duration } from '../page/words.ts'
 import { CloudIcon, ForkIcon } from './icons.tsx'
 
-/** The log of a run, turn by turn, with what is under way at its end. */
+/** How many turns are shown at first, and how many more at each asking: a run may have thousands. */
+const turnsAtATime = 20
+
+/** The newest turns of a run's log, with what is under way at its end. */
 export function Timeline({ view }: { readonly view: AskView }): JSX.Element {
   const entries = useStore(page, (state) => state.entries)
   const began = useStore(page, (state) => state.began)
+  const isForking = useStore(page, (state) => state.busy === 'fork')
+  const [shown, show] = useState({ run: view.run, turns: turnsAtATime })
+  const turnsMax = shown.run === view.run ? shown.turns : turnsAtATime
   const { live, turn, status } = view
   const calls = status === 'running' || status === 'waiting' || status === 'moving' ? live.calls : noCalls
-  const turns = useMemo(() => timelineOf(entries, calls, turn, began), [entries, calls, turn, began])
-  const first = entries[0]?.seq ?? 0
+  const turns = useMemo(
+    () => timelineOf(entries, calls, turn, began, turnsMax),
+    [entries, calls, turn, began, turnsMax],
+  )
+  const isAllShown = startOfNewest(entries, turnsMax) === 0
+  const isAllThere = (entries[0]?.seq ?? 0) === 0
+  const showMore = (): void => {
+    show({ run: view.run, turns: turnsMax + turnsAtATime })
+    if (isAllShown) void showEarlier()
+  }
   const end = useRef<HTMLDivElement>(null)
   const count = turns.reduce((sum, { rows }) => sum + rows.length, 0)
   useEffect(() => {
@@ -23,9 +37,9 @@ export function Timeline({ view }: { readonly view: AskView }): JSX.Element {
     if (box && box.scrollHeight - box.scrollTop - box.clientHeight < 160) box.scrollTop = box.scrollHeight
   }, [count])
   return (
-    <div class="timeline" data-test="timeline">
-      {first > 0 && (
-        <button class="quiet earlier" type="button" data-test="earlier" onClick={() => void showEarlier()}>
+    <div class="timeline" data-test="timeline" aria-busy={isForking}>
+      {!(isAllShown && isAllThere) && (
+        <button class="quiet earlier" type="button" data-test="earlier" onClick={showMore}>
           Show earlier
         </button>
       )}
@@ -40,22 +54,26 @@ export function Timeline({ view }: { readonly view: AskView }): JSX.Element {
 const noCalls: AskView['live']['calls'] = []
 
 function TurnBlock({ turn: { turn, rows } }: { readonly turn: TurnRows }): JSX.Element {
-  const longest = Math.max(1, ...rows.map(({ ms }) => ms ?? 0))
-  return (
-    <section class="turn" aria-label={`Turn ${String(turn + 1)}`}>
-      <h3>Turn {turn + 1}</h3>
-      <ol>
-        {rows.map((row) => (
-          <TimelineRow key={row.key} row={row} longest={longest} />
-        ))}
-      </ol>
-    </section>
-  )
+  const last = rows.at(-1)
+  // Entries never change: with the same last one a turn looks the same.
+  const isStill = rows.every(({ live }) => live === undefined)
+  return useMemo(() => {
+    const longest = Math.max(1, ...rows.map(({ ms }) => ms ?? 0))
+    return (
+      <section class="turn" aria-label={`Turn ${String(turn + 1)}`}>
+        <h3>Turn {turn + 1}</h3>
+        <ol>
+          {rows.map((row) => (
+            <TimelineRow key={row.key} row={row} longest={longest} />
+          ))}
+        </ol>
+      </section>
+    )
+  }, [turn, isStill ? last?.key : rows])
 }
 
 function TimelineRow({ row, longest }: { readonly row: Row; readonly longest: number }): JSX.Element {
   const { seq, name, detail, ms, bytes, place, look, live, time } = row
-  const busy = useStore(page, (state) => state.busy === 'fork')
   const share = ms === undefined ? 0 : Math.max(0.02, Math.log1p(ms) / Math.log1p(longest))
   return (
     <li
@@ -92,7 +110,6 @@ function TimelineRow({ row, longest }: { readonly row: Row; readonly longest: nu
           class="icon-button small fork"
           data-test="fork"
           data-seq={seq}
-          disabled={busy}
           aria-label={`Fork from here, after entry ${String(seq)}: ${name}`}
           title="Fork from here"
           onClick={() => void forkFrom(seq)}

@@ -22,7 +22,7 @@ const intros: Readonly<Record<string, string>> = {
   engine: 'What the engine adds to each step, and how fast it replays.',
   edge: 'Appends, followers, and what Cloudflare would bill, counted by workerd itself at its listed prices.',
   smooth:
-    'A run of 2,000 turns in a worker, shown by its page in every frame: the tasks of both threads, by the processor time that a trace of Chromium gives them.',
+    'A run of 2,000 turns in the demo, whose draft is sent back again and again by its page: the tasks of page and worker, by the processor time that traces of Chromium give them.',
   move: 'How long a live run stands still when it is moved.',
   catalog: 'Lists, filters and pages over a million runs.',
   size: 'What a browser downloads of each entry point.',
