@@ -1,9 +1,5 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { parseArgs, promisify } from 'node:util'
-import { startWranglerDev } from '../harness/edge-process.ts'
+import { parseArgs } from 'node:util'
+import { startDemo } from '../harness/demo-edge.ts'
 import { launchEngine } from '../harness/engines.ts'
 import { atMost, report, round } from './_report.ts'
 import { traceTasks, type ThreadTasks } from './_task-trace.ts'
@@ -25,11 +21,7 @@ const turnsATrace = 50
 const question = 'How do I open an IndexedDB database and run a transaction?'
 const token = 'the-token-of-this-benchmark'
 
-const demo = join(import.meta.dirname, '../../demo')
-const vite = join(demo, '../node_modules/vite/bin/vite.js')
-await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'error'], { cwd: demo })
-const persistTo = await mkdtemp(join(tmpdir(), 'waystone-bench-'))
-const edge = await startWranglerDev({ persistTo, vars: { WAYSTONE_TOKEN: token } })
+const edge = await startDemo({ WAYSTONE_TOKEN: token })
 const engine = await launchEngine('chromium')
 const page = await engine.newPage()
 await page.goto(`${edge.url}/?pace=0#token=${token}`)
@@ -71,8 +63,7 @@ for (let turn = 0; turn < turns; turn += turnsATrace) {
 }
 const seconds = round((performance.now() - from) / 1_000)
 await engine.close()
-await edge.stop()
-await rm(persistTo, { recursive: true, force: true, maxRetries: 5 })
+await edge.close()
 
 const figures = Object.entries(threads).map(([thread, name]) => {
   const ms = traced.filter((one) => one.thread === thread).flatMap((one) => one.ms)

@@ -1,15 +1,9 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { startWranglerDev, type EdgeProcess } from '../harness/edge-process.ts'
+import { startDemo, type DemoEdge } from '../harness/demo-edge.ts'
 import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
 import { startLossyProxy } from '../harness/lossy-proxy.ts'
 import { engineNames, launchEngine, skipWithout, type Engine, type EnginePage } from '../harness/engines.ts'
 
-const demo = join(import.meta.dirname, '../../demo')
 const token = 'the-token-of-this-test'
 const question = 'How do I open an IndexedDB database and run a transaction?'
 
@@ -26,22 +20,15 @@ const sees = (page: EnginePage, test: string, part: string): Promise<void> =>
 const click = (page: EnginePage, test: string): Promise<void> => page.click(`[data-test="${test}"]`)
 
 describe('the demo, driven as a person would', () => {
-  let edge: EdgeProcess
+  let edge: DemoEdge
   let ledger: EffectServer
-  let persistTo: string
   beforeAll(async () => {
-    const vite = join(demo, '../node_modules/vite/bin/vite.js')
-    // The test runner sets NODE_ENV to `test`, which would build another page than people get.
-    const env = { ...process.env, NODE_ENV: 'production' }
-    await promisify(execFile)(process.execPath, [vite, 'build', '--logLevel', 'error'], { cwd: demo, env })
-    persistTo = await mkdtemp(join(tmpdir(), 'waystone-demo-'))
     ledger = await startEffectServer()
-    edge = await startWranglerDev({ persistTo, vars: { WAYSTONE_TOKEN: token, LEDGER_URL: ledger.url } })
+    edge = await startDemo({ WAYSTONE_TOKEN: token, LEDGER_URL: ledger.url })
   })
   afterAll(async () => {
-    await edge.stop()
+    await edge.close()
     await ledger.close()
-    await rm(persistTo, { recursive: true, force: true, maxRetries: 5 })
   })
 
   for (const name of engineNames) {

@@ -73,8 +73,11 @@ export function timelineOf(
 /** Where the newest turns begin, so many at most: 0 when these are all. */
 export function startOfNewest(entries: readonly Entry[], turnsMax: number): number {
   let turns = 0
-  const last = entries.findLastIndex((entry) => isBetween(entry) && (turns += 1) === turnsMax)
-  return last + 1
+  for (let at = entries.length; at > 0; at -= 1) {
+    if (isBetween(entries[at - 1])) turns += 1
+    if (turns === turnsMax) return at
+  }
+  return 0
 }
 
 /** Where entries from there on begin: behind one that ends a turn. */
@@ -89,8 +92,8 @@ function beganAt(entries: readonly Entry[], from: number, began: Began): Began {
 }
 
 /** True for an entry that another turn follows. */
-function isBetween(entry: Entry): boolean {
-  return entry.kind === 'commit' && entry.body.next.type === 'next'
+function isBetween(entry: Entry | undefined): boolean {
+  return entry?.kind === 'commit' && entry.body.next.type === 'next'
 }
 
 /** Where the run is from this entry on, if it says so. */

@@ -38,7 +38,7 @@ export function SidePanel(): JSX.Element {
       </div>
       <div id="side-panel" role="tabpanel" aria-labelledby={`tab-${tab}`} class="side-body">
         <SetAsideList />
-        {tab === 'timeline' ? <Timeline view={view} /> : <StateTree view={view} />}
+        {tab === 'timeline' ? <Timeline key={view.run} view={view} /> : <StateTree view={view} />}
       </div>
     </>
   )

@@ -15,8 +15,7 @@ export function Timeline({ view }: { readonly view: AskView }): JSX.Element {
   const entries = useStore(page, (state) => state.entries)
   const began = useStore(page, (state) => state.began)
   const isForking = useStore(page, (state) => state.busy === 'fork')
-  const [shown, show] = useState({ run: view.run, turns: turnsAtATime })
-  const turnsMax = shown.run === view.run ? shown.turns : turnsAtATime
+  const [turnsMax, setTurnsMax] = useState(turnsAtATime)
   const { live, turn, status } = view
   const calls = status === 'running' || status === 'waiting' || status === 'moving' ? live.calls : noCalls
   const turns = useMemo(
@@ -26,7 +25,7 @@ export function Timeline({ view }: { readonly view: AskView }): JSX.Element {
   const isAllShown = startOfNewest(entries, turnsMax) === 0
   const isAllThere = (entries[0]?.seq ?? 0) === 0
   const showMore = (): void => {
-    show({ run: view.run, turns: turnsMax + turnsAtATime })
+    setTurnsMax(turnsMax + turnsAtATime)
     if (isAllShown) void showEarlier()
   }
   const end = useRef<HTMLDivElement>(null)

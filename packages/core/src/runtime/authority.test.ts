@@ -6,8 +6,24 @@ import { RunLog } from '../log/run-log.ts'
 import { writtenBy } from '../log/written.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
-import { Authority } from './authority.ts'
+import { Authority, type AuthorityPorts } from './authority.ts'
 import { testClock, testRandom } from './memory-world.test-support.ts'
+
+/** An edge that has what a device has. */
+async function edgeOf(device: RunLog, ports: Partial<AuthorityPorts> = {}, storage = memoryStorage()) {
+  const log = await RunLog.open(run, { ...storage, now: () => 1 })
+  await log.adopt(await device.lines(0))
+  const authority = new Authority(log, {
+    ...storage,
+    clock: testClock,
+    random: testRandom,
+    agent: () => undefined,
+    stopHost: () => Promise.resolve(),
+    ownerAlive: () => true,
+    ...ports,
+  })
+  return { log, authority }
+}
 
 it('a push does not count on a blob that is removed while it looks for it', async () => {
   const bytes = utf8('an artifact')
@@ -16,26 +32,17 @@ it('a push does not count on a blob that is removed while it looks for it', asyn
   const step = { path: '0/a', attempts: 1, ms: 1, outcome: { value: 1 } }
   await device.append(me, () => [start({})])
   const storage = memoryStorage()
-  const log = await RunLog.open(run, { ...storage, now: () => 1 })
-  await log.adopt(await device.lines(0))
   await storage.blobs.put(run, hash, bytes)
   let removing: Promise<unknown> | undefined
-  const authority = new Authority(log, {
-    clock: testClock,
-    random: testRandom,
-    blobs: {
-      ...storage.blobs,
-      missing: async (of, hashes) => {
-        const missing = await storage.blobs.missing(of, hashes)
-        removing ??= log.remove(log.mustFold(), [], [hash])
-        return missing
-      },
+  const blobs: AuthorityPorts['blobs'] = {
+    ...storage.blobs,
+    missing: async (of, hashes) => {
+      const missing = await storage.blobs.missing(of, hashes)
+      removing ??= log.remove(log.mustFold(), [], [hash])
+      return missing
     },
-    inbox: storage.inbox,
-    agent: () => undefined,
-    stopHost: () => Promise.resolve(),
-    ownerAlive: () => true,
-  })
+  }
+  const { log, authority } = await edgeOf(device, { blobs }, storage)
   const base = device.mustFold().head
   await device.append(me, () => [{ kind: 'step', body: step, blobs: [hash] }])
   expect(await authority.push({ base, lines: await device.lines(1) })).toMatchObject({ ok: true })
@@ -47,17 +54,7 @@ it('a push after the end of a run may bring what adds nothing to it, so that dev
   const device = await RunLog.open(run, { ...memoryStorage(), now: () => 1 })
   const ended = { ...commit(0).body, next: { type: 'done', result: null } } as const
   await device.append(me, () => [start({}), { kind: 'commit', body: ended }])
-  const storage = memoryStorage()
-  const log = await RunLog.open(run, { ...storage, now: () => 1 })
-  await log.adopt(await device.lines(0))
-  const authority = new Authority(log, {
-    ...storage,
-    clock: testClock,
-    random: testRandom,
-    agent: () => undefined,
-    stopHost: () => Promise.resolve(),
-    ownerAlive: () => true,
-  })
+  const { authority } = await edgeOf(device)
   const base = device.mustFold().head
   const opened = { reason: 'opened', place: 'browser', ...writtenBy(testRandom, undefined) } as const
   await device.append(me, () => [{ kind: 'open', body: opened }])
@@ -75,19 +72,8 @@ it('a push after the end of a run may bring what adds nothing to it, so that dev
 it('the last entries of an owner and the claim of the device that it hands its run to are stored in one append', async () => {
   const device = await RunLog.open(run, { ...memoryStorage(), now: () => 1 })
   await device.append(me, () => [start({})])
-  const storage = memoryStorage()
-  const log = await RunLog.open(run, { ...storage, now: () => 1 })
-  await log.adopt(await device.lines(0))
   const phone = parseOwnerId('phone')
-  const authority = new Authority(log, {
-    ...storage,
-    clock: testClock,
-    random: testRandom,
-    agent: () => undefined,
-    stopHost: () => Promise.resolve(),
-    ownerAlive: () => true,
-    isAwaited: (owner) => owner === phone,
-  })
+  const { log, authority } = await edgeOf(device, { isAwaited: (owner) => owner === phone })
   const appended: string[][] = []
   log.listen(({ entries }) => appended.push(entries.map(({ kind }) => kind)))
   const first = device.mustFold().head

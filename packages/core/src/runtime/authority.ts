@@ -104,10 +104,8 @@ export class Authority {
     const missing = hashes.length === 0 ? [] : await this.#ports.blobs.missing(run, hashes)
     if (missing.length > 0) return { ok: false, code: 'blob_missing', hashes: missing }
     try {
-      const first = (fold: Fold | undefined): readonly EntryDraft[] =>
-        claim && fold && !isEnded(fold) && isAt(fold, claim) ? [this.#entryOf(claim, fold.owner)] : []
-      const own = claim && { owner: claim.owner, first }
-      const stored = await this.#log.adopt(lines, { parsed: entries, ...(own ? { own } : {}) })
+      const own = claim ? { own: this.#behind(claim) } : {}
+      const stored = await this.#log.adopt(lines, { parsed: entries, ...own })
       const used = stored.flatMap(consumedBy)
       if (used.length > 0) await this.#ports.inbox.remove(run, used)
       return { ok: true, head: { seq, digest } }
@@ -197,6 +195,13 @@ export class Authority {
       this.#checkHead(now ?? fold, claim)
       return [entry]
     })
+  }
+
+  /** The claim as what is added behind the very entries that it names, and behind no others. */
+  #behind(claim: Claim) {
+    const first = (fold: Fold | undefined): readonly EntryDraft[] =>
+      fold && !isEnded(fold) && isAt(fold, claim) ? [this.#entryOf(claim, fold.owner)] : []
+    return { owner: claim.owner, first }
   }
 
   #entryOf({ reason, place, owner }: Claim, from: OwnerId, lent?: Bodies['claim']['lent']): EntryDraft {
