@@ -131,9 +131,9 @@ describe('an editor of documents on sessions alone, on two devices', () => {
       'Shared. From the laptop.',
     )
     await here.click('#copy')
-    await says(here, 'kept as ')
-    const status = await here.evaluate<string>('document.getElementById("status").textContent')
-    const copy = await laptop.open(status.replace('kept as ', ''))
+    await here.waitFor(`document.getElementById('note').textContent.startsWith('kept as ')`)
+    const kept = await here.evaluate<string>('document.getElementById("note").textContent')
+    const copy = await laptop.open(kept.replace('kept as ', ''))
     await shows(copy, 'Shared. From the laptop.')
     await copy.press('End')
     await type(copy, ' Still here.')

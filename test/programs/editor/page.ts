@@ -9,6 +9,8 @@ const letter = await openSession({
 
 const text = element('text', HTMLTextAreaElement)
 const status = element('status', HTMLElement)
+/** What stays to be read while the status goes on. */
+const note = element('note', HTMLElement)
 
 /** Keystrokes that are not stored yet. */
 let typing = 0
@@ -20,7 +22,7 @@ text.addEventListener('input', () => {
     .update((draft) => {
       draft.text = typed
     })
-    .catch((error: unknown) => (status.textContent = String(error)))
+    .catch((error: unknown) => (note.textContent = String(error)))
     .finally(() => {
       typing -= 1
       show()
@@ -65,7 +67,7 @@ letter.onForked(({ mine, keep, drop }) => {
   element('copy', HTMLElement).onclick = async () => {
     const copy = await keep()
     parted.hidden = true
-    status.textContent = `kept as ${copy.id}`
+    note.textContent = `kept as ${copy.id}`
   }
   element('drop', HTMLElement).onclick = () => void drop().then(() => (parted.hidden = true))
 })

@@ -2,6 +2,7 @@ import type { Entry } from '../log/entry.ts'
 import { parseLine } from '../log/entry.ts'
 import { entryReader } from './entry-reader.ts'
 import { partingOf, type Parting } from './forked.ts'
+import type { SetAside } from '../ports/tails.ts'
 import type { SessionHost } from './session-host.ts'
 
 /** What was set aside, and how to read the values in it. */
@@ -20,6 +21,8 @@ export class ForkNews {
   readonly #host: SessionHost
   readonly #listeners = new Set<Listener>()
   #telling: Promise<void> = Promise.resolve()
+  /** Something could not be read: it is told yet. */
+  #isOwed = false
 
   constructor(host: SessionHost) {
     this.#host = host
@@ -32,10 +35,19 @@ export class ForkNews {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Looks for what is new. Never rejects: what could not be read now is told the next time. */
+  /** Looks for what is new. Never rejects: what could not be read now is told by the next `settle`. */
   tell(): Promise<void> {
-    this.#telling = this.#telling.then(() => this.#tell()).catch(() => undefined)
+    this.#telling = this.#telling
+      .then(() => this.#tell())
+      .catch(() => {
+        this.#isOwed = true
+      })
     return this.#telling
+  }
+
+  /** Resolves when all that was found was told, or cannot be read now. */
+  settle(): Promise<void> {
+    return this.#isOwed ? this.tell() : this.#telling
   }
 
   close(): void {
@@ -45,12 +57,14 @@ export class ForkNews {
   async #tell(): Promise<void> {
     const { log, setup } = this.#host
     const { tails } = setup.storage
+    this.#isOwed = false
     const all = this.#listeners.size === 0 ? [] : await tails.list(log.run)
     for (const tail of all) {
       const waiting = [...this.#listeners].filter(({ told }) => !told.has(tail.name))
-      const parting = waiting.length === 0 ? undefined : await partingOf(log, tail, all)
-      for (const { told } of waiting) told.add(tail.name)
+      const parting = waiting.length === 0 ? undefined : await this.#partingOf(tail, all)
+      // One that cannot be read may be when something else was set aside, which it follows.
       if (parting === undefined) continue
+      for (const { told } of waiting) told.add(tail.name)
       const here = entryReader(log, setup)
       const lines = new Map(tail.lines.map((line) => [parseLine(line).seq, line]))
       const entryAt = async (seq: number): Promise<Entry> => {
@@ -60,6 +74,16 @@ export class ForkNews {
       }
       const drop = (): Promise<void> => tails.drop(log.run, tail.name)
       for (const { hear } of waiting) if (this.#listeners.size > 0) hear({ ...parting, entryAt, drop })
+    }
+  }
+
+  /** Undefined, too, when it cannot be read now: that keeps nobody from hearing of the others. */
+  async #partingOf(tail: SetAside, all: readonly SetAside[]): Promise<Parting | undefined> {
+    try {
+      return await partingOf(this.#host.log, tail, all)
+    } catch {
+      this.#isOwed = true
+      return undefined
     }
   }
 }

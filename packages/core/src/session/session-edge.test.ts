@@ -23,8 +23,8 @@ function world() {
   const edge = newEdge()
   const device = (me: string, options: TestOptions<Notes> = {}) => {
     const network = cuttable(edge)
-    const storage = memoryStorage()
-    const opening = { storage, me, edge: network.edge, clock: hastyClock, ...options }
+    const storage = options.storage ?? memoryStorage()
+    const opening = { me, edge: network.edge, clock: hastyClock, ...options, storage }
     return { network, storage, open: () => open(opening) }
   }
   return { laptop: device('laptop'), phone: device('phone'), edge, device }
@@ -235,9 +235,10 @@ describe('a session at the edge', () => {
 })
 
 describe('what was written while somebody else wrote', () => {
-  /** The laptop and the phone have both written after `shared`, and the phone was first at the edge. */
-  async function parted() {
-    const { laptop, phone } = world()
+  /** The laptop and the phone have both written after `shared`; the phone was first at the edge, which the laptop cannot reach. */
+  async function apart(storage = memoryStorage()) {
+    const { device, phone } = world()
+    const laptop = device('laptop', { storage })
     const here = await laptop.open()
     const forks: ForkedSession<Notes>[] = []
     here.onForked((forked) => forks.push(forked))
@@ -250,6 +251,12 @@ describe('what was written while somebody else wrote', () => {
     await here.put('laptop', 'a text that both have, and that one of them has changed', { like: 'shared' })
     await there.update(note('of the phone'))
     await there.synced()
+    return { laptop, here, there, forks }
+  }
+
+  /** The laptop has the network again, and has been told. */
+  async function parted() {
+    const { laptop, here, there, forks } = await apart()
     laptop.network.mend()
     await until(() => forks.length > 0)
     return { laptop, here, there, forks, forked: forks[0] as ForkedSession<Notes> }
@@ -270,6 +277,37 @@ describe('what was written while somebody else wrote', () => {
     expect([...here.records().keys()]).toEqual(['shared'])
     await here.update((draft) => void draft.notes.push(...forked.mine.notes.slice(1)))
     expect(here.state.notes).toEqual(['shared', 'of the phone', 'of the laptop'])
+  })
+
+  it('has been told when a refresh that sets it aside resolves', async () => {
+    const storage = memoryStorage()
+    const { tails } = storage
+    const list: typeof tails.list = async (run) => {
+      for (let tasks = 0; tasks < 50; tasks += 1) await testClock.task()
+      return tails.list(run)
+    }
+    const { laptop, here, forks } = await apart({ ...storage, tails: { ...tails, list } })
+    laptop.network.mend()
+    await here.refresh()
+    expect(forks.map(({ mine }) => mine.notes)).toEqual([['shared', 'of the laptop']])
+  })
+
+  it('and could not be read is told by a later refresh, once', async () => {
+    const storage = memoryStorage()
+    const { tails } = storage
+    let isBroken = true
+    const list: typeof tails.list = (run) =>
+      isBroken ? Promise.reject(new WaystoneError('storage_failed', 'a bad block')) : tails.list(run)
+    const { laptop, here, forks } = await apart({ ...storage, tails: { ...tails, list } })
+    laptop.network.mend()
+    await here.refresh()
+    expect(here.state.notes).toEqual(['shared', 'of the phone'])
+    expect(forks).toEqual([])
+    isBroken = false
+    for (let count = 0; count < 2; count += 1) {
+      await here.refresh()
+      expect(forks.map(({ mine }) => mine.notes)).toEqual([['shared', 'of the laptop']])
+    }
   })
 
   it('can be kept as a session of its own, and dropped', async () => {

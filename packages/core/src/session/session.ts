@@ -247,9 +247,13 @@ export class Session<State> {
     return this.#host.claim()
   }
 
-  /** Takes what other tabs have stored and, if it can be reached, what the edge has. */
-  refresh(): Promise<void> {
-    return this.#host.refresh()
+  /**
+   * Takes what other tabs have stored and, if it can be reached, what the edge has. Resolves when `onForked` has told what
+   * was set aside by that.
+   */
+  async refresh(): Promise<void> {
+    await this.#host.refresh()
+    await this.#forkNews.settle()
   }
 
   /** Resolves when the edge has all of now: never while there is no network, and not after the signal. At once without an edge. */
