@@ -12,6 +12,7 @@ import { deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { AskingRun } from './asking-run.ts'
 import { tokenProtocol } from '../harness/raw-socket.ts'
+import { alone, refusalOf } from '../harness/unread-body.ts'
 import { descriptionOf, mustFind, routesOf, type DescribedRoute } from './described.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
 import { storedRuns } from './stored-runs.ts'
@@ -34,23 +35,15 @@ afterAll(() => world.close())
 
 const stored = async (): Promise<string> => (await world.ask(`${path}/entries?from=0`, token)).text
 
-/** Sends a body; a connection that the edge ends because it reads no further counts as its refusal. */
-async function send(route: DescribedRoute, body: RequestInit['body'], headers: Record<string, string> = {}) {
+function send(route: DescribedRoute, body: RequestInit['body'], headers: Record<string, string> = {}) {
   const at = route.path.replace('{run}', run).replace('{hash}', begun.blob.hash)
   const init = {
     method: route.method,
-    headers: { 'waystone-base': 'none', ...headers },
+    headers: { 'waystone-base': 'none', ...alone, ...headers },
     body,
     duplex: 'half',
   }
-  try {
-    return (await world.ask(at, token, init as RequestInit)).code
-  } catch (error) {
-    for (let cause = error; cause instanceof Error; cause = cause.cause)
-      if ('code' in cause && ['ECONNRESET', 'EPIPE', 'UND_ERR_SOCKET'].includes(String(cause.code)))
-        return 'too_large'
-    throw error
-  }
+  return refusalOf(world.ask(at, token, init as RequestInit))
 }
 
 describe('a body', () => {

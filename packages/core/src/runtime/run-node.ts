@@ -62,6 +62,8 @@ export interface RuntimePorts extends RunStorage {
   readonly software?: Software
   readonly breakers?: Breakers
   readonly children?: Children
+  /** Resolves when the edge has the beginning of a run that is kept here, or cannot have it. */
+  readonly begunAtEdge?: (run: RunId) => Promise<void>
   /** How long entries may gather before they are pushed; undefined: not at all. */
   readonly syncPolicy?: SyncPolicy
   /** Every turn is replayed before it commits, and must come to the same end. */
@@ -248,6 +250,7 @@ export class RunNode {
         edge,
         early: this.#early,
         policy: this.ports.syncPolicy,
+        ...(this.ports.begunAtEdge ? { childBegun: this.ports.begunAtEdge } : {}),
         lost: () => {
           this.#lost()
           this.#wake()
@@ -511,6 +514,13 @@ export class RunNode {
   /** What has gathered goes to the edge now, where there is one. */
   flush(): void {
     this.syncer?.flush()
+  }
+
+  /** Resolves when the edge has the beginning of this run, has refused it, or is not asked any more. */
+  async begunAtEdge(): Promise<void> {
+    this.flush()
+    while (!this.closed && this.#sync.synced === undefined && this.#sync.error === undefined)
+      await this.#waker.next(this.closing)
   }
 
   /** Takes up again what `freeze` let go. What other tabs have told meanwhile nobody delivers any more. */

@@ -72,6 +72,7 @@ export class Runtime implements RuntimeApi {
     this.#registered = registered
     this.#ports = {
       ...{ breakers: new Breakers(ports.clock), children, ...ports },
+      begunAtEdge: (run: RunId) => this.#begunAtEdge(run),
       // Asked at every turn: other ones may have taken their place.
       get agents() {
         return registered.agents
@@ -390,6 +391,15 @@ export class Runtime implements RuntimeApi {
     const { fold } = (await this.#node(parent)).log
     if (started && fold && isEnded(fold)) await this.#cancelIfOver(started, fold)
     if (at === 'edge') void this.#sendToEdge(run).catch(() => undefined)
+  }
+
+  /** One that is not here, or cannot be opened, keeps nobody waiting. */
+  async #begunAtEdge(run: RunId): Promise<void> {
+    if (this.#closed || (await this.#ports.store.head(run)) === undefined) return
+    await this.#node(run).then(
+      (node) => node.begunAtEdge(),
+      () => undefined,
+    )
   }
 
   /** A child that has ended meanwhile is fine. */

@@ -13,6 +13,7 @@ import type { Head } from '../ports/log-store.ts'
 import type { Pulled, Remote, Tail } from '../ports/remote.ts'
 import type { SyncState } from '../ports/watch.ts'
 import { Waker } from '../waker.ts'
+import { childrenIn, mayNameChild } from './children-in.ts'
 import { newPace } from './pace.ts'
 import { RecentLines } from './recent-lines.ts'
 import {
@@ -51,6 +52,8 @@ export interface SyncerPorts {
   readonly early?: EarlyPull | undefined
   /** What becomes of a log here that has not even its first entry in common with the edge's. Default: `refuse`. */
   readonly different?: 'refuse' | 'set aside'
+  /** Resolves when the edge has the beginning of a child, or cannot have it. Absent: what is kept here starts none. */
+  childBegun?(child: RunId): Promise<void>
   /** The edge has entries that are not here: whoever writes must stop, and `reconcile` be called. */
   lost(): void
   /** Resolves when nobody here writes the log, so that what the edge has can be taken. */
@@ -148,6 +151,8 @@ export class Syncer {
     const lines = recent ?? (await this.#log.provenLines(acked.seq + 1).catch(() => []))
     const last = lines.at(-1)
     if (last === undefined || headOfLine(last).seq !== head.seq) return undefined
+    // A child is there before its parent says so, as a push sees to it.
+    if (this.#ports.childBegun && lines.some(mayNameChild)) return undefined
     const bytes = lines.reduce((sum, line) => sum + line.byteLength, 0)
     return bytes > limits.tailBytesMax ? undefined : { base: acked, lines }
   }
@@ -453,6 +458,8 @@ export class Syncer {
     try {
       const base = acked ?? (await this.#beginning())
       const lines = await this.#log.provenLines((base?.seq ?? -1) + 1)
+      await this.#bringChildren(lines)
+      if (this.#closed.signal.aborted) return
       const pushed = await this.#ports.edge.remote.push(this.#log.run, { base, lines })
       this.#error = undefined
       if (pushed.ok) this.#isDoubted = false
@@ -462,6 +469,17 @@ export class Syncer {
       if (!isDamaged && this.#mayDiffer(error)) this.#event(refused)
       else this.#failed(error)
     }
+  }
+
+  /**
+   * Waits until the edge has the beginnings of the children that lines name. Should this device be lost then, they are there for
+   * whoever goes on with their parent, who would wait for one that nobody knows.
+   */
+  async #bringChildren(lines: readonly Uint8Array[]): Promise<void> {
+    const { childBegun } = this.#ports
+    if (childBegun === undefined) return
+    const children = await childrenIn(lines, (stored) => this.#log.reader.resolve(stored))
+    await Promise.all(children.map((child) => childBegun(child)))
   }
 
   /** True when what the edge did not take is damaged here: what can be done about it is done with the next push. */
