@@ -7,7 +7,9 @@ import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-w
 import { edgeOwner, type Digest, type RunId } from '../ids.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import { isEnded } from '../log/fold.ts'
+import { parseLine } from '../log/entry.ts'
 import { RunLog } from '../log/run-log.ts'
+import { damage } from '../runtime/payer.test-support.ts'
 import type { RunHandle } from '../runtime/run-handle.ts'
 import type { Runtime } from '../runtime/runtime.ts'
 import { Waker } from '../waker.ts'
@@ -353,6 +355,24 @@ describe('the children of a run that ends', () => {
     ])
     const after = await laptop.open()
     await (await handleOf(after, child)).until(({ status }) => status === 'cancelled')
+    await after.close()
+  })
+
+  it('are cancelled anew when their end was damaged here, and somebody opens them', async () => {
+    const laptop = testDevice([family, patient])
+    const before = await laptop.open()
+    const run = await handleOf(before, await before.start('family', { depth: 0 }, {}))
+    await run.send('end', 'done')
+    await untilTrue(before, async () => (await before.runs()).filter(isEnded).length === 2)
+    const child = (await before.runs()).find(({ agent }) => agent === 'patient')?.run as RunId
+    await before.close()
+    damage(laptop, (line) => parseLine(line).run === child && parseLine(line).kind === 'cancel', {
+      of: child,
+    })
+    const after = await laptop.open()
+    const opened = await handleOf(after, child)
+    await opened.until(({ status }) => status === 'cancelled')
+    expect(opened.entries().map(({ kind }) => kind)).toContain('pause')
     await after.close()
   })
 

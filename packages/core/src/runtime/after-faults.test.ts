@@ -73,6 +73,22 @@ describe('after a fault', () => {
     await handle.until(({ status }) => status === 'waiting')
   })
 
+  it('a run that was watched before the edge had it is known to be there once it is', async () => {
+    const edge = memoryEdge({ clock: testClock })
+    const watching = await testDevice([payer], { name: 'phone', edge }).open()
+    let synced: unknown
+    await watching.watch(run, (event) => {
+      if (event.type === 'sync') synced = event.sync
+    })
+    const owner = await testDevice([payer], { edge }).open()
+    await owner.start('payer', null, { id: run })
+    const handle = await handleOf(watching, run)
+    const { head } = await handle.until(({ status }) => status === 'waiting')
+    expect(synced).toEqual({ online: true, synced: head })
+    await owner.close()
+    await watching.close()
+  })
+
   it('two interrupts of one turn are each consumed once', async () => {
     const agent = defineAgent({
       name: 'slow',

@@ -1,5 +1,5 @@
 import { defineAgent, next } from '../engine/agent.ts'
-import type { Digest } from '../ids.ts'
+import type { Digest, RunId } from '../ids.ts'
 import { run } from '../log/log.test-support.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
 import { handleOf, testDevice } from './memory-world.test-support.ts'
@@ -38,13 +38,17 @@ export async function paid(times: number, options: Parameters<typeof testDevice>
 export function damage(
   { store, tails }: Pick<RunStorage, 'store' | 'tails'>,
   isIt: (line: Uint8Array) => boolean,
-  { at = () => 9, mask = 1 }: { readonly at?: (line: Uint8Array) => number; readonly mask?: number } = {},
+  {
+    at = () => 9,
+    mask = 1,
+    of = run,
+  }: { readonly at?: (line: Uint8Array) => number; readonly mask?: number; readonly of?: RunId } = {},
 ): void {
   const { read } = store
-  const before = tails.list(run)
+  const before = tails.list(of)
   store.read = async (...args) => {
     const page = await read(...args)
-    if ((await tails.list(run)).length > (await before).length) return page
+    if ((await tails.list(of)).length > (await before).length) return page
     return page.map((line) => (isIt(line) ? line.with(at(line), (line[at(line)] as number) ^ mask) : line))
   }
 }

@@ -426,6 +426,14 @@ export class Runtime implements RuntimeApi {
     await cancelling.catch(() => undefined)
   }
 
+  /** What ended a child may be what was damaged: its parent, which has ended since, tells it no second time. */
+  async #endIfOrphan(node: RunNode): Promise<void> {
+    const parent = node.log.fold?.parent
+    if (parent === undefined) return
+    const over = (await this.runs()).find((summary) => summary.run === parent && isEnded(summary))
+    await this.#cancelIfOver(node, over)
+  }
+
   /** Moves a child to the edge, as soon as that takes it. One that the edge cannot run goes on here. */
   async #sendToEdge(run: RunId): Promise<void> {
     if (this.#ports.edge === undefined || this.#leaving.has(run)) return
@@ -517,6 +525,7 @@ export class Runtime implements RuntimeApi {
         void this.#letGo(node)
       })
       node.begin()
+      if (node.log.damage) void this.#endIfOrphan(node).catch(() => undefined)
       return node
     })
     this.#nodes.set(run, opening)

@@ -96,6 +96,8 @@ export class Syncer {
   #reconciling: Promise<void> | undefined
   /** What is stored here is not what was written: nothing of it may go to the edge. */
   #isDamaged = false
+  /** Neither here nor at the edge there was anything when that was looked at. */
+  #wasNowhere = false
   /** What is stored here before its newest snapshot is not: an edge that has nothing of the run begins there. */
   #beginsLate = false
   /** The edge has refused lines that are sound, and taken none since. */
@@ -134,7 +136,8 @@ export class Syncer {
   /** The edge itself has sent what the log here has up to this entry. */
   received(head: Head): void {
     this.#recent.clear()
-    this.#event({ type: 'received', head })
+    if (this.#model === undefined && this.#wasNowhere) this.#reconciled(head)
+    else this.#event({ type: 'received', head })
   }
 
   /**
@@ -292,6 +295,7 @@ export class Syncer {
 
   #reconciled(acked: Head | undefined): void {
     const local = this.#log.fold?.head
+    this.#wasNowhere = local === undefined
     if (local === undefined) return
     this.#setOnline(true)
     const pace = newPace(this.#ports.clock.now(), this.#recoveries)

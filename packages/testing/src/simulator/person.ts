@@ -1,4 +1,5 @@
 import {
+  childStem,
   edgeOwner,
   WaystoneError,
   type Decision,
@@ -95,17 +96,18 @@ export class Person {
     if (!calm) return
     // The profile of its owner may be an old one, in which nobody has heard of it.
     if (hasChildren) this.#do('open', (runtime) => runtime.watch(run, () => undefined))
-    // Only a profile that is gone had the child.
-    if (this.#waitsForNobody(mirror)) this.#send(run, { type: 'cancel', reason: 'its child is nowhere' })
+    if (this.#isForgotten(mirror)) this.#send(run, { type: 'cancel', reason: 'its parent has forgotten it' })
   }
 
-  #waitsForNobody(mirror: LogMirror): boolean {
-    const turn = mirror.openTurn()
-    const joined = new Set(turn.flatMap(({ kind, body }) => (kind === 'join' ? [body['child']] : [])))
-    const known = new Set<unknown>(this.#ports.runs().map(({ run }) => run))
-    return turn.some(
-      ({ kind, body: { child } }) => kind === 'spawn' && !joined.has(child) && !known.has(child),
+  /** True for a child of whose start nobody knows but itself: its parent was in an old profile, and has gone another way since. */
+  #isForgotten({ run, entries }: LogMirror): boolean {
+    const parent = entries[0]?.body['parent']
+    const known = this.#ports.runs().find((one) => one.run === parent)?.entries ?? []
+    const stem = childStem(run)
+    const isNamed = known.some(
+      ({ kind, body }) => kind === 'spawn' && childStem(body['child'] as RunId) === stem,
     )
+    return parent !== undefined && !isNamed
   }
 
   /** Moves a run: the verb that most can go wrong with. */

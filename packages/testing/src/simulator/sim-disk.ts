@@ -53,6 +53,7 @@ export class SimDisk {
   /** The next requests fail with this. */
   fails: { readonly code: 'storage_failed' | 'storage_full'; left: number } | undefined
   readonly #world: SimWorld
+  readonly #isOfObject: boolean
   readonly #mirrors = new Map<RunId, LogMirror>()
   /** What stores have said that they have. */
   readonly #acknowledged = new Map<RunId, Map<Digest, number>>()
@@ -63,8 +64,9 @@ export class SimDisk {
   #journal: Change[] = []
   #lastAppends = new Map<RunId, number>()
 
-  constructor(name: string, world: SimWorld) {
+  constructor(name: string, world: SimWorld, { isOfObject = false } = {}) {
     this.name = name
+    this.#isOfObject = isOfObject
     this.#world = world
   }
 
@@ -203,9 +205,10 @@ export class SimDisk {
     const isChange = changing.has(method)
     const restored = this.#restored
     return new Promise((resolve, reject) => {
-      // Between a change and the answer to it a process may die; to one that only reads it makes no difference.
+      // Between a change and the answer to it a process may die; to one that only reads it makes no difference. What an object
+      // stores is one transaction with all that it stores before it waits again.
       const answer = (work: () => void): void => {
-        if (isChange || realm.frozen)
+        if ((isChange && !this.#isOfObject) || realm.frozen)
           scheduler.inLine('disk answers', dice.between(0.01, 0.3), `${what} answered`, realm, work)
         else if (realm.alive) work()
       }

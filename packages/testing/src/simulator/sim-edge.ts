@@ -74,7 +74,7 @@ export class SimObject implements Askable {
   constructor(run: RunId, options: ObjectOptions) {
     const { world } = options
     this.run = run
-    this.disk = new SimDisk('edge', world)
+    this.disk = new SimDisk('edge', world, { isOfObject: true })
     this.#options = options
     this.#world = world
     this.#runDue = new SimDue(world, {
