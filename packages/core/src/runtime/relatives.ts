@@ -5,8 +5,8 @@ import type { Json } from '../json.ts'
 /** Another run that a run at the edge has to do with. */
 export interface Relative {
   readonly run: RunId
-  /** A child is one that was started and not joined. */
-  readonly role: 'parent' | 'child'
+  /** A child is one that was started and not joined; a stranger says that it is one, of which the run has not said so yet. */
+  readonly role: 'parent' | 'child' | 'stranger'
   /** What it was told last; empty for nothing. */
   readonly told: string
 }

@@ -11,6 +11,9 @@ import type { DueTime, RunKeeper } from './run-keeper.ts'
 /** Relatives that are told at the same time: each may have to be opened, and all share one isolate with others. */
 const toldAtOnce = 50
 
+/** Those that are remembered at a time: whoever may write a run may give it any parent. */
+const strangersMax = 100
+
 /** Relatives that one alarm tells of a deletion: an invocation may make 1,000 requests (2026). */
 const toldOfDeletion = 400
 
@@ -66,7 +69,7 @@ export class RunFamily {
   /** Call it with the fold that an append has made, before anything else is awaited; `entries` are those that are new. */
   async changed(fold: Fold, entries: readonly Entry[] = []): Promise<void> {
     for (const entry of entries) {
-      if (entry.kind === 'spawn' && entry.body.error === undefined) this.#relate(entry.body.child, 'child')
+      if (entry.kind === 'spawn' && entry.body.error === undefined) this.#spawned(entry.body.child)
       if (entry.kind === 'join') this.#joined(entry.body.child)
     }
     if (fold.parent !== undefined) this.#relate(fold.parent, 'parent')
@@ -108,7 +111,7 @@ export class RunFamily {
         // One that is not here is told when it comes.
         const reason = `its parent, run ${run}, was deleted`
         if (role === 'child') await this.#ports.ask(relative, { type: 'cancel', reason })
-        else if (told !== 'ended') await this.#ports.ask(relative, { type: 'ended' })
+        else if (role === 'parent' && told !== 'ended') await this.#ports.ask(relative, { type: 'ended' })
         this.#ports.relatives.remove(relative)
       },
     )
@@ -137,12 +140,18 @@ export class RunFamily {
         if (fold.parent === by) await this.#cancelBy(run, by, question.reason)
         return { isKnown: true }
       case 'came':
-        if (!this.#isChild(by)) return { isKnown: true }
+        if (!this.#isChild(by)) {
+          this.#remember(by)
+          return { isKnown: true }
+        }
         // A later attempt at a child that is known.
         this.#ports.relatives.add(by, 'child')
         return { isKnown: true, ...this.#overFor(by, fold) }
       case 'ended':
-        if (!this.#isChild(by)) return { isKnown: true }
+        if (!this.#isChild(by)) {
+          if (this.#ports.relatives.get(by)?.role === 'stranger') this.#ports.relatives.remove(by)
+          return { isKnown: true }
+        }
         this.#known.delete(by)
         if (this.#isGivenUp(by)) this.#ports.relatives.remove(by)
         await run.childEnded(by)
@@ -167,8 +176,24 @@ export class RunFamily {
     return end
   }
 
+  /** A child that was started, and later attempts at it that were here before their parent said so. */
+  #spawned(child: RunId): void {
+    this.#relate(child, 'child')
+    for (const { run } of this.#attempts(child, 'stranger')) {
+      this.#ports.relatives.remove(run)
+      this.#ports.relatives.add(run, 'child')
+    }
+  }
+
+  /** A later attempt is recorded nowhere: should its parent be about to say that it has such a child, it is known by its name. */
+  #remember(run: RunId): void {
+    const strangers = this.#ports.relatives.all().filter(({ role }) => role === 'stranger')
+    const isLater = !run.endsWith('-1')
+    if (isLater && strangers.length < strangersMax) this.#relate(run, 'stranger')
+  }
+
   /** Devices name relatives: whoever has a name that no run can have is none. */
-  #relate(run: RunId, role: 'parent' | 'child'): void {
+  #relate(run: RunId, role: Relative['role']): void {
     if (isRunId(run)) this.#ports.relatives.add(run, role)
   }
 
@@ -185,7 +210,7 @@ export class RunFamily {
 
   /** Its later attempts have names that differ in their number only. */
   #joined(child: RunId): void {
-    for (const { run } of this.#attemptsAt(child)) {
+    for (const { run } of this.#attempts(child, 'child')) {
       if (this.#isGivenUp(run)) continue
       this.#ports.relatives.remove(run)
       this.#known.delete(run)
@@ -193,18 +218,20 @@ export class RunFamily {
   }
 
   #isChild(run: RunId): boolean {
-    return this.#attemptsAt(run).length > 0
+    return this.#attempts(run, 'child').length > 0
   }
 
-  #attemptsAt(child: RunId): readonly Relative[] {
+  /** The attempts at a child that have this role. */
+  #attempts(child: RunId, as: Relative['role']): readonly Relative[] {
     const stem = childStem(child)
-    return this.#ports.relatives.all().filter(({ run, role }) => role === 'child' && childStem(run) === stem)
+    return this.#ports.relatives.all().filter(({ run, role }) => role === as && childStem(run) === stem)
   }
 
   /** Who is to be told what, now that the run is what it is. */
   #untold(fold: Fold): readonly Telling[] {
     const isOver = isEnded(fold)
     return this.#ports.relatives.all().flatMap(({ run, role, told }): readonly Telling[] => {
+      if (role === 'stranger') return []
       if (role === 'child') return isOver && told === '' ? [{ run, role, told: 'cancelled' }] : []
       // One that was started here was started by its parent.
       const news = isOver ? 'ended' : fold.identity.place === 'edge' ? '' : 'came'

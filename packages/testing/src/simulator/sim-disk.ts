@@ -203,19 +203,20 @@ export class SimDisk {
     const what = `${port}.${method}`
     const change = { port, method, args, strict: isStrict(port, args) }
     const isChange = changing.has(method)
+    // An object has its rows in its own process: a change is one transaction with all that it makes of it before it waits again.
+    const isOwn = this.#isOfObject && port !== 'blobs'
     const restored = this.#restored
     return new Promise((resolve, reject) => {
-      // Between a change and the answer to it a process may die; to one that only reads it makes no difference. What an object
-      // stores is one transaction with all that it stores before it waits again.
+      // Between a change and the answer to it a process may die; to one that only reads it makes no difference.
       const answer = (work: () => void): void => {
-        if ((isChange && !this.#isOfObject) || realm.frozen)
+        if ((isChange && !isOwn) || realm.frozen)
           scheduler.inLine('disk answers', dice.between(0.01, 0.3), `${what} answered`, realm, work)
         else if (realm.alive) work()
       }
       realm.pending.add(what)
       scheduler.sentInLine('disk', dice.between(latency.from, latency.to), what, realm, () => {
         realm.pending.delete(what)
-        if (this.#isTorn(realm) || restored !== this.#restored) return
+        if (this.#isTorn(realm, isOwn) || restored !== this.#restored) return
         const failure = this.#failure(what, method)
         if (failure) return answer(() => reject(failure))
         void this.#carryOut(change, what).then(
@@ -291,9 +292,10 @@ export class SimDisk {
   }
 
   /** What a killed process had asked for is done up to a point that nobody knows. */
-  #isTorn(realm: Realm): boolean {
-    if (!realm.alive) realm.torn ||= this.#world.dice.chance(0.5)
-    return realm.torn
+  #isTorn(realm: Realm, isOwn: boolean): boolean {
+    if (realm.alive) return false
+    realm.torn ||= this.#world.dice.chance(0.5)
+    return realm.torn || isOwn
   }
 
   #call({ port, method, args }: Change): Promise<unknown> {
