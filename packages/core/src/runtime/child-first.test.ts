@@ -80,10 +80,13 @@ describe('a child', () => {
     await runtime.close()
   })
 
-  it('that the edge refuses does not keep its parent from it', async () => {
-    const { runtime, run, order } = await started(10, new WaystoneError('unauthorized', 'not this one'))
-    await run.until(({ head, sync }) => sync.synced?.seq === head.seq)
-    expect(order).toEqual(['spawn'])
-    await runtime.close()
-  })
+  it.each(['unauthorized', 'unreachable'] as const)(
+    'does not keep its parent from it when it is %s',
+    async (code) => {
+      const { runtime, run, order } = await started(10, new WaystoneError(code, 'not this one'))
+      await run.until(({ head, sync }) => sync.synced?.seq === head.seq)
+      expect(order).toEqual(['spawn'])
+      await runtime.close()
+    },
+  )
 })

@@ -516,10 +516,10 @@ export class RunNode {
     this.syncer?.flush()
   }
 
-  /** Resolves when the edge has the beginning of this run, has refused it, or is not asked any more. */
+  /** Resolves when the edge has the beginning of this run, has refused it, or is not asked any more; of one that cannot be read at once. */
   async begunAtEdge(): Promise<void> {
     this.flush()
-    while (!this.closed && this.#sync.synced === undefined && this.#sync.error === undefined)
+    while (this.log.fold && !this.closed && this.#sync.synced === undefined && this.#sync.error === undefined)
       await this.#waker.next(this.closing)
   }
 

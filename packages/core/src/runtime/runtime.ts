@@ -4,6 +4,7 @@ import { limits } from '../limits.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { AnyAgent } from '../engine/agent.ts'
+import { within } from '../engine/in-time.ts'
 import { endOf, parentOver, type ChildStart, type Children } from '../engine/run-child.ts'
 import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
@@ -35,6 +36,9 @@ const tabAnswerMs = 60_000
 /** Between two tries to move a child to the edge, in ms. */
 const leaveMsMin = 1_000
 const leaveMsMax = 60_000
+
+/** A parent waits so long for the edge to have the beginning of a child, in ms, each time that it is about to be pushed. */
+const begunMsMax = 30_000
 
 /** The runtime itself watches each of its runs. */
 const ownWatchers = 1
@@ -393,12 +397,14 @@ export class Runtime implements RuntimeApi {
     if (at === 'edge') void this.#sendToEdge(run).catch(() => undefined)
   }
 
-  /** One that is not here, or cannot be opened, keeps nobody waiting. */
+  /** One that is not here, or cannot be opened, keeps nobody waiting, and no other one for ever. */
   async #begunAtEdge(run: RunId): Promise<void> {
     if (this.#closed || (await this.#ports.store.head(run)) === undefined) return
-    await this.#node(run).then(
-      (node) => node.begunAtEdge(),
-      () => undefined,
+    const begun = this.#node(run).then((node) => node.begunAtEdge())
+    await within(
+      this.#ports.clock,
+      begunMsMax,
+      begun.catch(() => undefined),
     )
   }
 
