@@ -27,6 +27,24 @@ describe('a lost network', () => {
     await tab.close()
   })
 
+  it('until the page is closed in which a run has ended: the next page brings it to the edge, and nobody asks for it', async () => {
+    device.network.cut()
+    const tab = await device.open()
+    await tab.evaluate(`rig.start('walker', { server: '${world.effects.url}', steps: 2 }, { id: 'ended' })`)
+    expect(await resultOf(tab, 'ended')).toBe(2)
+    const [last] = (await entriesOf(tab, 'ended')).slice(-1)
+    await tab.close()
+    device.network.mend()
+    const next = await device.open()
+    await next.waitFor(`rig.runs().then((all) => all.find(({ run }) => run === 'ended').synced === true)`)
+    const response = await fetch(`${world.edge().url}/v1/runs/ended/entries?from=0`, {
+      headers: world.headers,
+    })
+    const there = JSON.parse((await response.text()).trim().split('\n').at(-1) ?? '') as { seq: number }
+    expect(there.seq).toBe(last?.seq)
+    await next.close()
+  })
+
   it('when it is to be moved: that is refused, and it goes on here', async () => {
     const tab = await device.open()
     const held = await startHeld(tab, 'not-moved')

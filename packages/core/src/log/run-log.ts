@@ -371,6 +371,21 @@ export class RunLog {
     })
   }
 
+  /**
+   * Notes beside a run that has ended that the edge has all of it, until its summary is another one: whoever opens its device
+   * next need not look. Nothing when somebody else has appended meanwhile.
+   */
+  settle(): Promise<void> {
+    return this.#inOrder.run(async () => {
+      const fold = this.#fold
+      if (fold === undefined || !isEnded(fold)) return
+      const summary = { ...summaryOf(fold), synced: true } as const
+      await this.#ports.store.append(this.run, {
+        ...{ base: fold.head, lines: [], durability: 'relaxed', summary },
+      })
+    })
+  }
+
   /** The fold up to and including one entry. Throws `input_refused` when the log does not reach that far. */
   async foldAt(seq: number): Promise<Fold> {
     const head = this.mustFold().head

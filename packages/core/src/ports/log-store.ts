@@ -22,13 +22,18 @@ export interface RunSummary {
   /** Milliseconds since 1970 of the first entry and of the entry that last changed this summary. */
   readonly started: number
   readonly updated: number
+  /** The run has ended, and the edge is known to have all of it. */
+  readonly synced?: true
 }
 
 /** One append: all of it or nothing. */
 export interface Append {
   /** The position the lines follow; undefined for the first entry of a log. */
   readonly base: Head | undefined
-  /** Sealed entries in order, without line ends. The store keeps these very bytes and does not change them. */
+  /**
+   * Sealed entries in order, without line ends. The store keeps these very bytes and does not change them. With none of them
+   * only the summary is replaced, and only while the log ends at `base`.
+   */
   readonly lines: readonly Uint8Array[]
   /** Where the log ends after the lines, from a caller that has hashed them: it saves the store from hashing again. */
   readonly end?: Head

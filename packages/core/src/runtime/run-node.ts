@@ -312,13 +312,23 @@ export class RunNode {
     await this.tellStreams(openStreams(live))
   }
 
-  /** True when the run is over, and nothing of it is left to do here: the edge, if there is one, has all of it. */
-  get isDone(): boolean {
+  /** True when the run is over, and the edge, if there is one, has all of it. */
+  get isKept(): boolean {
     const { fold } = this.log
     const { synced, error } = this.#sync
-    const isKept = this.ports.edge === undefined || (synced?.seq ?? -1) >= (fold?.head.seq ?? Infinity)
-    const isOver = fold !== undefined && isEnded(fold) && isKept && error === undefined
-    return isOver && !this.writing && this.#courier.isIdle
+    const isThere = this.ports.edge === undefined || (synced?.seq ?? -1) >= (fold?.head.seq ?? Infinity)
+    return fold !== undefined && isEnded(fold) && isThere && error === undefined
+  }
+
+  /** True when the run is over, and nothing of it is left to do here. */
+  get isDone(): boolean {
+    return this.isKept && !this.writing && this.#courier.isIdle
+  }
+
+  /** Resolves when the edge has all of a run that is over, has refused it, or is not asked any more. */
+  async untilKept(): Promise<void> {
+    while (this.log.fold && !this.isKept && !this.closed && this.#sync.error === undefined)
+      await this.#waker.next(this.closing)
   }
 
   /** How many hear the run. */

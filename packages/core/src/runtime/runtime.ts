@@ -55,6 +55,8 @@ export class Runtime implements RuntimeApi {
   readonly #moves = new Map<string, (error: unknown) => void>()
   /** Those that are closed soon. */
   readonly #idle = new Set<RunNode>()
+  /** The last entry of runs of which it was written down that the edge has it. */
+  readonly #kept = new WeakMap<RunNode, Digest>()
   /** Children that are on their way to the edge. */
   readonly #leaving = new Set<RunId>()
   readonly #unlisten: () => void
@@ -102,6 +104,7 @@ export class Runtime implements RuntimeApi {
         // It says so to whoever opens it.
         () => undefined,
       )
+    if (ports.edge) void runtime.#bringEnded(runs)
     return runtime
   }
 
@@ -408,6 +411,25 @@ export class Runtime implements RuntimeApi {
     )
   }
 
+  /** Runs that ended here while the edge could not be told, one after the other: each is opened, pushed, and closed when it is idle. */
+  async #bringEnded(runs: readonly RunSummary[]): Promise<void> {
+    for (const { run, owner, status, synced } of runs) {
+      if (this.#closed) return
+      if (owner !== this.#ports.me || !isEnded({ status }) || synced) continue
+      const node = await this.#node(run).catch(() => undefined)
+      await node?.untilKept()
+    }
+  }
+
+  /** Writes down that the edge has all of a run that has ended here. What cannot be stored now is looked at when this is opened again. */
+  async #noteKept(node: RunNode): Promise<void> {
+    const { fold } = node.log
+    if (this.#ports.edge === undefined || !node.isKept || fold?.owner !== this.#ports.me) return
+    if (this.#kept.get(node) === fold.head.digest) return
+    this.#kept.set(node, fold.head.digest)
+    await node.log.settle().catch(() => undefined)
+  }
+
   /** A child that has ended meanwhile is fine. */
   async #cancelChild(run: RunId, reason: string, by?: { readonly id: string }): Promise<void> {
     try {
@@ -544,6 +566,7 @@ export class Runtime implements RuntimeApi {
    * then opens it anew; who has asked before still reads it.
    */
   async #letGo(node: RunNode): Promise<void> {
+    void this.#noteKept(node)
     const isIdle = (): boolean => node.isDone && node.watchers <= ownWatchers
     if (!isIdle() || this.#idle.has(node)) return
     this.#idle.add(node)

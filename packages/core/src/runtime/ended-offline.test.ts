@@ -1,0 +1,66 @@
+import { describe, expect, it } from 'vitest'
+import { defineAgent, done } from '../engine/agent.ts'
+import type { OwnerId, RunId } from '../ids.ts'
+import { parseLine } from '../log/entry.ts'
+import { cuttable } from '../session/session.test-support.ts'
+import { memoryEdge } from './memory-edge.test-support.ts'
+import { handleOf, hastyClock, testClock, testDevice } from './memory-world.test-support.ts'
+import type { Runtime } from './runtime.ts'
+
+const agent = defineAgent({ name: 'a', version: 1, initial: () => ({}), turn: async () => done(7) })
+const runs = ['one', 'two', 'three'] as RunId[]
+
+/** A device, its network, and which runs the edge was asked for. */
+function world() {
+  const edge = memoryEdge({ clock: testClock })
+  const asked: RunId[] = []
+  const pull: typeof edge.remote.pull = (run, ...rest) => {
+    asked.push(run)
+    return edge.remote.pull(run, ...rest)
+  }
+  const network = cuttable({ ...edge, remote: { ...edge.remote, pull } })
+  const laptop = testDevice([agent], { edge: network.edge, clock: hastyClock })
+  const kindsThere = async (run: RunId): Promise<readonly string[]> => {
+    const { lines } = await edge.remote.pull(run, 0, 'x' as OwnerId)
+    return lines.map((line) => parseLine(line).kind)
+  }
+  return { laptop, network, asked, kindsThere }
+}
+
+async function finish(runtime: Runtime): Promise<void> {
+  for (const run of runs)
+    await (await handleOf(runtime, await runtime.start('a', null, { id: run }))).result()
+}
+
+async function untilNoted(runtime: Runtime): Promise<void> {
+  while (!(await runtime.runs()).every(({ synced }) => synced)) await testClock.task()
+}
+
+describe('runs that end while the edge cannot be reached', () => {
+  it('are there after the next opening, when nobody asks for them', async () => {
+    const { laptop, network, kindsThere } = world()
+    network.cut()
+    const before = await laptop.open()
+    await finish(before)
+    await before.close()
+    const offline = await laptop.open()
+    expect((await offline.runs()).map(({ synced }) => synced)).toEqual([undefined, undefined, undefined])
+    network.mend()
+    await untilNoted(offline)
+    for (const run of runs) expect((await kindsThere(run)).at(-1)).toBe('commit')
+    await offline.close()
+  })
+
+  it('are asked for no more once it is known that they are there', async () => {
+    const { laptop, asked } = world()
+    const before = await laptop.open()
+    await finish(before)
+    await untilNoted(before)
+    await before.close()
+    asked.length = 0
+    const after = await laptop.open()
+    for (let tasks = 0; tasks < 50; tasks += 1) await testClock.task()
+    expect(asked).toEqual([])
+    await after.close()
+  })
+})
