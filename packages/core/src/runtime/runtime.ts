@@ -104,7 +104,7 @@ export class Runtime implements RuntimeApi {
         // It says so to whoever opens it.
         () => undefined,
       )
-    if (ports.edge) void runtime.#bringEnded(runs)
+    if (ports.edge) void runtime.#bringRest(runs)
     return runtime
   }
 
@@ -411,14 +411,23 @@ export class Runtime implements RuntimeApi {
     )
   }
 
-  /** Runs that ended here while the edge could not be told, one after the other: each is opened, pushed, and closed when it is idle. */
-  async #bringEnded(runs: readonly RunSummary[]): Promise<void> {
-    for (const { run, owner, status, synced } of runs) {
+  /**
+   * Brings to the edge what hosts that are gone have left, one run after the other: the ends of runs, and messages to those that
+   * have moved on. Each is opened, and closed when it is idle.
+   */
+  async #bringRest(runs: readonly RunSummary[]): Promise<void> {
+    for (const summary of runs) {
       if (this.#closed) return
-      if (owner !== this.#ports.me || !isEnded({ status }) || synced) continue
-      const node = await this.#node(run).catch(() => undefined)
-      await node?.untilKept()
+      if (!(await this.#hasRest(summary).catch(() => false))) continue
+      const node = await this.#node(summary.run).catch(() => undefined)
+      if (isEnded(summary)) await node?.untilKept()
     }
+  }
+
+  async #hasRest({ run, owner, status, synced }: RunSummary): Promise<boolean> {
+    const isOurs = owner === this.#ports.me
+    if (isEnded({ status })) return isOurs && !synced
+    return !isOurs && (await this.#ports.inbox.list(run)).length > 0
   }
 
   /** Writes down that the edge has all of a run that has ended here. What cannot be stored now is looked at when this is opened again. */

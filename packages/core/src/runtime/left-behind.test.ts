@@ -64,3 +64,33 @@ describe('runs that end while the edge cannot be reached', () => {
     await after.close()
   })
 })
+
+it('a message that was acknowledged before its run had moved on is brought after it by the next opening', async () => {
+  const patient = defineAgent({
+    name: 'patient',
+    version: 1,
+    initial: () => ({}),
+    async turn(ctx) {
+      await ctx.receive('go' as never)
+      return done()
+    },
+  })
+  const edge = memoryEdge({ clock: testClock, agents: [patient] })
+  const sent: string[] = []
+  const send: typeof edge.remote.send = async (run, item) => {
+    await edge.remote.send(run, item)
+    sent.push(item.id)
+  }
+  const laptop = testDevice([patient], { edge: { ...edge, remote: { ...edge.remote, send } } })
+  const before = await laptop.open()
+  const run = await handleOf(before, await before.start('patient', null))
+  await run.until(({ status }) => status === 'waiting')
+  await run.move('edge')
+  await before.close()
+  // As a host leaves it that is killed right after the move.
+  await laptop.inbox.put(run.id, { type: 'message', name: 'go', value: 1, id: 'm', time: 1, by: 'laptop' })
+  const after = await laptop.open()
+  while (sent.length === 0) await testClock.task()
+  expect(sent).toEqual(['m'])
+  await after.close()
+})
