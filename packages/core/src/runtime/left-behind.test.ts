@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { defineAgent, done } from '../engine/agent.ts'
+import { defineAgent, done, type AnyAgent } from '../engine/agent.ts'
 import type { OwnerId, RunId } from '../ids.ts'
 import { parseLine } from '../log/entry.ts'
 import { cuttable } from '../session/session.test-support.ts'
@@ -8,23 +8,41 @@ import { handleOf, hastyClock, testClock, testDevice } from './memory-world.test
 import type { Runtime } from './runtime.ts'
 
 const agent = defineAgent({ name: 'a', version: 1, initial: () => ({}), turn: async () => done(7) })
+const patient = defineAgent({
+  name: 'patient',
+  version: 1,
+  initial: () => ({}),
+  async turn(ctx) {
+    await ctx.receive('go' as never)
+    return done()
+  },
+})
+/** Ends once `gate` does. */
+const slow = (gate: Promise<number>) =>
+  defineAgent({
+    name: 'slow',
+    version: 1,
+    initial: () => ({}),
+    turn: async (ctx) => done(await ctx.step('slow', () => gate)),
+  })
 const runs = ['one', 'two', 'three'] as RunId[]
 
 /** A device, its network, and which runs the edge was asked for. */
-function world() {
-  const edge = memoryEdge({ clock: testClock })
+function world(agents: readonly AnyAgent[] = [agent]) {
+  const edge = memoryEdge({ clock: testClock, ownerAlive: () => false })
   const asked: RunId[] = []
   const pull: typeof edge.remote.pull = (run, ...rest) => {
     asked.push(run)
     return edge.remote.pull(run, ...rest)
   }
   const network = cuttable({ ...edge, remote: { ...edge.remote, pull } })
-  const laptop = testDevice([agent], { edge: network.edge, clock: hastyClock })
+  const laptop = testDevice(agents, { edge: network.edge, clock: hastyClock })
+  const phone = testDevice(agents, { name: 'phone', edge, clock: hastyClock })
   const kindsThere = async (run: RunId): Promise<readonly string[]> => {
     const { lines } = await edge.remote.pull(run, 0, 'x' as OwnerId)
     return lines.map((line) => parseLine(line).kind)
   }
-  return { laptop, network, asked, kindsThere }
+  return { laptop, phone, network, asked, kindsThere }
 }
 
 async function finish(runtime: Runtime): Promise<void> {
@@ -51,6 +69,28 @@ describe('runs that end while the edge cannot be reached', () => {
     await offline.close()
   })
 
+  it('are not waited for when somebody else goes on with one of them', async () => {
+    const here = Promise.withResolvers<number>()
+    const { laptop, network, phone, kindsThere } = world([agent, slow(here.promise)])
+    const before = await laptop.open()
+    const early = await handleOf(before, await before.start('slow', null, { id: 'early' }))
+    await early.until(({ head, live, sync }) => live.calls.length > 0 && sync.synced?.seq === head.seq)
+    network.cut()
+    here.resolve(1)
+    await early.result()
+    await finish(before)
+    await before.close()
+    const elsewhere = await phone.open({ agents: [slow(new Promise(() => undefined))] })
+    const taken = await handleOf(elsewhere, 'early')
+    await taken.move('here', { force: true })
+    network.mend()
+    const after = await laptop.open()
+    while ((await kindsThere('two' as RunId)).at(-1) !== 'commit') await testClock.task()
+    expect((await handleOf(after, 'early')).view()?.owner).toBe('phone')
+    await after.close()
+    await elsewhere.close()
+  })
+
   it('are asked for no more once it is known that they are there', async () => {
     const { laptop, asked } = world()
     const before = await laptop.open()
@@ -66,15 +106,6 @@ describe('runs that end while the edge cannot be reached', () => {
 })
 
 it('a message that was acknowledged before its run had moved on is brought after it by the next opening', async () => {
-  const patient = defineAgent({
-    name: 'patient',
-    version: 1,
-    initial: () => ({}),
-    async turn(ctx) {
-      await ctx.receive('go' as never)
-      return done()
-    },
-  })
   const edge = memoryEdge({ clock: testClock, agents: [patient] })
   const sent: string[] = []
   const send: typeof edge.remote.send = async (run, item) => {

@@ -325,9 +325,10 @@ export class RunNode {
     return this.isKept && !this.writing && this.#courier.isIdle
   }
 
-  /** Resolves when the edge has all of a run that is over, has refused it, or is not asked any more. */
+  /** Resolves when the edge has all of a run that is over, or something else in its place, has refused it, or is not asked any more. */
   async untilKept(): Promise<void> {
-    while (this.log.fold && !this.isKept && !this.closed && this.#sync.error === undefined)
+    const isOver = (): boolean => this.log.fold !== undefined && isEnded(this.log.fold)
+    while (isOver() && !this.isKept && !this.closed && this.#sync.error === undefined)
       await this.#waker.next(this.closing)
   }
 
