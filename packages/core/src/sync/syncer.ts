@@ -482,7 +482,8 @@ export class Syncer {
   async #bringChildren(lines: readonly Uint8Array[]): Promise<void> {
     const { childBegun } = this.#ports
     if (childBegun === undefined) return
-    const children = await childrenIn(lines, (stored) => this.#log.reader.resolve(stored))
+    // What cannot be read here may be at the edge: then the push goes on as it is.
+    const children = await childrenIn(lines, (stored) => this.#log.reader.resolve(stored)).catch(() => [])
     await Promise.all(children.map((child) => childBegun(child)))
   }
 
