@@ -18,7 +18,10 @@ export type BrowserSessionOptions<State> = Omit<
   SessionOptions<State>,
   'storage' | 'me' | 'clock' | 'random' | 'channel' | 'locks' | 'edge' | 'place'
 > & {
-  /** Of the database; sessions and runs of one name share it. Default `default`. */
+  /**
+   * Of the database; sessions and runs of one name share it, and belong to one person: those that were written without a network
+   * are brought to the edge of the next session that is opened. Default `default`.
+   */
   readonly name?: string
   readonly edge?: EdgeOptions
   /** Hears how this browser keeps the session: at once, and whenever that changes. Show everything but `kept`. */

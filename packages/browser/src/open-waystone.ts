@@ -61,7 +61,7 @@ export interface WaystoneOptions {
    * log with the version of Waystone and the browser, and in `run.checkpoints()`.
    */
   readonly versions?: Readonly<Record<string, string>>
-  /** Keeps the runs of several applications of one origin apart. Default `default`. */
+  /** Keeps the runs of several applications of one origin apart, and of several people. Default `default`. */
   readonly name?: string
 }
 

@@ -4,7 +4,7 @@ import { InOrder } from '../in-order.ts'
 import { limits } from '../limits.ts'
 import type { Blobs, ReadBlobs } from '../ports/blobs.ts'
 import type { Cipher } from '../ports/cipher.ts'
-import type { Append, Compaction, Head, LogStore } from '../ports/log-store.ts'
+import type { Append, Compaction, Head, LogStore, RunSummary } from '../ports/log-store.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import { sameBytes } from '../state/bytes.ts'
 import { digestBytes } from '../state/digest.ts'
@@ -35,6 +35,8 @@ export interface LogPorts extends Pick<BodySource, 'blind'> {
   readonly now: () => number
   /** With it runs that begin here are encrypted, and those that are can be read. */
   readonly cipher?: Cipher | undefined
+  /** An edge is to have it, too. */
+  readonly hasEdge?: boolean
   /** A log that begins with entries from elsewhere has to be encrypted. */
   readonly onlySealed?: boolean | undefined
 }
@@ -235,7 +237,7 @@ export class RunLog {
     fold: Fold,
     append: Pick<Append, 'base' | 'durability' | 'begins' | 'setAside'>,
   ): Promise<void> {
-    const summary = sameSummary(this.#fold, fold) ? {} : { summary: summaryOf(fold) }
+    const summary = sameSummary(this.#fold, fold) ? {} : { summary: this.#summary(fold) }
     await this.#write(appending, { ...append, ...summary, end: fold.head })
     // What was consumed in a log that another one replaces waits to be consumed again.
     if (append.begins) this.#fold = undefined
@@ -364,7 +366,7 @@ export class RunLog {
       assert(fold !== undefined, 'a tail was replaced in an empty log')
       const setAside = { reason, time: this.#ports.now() }
       const appending = { entries, lines }
-      await this.#write(appending, { base, durability: 'strict', summary: summaryOf(fold), setAside })
+      await this.#write(appending, { base, durability: 'strict', summary: this.#summary(fold), setAside })
       this.#fold = fold
       this.#damage = missing ?? this.#damage
       this.#replaced(base.seq)
@@ -372,18 +374,22 @@ export class RunLog {
   }
 
   /**
-   * Notes beside a run that has ended that the edge has all of it, until its summary is another one: whoever opens its device
-   * next need not look. Nothing when somebody else has appended meanwhile.
+   * Notes beside the log that the edge has it as it is now: whoever opens its device next need not look. Nothing when somebody
+   * else has appended meanwhile.
    */
   settle(): Promise<void> {
     return this.#inOrder.run(async () => {
       const fold = this.#fold
-      if (fold === undefined || !isEnded(fold)) return
-      const summary = { ...summaryOf(fold), synced: true } as const
+      if (fold === undefined) return
+      const summary = { ...this.#summary(fold), synced: fold.head.seq }
       await this.#ports.store.append(this.run, {
         ...{ base: fold.head, lines: [], durability: 'relaxed', summary },
       })
     })
+  }
+
+  #summary(fold: Fold): RunSummary {
+    return { ...summaryOf(fold), ...(this.#ports.hasEdge ? { edge: true } : {}) }
   }
 
   /** The fold up to and including one entry. Throws `input_refused` when the log does not reach that far. */
@@ -560,7 +566,7 @@ export class RunLog {
       base: fold.head,
       lines: [],
       durability: 'strict',
-      summary: summaryOf(fold),
+      summary: this.#summary(fold),
       setAside: { reason, time: this.#ports.now() },
     })
     if (!appended.ok) throw headMoved(this.run, fold.head, appended.head)

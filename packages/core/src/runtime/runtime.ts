@@ -10,6 +10,7 @@ import { artifactsIn, isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import { RunLog } from '../log/run-log.ts'
 import { isSession, sessionAgent, sessionIsNoRun } from '../log/session-agent.ts'
+import { isNotedAtEdge, summariesOf } from '../log/summaries.ts'
 import { checkVersions, writtenBy } from '../log/written.ts'
 import type { InboxContent, InboxItem } from '../ports/inbox.ts'
 import type { Head, RunSummary } from '../ports/log-store.ts'
@@ -154,16 +155,9 @@ export class Runtime implements RuntimeApi {
   }
 
   async runs(): Promise<readonly RunSummary[]> {
-    const summaries: RunSummary[] = []
-    for (let after: RunId | undefined; ;) {
-      const page = await this.#ports.store.list(after)
-      summaries.push(...page)
-      after = page.at(-1)?.run
-      if (page.length < limits.listRunsMax)
-        return Promise.all(
-          summaries.filter(({ agent }) => agent !== sessionAgent).map((summary) => this.#withLive(summary)),
-        )
-    }
+    const summaries = await summariesOf(this.#ports.store)
+    const ofAgents = summaries.filter(({ agent }) => agent !== sessionAgent)
+    return Promise.all(ofAgents.map((summary) => this.#withLive(summary)))
   }
 
   async watchRuns(listener: () => void): Promise<number> {
@@ -424,10 +418,11 @@ export class Runtime implements RuntimeApi {
     }
   }
 
-  async #hasRest({ run, owner, status, synced }: RunSummary): Promise<boolean> {
-    const isOurs = owner === this.#ports.me
-    if (isEnded({ status })) return isOurs && !synced
-    return !isOurs && (await this.#ports.inbox.list(run)).length > 0
+  async #hasRest(summary: RunSummary): Promise<boolean> {
+    const { store, inbox, me } = this.#ports
+    const isOurs = summary.owner === me
+    if (isEnded(summary)) return isOurs && !(await isNotedAtEdge(store, summary))
+    return !isOurs && (await inbox.list(summary.run)).length > 0
   }
 
   /** Writes down that the edge has all of a run that has ended here. What cannot be stored now is looked at when this is opened again. */

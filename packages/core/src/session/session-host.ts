@@ -14,6 +14,7 @@ import type { Snapshots } from '../ports/snapshots.ts'
 import type { SyncState } from '../ports/watch.ts'
 import type { Value } from '../state/codec.ts'
 import { logPorts } from '../sync/log-ports.ts'
+import { bringOthers } from './left-sessions.ts'
 import type { SessionSetup } from './options.ts'
 import { SessionEdge } from './session-edge.ts'
 import { SessionLock } from './session-lock.ts'
@@ -87,6 +88,7 @@ export class SessionHost {
     if (channel) this.#stop.push(channel.listen((message) => this.#onTab(message)))
     if (channel?.onMissed) this.#stop.push(channel.onMissed(() => void this.refresh().catch(() => undefined)))
     this.#edge?.begin()
+    this.#stop.push(bringOthers(this.setup))
   }
 
   get run(): RunId {
@@ -177,6 +179,9 @@ export class SessionHost {
     this.#replacedListeners.clear()
     this.#edge?.close()
     await this.log.append(this.setup.me, () => [])
+    // What cannot be written down is looked at when another session is opened.
+    if (this.#edge && this.isWriter && this.sync.synced?.digest === this.log.fold?.head.digest)
+      await this.log.settle().catch(() => undefined)
   }
 
   /** Undefined when the session is no longer what the drafts were made for. */

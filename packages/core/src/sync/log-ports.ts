@@ -18,6 +18,7 @@ export function logPorts(
     snapshots,
     blobs: all,
     now: () => clock.now(),
+    hasEdge: edge !== undefined,
     cipher: encryption?.cipher,
     onlySealed: encryption?.only,
   }

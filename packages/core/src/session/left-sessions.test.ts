@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest'
+import { WaystoneError } from '../errors.ts'
+import type { OwnerId, RunId } from '../ids.ts'
+import { memoryStorage } from '../memory/memory-storage.ts'
+import { memoryEdge } from '../runtime/memory-edge.test-support.ts'
+import { hastyClock, testClock } from '../runtime/memory-world.test-support.ts'
+import { cuttable, open, until, type Notes } from './session.test-support.ts'
+
+const note =
+  (text: string) =>
+  (draft: Notes): void =>
+    void draft.notes.push(text)
+
+/** A device with sessions, its network, which of them the edge was asked for, and which it refuses. */
+function world() {
+  const edge = memoryEdge({ clock: testClock, ownerAlive: () => false })
+  const asked: string[] = []
+  const refused = new Set<string>()
+  const pull: typeof edge.remote.pull = async (run, ...rest) => {
+    asked.push(run)
+    if (refused.has(run)) throw new WaystoneError('forbidden', `session ${run} is not yours`, { run })
+    return edge.remote.pull(run, ...rest)
+  }
+  const network = cuttable({ ...edge, remote: { ...edge.remote, pull } })
+  const storage = memoryStorage()
+  const session = (id: string) => open({ id, storage, edge: network.edge, clock: hastyClock })
+  const headThere = async (id: string) =>
+    (await edge.remote.pull(id as RunId, undefined, 'x' as OwnerId)).head
+  return { session, network, asked, refused, headThere, storage }
+}
+
+/** Writes sessions that the edge does not get. Their heads. */
+async function writeOffline({ session, network }: ReturnType<typeof world>, ids: readonly string[]) {
+  network.cut()
+  const heads = []
+  for (const id of ids) {
+    const one = await session(id)
+    await one.update(note('offline'))
+    heads.push(one.head)
+    await one.close()
+  }
+  network.mend()
+  return heads
+}
+
+async function noted({ storage }: ReturnType<typeof world>, id: string): Promise<number | undefined> {
+  return (await storage.store.list()).find(({ run }) => run === id)?.synced
+}
+
+describe('a session that was written without a network, and closed', () => {
+  it('is at the edge after another one was opened', async () => {
+    const here = world()
+    const heads = await writeOffline(here, ['one', 'two'])
+    const other = await here.session('other')
+    while ((await here.headThere('two')) === undefined) await testClock.task()
+    expect([await here.headThere('one'), await here.headThere('two')]).toEqual(heads)
+    while ((await noted(here, 'two')) === undefined) await testClock.task()
+    await other.close()
+    here.asked.length = 0
+    const again = await here.session('other')
+    await again.synced()
+    for (let tasks = 0; tasks < 50; tasks += 1) await testClock.task()
+    expect(new Set(here.asked)).toEqual(new Set(['other']))
+  })
+
+  it('is brought once the network is back', async () => {
+    const here = world()
+    const [head] = await writeOffline(here, ['one'])
+    here.network.cut()
+    await here.session('other')
+    for (let tasks = 0; tasks < 50; tasks += 1) await testClock.task()
+    expect(await here.headThere('one')).toBeUndefined()
+    here.network.mend()
+    while ((await here.headThere('one')) === undefined) await testClock.task()
+    expect(await here.headThere('one')).toEqual(head)
+  })
+
+  it('is brought again after it was written again', async () => {
+    const here = world()
+    const first = await here.session('one')
+    await first.synced()
+    await first.close()
+    expect(await noted(here, 'one')).toBe(first.head.seq)
+    const [head] = await writeOffline(here, ['one'])
+    await here.session('other')
+    while ((await here.headThere('one'))?.seq !== head?.seq) await testClock.task()
+    expect(await here.headThere('one')).toEqual(head)
+  })
+
+  it('is brought by nobody when it has no edge', async () => {
+    const here = world()
+    const mine = await open({ id: 'mine', storage: here.storage })
+    await mine.update(note('for nobody else'))
+    await mine.close()
+    await writeOffline(here, ['one'])
+    await here.session('other')
+    while ((await noted(here, 'one')) === undefined) await testClock.task()
+    for (let tasks = 0; tasks < 50; tasks += 1) await testClock.task()
+    expect(await here.headThere('mine')).toBeUndefined()
+    expect(here.asked).not.toContain('mine')
+  })
+
+  it('keeps no other one waiting when the edge refuses it', async () => {
+    const here = world()
+    const [, head] = await writeOffline(here, ['one', 'two'])
+    here.refused.add('one')
+    await here.session('other')
+    while ((await here.headThere('two')) === undefined) await testClock.task()
+    expect(await here.headThere('two')).toEqual(head)
+  })
+
+  it('is brought by a session that is opened after the one that did so was closed', async () => {
+    const here = world()
+    await writeOffline(here, ['one'])
+    here.network.cut()
+    const early = await here.session('early')
+    const late = await here.session('late')
+    await early.close()
+    await late.close()
+    here.network.mend()
+    const last = await here.session('last')
+    while ((await here.headThere('one')) === undefined) await testClock.task()
+    await until(() => last.sync.synced !== undefined)
+  })
+})
