@@ -59,30 +59,43 @@ const from = performance.now()
 for (let turn = 0; turn < turns; turn += turnsATrace) {
   const next = Math.min(turnsATrace, turns - turn)
   const work = `(${sendBack.toString()})(${String(next)})`
-  traced.push(...(await traceTasks(page, () => page.evaluate(work))))
+  traced.push(...(await traceTasks(page, taskMsMax, () => page.evaluate(work))))
 }
 const seconds = round((performance.now() - from) / 1_000)
 await engine.close()
 await edge.close()
 
 const figures = Object.entries(threads).map(([thread, name]) => {
-  const ms = traced.filter((one) => one.thread === thread).flatMap((one) => one.ms)
+  const mine = traced.filter((one) => one.thread === thread)
+  const ms = mine.flatMap((one) => one.ms)
   return {
     name,
     tasks: ms.length,
     /** How many took longer than so many ms. */
     over: Object.fromEntries(bounds.map((bound) => [bound, ms.filter((one) => one > bound).length])),
     longestMs: round(ms.reduce((longest, one) => Math.max(longest, one), 0)),
+    /** Those over the aim, by the turns that were traced together. */
+    long: mine.flatMap(({ long }, trace) =>
+      long.map((task) => ({
+        from: trace * turnsATrace,
+        ...task,
+        ms: round(task.ms),
+        parts: task.parts.map((part) => ({ ...part, ms: round(part.ms) })),
+      })),
+    ),
   }
 })
 report(
-  figures.map(
-    ({ name, tasks, over, longestMs }) =>
-      `${name.padEnd(10)} ${String(tasks)} tasks in ${String(seconds)} s, the longest ${longestMs.toFixed(1)} ms; ` +
+  figures.flatMap(({ name, tasks, over, longestMs, long }) => [
+    `${name.padEnd(10)} ${String(tasks)} tasks in ${String(seconds)} s, the longest ${longestMs.toFixed(1)} ms; ` +
       Object.entries(over)
         .map(([bound, count]) => `over ${bound} ms: ${String(count)}`)
         .join(', '),
-  ),
+    ...long.map(
+      ({ from, ms, parts }) =>
+        `  ${String(ms)} ms after turn ${String(from)}: ${parts.map((part) => `${part.name} ${String(part.ms)}`).join(', ')}`,
+    ),
+  ]),
   {
     name: 'smooth',
     turns,
