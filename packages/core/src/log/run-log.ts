@@ -35,7 +35,7 @@ export interface LogPorts extends Pick<BodySource, 'blind'> {
   readonly now: () => number
   /** With it runs that begin here are encrypted, and those that are can be read. */
   readonly cipher?: Cipher | undefined
-  /** An edge is to have it, too. */
+  /** An edge is to have it, too: its summary says so from the first append on. */
   readonly hasEdge?: boolean
   /** A log that begins with entries from elsewhere has to be encrypted. */
   readonly onlySealed?: boolean | undefined
@@ -79,6 +79,8 @@ export class RunLog {
   readonly #listeners = new Set<(appending: Appending, fold: Fold) => void>()
   readonly #replacedListeners = new Set<(keep: number) => void>()
   #fold: Fold | undefined
+  /** Its summary says what this host would. */
+  #isSummed = false
   #damage: Damage | undefined
   readonly #inOrder = new InOrder()
   readonly #waiting: Waiting[] = []
@@ -237,8 +239,10 @@ export class RunLog {
     fold: Fold,
     append: Pick<Append, 'base' | 'durability' | 'begins' | 'setAside'>,
   ): Promise<void> {
-    const summary = sameSummary(this.#fold, fold) ? {} : { summary: this.#summary(fold) }
+    const isSame = sameSummary(this.#fold, fold) && (this.#isSummed || !this.#ports.hasEdge)
+    const summary = isSame ? {} : { summary: this.#summary(fold) }
     await this.#write(appending, { ...append, ...summary, end: fold.head })
+    this.#isSummed = true
     // What was consumed in a log that another one replaces waits to be consumed again.
     if (append.begins) this.#fold = undefined
     this.#take(appending, fold)

@@ -11,14 +11,16 @@ const note =
   (draft: Notes): void =>
     void draft.notes.push(text)
 
-/** A device with sessions, its network, which of them the edge was asked for, and which it refuses. */
+/** A device with sessions, its network, which of them the edge was asked for, which it refuses, and of which nothing comes back. */
 function world() {
   const edge = memoryEdge({ clock: testClock, ownerAlive: () => false })
   const asked: string[] = []
   const refused = new Set<string>()
+  const lost = new Set<string>()
   const pull: typeof edge.remote.pull = async (run, ...rest) => {
     asked.push(run)
     if (refused.has(run)) throw new WaystoneError('forbidden', `session ${run} is not yours`, { run })
+    if (lost.has(run)) throw new WaystoneError('unreachable', `nothing answers for ${run}`, { run })
     return edge.remote.pull(run, ...rest)
   }
   const network = cuttable({ ...edge, remote: { ...edge.remote, pull } })
@@ -26,7 +28,7 @@ function world() {
   const session = (id: string) => open({ id, storage, edge: network.edge, clock: hastyClock })
   const headThere = async (id: string) =>
     (await edge.remote.pull(id as RunId, undefined, 'x' as OwnerId)).head
-  return { session, network, asked, refused, headThere, storage }
+  return { session, network, asked, refused, lost, headThere, storage }
 }
 
 /** Writes sessions that the edge does not get. Their heads. */
@@ -47,6 +49,10 @@ async function noted({ storage }: ReturnType<typeof world>, id: string): Promise
   return (await storage.store.list()).find(({ run }) => run === id)?.synced
 }
 
+async function tasks(count: number): Promise<void> {
+  for (let done = 0; done < count; done += 1) await testClock.task()
+}
+
 describe('a session that was written without a network, and closed', () => {
   it('is at the edge after another one was opened', async () => {
     const here = world()
@@ -59,7 +65,7 @@ describe('a session that was written without a network, and closed', () => {
     here.asked.length = 0
     const again = await here.session('other')
     await again.synced()
-    for (let tasks = 0; tasks < 50; tasks += 1) await testClock.task()
+    await tasks(50)
     expect(new Set(here.asked)).toEqual(new Set(['other']))
   })
 
@@ -68,7 +74,7 @@ describe('a session that was written without a network, and closed', () => {
     const [head] = await writeOffline(here, ['one'])
     here.network.cut()
     await here.session('other')
-    for (let tasks = 0; tasks < 50; tasks += 1) await testClock.task()
+    await tasks(50)
     expect(await here.headThere('one')).toBeUndefined()
     here.network.mend()
     while ((await here.headThere('one')) === undefined) await testClock.task()
@@ -95,7 +101,7 @@ describe('a session that was written without a network, and closed', () => {
     await writeOffline(here, ['one'])
     await here.session('other')
     while ((await noted(here, 'one')) === undefined) await testClock.task()
-    for (let tasks = 0; tasks < 50; tasks += 1) await testClock.task()
+    await tasks(50)
     expect(await here.headThere('mine')).toBeUndefined()
     expect(here.asked).not.toContain('mine')
   })
@@ -121,5 +127,54 @@ describe('a session that was written without a network, and closed', () => {
     const last = await here.session('last')
     while ((await here.headThere('one')) === undefined) await testClock.task()
     await until(() => last.sync.synced !== undefined)
+  })
+
+  it('is brought while another session stays open that was there before it', async () => {
+    const here = world()
+    const main = await here.session('main')
+    await main.synced()
+    const [head] = await writeOffline(here, ['one'])
+    await here.session('third')
+    while ((await here.headThere('one')) === undefined) await testClock.task()
+    expect(await here.headThere('one')).toEqual(head)
+  })
+
+  it('keeps no other one waiting when it alone cannot be reached', async () => {
+    const here = world()
+    const [, head] = await writeOffline(here, ['one', 'two'])
+    here.lost.add('one')
+    await here.session('other')
+    while ((await here.headThere('two')) === undefined) await testClock.task()
+    expect(await here.headThere('two')).toEqual(head)
+    expect(await here.headThere('one')).toBeUndefined()
+    here.lost.clear()
+    while ((await here.headThere('one')) === undefined) await testClock.task()
+  })
+
+  it('is brought when it had no edge at first', async () => {
+    const here = world()
+    const plain = await open({ id: 'one', storage: here.storage })
+    await plain.update(note('no edge'))
+    await plain.close()
+    const [head] = await writeOffline(here, ['one'])
+    await here.session('other')
+    while ((await here.headThere('one')) === undefined) await testClock.task()
+    expect(await here.headThere('one')).toEqual(head)
+  })
+
+  it('is asked for no more when the session that brings it is closed, whenever that is', async () => {
+    const here = world()
+    await writeOffline(here, ['one'])
+    here.network.cut()
+    for (let wait = 0; wait < 12; wait += 1) {
+      const other = await here.session('other')
+      await tasks(wait)
+      await other.close()
+    }
+    await testClock.wait(50)
+    here.asked.length = 0
+    here.network.mend()
+    await testClock.wait(300)
+    expect(here.asked).toEqual([])
   })
 })

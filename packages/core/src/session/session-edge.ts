@@ -102,7 +102,7 @@ export class SessionEdge {
   async #claim(): Promise<void> {
     const { log, setup, edge } = this.#ports
     for (let tries = 1; ; tries += 1) {
-      await this.#syncer.reconcile()
+      await this.#compared()
       const { head, epoch, owner, identity } = log.mustFold()
       if (owner === setup.me) return this.#ports.grown()
       if (identity.version > setup.version) throw newer(setup, identity.version)
@@ -113,11 +113,21 @@ export class SessionEdge {
         await this.#adopt(await edge.remote.claim(run, claim))
       } catch (error) {
         // The claim may be in the log although no answer came: the log says.
-        await this.#syncer.reconcile().catch(() => undefined)
+        await this.#compared().catch(() => undefined)
         const isFaster = isWaystoneError(error, 'head_moved') && tries < limits.writeTriesMax
         if (log.mustFold().owner !== me && !isFaster) throw error
       }
       if (log.mustFold().owner === me) return this.#ports.grown()
+    }
+  }
+
+  /** Compares with the edge, and again later when that fails: until it has been, nothing counts as synced. */
+  async #compared(): Promise<void> {
+    try {
+      await this.#reconcile()
+    } catch (error) {
+      void this.#reachAgain()
+      throw error
     }
   }
 
@@ -130,12 +140,8 @@ export class SessionEdge {
 
   async #reach(): Promise<void> {
     if (this.#closed.signal.aborted) return
-    try {
-      await this.#reconcile()
-    } catch {
-      // What is more than a lost network is told in `state`.
-      void this.#reachAgain()
-    }
+    // What is more than a lost network is told in `state`.
+    await this.#compared().catch(() => undefined)
   }
 
   async #reachAgain(): Promise<void> {

@@ -13,11 +13,11 @@ import type { Blobs } from '../ports/blobs.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
 import type { SyncState } from '../ports/watch.ts'
 import type { Value } from '../state/codec.ts'
-import { logPorts } from '../sync/log-ports.ts'
 import { bringOthers } from './left-sessions.ts'
 import type { SessionSetup } from './options.ts'
 import { SessionEdge } from './session-edge.ts'
 import { SessionLock } from './session-lock.ts'
+import { sessionPorts } from './session-ports.ts'
 
 /** What a write makes of a session as it is. */
 export interface Writing {
@@ -73,10 +73,10 @@ export class SessionHost {
 
   /** Opens what the store has of a session, and the edge if it can be reached: which may be nothing. */
   static async open(setup: SessionSetup): Promise<SessionHost> {
-    const { storage, edge, clock, run, cipher, locks } = setup
+    const { storage, clock, run, locks } = setup
     const lock = new SessionLock({ name: `waystone:${run}`, locks, clock })
     const guarded = { ...storage, snapshots: removedAlone(storage.snapshots, lock) }
-    const ports = logPorts(guarded, clock, edge, cipher && { cipher })
+    const ports = sessionPorts(setup, guarded)
     const host = new SessionHost(await RunLog.open(run, ports), setup, ports.blobs, lock)
     await host.#edge?.reach()
     return host

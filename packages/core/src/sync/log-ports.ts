@@ -7,7 +7,7 @@ import type { Edge } from './syncer.ts'
 
 /** What a log is kept in on a device; blobs that are only at the edge are fetched from there. */
 export function logPorts(
-  { store, snapshots, blobs }: RunStorage,
+  { store, snapshots, blobs }: Pick<RunStorage, 'store' | 'snapshots' | 'blobs'>,
   clock: Clock,
   edge: Edge | undefined,
   encryption: Pick<Encryption, 'cipher' | 'only'> | undefined,
@@ -18,7 +18,6 @@ export function logPorts(
     snapshots,
     blobs: all,
     now: () => clock.now(),
-    hasEdge: edge !== undefined,
     cipher: encryption?.cipher,
     onlySealed: encryption?.only,
   }
