@@ -106,6 +106,7 @@ export {
 } from './log/stored-checkpoints.ts'
 export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
+export { bearerOf, type Token } from './sync/bearer.ts'
 export type { SyncPolicy } from './sync/step.ts'
 export {
   isMark,

@@ -1,4 +1,4 @@
-import { fromWire, WaystoneError } from '@waystone/core'
+import { bearerOf, fromWire, WaystoneError, type Token } from '@waystone/core'
 import type { KeyringStore } from './device-keys.ts'
 import type { Keyring } from './keyring.ts'
 
@@ -6,7 +6,7 @@ import type { Keyring } from './keyring.ts'
 export interface EdgeKeyringOptions {
   /** The address of the edge, or one relative to the page. */
   readonly url: string
-  readonly token?: () => string | Promise<string>
+  readonly token?: Token
 }
 
 /**
@@ -15,7 +15,8 @@ export interface EdgeKeyringOptions {
  */
 export function edgeKeyring({ url, token }: EdgeKeyringOptions): KeyringStore {
   const ask = async (init: RequestInit): Promise<unknown> => {
-    const authorization = token ? { authorization: `Bearer ${await token()}` } : {}
+    const bearer = await bearerOf(token)
+    const authorization = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
     const signal = AbortSignal.timeout(15_000)
     const headers = { ...authorization, 'content-type': 'application/json' }
     const address = `${url.replace(/\/$/, '')}/v1/keyring`

@@ -1,11 +1,11 @@
-import { fromWire, headers, limits, WaystoneError } from '@waystone/core'
+import { bearerOf, fromWire, headers, limits, WaystoneError, type Token } from '@waystone/core'
 
 /** Where the edge is and what lets a device in. */
 export interface EdgeOptions {
   /** The address of the deployed worker, such as `https://runs.example.com`. */
   readonly url: string
-  /** The bearer token, asked for at every request so that it may change. */
-  readonly token?: () => string | Promise<string>
+  /** The bearer token, asked for at every request so that it may change. One that cannot be had now is no network: it is tried again. */
+  readonly token?: Token
 }
 
 /** One request to the edge. */
@@ -25,7 +25,7 @@ const answerMsMax = 10_000
 /** Makes requests to the edge with the token; no answer at all is `unreachable`. */
 export function edgeHttp({ url, token }: EdgeOptions, device: string): AskEdge {
   return async (path, request = {}) => {
-    const bearer = await token?.()
+    const bearer = await bearerOf(token)
     const init: RequestInit = {
       method: request.method ?? 'GET',
       headers: {
