@@ -1,6 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 import { Waker } from '../waker.ts'
-import { within } from './in-time.ts'
+import { nextWithin } from './in-time.ts'
 
 /** Counts what happens, and lets many wait for the next of it. */
 export class Events {
@@ -41,8 +41,7 @@ export class Events {
   async next(ms?: number): Promise<boolean> {
     if (this.#over) return true
     const seen = this.#count
-    const woken = this.#waker.next()
-    await (ms === undefined ? woken : within(this.#clock, ms, woken))
+    await nextWithin(this.#clock, ms, this.#waker)
     return seen !== this.#count || this.#over
   }
 

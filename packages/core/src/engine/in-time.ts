@@ -1,11 +1,20 @@
 import type { WaystoneError } from '../errors.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Waker } from '../waker.ts'
 
 /** Resolves when `first` does, or when `ms` are over. Leaves no timer behind. */
 export async function within(clock: Clock, ms: number, first: Promise<unknown>): Promise<void> {
   const stop = new AbortController()
   await Promise.race([first, clock.wait(ms, stop.signal)])
   // With a reason: without one engines make an exception with its stack, which takes longer than a whole step.
+  stop.abort(null)
+}
+
+/** Resolves at the next `wake`, or when `ms` are over; without `ms` at the next `wake`. Leaves nothing that waits behind. */
+export async function nextWithin(clock: Clock, ms: number | undefined, waker: Waker): Promise<void> {
+  if (ms === undefined) return waker.next()
+  const stop = new AbortController()
+  await Promise.race([waker.next(stop.signal), clock.wait(ms, stop.signal)])
   stop.abort(null)
 }
 

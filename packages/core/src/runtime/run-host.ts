@@ -8,7 +8,7 @@ import type { AnyAgent } from '../engine/agent.ts'
 import { Attempt } from '../engine/attempt.ts'
 import type { AttemptEnd } from '../engine/attempt-end.ts'
 import type { AttemptPorts, OpenTurn } from '../engine/attempt-ports.ts'
-import { within } from '../engine/in-time.ts'
+import { nextWithin } from '../engine/in-time.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { Rehearsal } from '../engine/rehearsal.ts'
 import type { Children } from '../engine/run-child.ts'
@@ -102,6 +102,9 @@ interface Held {
   /** It is told that the run moves. */
   isMove: boolean
 }
+
+/** A clock may jump, and a machine sleep: what is due is looked at again after so long, in ms. */
+const sliceMsMax = 60_000
 
 /** While bodies run this host beats so often; between two beats that are further apart it has stood still. In ms. */
 const beatMs = 1_000
@@ -631,10 +634,7 @@ export class RunHost {
         await this.#ports.clock.task()
         continue
       }
-      const signalled = this.#waker.next()
-      await (due === undefined
-        ? signalled
-        : within(this.#ports.clock, Math.min(due - now, 60_000), signalled))
+      await nextWithin(this.#ports.clock, due && Math.min(due - now, sliceMsMax), this.#waker)
     }
   }
 
@@ -735,12 +735,10 @@ export class RunHost {
   }
 
   async #sleep(due: number | undefined): Promise<void> {
-    if (this.#woken) return
-    const signalled = this.#waker.next()
     const { clock } = this.#ports
-    await (due === undefined
-      ? signalled
-      : within(clock, Math.min(Math.max(0, due - clock.now()), 60_000), signalled))
+    const left = (): number => Math.max(0, due === undefined ? Infinity : due - clock.now())
+    while (!this.#woken && left() > 0)
+      await nextWithin(clock, due && Math.min(left(), sliceMsMax), this.#waker)
   }
 
   #signal(): void {

@@ -109,6 +109,8 @@ const sliced: ReadonlySet<string> = new Set(['step', 'once', 'commit'])
 
 /** Armed before user code runs: should the process die, the object wakes and goes on. In ms. */
 export const watchdogMs = 15_000
+/** Between two tries to take a run over that the edge cannot go on with, in ms. */
+const takeOverMsMax = 60 * 60_000
 /** How long a held host waits for the claim it was held for. */
 const holdMsMax = 15_000
 /** How long a device may take to hand a run over, beside the time that its steps may take. In ms. */
@@ -299,19 +301,31 @@ export class RunKeeper {
 
   /**
    * Has the owner start nothing for a while, so that a device can follow to the head, from an entry on, and claim it. A successor
-   * is given the run at once where its proof allows it.
+   * is given the run at once where its proof allows it; where that is the edge, the owner moves the run here. Rejects with
+   * `move_refused` for a run that cannot go on here.
    */
   async hold(ms: number, from?: number, successor?: Successor): Promise<Held> {
     const drainMs = Math.min(ms, holdMsMax)
     const fold = this.log.mustFold()
     const { owner } = fold
     const isThere = owner === edgeOwner || owner === successor?.owner || isEnded(fold)
+    if (successor?.owner === edgeOwner && !isThere) await this.#checkBlockers()
     if (successor && !isThere) await this.#askOwner(owner, successor, drainMs)
-    else await this.#holdHere(drainMs)
+    else if (successor?.owner !== edgeOwner) await this.#holdHere(drainMs)
     if (successor) await this.#giveTo(successor)
     const { head } = this.log.mustFold()
     const lines = from === undefined || from > head.seq ? [] : await this.log.lines(from)
     return { head, lines }
+  }
+
+  /** Nobody is asked to stand still for a run that cannot go on here. */
+  async #checkBlockers(): Promise<void> {
+    const blockers = await this.authority.blockers()
+    if (blockers.length === 0) return
+    const { run } = this.log
+    throw new WaystoneError('move_refused', `run ${run} cannot go on at the edge: ${blockers.join('; ')}`, {
+      run,
+    })
   }
 
   async #holdHere(ms: number): Promise<void> {
@@ -641,7 +655,9 @@ export class RunKeeper {
       await times.set(clock.now())
     } catch (error) {
       this.#ports.failed('take over', error)
-      await times.set(clock.now() + Math.max(fold.identity.leaseMs, watchdogMs))
+      // The longer its owner is gone the less likely is the next try: it comes after as long again.
+      const ms = Math.max(fold.identity.leaseMs, watchdogMs, Math.min(this.#silentMs(fold), takeOverMsMax))
+      await times.set(clock.now() + ms)
     }
   }
 
