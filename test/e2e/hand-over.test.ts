@@ -34,6 +34,21 @@ describe('a move from device to device', () => {
     await there.close()
   })
 
+  it('to the edge, which another device asks for: whoever has the run moves it there', async () => {
+    const [tab, there] = [await laptop.open(), await phone.open()]
+    const held = await startHeld(tab, there, 'sent-on')
+    const moving = there.evaluate<Tried>(`rig.move('sent-on', 'edge', { drainMs: 10000 })`)
+    await until(tab, 'sent-on', `view.live.phase === 'moving'`)
+    held.release()
+    expect(await moving).toEqual({ ok: true })
+    expect(await resultOf(there, 'sent-on')).toBe(1)
+    await checkOneOwner(tab, there, 'sent-on')
+    const claims = ofKind(await entriesOf(there, 'sent-on'), 'claim')
+    expect(claims.map(({ owner, body }) => [owner, body.reason])).toEqual([['edge', 'moved']])
+    await tab.close()
+    await there.close()
+  })
+
   it('there and back while it works, each time by who wants it', async () => {
     const [tab, there] = [await laptop.open(), await phone.open()]
     const turns = [there, tab, there].map((asking, index) => ({
@@ -64,10 +79,11 @@ describe('a move from device to device', () => {
     const [tab, there] = [await laptop.open(), await phone.open()]
     const held = await startHeld(tab, there, 'gone')
     laptop.network.cut()
-    expect(await there.evaluate<Tried>(`rig.move('gone', 'here', { drainMs: 50 })`)).toMatchObject({
-      ok: false,
-      code: 'move_refused',
-    })
+    for (const to of ['here', 'edge'])
+      expect(await there.evaluate<Tried>(`rig.move('gone', '${to}', { drainMs: 50 })`)).toMatchObject({
+        ok: false,
+        code: 'move_refused',
+      })
     expect(await there.evaluate<Tried>(`rig.move('gone', 'here', { drainMs: 50, force: true })`)).toEqual({
       ok: true,
     })

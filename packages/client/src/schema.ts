@@ -75,7 +75,7 @@ export interface paths {
     readonly get?: never
     readonly put?: never
     /**
-     * Asks the owner to begin nothing for a while, so that it can be claimed. A successor is given the run at once, when its proof allows it: the last of the entries is its claim then.
+     * Asks the owner to begin nothing for a while, so that it can be claimed. A successor is given the run at once, when its proof allows it, or is the edge itself: the last of the entries is its claim then.
      * @description Needs `claim`.
      */
     readonly post: operations['hold']
@@ -581,7 +581,7 @@ export interface components {
       readonly ms?: number
       /** @description The first entry wanted; needs the operation `read`. */
       readonly from?: number
-      /** @description The device that asks, when it goes on with the run. */
+      /** @description The device that asks, when it goes on with the run, or `edge`: then the owner moves it there. */
       readonly successor?: {
         readonly owner: string
         /** @enum {unknown} */
@@ -1282,7 +1282,7 @@ export interface operations {
       }
     }
     readonly responses: {
-      /** @description Asks the owner to begin nothing for a while, so that it can be claimed. A successor is given the run at once, when its proof allows it: the last of the entries is its claim then. */
+      /** @description Asks the owner to begin nothing for a while, so that it can be claimed. A successor is given the run at once, when its proof allows it, or is the edge itself: the last of the entries is its claim then. */
       readonly 200: {
         headers: {
           readonly [name: string]: unknown

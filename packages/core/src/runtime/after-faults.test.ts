@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import { defineAgent, done } from '../engine/agent.ts'
+import { defineAgent, done, next } from '../engine/agent.ts'
 import { parseLine } from '../log/entry.ts'
 import { run } from '../log/log.test-support.ts'
 import { RunLog } from '../log/run-log.ts'
+import { cuttable } from '../session/session.test-support.ts'
 import { startEntry } from './first-entry.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
 import { handleOf, hastyClock, testClock, testDevice } from './memory-world.test-support.ts'
@@ -87,6 +88,34 @@ describe('after a fault', () => {
     expect(synced).toEqual({ online: true, synced: head })
     await owner.close()
     await watching.close()
+  })
+
+  it('an effect whose turn begins while the edge is out of reach for a moment is started once it is back', async () => {
+    let offset = 0
+    let started = 0
+    const clock = { ...hastyClock, now: () => Date.now() + offset }
+    const daily = defineAgent({
+      name: 'daily',
+      version: 1,
+      initial: () => ({ days: 0 }),
+      async turn(ctx, state) {
+        state.days += 1
+        if (state.days === 1) return next({ after: '8h' })
+        await ctx.once('send', { timeout: '1m' }, () => void (started += 1))
+        return done('sent')
+      },
+    })
+    const network = cuttable(memoryEdge({ clock, agents: [daily] }))
+    const runtime = await testDevice([daily], { edge: network.edge, clock }).open()
+    const handle = await handleOf(runtime, await runtime.start('daily', null))
+    await handle.until(({ head, sync }) => head.seq >= 1 && sync.synced?.seq === head.seq)
+    network.cut()
+    offset = 8 * 3_600_000 + 1_000
+    await handle.until(({ sync }) => !sync.online)
+    network.mend()
+    expect(await handle.result()).toBe('sent')
+    expect(started).toBe(1)
+    await runtime.close()
   })
 
   it('two interrupts of one turn are each consumed once', async () => {

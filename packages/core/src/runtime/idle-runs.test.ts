@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { defineAgent, done } from '../engine/agent.ts'
+import { defineAgent, done, next } from '../engine/agent.ts'
 import { WaystoneError } from '../errors.ts'
+import { limits } from '../limits.ts'
+import type { Clock } from '../ports/clock.ts'
 import type { RunHandle } from './run-handle.ts'
 import type { Edge } from '../sync/syncer.ts'
 import { memoryEdge } from './memory-edge.test-support.ts'
@@ -28,9 +30,10 @@ const parent = defineAgent({
   },
 })
 
-/** An edge that counts who follows a run there, and can be out of reach. */
+/** An edge that counts who follows a run there, and can be out of reach; `plain` is the same for somebody else. */
 function countedEdge() {
-  const { remote, blobs } = memoryEdge({ clock: testClock, agents: [asking] })
+  const plain = memoryEdge({ clock: testClock, agents: [asking], ownerAlive: () => false })
+  const { remote, blobs } = plain
   const count = { following: 0 }
   const cut = new Set<string>()
   const push: Edge['remote']['push'] = async (run, ...args) => {
@@ -47,7 +50,7 @@ function countedEdge() {
     return { ...following, close }
   }
   const edge: Edge = { remote: { ...remote, push, follow }, blobs }
-  return { edge, count, cut }
+  return { edge, plain, count, cut }
 }
 
 async function until(holds: () => boolean): Promise<void> {
@@ -59,6 +62,75 @@ async function answer(run: RunHandle): Promise<void> {
   const { asks } = await run.until((view) => view.asks.length > 0)
   await run.answer(String(asks[0]?.ask), 'yes')
 }
+
+describe('a run that another device has', () => {
+  it('is no longer in memory here when nobody looks at it or at the list, and opens again', async () => {
+    const { edge, plain, count } = countedEdge()
+    const laptop = await testDevice([asking], { edge: plain }).open()
+    const phone = await testDevice([asking], { edge, name: 'phone', clock: hastyClock }).open()
+    const run = await handleOf(laptop, await laptop.start('asking', null, { id: 'run' }))
+    await run.synced()
+    const listing = await phone.watchRuns(() => undefined)
+    const looked = await handleOf(phone, 'run')
+    await looked.until(({ asks }) => asks.length > 0)
+    await looked.close()
+    await hastyClock.wait(2 * limits.idleMsMax)
+    expect(count.following).toBe(1)
+    await phone.unwatch(listing)
+    const again = await handleOf(phone, 'run')
+    await again.close()
+    await until(() => count.following === 0)
+    const third = await handleOf(phone, 'run')
+    expect(third.view()?.asks.length).toBe(1)
+    await phone.close()
+    await laptop.close()
+  })
+
+  it('stays as long as a parent here waits for it', async () => {
+    const { edge, plain } = countedEdge()
+    const laptop = await testDevice([parent, asking], { edge, clock: hastyClock }).open()
+    const phone = await testDevice([asking], { edge: plain, name: 'phone' }).open()
+    const run = await handleOf(laptop, await laptop.start('parent', null, { id: 'run' }))
+    await run.until(({ asks }) => asks.length > 0)
+    await run.synced()
+    const [child] = (await laptop.runs()).filter(({ agent }) => agent === 'asking')
+    const there = await handleOf(phone, String(child?.run))
+    await there.until(({ asks }) => asks.length > 0)
+    await there.move('here', { force: true })
+    await answer(run)
+    await run.until(({ asks }) => asks.length === 0)
+    await hastyClock.wait(2 * limits.idleMsMax)
+    await answer(there)
+    expect(await run.result()).toBe('the end')
+    await phone.close()
+    await laptop.close()
+  })
+})
+
+it('a run that waits for a time says nothing to others meanwhile', async () => {
+  const later = defineAgent({
+    name: 'later',
+    version: 1,
+    initial: () => ({}),
+    turn: async () => next({ after: '30d' }),
+  })
+  // Each time that it looks at the clock again is over at once.
+  const clock: Clock = { ...testClock, wait: (ms, signal) => testClock.wait(ms === 60_000 ? 0 : ms, signal) }
+  const { remote, blobs } = memoryEdge({ clock: testClock, agents: [later] })
+  let told = 0
+  const follow: Edge['remote']['follow'] = (run, options) => {
+    const following = remote.follow(run, options)
+    return { ...following, tell: () => void (told += 1) }
+  }
+  const runtime = await testDevice([later], { edge: { remote: { ...remote, follow }, blobs }, clock }).open()
+  const run = await handleOf(runtime, await runtime.start('later', null, { id: 'run' }))
+  await run.until(({ head, sync }) => head.seq >= 1 && sync.synced?.seq === head.seq)
+  await testClock.wait(2 * limits.liveMsMin)
+  const before = told
+  await testClock.wait(5 * limits.liveMsMin)
+  expect(told).toBe(before)
+  await runtime.close()
+})
 
 describe('a run that is over', () => {
   it('is no longer in memory when nobody watches it and the edge has it, and opens again as it was', async () => {

@@ -87,6 +87,24 @@ describe('a move to the edge', () => {
   })
 })
 
+describe('a move of a run that is over', () => {
+  it('is refused at once, with or without an edge, and says why', async () => {
+    const agent = defineAgent({ name: 'brief', version: 1, initial: () => ({}), turn: async () => done() })
+    const runtime = await testDevice([agent], {
+      edge: memoryEdge({ clock: testClock, agents: [agent] }),
+    }).open()
+    const run = await handleOf(runtime, await runtime.start('brief', null, {}))
+    await run.result()
+    await expect(run.move('edge')).rejects.toMatchObject({ code: 'run_ended' })
+    await runtime.close()
+    const alone = await testDevice([agent]).open()
+    const here = await handleOf(alone, await alone.start('brief', null, {}))
+    await here.result()
+    await expect(here.move('edge')).rejects.toMatchObject({ code: 'move_refused' })
+    await alone.close()
+  })
+})
+
 describe('a move here by force', () => {
   it('brings a run whose owner had other code: it pauses here, and its turn begins anew', async () => {
     const agent = (code: 'newer' | 'older') =>

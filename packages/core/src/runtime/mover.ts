@@ -1,3 +1,4 @@
+import { replayRules } from '../engine/attempt.ts'
 import { inTime } from '../engine/in-time.ts'
 import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, type RunId } from '../ids.ts'
@@ -129,6 +130,33 @@ async function giveAway(
     throw refusal(run, error.cause)
   }
   host.stop()
+  node.ownerChanged()
+}
+
+/**
+ * Has the device that owns a run move it to the edge, which asks it to. Whatever fails leaves the owner where it was. Rejects with
+ * `move_refused`, `unreachable`.
+ */
+export async function sendToEdge({ node, syncer, edge, drainMs }: Move): Promise<void> {
+  const { run, log } = node
+  const { head, identity } = log.mustFold()
+  // The edge replays the run by itself.
+  const proof = { head, version: identity.version, rules: replayRules }
+  try {
+    const held = await edge.remote.hold(run, drainMs, head.seq + 1, {
+      ...{ owner: edgeOwner, place: 'edge', proof },
+    })
+    await node.adopt(held.lines).catch(() => undefined)
+  } catch (error) {
+    // The run may be there although no answer came: the log says.
+    if (!isUnanswered(error)) throw refusal(run, error)
+    await syncer.reconcile().catch(() => undefined)
+    if (log.mustFold().owner !== edgeOwner) throw error
+  }
+  if (log.mustFold().owner !== edgeOwner) await syncer.reconcile()
+  const { owner } = log.mustFold()
+  if (owner !== edgeOwner)
+    throw refusal(run, new Error(`${owner}, which owns it, did not hand it over: it may be out of reach`))
   node.ownerChanged()
 }
 

@@ -35,7 +35,7 @@ import { callListener } from '../call-listener.ts'
 import { InOrder } from '../in-order.ts'
 import { InboxCourier } from './inbox-courier.ts'
 import { logPorts } from '../sync/log-ports.ts'
-import { handOver, moveHere, moveToEdge } from './mover.ts'
+import { handOver, moveHere, moveToEdge, sendToEdge } from './mover.ts'
 import { openStreams, turnOfStream } from './open-turn.ts'
 import { RunHost } from './run-host.ts'
 import { sealedForOwner } from './sealed-items.ts'
@@ -325,6 +325,13 @@ export class RunNode {
     return this.isKept && !this.writing && this.#courier.isIdle
   }
 
+  /** True when somebody else has the run, and nothing of it is left to do here. */
+  get isElsewhere(): boolean {
+    const { fold } = this.log
+    const isOthers = fold !== undefined && fold.owner !== this.ports.me
+    return isOthers && !this.writing && this.#ahead === undefined && this.#courier.isIdle
+  }
+
   /** Resolves when the edge has all of a run that is over, or something else in its place, has refused it, or is not asked any more. */
   async untilKept(): Promise<void> {
     const isOver = (): boolean => this.log.fold !== undefined && isEnded(this.log.fold)
@@ -420,18 +427,19 @@ export class RunNode {
     return this.#movesAway.run(() => this.#moveToEdge(options))
   }
 
-  async #moveToEdge(options: { readonly drainMs: number }): Promise<void> {
+  async #moveToEdge({ drainMs }: { readonly drainMs: number }): Promise<void> {
     const { host, syncer } = this
-    const { edge } = this.ports
+    const { edge, me } = this.ports
     if (!edge || !syncer) throw noEdge(this.run)
-    if (this.log.mustFold().owner === edgeOwner) return
-    if (!host)
-      throw new WaystoneError(
-        'not_owner',
-        `run ${this.run} is written by another tab or device: move it from there`,
-        { run: this.run },
-      )
-    await moveToEdge({ node: this, host, syncer, edge, ...options })
+    const fold = this.log.mustFold()
+    if (fold.owner === edgeOwner) return
+    if (isEnded(fold)) throw hasEnded(fold)
+    if (host) return moveToEdge({ node: this, host, syncer, edge, drainMs })
+    if (fold.owner !== me) return sendToEdge({ node: this, syncer, edge, drainMs })
+    throw new WaystoneError('move_refused', `run ${this.run} is not written here any more: try again`, {
+      run: this.run,
+      actions: ['retry'],
+    })
   }
 
   /** Makes this device the owner. Rejects with `move_refused` or `unreachable`; then the owner stays. */
@@ -458,7 +466,8 @@ export class RunNode {
       const { host, syncer, log, ports } = this
       const fold = log.mustFold()
       if (!host || !syncer || !ports.edge || by.owner === ports.me || !this.#mayHost(fold)) return
-      await handOver({ node: this, host, syncer, edge: ports.edge, drainMs: ms }, by)
+      const move = { node: this, host, syncer, edge: ports.edge, drainMs: ms }
+      await (by.owner === edgeOwner ? moveToEdge(move) : handOver(move, by))
     })
   }
 
@@ -855,7 +864,8 @@ export class RunNode {
       return this.#wake()
     }
     // While the host runs only the comparison is made here; when the edge is ahead it stops the host first.
-    if (this.syncer?.ready) await this.#pullInbox()
+    // After one that failed it is not known whether the edge can be reached before the next one.
+    if (this.syncer?.ready && this.#sync.online) await this.#pullInbox()
     else await this.#reconcile().catch(() => undefined)
     await this.#tellAgain().catch(() => undefined)
   }
@@ -971,6 +981,13 @@ async function pullEarly(
 /** True for an entry that gives a run to another owner because its last one was gone. */
 function isTakeOver(entry: Entry): boolean {
   return entry.kind === 'claim' && entry.body.reason !== 'moved'
+}
+
+function hasEnded({ run, status }: Fold): WaystoneError {
+  return new WaystoneError('run_ended', `run ${run} is ${status}: nothing of it goes on, wherever it is`, {
+    run,
+    actions: ['fork'],
+  })
 }
 
 function noEdge(run: RunId): WaystoneError {

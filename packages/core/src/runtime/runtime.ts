@@ -31,6 +31,9 @@ import { checkInboxItemSize, inboxItemOf } from '../sync/wire.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
 import type { TabMessage } from './tab-message.ts'
 
+/** The longest lease of a run, in ms: 30 days. */
+const leaseMsMax = 30 * 86_400_000
+
 /** How long a move waits for the tab that writes the run, in ms. */
 const tabAnswerMs = 60_000
 
@@ -40,6 +43,10 @@ const leaveMsMax = 60_000
 
 /** A parent waits so long for the edge to have the beginning of a child, in ms, each time that it is about to be pushed. */
 const begunMsMax = 30_000
+
+/** The end of a run that was left here is waited for so long, in ms, before the next one is looked at, and at most so many are at once. */
+const restMsMax = 60_000
+const comingMax = 8
 
 /** The runtime itself watches each of its runs. */
 const ownWatchers = 1
@@ -58,6 +65,8 @@ export class Runtime implements RuntimeApi {
   readonly #idle = new Set<RunNode>()
   /** The last entry of runs of which it was written down that the edge has it. */
   readonly #kept = new WeakMap<RunNode, Digest>()
+  /** Children that hosts here wait for. */
+  readonly #joined = new Set<RunId>()
   /** Children that are on their way to the edge. */
   readonly #leaving = new Set<RunId>()
   readonly #unlisten: () => void
@@ -70,6 +79,7 @@ export class Runtime implements RuntimeApi {
       start: (child) => this.#startChild(child),
       // One that is at the edge may not have come here yet.
       end: async (run) => {
+        this.#joined.add(run)
         const { fold } = (await this.#node(run)).log
         return fold && endOf(fold)
       },
@@ -248,10 +258,20 @@ export class Runtime implements RuntimeApi {
 
   async move(run: RunId, to: MoveTarget, options: MoveOptions = {}): Promise<void> {
     const node = await this.#node(run)
+    const letGo = node.watch(() => undefined)
+    return this.#move(node, to, options).finally(() => {
+      letGo()
+      void this.#letGo(node)
+    })
+  }
+
+  async #move(node: RunNode, to: MoveTarget, options: MoveOptions): Promise<void> {
+    const { run } = node
     const drainMs = options.drainMs ?? 2_000
     if (to === 'here') return node.moveHere({ drainMs, force: options.force ?? false })
-    const ours = node.log.fold?.owner === this.#ports.me
-    if (!ours || node.writing) return node.moveToEdge({ drainMs })
+    const { fold } = node.log
+    const isElsewhere = fold?.owner === this.#ports.me && !isEnded(fold) && !node.writing
+    if (!isElsewhere || this.#ports.edge === undefined) return node.moveToEdge({ drainMs })
     // Another tab writes the run, or this host is about to: whichever it turns out to be.
     const stop = new AbortController()
     const byThisHost = node.untilWriting(stop.signal).then(() => node.moveToEdge({ drainMs }))
@@ -410,11 +430,17 @@ export class Runtime implements RuntimeApi {
    * have moved on. Each is opened, and closed when it is idle.
    */
   async #bringRest(runs: readonly RunSummary[]): Promise<void> {
+    const coming = new Set<Promise<void>>()
     for (const summary of runs) {
       if (this.#closed) return
       if (!(await this.#hasRest(summary).catch(() => false))) continue
       const node = await this.#node(summary.run).catch(() => undefined)
-      if (isEnded(summary)) await node?.untilKept()
+      if (node === undefined || !isEnded(summary)) continue
+      // One that alone cannot be brought keeps the others waiting for a while only; so many at once.
+      const kept = node.untilKept().finally(() => coming.delete(kept))
+      coming.add(kept)
+      await within(this.#ports.clock, restMsMax, kept)
+      if (coming.size >= comingMax) await Promise.race(coming)
     }
   }
 
@@ -566,12 +592,15 @@ export class Runtime implements RuntimeApi {
   }
 
   /**
-   * Closes a run that is over, after a while in which nobody has watched it: a page may stay open for weeks. Whoever asks for it
-   * then opens it anew; who has asked before still reads it.
+   * Closes a run that is over, or goes on elsewhere, after a while in which nobody has watched it: a page may stay open for weeks.
+   * Whoever asks for it then opens it anew; who has asked before still reads it.
    */
   async #letGo(node: RunNode): Promise<void> {
     void this.#noteKept(node)
-    const isIdle = (): boolean => node.isDone && node.watchers <= ownWatchers
+    // Who watches the list sees how those elsewhere go on.
+    const isUnseen = (): boolean =>
+      node.isElsewhere && this.#runListeners.size === 0 && !this.#joined.has(node.run)
+    const isIdle = (): boolean => (node.isDone || isUnseen()) && node.watchers <= ownWatchers
     if (!isIdle() || this.#idle.has(node)) return
     this.#idle.add(node)
     await this.#ports.clock.wait(limits.idleMsMax, node.closing)
@@ -697,8 +726,8 @@ const listed = new Set([
 
 function checkPolicy(whenGone: unknown, leaseMs: unknown): void {
   if (whenGone !== 'offer' && whenGone !== 'edge') throw notAsked('whenGone', '"offer" or "edge"', whenGone)
-  if (!Number.isSafeInteger(leaseMs) || (leaseMs as number) < 0)
-    throw notAsked('leaseMs', 'a whole number from 0 on', leaseMs)
+  if (!Number.isSafeInteger(leaseMs) || (leaseMs as number) < 0 || (leaseMs as number) > leaseMsMax)
+    throw notAsked('leaseMs', `a whole number from 0 to ${String(leaseMsMax)}`, leaseMs)
 }
 
 function notAsked(option: string, expected: string, found: unknown): WaystoneError {

@@ -113,7 +113,7 @@ export const routes = {
     method: 'post',
     path: '/hold',
     needs: ['claim'],
-    what: 'Asks the owner to begin nothing for a while, so that it can be claimed. A successor is given the run at once, when its proof allows it: the last of the entries is its claim then.',
+    what: 'Asks the owner to begin nothing for a while, so that it can be claimed. A successor is given the run at once, when its proof allows it, or is the edge itself: the last of the entries is its claim then.',
     parameters: {
       [headers.device]: { in: 'header', schema: 'RunId', what: 'The device that asks, for a successor.' },
     },

@@ -122,7 +122,8 @@ export const schemas = {
       from: { ...count, description: 'The first entry wanted; needs the operation `read`.' },
       successor: {
         ...object({ owner: id, place, proof }),
-        description: 'The device that asks, when it goes on with the run.',
+        description:
+          'The device that asks, when it goes on with the run, or `edge`: then the owner moves it there.',
       },
     },
     ['ms', 'from', 'successor'],

@@ -1,5 +1,6 @@
 import {
   deflatedLines,
+  edgeOwner,
   headers,
   headText,
   heldJson,
@@ -129,15 +130,17 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     // What the log has is for those who may read it.
     const from = asking.operations.includes('read') ? Number(body?.['from'] ?? -1) : -1
     const successor = body?.['successor'] === undefined ? undefined : parseSuccessor(body['successor'])
-    // A run is given to nobody but who asks.
-    if (successor && actingAs(context) !== successor.owner) throw notTheirs(log.run, successor.owner)
+    // A run is given to nobody but who asks, or to the edge.
+    const isMine = successor?.owner === edgeOwner || successor?.owner === actingAs(context)
+    if (successor && !isMine) throw notTheirs(log.run, successor.owner)
     const held = await keeper.hold(
       Number.isFinite(ms) ? Math.max(0, ms) : 0,
       Number.isSafeInteger(from) && from >= 0 ? from : undefined,
       successor,
     )
     checkAsking()
-    if (successor && log.fold?.owner === successor.owner) bind(successor.owner)
+    const isGiven = successor !== undefined && log.fold?.owner === successor.owner
+    if (isGiven && successor.owner !== edgeOwner) bind(successor.owner)
     return context.json(heldJson(held))
   })
   for (const path of ['/claim', '/blockers'])

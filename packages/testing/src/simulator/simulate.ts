@@ -72,6 +72,7 @@ async function comeToRest(simulation: Simulation): Promise<void> {
   let isOut = false
   const look = (): void => {
     simulation.begin()
+    simulation.follow()
     person.look(true)
     sessionPeople?.look(true)
     const runs = simulation.runs()

@@ -55,6 +55,8 @@ export class Simulation implements SimWorld {
   failure: string | undefined
   readonly #told: { readonly at: number; readonly what: string }[] = []
   readonly #copies = new Set<SimDevice>()
+  /** What tabs follow, of those that were opened when nothing went wrong any more. */
+  readonly #following = new Map<SimTab, Set<RunId>>()
   readonly #isOtherCode: Record<Deployed, boolean> = { edge: false, devices: false }
   readonly #programs: {
     readonly own: ReturnType<typeof throwProgram>
@@ -183,8 +185,19 @@ export class Simulation implements SimWorld {
       device.isOnline = true
       device.skew = 0
       device.disk.heal()
-      this.#restart(device, () => this.#follow(device.open()))
+      this.#restart(device, () => this.#following.set(device.open(), new Set()))
     }
+    this.follow()
+  }
+
+  /** From the time on from which nothing goes wrong each device follows every run: in the end all have the same. */
+  follow(): void {
+    for (const [{ runtime }, followed] of this.#following)
+      for (const { run } of this.runs()) {
+        if (followed.has(run)) continue
+        followed.add(run)
+        runtime.then((opened) => opened.watch(run, () => undefined)).catch(() => undefined)
+      }
   }
 
   /** A profile is copied, with all that it has: from here on two devices take themselves for the same one. */
@@ -209,12 +222,6 @@ export class Simulation implements SimWorld {
   #restart(device: SimDevice, open: () => void): void {
     for (const tab of device.tabs) device.kill(tab)
     open()
-  }
-
-  /** Watches every run, as an application does that shows them. */
-  #follow({ runtime }: SimTab): void {
-    for (const { run } of this.runs())
-      runtime.then((opened) => opened.watch(run, () => undefined)).catch(() => undefined)
   }
 
   #newDevice(name: string): SimDevice {
