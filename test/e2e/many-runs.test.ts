@@ -163,6 +163,13 @@ describe('a device that follows many runs', () => {
     followed[0]?.close()
   })
 
+  it('hears of all of them over HTTP where something takes sockets and says nothing', async () => {
+    const { network, followed } = await following('swallowed', names('swallowed', 3), (one) => one.swallow())
+    expect(network.webSockets().opened).toBe(0)
+    expect(followed.map(({ states }) => states.at(-1))).toEqual([true, true, true])
+    for (const one of followed) one.close()
+  })
+
   it('has a socket for each at an edge that knows no other', async () => {
     const older = (network: LossyProxy): void => network.forget('waystone.runs')
     const { network, followed } = await following(pushedBy, names('older', 4), older)

@@ -35,6 +35,16 @@ describe('two tabs', () => {
     await device.close()
   })
 
+  it('a worker in which a timer of the application throws goes on, and its page with it', async () => {
+    const device = await world.device()
+    const page = await device.open()
+    await page.evaluate(`rig.start('clumsy', null, { id: 'clumsy' })`)
+    expect(await resultOf(page, 'clumsy')).toBe('worked')
+    await page.evaluate(`rig.start('clumsy', null, { id: 'clumsy-again' })`)
+    expect(await resultOf(page, 'clumsy-again')).toBe('worked')
+    await device.close()
+  })
+
   it('a run that is started in one is listed in the other, and its worker may be replaced at any time', async () => {
     const device = await world.device()
     const { effects } = world

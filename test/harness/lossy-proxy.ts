@@ -28,6 +28,8 @@ export interface LossyProxy {
   decide(fate: (number: number, request: { readonly method: string; readonly path: string }) => Fate): void
   /** How long everything that is sent from now on takes, each way, in ms. At first 0. */
   delay(ms: number): void
+  /** Takes every WebSocket from now on and says nothing on it. */
+  swallow(): void
   /** Takes a subprotocol out of what is offered for every WebSocket from now on, as an edge does that does not know it. */
   forget(protocol: string): void
   /** Changes every HTTP request from now on, into what an edge of another version makes of it. */
@@ -47,6 +49,7 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
   let delayMs = 0
   let forgotten: string | undefined
   let opened = 0
+  let isSwallowing = false
   const later = (work: () => void): void => {
     if (delayMs === 0) work()
     else setTimeout(work, delayMs)
@@ -82,6 +85,7 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     if (isCut) return void socket.destroy()
     socket.on('error', () => socket.destroy())
+    if (isSwallowing) return void sockets.add(socket)
     later(() => joinSockets(request, socket, head))
   })
   const joinSockets = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
@@ -139,6 +143,9 @@ export async function startLossyProxy(target: () => string): Promise<LossyProxy>
     },
     forget(protocol) {
       forgotten = protocol
+    },
+    swallow() {
+      isSwallowing = true
     },
     translate(change) {
       translated = change

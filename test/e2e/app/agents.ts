@@ -31,6 +31,23 @@ async function lookUp(
   return found.done ? { done: true, value: found.result } : { done: false }
 }
 
+/** Leaves a timer behind that throws where nobody catches it. */
+export const clumsy = defineAgent({
+  name: 'clumsy',
+  version: 1,
+  initial: () => ({}),
+  async turn(ctx) {
+    await ctx.step('leave', () => {
+      setTimeout(() => {
+        throw new Error('of a timer that the application forgot')
+      })
+    })
+    // After the timer, whatever it does.
+    await ctx.step('work', () => new Promise((resolve) => setTimeout(resolve)))
+    return done('worked')
+  },
+})
+
 /** Turns of steps, a stream, parallel branches and an effect of class once: every kind of point to die at. */
 export const journey = defineAgent({
   name: 'journey',
@@ -217,4 +234,4 @@ export const diarist = defineAgent({
   },
 })
 
-export const agents = [journey, branches, asker, walker, offline, guest, teller, diarist]
+export const agents = [journey, branches, asker, walker, offline, guest, teller, diarist, clumsy]

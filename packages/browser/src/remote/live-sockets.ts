@@ -15,6 +15,9 @@ const pingMs = 5_000
 /** A socket on which so many pings in a row bring nothing back is dead, whatever the system says of it. */
 const silentPingsMax = 3
 
+/** A socket that has not opened by then is given up, in ms. */
+const openMsMax = 5_000
+
 /** Who wants to hear of a run. */
 export interface Subscriber {
   readonly run: RunId
@@ -103,7 +106,14 @@ class LiveSocket {
         this.#ping()
         if (!this.isShared) subscriber.onOpen()
       })
+      // Something in between may take it and say nothing: browsers wait for minutes then, and nobody asks over HTTP meanwhile.
+      const opening = setTimeout(() => {
+        resolve(false)
+        socket.close()
+      }, openMsMax)
+      socket.addEventListener('open', () => clearTimeout(opening))
       socket.addEventListener('close', () => {
+        clearTimeout(opening)
         resolve(false)
         clearInterval(pings)
         this.#endAll()

@@ -1,4 +1,11 @@
-import { WaystoneError, type Head, type RunId, type RuntimeApi, type WatchEvent } from '@waystone/core'
+import {
+  WaystoneError,
+  type Head,
+  type RunId,
+  type RuntimeApi,
+  type Token,
+  type WatchEvent,
+} from '@waystone/core'
 import { proxy, releaseProxy, wrap, type Remote as Comlinked } from 'comlink'
 import { installErrorTransfer } from './error-transfer.ts'
 import type { StorageListener } from '../store/storage-state.ts'
@@ -25,7 +32,7 @@ export async function workerRuntime(
   create: () => Worker,
   config: HostConfig,
   onStorage: StorageListener,
-  token?: () => string | Promise<string>,
+  token?: Token,
 ): Promise<WorkerRuntime> {
   installErrorTransfer()
   const watches = new Map<
@@ -46,14 +53,15 @@ export async function workerRuntime(
     let end: Hosted['end'] = () => undefined
     const ended = new Promise<never>((_, reject) => (end = reject))
     ended.catch(() => undefined)
-    worker.addEventListener('error', ({ message }) => {
+    const fail = ({ message }: ErrorEvent): void => {
       end(
         new WaystoneError(
           'closed',
           `the worker of Waystone failed: ${message || 'its script could not be loaded'}`,
         ),
       )
-    })
+    }
+    worker.addEventListener('error', fail)
     const service = wrap<HostService>(worker)
     const opened = service.open(config, proxy(onStorage), token ? proxy(async () => token()) : undefined)
     try {
@@ -62,6 +70,8 @@ export async function workerRuntime(
       worker.terminate()
       throw error
     }
+    // From now on that is a listener or a timer of the application that has thrown: the worker goes on.
+    worker.removeEventListener('error', fail)
     return { worker, service, ended, end }
   }
   let current: Promise<Hosted> = host()
