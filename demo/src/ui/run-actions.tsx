@@ -10,28 +10,30 @@ export function RunActions({ view }: { readonly view: AskView }): JSX.Element {
   const device = useStore(page, ({ way }) => way?.device ?? '')
   const edge = useStore(page, (state) => (state.online ? state.edge : 'away'))
   const busy = useStore(page, (state) => state.busy)
-  const here = ownerName(view, device) === 'This browser'
+  const owner = ownerName(view, device)
+  const here = owner === 'This browser'
   const over = ['done', 'failed', 'cancelled'].includes(view.status)
   const moving = busy === 'move-edge' || busy === 'move-here' || view.status === 'moving'
   return (
     <div class="actions" role="toolbar" aria-label="Actions on this run">
-      {over ? null : here ? (
+      {over || owner === 'The edge' ? null : (
         <button
           type="button"
-          class="accent"
+          class={here ? 'accent' : ''}
           data-test="move-edge"
           disabled={moving || edge !== 'ready'}
           title={
             edge === 'none'
               ? 'This browser has no edge'
-              : 'The edge goes on with this run, even when this browser is closed'
+              : 'The edge goes on with this run, even when every browser is closed'
           }
           onClick={() => void move('edge')}
         >
           <CloudIcon />
-          {moving ? 'Moving' : 'Move to the edge'}
+          {moving && here ? 'Moving' : 'Move to the edge'}
         </button>
-      ) : (
+      )}
+      {over || here ? null : (
         <button
           type="button"
           class="accent"
