@@ -22,7 +22,8 @@ class KeyRig {
     try {
       this.keyring = keyring ?? this.keyring
       this.#keys = await DeviceKeys.open(indexedOwnKeys(name), this.#store)
-      return { isLetIn: this.#keys.isLetIn, device: this.#keys.device }
+      const { isLetIn, device, refused } = this.#keys
+      return { isLetIn, device, ...(refused ? { refused: refused.code } : {}) }
     } catch (error) {
       return toWire(error)
     }

@@ -73,9 +73,38 @@ describe('the keys of a device', () => {
     await edge.reload()
     await edge.letIn(laptop.device)
     kept.keyring = theirs.kept.keyring
-    await expect(laptop.reload()).rejects.toMatchObject({ code: 'log_damaged' })
-    await expect(DeviceKeys.open(own, store)).rejects.toMatchObject({ code: 'log_damaged' })
-    expect(laptop.encryption().cipher.keyFor(run, undefined, false)).toBe(before)
+    await laptop.reload()
+    expect(laptop.refused).toMatchObject({ code: 'log_damaged' })
+    const again = await DeviceKeys.open(own, store)
+    for (const keys of [laptop, again])
+      expect(keys.encryption().cipher.keyFor(run, undefined, false)).toBe(before)
+    await expect(again.rotate()).rejects.toMatchObject({ code: 'log_damaged' })
+  })
+
+  it('are put back in the place of what somebody else has made of the keyring, for all devices', async () => {
+    const { kept, store } = memoryStore()
+    const [own, others] = [memoryOwnKeys(), memoryOwnKeys()]
+    const laptop = await DeviceKeys.open(own, store)
+    const phone = await DeviceKeys.open(others, store)
+    await laptop.reload()
+    await laptop.letIn(phone.device)
+    await phone.reload()
+    await expect(laptop.putBack()).rejects.toMatchObject({ code: 'input_refused' })
+    const garbage = { version: (kept.keyring?.version ?? 0) + 1, keys: 'none' } as unknown as Keyring
+    kept.keyring = garbage
+    await phone.reload()
+    expect([phone.isLetIn, phone.refused?.code]).toEqual([true, 'log_damaged'])
+    expect((await DeviceKeys.open(others, store)).isLetIn).toBe(true)
+    await laptop.putBack()
+    await phone.reload()
+    expect([laptop.refused, phone.refused]).toEqual([undefined, undefined])
+    expect(kept.keyring?.version).toBe(garbage.version + 1)
+    await phone.rotate()
+    await laptop.reload()
+    expect(laptop.code).toBe(phone.code)
+    // Who has seen none believes nothing that is none.
+    kept.keyring = garbage
+    await expect(DeviceKeys.open(memoryOwnKeys(), store)).rejects.toMatchObject({ code: 'log_damaged' })
   })
 
   it('are given to the device whose fingerprint was compared, whoever takes its place meanwhile', async () => {
@@ -158,6 +187,7 @@ describe('the keys of a device', () => {
     await DeviceKeys.open(own, store)
     expect(kept.keyring).toEqual(newest)
     kept.keyring = old
-    await expect(DeviceKeys.open(own, store)).rejects.toMatchObject({ code: 'log_damaged' })
+    const keys = await DeviceKeys.open(own, store)
+    expect([keys.refused?.code, keys.code]).toEqual(['log_damaged', laptop.code])
   })
 })

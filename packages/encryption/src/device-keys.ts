@@ -53,6 +53,8 @@ export class DeviceKeys {
   readonly #device: StoredDevice
   readonly #keys: UserKey[] = []
   #keyring: Keyring
+  /** What is kept elsewhere and not believed: its version, and why. */
+  #refused: { readonly version: number; readonly error: WaystoneError } | undefined
 
   private constructor(own: OwnKeys, store: KeyringStore, device: StoredDevice, keyring: Keyring) {
     this.#own = own
@@ -63,9 +65,9 @@ export class DeviceKeys {
 
   /**
    * Opens the keyring of a person on this device: the first device makes it, another one asks to be let in. Without a
-   * network a device that was let in goes on with what it has seen. Rejects as the
-   * two stores do, and with `log_damaged` for a keyring that is older than one that was seen here, or made by somebody without
-   * its keys.
+   * network a device that was let in goes on with what it has seen, and so it does where what is kept is older than that, or was
+   * made by somebody without its keys: `refused` tells. Rejects as the two stores do, and with `log_damaged` for what is no keyring
+   * on a device that has seen none.
    */
   static async open(own: OwnKeys, store: KeyringStore): Promise<DeviceKeys> {
     const device = (await own.load()) ?? (await own.add({ id: newId(randomBytes), pair: await newKeyPair() }))
@@ -77,7 +79,7 @@ export class DeviceKeys {
         if (known === undefined) await store.save(keyring)
         const keys = new DeviceKeys(own, store, device, keyring)
         await keys.#read(keyring)
-        if (!keys.isLetIn) await keys.#change((now) => askIn(now, device))
+        if (!keys.isLetIn && !keys.refused) await keys.#change((now) => askIn(now, device))
         return keys
       } catch (error) {
         // Another device was the first one.
@@ -129,6 +131,29 @@ export class DeviceKeys {
     )
   }
 
+  /**
+   * Why what is kept elsewhere is not believed: this device goes on with the newest keyring that it has seen, and the keyring
+   * cannot be changed before that is put back. Show it: somebody has a token of this person, or whoever keeps the keyring has
+   * changed it.
+   */
+  get refused(): WaystoneError | undefined {
+    return this.#refused?.error
+  }
+
+  /**
+   * Puts the keyring that this device has seen in the place of the one that is `refused`. Do it on the device that was used last: what
+   * another one has changed since this one has looked has to be done again. Rejects as the store does, and with `input_refused` when
+   * nothing is refused.
+   */
+  async putBack(): Promise<void> {
+    await this.reload()
+    if (this.#refused === undefined) throw nothingRefused()
+    const version = Math.max(this.#refused.version, this.#keyring.version) + 1
+    const keyring = { ...this.#keyring, version }
+    await this.#store.save(keyring)
+    await this.#read(keyring)
+  }
+
   /** Reads the keyring again. Rejects as `open`. */
   async reload(): Promise<void> {
     const keyring = await loaded(this.#store, this.#keyring)
@@ -156,6 +181,7 @@ export class DeviceKeys {
   /** Changes what is kept, made anew when another device was faster. */
   async #change(make: (keyring: Keyring) => Promise<Keyring>): Promise<void> {
     for (;;) {
+      if (this.#refused) throw this.#refused.error
       const next = await make(this.#keyring)
       try {
         if (next !== this.#keyring) await this.#store.save(next)
@@ -169,13 +195,32 @@ export class DeviceKeys {
 
   async #read(keyring: Keyring): Promise<void> {
     const seen = (await this.#own.load())?.keyring
-    const keys = await openKeyring(keyring, this.#device, seen).catch((error: unknown) => {
-      if (isWaystoneError(error, 'key_missing')) return []
-      throw error
-    })
-    await this.#own.saw(keyring)
+    try {
+      const keys = await this.#opened(keyring, seen)
+      await this.#own.saw(keyring)
+      this.#take(keyring, keys)
+      this.#refused = undefined
+    } catch (error) {
+      if (seen === undefined || !isWaystoneError(error, 'log_damaged')) throw error
+      // It would do no more harm if it could not be reached.
+      this.#take(seen, await this.#opened(seen, seen))
+      this.#refused = { version: versionOf(keyring), error }
+    }
+  }
+
+  #take(keyring: Keyring, keys: readonly UserKey[]): void {
     this.#keyring = keyring
     this.#keys.splice(0, Infinity, ...keys)
+  }
+
+  /** Its keys; none when this device is not let in. */
+  async #opened(keyring: Keyring, seen: Keyring | undefined): Promise<readonly UserKey[]> {
+    try {
+      return await openKeyring(keyring, this.#device, seen)
+    } catch (error) {
+      if (isWaystoneError(error, 'key_missing')) return []
+      throw error
+    }
   }
 }
 
@@ -187,6 +232,18 @@ async function loaded(store: KeyringStore, seen: Keyring | undefined): Promise<K
     if (seen && isWaystoneError(error, 'unreachable')) return seen
     throw error
   }
+}
+
+/** Of what may be anything. */
+function versionOf(keyring: Partial<Keyring>): number {
+  return Number.isSafeInteger(keyring.version) ? (keyring.version as number) : 0
+}
+
+function nothingRefused(): WaystoneError {
+  return new WaystoneError(
+    'input_refused',
+    'the keyring that is kept is the one in use: nothing is to be put back',
+  )
 }
 
 function shown({ id, publicKey }: KeyringDevice): ShownDevice {

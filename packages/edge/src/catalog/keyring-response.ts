@@ -4,6 +4,8 @@ import { readJson } from '../http/body.ts'
 import { routes } from '../http/routes.ts'
 import type { SqlKeyrings } from './sql-keyrings.ts'
 
+const versionMax = 2 ** 31
+
 /** Gives or keeps the keyring of whoever asks. Rejects with `head_moved`, `request_refused`. */
 export async function keyringResponse(
   request: Request,
@@ -15,8 +17,12 @@ export async function keyringResponse(
     readonly keyring?: { readonly version?: unknown } | null
   } | null
   const version = body?.keyring?.version
-  if (!Number.isSafeInteger(version) || (version as number) < 1)
-    throw new WaystoneError('request_refused', 'expected `keyring` with a version from 1 on')
+  // From a number that is near the last one nobody could go on.
+  if (!Number.isSafeInteger(version) || (version as number) < 1 || (version as number) > versionMax)
+    throw new WaystoneError(
+      'request_refused',
+      `expected \`keyring\` with a version from 1 to ${String(versionMax)}`,
+    )
   keyrings.put(subject, { ...body?.keyring, version: version as number })
   return new Response(null, { status: 204 })
 }

@@ -79,7 +79,7 @@ export const schemas = {
   Hashes: object({ hashes: { type: 'array', items: digest } }),
   Keyring: object({
     keyring: {
-      ...object({ version: { ...count, minimum: 1 } }),
+      ...object({ version: { ...count, minimum: 1, maximum: 2 ** 31 } }),
       type: ['object', 'null'],
       description: 'As `@waystone/encryption` writes it.',
     },
