@@ -309,7 +309,7 @@ export class RunHandle<State = unknown, Result = unknown> {
   /**
    * Makes the edge, or this device, the owner: whoever has the run ends what is under way and hands it over. Rejects with
    * `move_refused` when it does not, or cannot be reached while its lease lasts: then the owner stays. Where an edge does not answer
-   * at all it is `unreachable`.
+   * at all it is `unreachable`, and of a run that is over `run_ended`.
    */
   move(to: MoveTarget, options: MoveOptions = {}): Promise<void> {
     return this.#api.move(this.id, to, options)
