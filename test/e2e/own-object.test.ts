@@ -76,6 +76,28 @@ describe('a run in an object of the application, beside its own due times', () =
     expect((await tell(run)).rang).toEqual({ beside: 1 })
   })
 
+  it('is woken once a year for a time that is too far for an alarm, its own or that of the run', async () => {
+    const dayMs = 24 * 60 * 60_000
+    const yearMs = 366 * dayMs
+    const restsForLong = (run: string): Promise<number> =>
+      poll(
+        async () => {
+          const { alarm } = await tell(run)
+          return alarm !== null && alarm > Date.now() + dayMs ? alarm : undefined
+        },
+        {
+          timeoutMs: 10_000,
+          message: async () => `the object is woken sooner: ${String(await kindsOf(run))}`,
+        },
+      )
+    expect((await remind('own-far', 'far', 1e16)).status).toBe(204)
+    expect((await tell('own-far', 'far')).due).toBeGreaterThan(1e16)
+    expect(await restsForLong('own-far')).toBeLessThanOrEqual(Date.now() + yearMs)
+    await sleep('own-rests', 100_000 * dayMs)
+    expect(await restsForLong('own-rests')).toBeLessThanOrEqual(Date.now() + yearMs)
+    expect(await kindsOf('own-rests')).toContain('sleep')
+  })
+
   it('tries work that throws again, later, and the run goes on meanwhile', async () => {
     const run = 'own-broken'
     await remind(run, 'broken', 0)

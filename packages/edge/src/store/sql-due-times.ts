@@ -9,6 +9,8 @@ const namesMax = 1_000
 /** After this a name that was begun is due again, unless it was settled: its object has died. In ms. */
 const againMsMin = 15_000
 const againMsMax = 60 * 60_000
+/** The alarm is set no further ahead than this, in ms: the runtime refuses dates after 2189. A year of 366 days. */
+const alarmMsMax = 366 * 24 * 60 * 60_000
 
 const reached = 'reached INTEGER NOT NULL DEFAULT 0'
 /** `tries` says how often work was begun that had not come further than `reached`, and did not come back. */
@@ -65,7 +67,7 @@ export interface SqlDueTimes extends DueTimes {
   settle(begun: Begun): Promise<void>
   /** The alarm went off, so that none is set: `arm` and every change set it again. */
   fired(): void
-  /** Sets the alarm to the earliest time, unless it is. */
+  /** Sets the alarm to the earliest time, unless it is; to one a year ahead when that is later. */
   arm(): Promise<void>
   /** Sets the alarm when there is none and should be: the runtime gives one up that has failed too often. */
   rearm(): Promise<void>
@@ -74,8 +76,8 @@ export interface SqlDueTimes extends DueTimes {
 }
 
 /**
- * The table of due times. The alarm of the object is always that of the earliest: a row and the alarm are written with
- * nothing awaited between them, so that they are stored together (workerd, 2026-11).
+ * The table of due times. The alarm of the object is always that of the earliest, or a year ahead before that: a row and the alarm
+ * are written with nothing awaited between them, so that they are stored together (workerd, 2026-11).
  */
 export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
   const { sql } = storage
@@ -92,7 +94,8 @@ export function sqlDueTimes(storage: DurableObjectStorage): SqlDueTimes {
     if (at === armed) return
     armed = at
     try {
-      await (at === null ? storage.deleteAlarm() : storage.setAlarm(at))
+      // One that goes off before its time finds nothing due, and is set again.
+      await (at === null ? storage.deleteAlarm() : storage.setAlarm(Math.min(at, Date.now() + alarmMsMax)))
     } catch (error) {
       // Not known: the next change sets it again.
       armed = undefined
