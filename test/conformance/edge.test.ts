@@ -44,6 +44,13 @@ describe('SQLite in a Durable Object, R2 and its clock, in workerd', () => {
     expect(await (await fetch(`${edge.url}/deleted`)).json()).toEqual({ put: gone, share: gone })
   })
 
+  it('passes over what a device says to a run that was deleted, and reports a run that cannot be opened to hear it', async () => {
+    expect(await (await fetch(`${edge.url}/late`)).json()).toEqual({
+      deleted: { taken: true, reported: [] },
+      unreadable: { taken: true, reported: [{ where: 'frame' }] },
+    })
+  })
+
   it('leaves out only what it has a reason for', () => {
     const names = new Set<string>(cases.map(([, name]) => name))
     expect(Object.keys(notHere).filter((name) => !names.has(name))).toEqual([])

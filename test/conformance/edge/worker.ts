@@ -31,15 +31,17 @@ import { runDurableCase, runPortCase, type PortName } from '../ports.ts'
 import { deletedMeanwhile, ExpectingBlobs } from './blobs-on-their-way.ts'
 import { damageAway } from './damage-away.ts'
 import { KilledMoves, killedMoves } from './killed-moves.ts'
+import { LateFrames } from './late-frames.ts'
 import { movingAlways } from './moving-always.ts'
 
-export { ExpectingBlobs, KilledMoves }
+export { ExpectingBlobs, KilledMoves, LateFrames }
 
 export interface Env {
   readonly STORES: DurableObjectNamespace<StoreObject>
   readonly MOVING: DurableObjectNamespace<MovingObject>
   readonly KILLED: DurableObjectNamespace<KilledMoves>
   readonly EXPECTING: DurableObjectNamespace<ExpectingBlobs>
+  readonly LATE: DurableObjectNamespace<LateFrames>
   readonly RUNS: DurableObjectNamespace
   readonly BLOBS: R2Bucket
   readonly ORIGINS?: string
@@ -275,6 +277,11 @@ export default {
     if (pathname === '/counted') return Response.json(await countedBlobs(env))
     if (pathname === '/expected') return Response.json(await env.EXPECTING.getByName('one').count())
     if (pathname === '/deleted') return Response.json(await deletedMeanwhile(env))
+    if (pathname === '/late')
+      return Response.json({
+        deleted: await env.LATE.getByName('deleted').afterDeletion(),
+        unreadable: await env.LATE.getByName('unreadable').whileUnreadable(),
+      })
     if (pathname === '/killed') return Response.json(await killedMoves(env))
     const { port, name, moving } = await request.json<{
       port: PortName | 'clock' | 'durable'

@@ -33,7 +33,7 @@ export interface HostedRun {
    * before it has acted on them.
    */
   alarm(work?: OwnWork): Promise<readonly string[]>
-  /** Call it from `webSocketMessage`. False for a socket of the application. */
+  /** Call it from `webSocketMessage`. False for a socket of the application. What fails is reported: it does not reject. */
   webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<boolean>
   /** Call it from `webSocketClose`. False for a socket of the application. */
   webSocketClose(socket: WebSocket, code: number): boolean

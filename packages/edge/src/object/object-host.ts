@@ -142,13 +142,18 @@ export class ObjectHost {
     })
   }
 
+  /** What a device says over its socket; false for a socket of the application. Does not reject: nobody waits for it. */
   async heard(socket: WebSocket, message: string | ArrayBuffer): Promise<boolean> {
     if (!this.#sockets.has(socket)) return false
     const name = this.#named.get()
     const device = speakerOf(socket)
     if (name === undefined || device === undefined) return true
-    const event = ownerEvent(message, name.run, this.#report)
-    if (event) await (await this.#open(name)).keeper.heard(event, device)
+    try {
+      await this.#hear(name, device, message)
+    } catch (error) {
+      // Who spoke may not have heard yet that the run was deleted.
+      if (!this.#named.isDeleted()) this.#report({ where: 'frame', run: name.run, error })
+    }
     return true
   }
 
@@ -156,6 +161,12 @@ export class ObjectHost {
     if (!this.#sockets.has(socket)) return false
     socket.close(closingCode(code))
     return true
+  }
+
+  async #hear(name: RunName, device: string, message: string | ArrayBuffer): Promise<void> {
+    if (this.#named.isDeleted()) return
+    const event = ownerEvent(message, name.run, this.#report)
+    if (event) await (await this.#open(name)).keeper.heard(event, device)
   }
 
   /** The work of one name. The name is put off first, which is the watchdog: rejects only when that fails. */
