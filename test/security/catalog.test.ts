@@ -1,4 +1,4 @@
-import { parseRunId, type EntryDraft } from '@waystone/core'
+import { parseRunId, type EntryDraft, type RunId } from '@waystone/core'
 import { createHash, randomBytes } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import { serialize } from 'node:v8'
@@ -188,6 +188,56 @@ it('deletes the runs of a tenant some at a time, whatever ends an alarm, and all
   )
   await world.edge.start()
   await listed([], '', theirs)
+})
+
+it('keeps what comes while a run of before cannot be deleted yet, which is tried again later each time', async () => {
+  const tenant = 'steady'
+  const theirs = await world.token({ tenant })
+  const [stuck, later, last] = ['a.stuck', 'b.later', 'c.last'].map(parseRunId) as [RunId, RunId, RunId]
+  const name = (from: string, to: string): Promise<void> =>
+    databases('RunObject', (database) =>
+      database.prepare('UPDATE waystone_run SET id = ? WHERE id = ?').run(to, from),
+    )
+  const changeStuck = async (from: string, to: string): Promise<void> => {
+    await world.edge.process.kill()
+    await name(from, to)
+    await world.edge.start()
+  }
+  const putKeyring = () =>
+    world.ask('/v1/keyring', theirs, { method: 'PUT', body: JSON.stringify({ keyring: { version: 1 } }) })
+  const keyring = async (): Promise<unknown> => JSON.parse((await world.ask('/v1/keyring', theirs)).text)
+  const deleteAll = async (): Promise<void> =>
+    expect((await world.ask('/v1/runs', theirs, { method: 'DELETE' })).status).toBe(202)
+  const waits = (): readonly number[] =>
+    [...world.edge.process.log().matchAll(/the next comes in (\d+) s/g)].map(([, seconds]) => Number(seconds))
+  const alarms = (count: number): Promise<true> =>
+    poll(() => waits().length >= count || undefined, {
+      timeoutMs: 60_000,
+      message: () => world.edge.process.log(),
+    })
+  await world.begin(tenant, stuck)
+  await listed([stuck], '', theirs)
+  expect((await putKeyring()).status).toBe(204)
+  await changeStuck(stuck, 'another')
+  await deleteAll()
+  await alarms(1)
+  expect(await keyring()).toEqual({ keyring: null })
+
+  expect((await putKeyring()).status).toBe(204)
+  await world.begin(tenant, later)
+  await listed([stuck, later], '', theirs)
+  await alarms(2)
+  await listed([stuck, later], '', theirs)
+  expect(await keyring()).toEqual({ keyring: { version: 1 } })
+  const [first = 0, second = 0] = waits()
+  expect(second).toBeGreaterThan(first)
+
+  await deleteAll()
+  await listed([stuck], '', theirs)
+  expect(await keyring()).toEqual({ keyring: null })
+  await world.begin(tenant, last)
+  await changeStuck('another', stuck)
+  await listed([last], '', theirs)
 })
 
 /** The databases of a class of objects. */

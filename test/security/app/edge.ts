@@ -96,11 +96,13 @@ export const RunObject = runObject<Env>({
   quota: quotaOf,
 })
 
-/** Prints how many runs are left after each alarm. */
+/** Prints how many runs are left after each alarm, and when the next one comes. */
 export class Catalog extends catalogObject<Env>({ runs: (env) => env.RUNS, report: reportAll }) {
   override async alarm(): Promise<void> {
     await super.alarm?.()
-    console.log(`an alarm has left ${String(await this.runs())} runs`)
+    const next = await this.ctx.storage.getAlarm()
+    const seconds = next === null ? 'never' : `in ${String(Math.round((next - Date.now()) / 1_000))} s`
+    console.log(`an alarm has left ${String(await this.runs())} runs, and the next comes ${seconds}`)
   }
 }
 

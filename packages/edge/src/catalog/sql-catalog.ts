@@ -25,8 +25,10 @@ export interface SqlCatalog {
   closeSocket(id: string): void
   /** A page: the newest first, or by their ids for who may see some runs only. Throws `request_refused`. */
   page(query: CatalogQuery): CatalogPage
-  /** The first so many runs that there is anything of, by their ids. */
-  all(count: number, after?: RunId): readonly RunId[]
+  /** Writes down that all runs that there is anything of now are to be deleted: each of them until it is removed. */
+  setDeleting(): void
+  /** The first so many runs that are to be deleted, by their ids. */
+  deleting(count: number, after?: RunId): readonly RunId[]
   /** How many runs there is anything of. */
   size(): number
   /** How many runs there are of each status. */
@@ -49,6 +51,7 @@ const schema = `
   CREATE TABLE IF NOT EXISTS waystone_catalog_labels (
     label TEXT NOT NULL, updated INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY (label, updated, run)) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS waystone_catalog_begun (run TEXT PRIMARY KEY) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS waystone_catalog_deleting (run TEXT PRIMARY KEY) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS waystone_catalog_places (run TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS waystone_catalog_sockets (id TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
 `
@@ -167,6 +170,7 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
         if (known) unlabel(known)
         sql.exec('DELETE FROM waystone_catalog WHERE run = ?', run)
         sql.exec('DELETE FROM waystone_catalog_begun WHERE run = ?', run)
+        sql.exec('DELETE FROM waystone_catalog_deleting WHERE run = ?', run)
         release(run)
       })
       count(known?.status, undefined)
@@ -179,10 +183,13 @@ export function sqlCatalog(storage: CatalogStorage): SqlCatalog {
     },
     closeSocket: (id) => void sql.exec('DELETE FROM waystone_catalog_sockets WHERE id = ?', id),
     page: (query) => pageIn(sql, query),
-    all(count, after) {
-      const query =
-        'SELECT run FROM waystone_catalog WHERE run > ? UNION SELECT run FROM waystone_catalog_begun WHERE run > ? ORDER BY run LIMIT ?'
-      const rows = sql.exec<{ run: string }>(query, after ?? '', after ?? '', count).toArray()
+    setDeleting() {
+      for (const known of ['waystone_catalog', 'waystone_catalog_begun'])
+        sql.exec(`INSERT OR IGNORE INTO waystone_catalog_deleting (run) SELECT run FROM ${known}`)
+    },
+    deleting(count, after) {
+      const query = 'SELECT run FROM waystone_catalog_deleting WHERE run > ? ORDER BY run LIMIT ?'
+      const rows = sql.exec<{ run: string }>(query, after ?? '', count).toArray()
       return rows.map(({ run }) => parseRunId(run))
     },
     size,
