@@ -39,6 +39,16 @@ describe('SQLite in a Durable Object, R2 and its clock, in workerd', () => {
     expect(counts).toEqual([370_000, 170_000, 170_000])
   })
 
+  it('puts a blob again that R2 does not take, and says then that its storage fails, unless the blob is another one', async () => {
+    expect(await (await fetch(`${edge.url}/refused`)).json()).toEqual({
+      putLate: { end: 'stored', puts: 2 },
+      putNever: { end: 'storage_failed', puts: 4 },
+      putWrong: { end: 'request_refused', puts: 1 },
+      sharedLate: { end: 'stored', puts: 2 },
+      left: 1,
+    })
+  })
+
   it('keeps no blob of a run that was deleted while it was on its way, whoever brings it', async () => {
     const gone = { code: 'run_deleted', blobs: 0 }
     expect(await (await fetch(`${edge.url}/deleted`)).json()).toEqual({ put: gone, share: gone })

@@ -1,4 +1,4 @@
-import { digestBytes, parseRunId, type Digest } from '@waystone/core'
+import { digestBytes, parseRunId, toWire, type Blobs, type Digest, type RunId } from '@waystone/core'
 import { edgeRoutes, objectStorage, sharedSecret } from '@waystone/edge'
 import { DurableObject } from 'cloudflare:workers'
 import type { Env } from './worker.ts'
@@ -24,6 +24,45 @@ export class ExpectingBlobs extends DurableObject<Env> {
       counts.push(largeBlobs.bytes())
     }
     return counts
+  }
+}
+
+/** An object whose bucket takes a blob late, or never. */
+export class RefusedBlobs extends DurableObject<Env> {
+  /** What comes of each, and how often the bucket was asked. */
+  async put(): Promise<Readonly<Record<string, unknown>>> {
+    const [from, to] = ['from', 'to'].map((name) => parseRunId(`${name}.${crypto.randomUUID()}`)) as [
+      RunId,
+      RunId,
+    ]
+    const { hash, body } = blobOf(100_000)
+    const put = (blobs: Blobs): Promise<unknown> => blobs.put(from, hash, body)
+    const share = (blobs: Blobs): Promise<unknown> => blobs.share(from, to, [hash])
+    return {
+      putLate: await this.#tried(1, put),
+      putNever: await this.#tried(Infinity, put),
+      putWrong: await this.#tried(0, (blobs) => blobs.put(from, hash, new Uint8Array(100_000))),
+      sharedLate: await this.#tried(1, share),
+      left: (await this.env.BLOBS.list({ prefix: `runs/${to}/` })).objects.length,
+    }
+  }
+
+  async #tried(fails: number, work: (blobs: Blobs) => Promise<unknown>): Promise<object> {
+    let puts = 0
+    const bucket = new Proxy(this.env.BLOBS, {
+      get:
+        (all, name: keyof R2Bucket) =>
+        async (...args: readonly unknown[]) => {
+          if (name === 'put' && (puts += 1) <= fails)
+            throw new Error('put: We encountered an internal error. Please try again. (10001)')
+          return (all[name] as (...given: readonly unknown[]) => Promise<unknown>)(...args)
+        },
+    })
+    const end = await work(objectStorage(this.ctx.storage, bucket).blobs).then(
+      () => 'stored',
+      (error: unknown) => toWire(error).code,
+    )
+    return { end, puts }
   }
 }
 

@@ -2,10 +2,10 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Digest, RunId } from '../ids.ts'
 import { digestBytes } from '../state/digest.ts'
-import { isWaystoneError } from '../errors.ts'
+import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { openedBlob } from '../log/log-reader.ts'
 import { RunLog } from '../log/run-log.ts'
-import { handleOf, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
+import { handleOf, hastyClock, testClock, testDevice } from '../runtime/memory-world.test-support.ts'
 import { defineAgent, done, next } from './agent.ts'
 import { readArtifact, storeArtifact, type Artifact, type ArtifactBlobs } from './artifacts.ts'
 
@@ -261,6 +261,63 @@ describe('ctx.artifact', () => {
     for (let task = 0; task < 100; task += 1) await testClock.task()
     expect(pulled).toBeLessThanOrEqual(before + 1)
     expect(cancelled).toBe(1)
+  })
+
+  it.for(['storage_failed', 'storage_full', 'storage_lost'] as const)(
+    'is stored by the next attempt when its bytes meet %s, which is no outcome of the step',
+    async (code) => {
+      const agent = defineAgent({
+        name: 'reporter',
+        version: 1,
+        initial: () => ({}),
+        async turn(ctx) {
+          return done(await ctx.artifact('report', '# Tides'))
+        },
+      })
+      const device = testDevice([agent], { clock: hastyClock })
+      const { put } = device.blobs
+      let puts = 0
+      device.blobs.put = async (...args) => {
+        if (args[2].byteLength === 7 && (puts += 1) === 1) throw new WaystoneError(code, 'this bucket fails')
+        await put(...args)
+      }
+      const runtime = await device.open()
+      const run = await handleOf(runtime, await runtime.start('reporter', null))
+      expect(await run.result()).toMatchObject({ name: 'report', bytes: 7 })
+      expect(puts).toBe(2)
+      const kinds = run.entries().map(({ kind }) => kind)
+      expect(kinds.filter((kind) => kind === 'step' || kind === 'pause')).toEqual(['step'])
+      await runtime.close()
+    },
+  )
+
+  it('lets go of a source when its bytes cannot be stored', async () => {
+    let cancelled = 0
+    const source = {
+      getReader: () => ({
+        read: async () => ({ done: false, value: new Uint8Array(1_000) }),
+        cancel: async () => void (cancelled += 1),
+      }),
+    }
+    const agent = defineAgent({
+      name: 'sink',
+      version: 1,
+      initial: () => ({}),
+      async turn(ctx) {
+        return done(await ctx.artifact('a', () => (cancelled === 0 ? source : 'another'), { part: 1_000 }))
+      },
+    })
+    const device = testDevice([agent], { clock: hastyClock })
+    const { put } = device.blobs
+    device.blobs.put = async (...args) => {
+      if (args[2].byteLength === 1_000) throw new WaystoneError('storage_failed', 'this bucket fails')
+      await put(...args)
+    }
+    const runtime = await device.open()
+    const run = await handleOf(runtime, await runtime.start('sink', null))
+    expect(await run.result()).toMatchObject({ bytes: 7 })
+    expect(cancelled).toBe(1)
+    await runtime.close()
   })
 
   it.for([3, 5])('keeps one like that of %s turns before, which goes meanwhile', async (turns) => {

@@ -1,4 +1,4 @@
-import { fromWire, isWaystoneError, WaystoneError } from '../errors.ts'
+import { fromWire, isStorageError, isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft } from '../log/bodies.ts'
@@ -409,6 +409,19 @@ export class Attempt {
       if (refusedByLog.some((code) => isWaystoneError(error, code))) throw error
       this.finish({ type: 'lost', error })
       return await new Promise<never>(() => undefined)
+    }
+  }
+
+  /**
+   * Stores bytes that a record of this turn is going to name. A storage that fails ends the attempt, as in `record`: it says nothing about
+   * the step. Rejects then, too, so that whoever gives the bytes is told to stop.
+   */
+  async putBlob(bytes: Uint8Array): Promise<Digest> {
+    try {
+      return await this.ports.putBlob(bytes)
+    } catch (error) {
+      if (isStorageError(error)) this.finish({ type: 'lost', error })
+      throw error
     }
   }
 

@@ -2,7 +2,13 @@ import { isWaystoneError, toWire, WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import type { Outcome, StreamDigest } from '../log/bodies.ts'
 import { encodeValue } from '../state/codec.ts'
-import { readerOf, storeArtifact, type Artifact, type ArtifactContent } from './artifacts.ts'
+import {
+  readerOf,
+  storeArtifact,
+  type Artifact,
+  type ArtifactBlobs,
+  type ArtifactContent,
+} from './artifacts.ts'
 import type { Attempt } from './attempt.ts'
 import type { BreakerOptions } from './breakers.ts'
 import type { Call } from './call.ts'
@@ -121,7 +127,11 @@ export async function beginArtifact(
   const body = async (tools: StepTools): Promise<Artifact> => {
     const made = typeof content === 'function' ? await content(tools) : content
     const { signal } = tools
-    const stored = await storeArtifact(attempt.ports, { name, type, content: made, part, signal })
+    const ports: ArtifactBlobs = {
+      putBlob: (bytes) => attempt.putBlob(bytes),
+      getBlob: (hash) => attempt.ports.getBlob(hash),
+    }
+    const stored = await storeArtifact(ports, { name, type, content: made, part, signal })
     blobs = stored.blobs
     return stored.handle
   }

@@ -1,4 +1,12 @@
-import { checkBlobSize, isDigest, parseDigest, type Blobs, type Digest, type RunId } from '@waystone/core'
+import {
+  checkBlobSize,
+  isDigest,
+  parseDigest,
+  WaystoneError,
+  type Blobs,
+  type Digest,
+  type RunId,
+} from '@waystone/core'
 import { wrongHash } from './check-hash.ts'
 import type { BlobCount } from './sql-large-blobs.ts'
 import { blobFolder } from './tenant-names.ts'
@@ -9,6 +17,11 @@ const headsMax = 50
 const deletedMax = 1_000
 /** How many blobs are copied at a time. */
 const copiesMax = 4
+/** How often R2 is asked to take a blob, and the wait before the second time, in ms: twice as long each time. */
+const putsMax = 4
+const waitMsMin = 200
+/** What R2 says of a body that does not have the hash that it was put with. */
+const wrongHashCode = '(10037)'
 
 /**
  * Blobs of a tenant's runs in an R2 bucket, by run and hash: never a head, since R2 takes one write a second to a key. `count` hears
@@ -19,12 +32,8 @@ export function r2Blobs(bucket: R2Bucket, tenant: string, count?: BlobCount): Bl
   const blobs: Blobs = {
     async put(run, hash, bytes) {
       checkBlobSize(run, bytes)
-      try {
-        // R2 itself refuses a body that does not have this hash.
-        await bucket.put(keyOf(run, hash), bytes, { sha256: hash })
-      } catch (cause) {
-        throw wrongHash(run, hash, cause)
-      }
+      // R2 itself refuses a body that does not have this hash.
+      await putUntilTaken(run, hash, () => bucket.put(keyOf(run, hash), bytes, { sha256: hash }))
       count?.add({ hash, bytes: bytes.byteLength })
     },
     async get(run, hash) {
@@ -41,7 +50,8 @@ export function r2Blobs(bucket: R2Bucket, tenant: string, count?: BlobCount): Bl
       while (wanted.length > 0) {
         await Promise.all(
           wanted.splice(0, copiesMax).map(async (hash) => {
-            const bytes = await copied(bucket, keyOf(from, hash), keyOf(to, hash), hash)
+            const copy = () => copied(bucket, keyOf(from, hash), keyOf(to, hash), hash)
+            const bytes = await putUntilTaken(to, hash, copy)
             if (bytes === undefined) absent.add(hash)
             else count?.add({ hash, bytes })
           }),
@@ -124,6 +134,30 @@ export async function oldBlobs(
     if (old.length >= count) break
   }
   return { old, next }
+}
+
+/**
+ * Puts a blob, and again when R2 fails. Rejects with `request_refused` for bytes that do not have this hash, and with `storage_failed`
+ * when R2 did not take it in the end.
+ */
+async function putUntilTaken<T>(run: RunId, hash: Digest, put: () => Promise<T>): Promise<T> {
+  for (let puts = 1, waitMs = waitMsMin; ; puts += 1, waitMs *= 2) {
+    try {
+      return await put()
+    } catch (cause) {
+      if (cause instanceof Error && cause.message.includes(wrongHashCode)) throw wrongHash(run, hash, cause)
+      if (puts === putsMax) throw notTaken(run, hash, cause)
+    }
+    await scheduler.wait(waitMs)
+  }
+}
+
+function notTaken(run: RunId, hash: Digest, cause: unknown): WaystoneError {
+  return new WaystoneError('storage_failed', `blob ${hash} of run ${run} cannot be stored in R2`, {
+    run,
+    cause,
+    actions: ['retry'],
+  })
 }
 
 /** Copies a blob, of which R2 checks the hash once more. How many bytes it has; undefined when there is none. */
