@@ -49,9 +49,13 @@ describe('SQLite in a Durable Object, R2 and its clock, in workerd', () => {
     })
   })
 
-  it('keeps no blob of a run that was deleted while it was on its way, whoever brings it', async () => {
+  it('keeps no blob of a run that was deleted while it was on its way, whoever brings it, and whether they stay', async () => {
     const gone = { code: 'run_deleted', blobs: 0 }
-    expect(await (await fetch(`${edge.url}/deleted`)).json()).toEqual({ put: gone, share: gone })
+    const left = { finished: 1, blobs: 0 }
+    expect(await (await fetch(`${edge.url}/deleted`)).json()).toEqual({
+      ...{ put: gone, share: gone },
+      ...{ leftPut: left, leftShare: left },
+    })
   })
 
   it('passes over what a device says to a run that was deleted, and reports a run that cannot be opened to hear it', async () => {
@@ -59,6 +63,11 @@ describe('SQLite in a Durable Object, R2 and its clock, in workerd', () => {
       deleted: { taken: true, reported: [] },
       unreadable: { taken: true, reported: [{ where: 'frame' }] },
     })
+  })
+
+  it('looks for blobs of a deleted run once more when none that was on its way can come any more', async () => {
+    const counts = await (await fetch(`${edge.url}/untold`)).json()
+    expect(counts).toEqual({ minutes: 60, before: 1, early: 1, after: 0, next: null })
   })
 
   it('leaves out only what it has a reason for', () => {

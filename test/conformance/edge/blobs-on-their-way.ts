@@ -1,5 +1,5 @@
 import { digestBytes, parseRunId, toWire, type Blobs, type Digest, type RunId } from '@waystone/core'
-import { edgeRoutes, objectStorage, sharedSecret } from '@waystone/edge'
+import { createRunHost, edgeRoutes, objectStorage, sharedSecret, unguarded } from '@waystone/edge'
 import { DurableObject } from 'cloudflare:workers'
 import type { Env } from './worker.ts'
 
@@ -24,6 +24,49 @@ export class ExpectingBlobs extends DurableObject<Env> {
       counts.push(largeBlobs.bytes())
     }
     return counts
+  }
+}
+
+/** An object whose run is deleted while a blob is on its way that nobody tells it of any more. */
+export class DeletedBlobs extends DurableObject<Env> {
+  readonly #host = createRunHost(this.ctx, { agents: () => [], blobs: this.env.BLOBS })
+
+  /** When the object wakes next after its run was deleted, in minutes, and what is in the bucket before that and after. */
+  async count(): Promise<Readonly<Record<string, unknown>>> {
+    const run = `late.${crypto.randomUUID()}`
+    const { hash, bytes, body } = blobOf(100_000)
+    await this.#ask(`${run}/blobs/expect`, { method: 'POST', body: JSON.stringify([{ hash, bytes }]) })
+    await this.#ask(run, { method: 'DELETE' })
+    await this.env.BLOBS.put(`runs/${run}/${hash}`, body)
+    const [minutes, before] = [await this.#wakesIn(), await this.#objects(run)]
+    await this.alarm()
+    const early = await this.#objects(run)
+    for (const [table, time] of [
+      ['waystone_due', 'at'],
+      ['waystone_large_blobs', 'until'],
+    ])
+      this.ctx.storage.sql.exec(`UPDATE ${String(table)} SET ${String(time)} = 1`)
+    await this.alarm()
+    const [after, next] = [await this.#objects(run), await this.#wakesIn()]
+    return { minutes, before, early, after, next }
+  }
+
+  override async alarm(): Promise<void> {
+    await this.#host.alarm()
+  }
+
+  async #ask(path: string, init: RequestInit): Promise<void> {
+    const answer = await this.#host.fetch(new Request(`https://edge/v1/runs/${path}`, init), unguarded)
+    if (answer?.status !== 204) throw new Error(await answer?.text())
+  }
+
+  async #wakesIn(): Promise<number | null> {
+    const alarm = await this.ctx.storage.getAlarm()
+    return alarm === null ? null : Math.round((alarm - Date.now()) / 60_000)
+  }
+
+  async #objects(run: string): Promise<number> {
+    return (await this.env.BLOBS.list({ prefix: `runs/${run}/` })).objects.length
   }
 }
 
@@ -66,34 +109,66 @@ export class RefusedBlobs extends DurableObject<Env> {
   }
 }
 
-/** What is in the bucket of runs that were deleted while blobs were on their way there, and the codes of the answers. */
+/**
+ * What is in the bucket of runs that were deleted while blobs were on their way there: with the codes of the answers, and where the client
+ * has gone meanwhile, with what the runtime was told to finish.
+ */
 export async function deletedMeanwhile(env: Env): Promise<Readonly<Record<string, unknown>>> {
   const token = 'conformance'
-  const [from, shared, put] = ['from', 'shared', 'put'].map((name) => `${name}.${crypto.randomUUID()}`)
+  const [from, shared, put, leftShare, leftPut] = ['from', 'shared', 'put', 'left-share', 'left-put'].map(
+    (name) => `${name}.${crypto.randomUUID()}`,
+  )
   const routesOver = (blobs: R2Bucket) =>
     edgeRoutes<Env>({ runs: ({ RUNS }) => RUNS, blobs: () => blobs, auth: () => sharedSecret(token) })
-  const ask = async (bucket: R2Bucket, path: string, init: RequestInit): Promise<Response> => {
+  const ask = async (
+    bucket: R2Bucket,
+    path: string,
+    init: RequestInit,
+    finishing: Promise<unknown>[] = [],
+  ): Promise<Response> => {
     const headers = { authorization: `Bearer ${token}` }
-    return routesOver(bucket).fetch(new Request(`https://edge/v1/runs/${path}`, { ...init, headers }), env)
+    const request = new Request(`https://edge/v1/runs/${path}`, { ...init, headers })
+    const waitUntil = (work: Promise<unknown>): void => void finishing.push(work)
+    return routesOver(bucket).fetch(request, env, {
+      waitUntil,
+      passThroughOnException: () => undefined,
+      props: {},
+    })
   }
-  const deleting = (run: string | undefined): R2Bucket =>
+  const deleting = (run: string | undefined, deleted: () => void = () => undefined): R2Bucket =>
     new Proxy(env.BLOBS, {
       get:
         (bucket, name: keyof R2Bucket) =>
         async (...args: readonly unknown[]) => {
-          if (name === 'put') await ask(bucket, String(run), { method: 'DELETE' })
+          if (name === 'put') {
+            await ask(bucket, String(run), { method: 'DELETE' })
+            deleted()
+          }
           return (bucket[name] as (...given: readonly unknown[]) => Promise<unknown>)(...args)
         },
     })
+  const blobsOf = async (run: string | undefined): Promise<number> =>
+    (await env.BLOBS.list({ prefix: `runs/${String(run)}/` })).objects.length
   const left = async (run: string | undefined, answer: Response) => ({
     code: (await answer.json<{ code: string }>()).code,
-    blobs: (await env.BLOBS.list({ prefix: `runs/${String(run)}/` })).objects.length,
+    blobs: await blobsOf(run),
   })
+  /** Nobody waits for the answer, and the runtime only for what it was told to. */
+  const leftAlone = async (run: string | undefined, route: string, init: RequestInit) => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    const finishing: Promise<unknown>[] = []
+    void ask(deleting(run, resolve), `${String(run)}/blobs/${route}`, init, finishing)
+    await promise
+    await Promise.all(finishing)
+    return { finished: finishing.length, blobs: await blobsOf(run) }
+  }
   const { hash, body } = blobOf(100_000)
   await ask(env.BLOBS, `${String(from)}/blobs/${hash}`, { method: 'PUT', body })
   const share = { method: 'POST', body: JSON.stringify({ from, hashes: [hash] }) }
   return {
     put: await left(put, await ask(deleting(put), `${String(put)}/blobs/${hash}`, { method: 'PUT', body })),
     share: await left(shared, await ask(deleting(shared), `${String(shared)}/blobs/share`, share)),
+    leftPut: await leftAlone(leftPut, hash, { method: 'PUT', body }),
+    leftShare: await leftAlone(leftShare, 'share', share),
   }
 }

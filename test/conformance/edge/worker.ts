@@ -28,13 +28,13 @@ import { entryAfter, headAfter, run } from '../entries.ts'
 import { runHostCase } from '../hosts.ts'
 import { flipByte, placeOfLine } from '../flip-byte.ts'
 import { runDurableCase, runPortCase, type PortName } from '../ports.ts'
-import { deletedMeanwhile, ExpectingBlobs, RefusedBlobs } from './blobs-on-their-way.ts'
+import { DeletedBlobs, deletedMeanwhile, ExpectingBlobs, RefusedBlobs } from './blobs-on-their-way.ts'
 import { damageAway } from './damage-away.ts'
 import { KilledMoves, killedMoves } from './killed-moves.ts'
 import { LateFrames } from './late-frames.ts'
 import { movingAlways } from './moving-always.ts'
 
-export { ExpectingBlobs, KilledMoves, LateFrames, RefusedBlobs }
+export { DeletedBlobs, ExpectingBlobs, KilledMoves, LateFrames, RefusedBlobs }
 
 export interface Env {
   readonly STORES: DurableObjectNamespace<StoreObject>
@@ -42,6 +42,7 @@ export interface Env {
   readonly KILLED: DurableObjectNamespace<KilledMoves>
   readonly EXPECTING: DurableObjectNamespace<ExpectingBlobs>
   readonly LATE: DurableObjectNamespace<LateFrames>
+  readonly DELETED: DurableObjectNamespace<DeletedBlobs>
   readonly REFUSED: DurableObjectNamespace<RefusedBlobs>
   readonly RUNS: DurableObjectNamespace
   readonly BLOBS: R2Bucket
@@ -278,6 +279,7 @@ export default {
     if (pathname === '/counted') return Response.json(await countedBlobs(env))
     if (pathname === '/expected') return Response.json(await env.EXPECTING.getByName('one').count())
     if (pathname === '/refused') return Response.json(await env.REFUSED.getByName('one').put())
+    if (pathname === '/untold') return Response.json(await env.DELETED.getByName('one').count())
     if (pathname === '/deleted') return Response.json(await deletedMeanwhile(env))
     if (pathname === '/late')
       return Response.json({

@@ -1,7 +1,7 @@
 import type { Grant } from '@waystone/access'
 import { headers, limits, sdkVersion, toBase64, WaystoneError } from '@waystone/core'
 import { publicKeyOf } from '@waystone/encryption'
-import { Hono } from 'hono'
+import { Hono, type Context } from 'hono'
 import { cors } from 'hono/cors'
 import { isShared, withAsking } from '../access/asking.ts'
 import type { Auth } from '../access/auth.ts'
@@ -16,7 +16,7 @@ import { Guard } from './guard.ts'
 import { openApi } from './openapi.ts'
 import { limitIn, textIn } from './query.ts'
 import { pathOf, routeList, routes, type RouteName } from './routes.ts'
-import { runHandlers } from './run-handlers.ts'
+import { runHandlers, type RunRequest } from './run-handlers.ts'
 import { runsSocket, type AskToFollow, type FollowWord } from './runs-socket.ts'
 import { socketCodes } from './sockets.ts'
 import { placedSocket, takeSocketPlace, type SocketPlace } from './tenant-sockets.ts'
@@ -82,8 +82,9 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     app.on(route.method.toUpperCase(), path, (context) => {
       const { env, req } = context
       const named = { run: req.param('run'), hash: req.param('hash') }
-      if (name !== 'follow') return answered(env, name, req.raw, named)
-      return answered(env, name, req.raw, named, async (socket, tenant) => {
+      const finish = finishing(context)
+      if (name !== 'follow') return answered(env, name, req.raw, { ...named, finish })
+      return answered(env, name, req.raw, { ...named, finish }, async (socket, tenant) => {
         const place = await placeOf(env, tenant, socket, (telling) => context.executionCtx.waitUntil(telling))
         return opened(env, req.raw, socket, place)
       })
@@ -96,7 +97,7 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     env: Env,
     name: RouteName,
     request: Request,
-    { run: named, hash }: { readonly run?: string | undefined; readonly hash?: string | undefined },
+    { run: named, hash, finish = (work) => work }: Named,
     accept?: (socket: WebSocket, tenant: string) => Promise<Response | undefined>,
   ): Promise<Response> {
     const watched = watchRequest(name, options.watch?.(env))
@@ -106,7 +107,7 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
       if (name === 'lendingKey') return watched.answered(await lendingKey(options.lendingSecret?.(env)))
       if (run === undefined) return watched.answered(await ofTenant(name, env, request, grant))
       const ask = guard.asking(env, grant)
-      const asked = { request, run, hash, grant, ask, bucket: options.blobs(env) }
+      const asked = { request, run, hash, grant, ask, bucket: options.blobs(env), finish }
       const answer = await (runHandlers[name]?.(asked) ?? ask(run, request))
       const accepted = answer.webSocket ? await accept?.(answer.webSocket, grant.tenant) : undefined
       return watched.answered(accepted ?? answer)
@@ -164,6 +165,30 @@ export function edgeRoutes<Env extends object>(options: EdgeRoutesOptions<Env>):
     const catalog = catalogOf(env, tenant)
     if (name !== 'exportRuns') return askCatalog(catalog, request, grant)
     return exportTenant({ grant, catalog, ask: guard.asking(env, grant), ...paged })
+  }
+}
+
+/** What the address of a request names, and how what it begins is finished. */
+interface Named {
+  readonly run?: string | undefined
+  readonly hash?: string | undefined
+  readonly finish?: RunRequest['finish']
+}
+
+/** Has the runtime wait for work after the answer, and after its client has gone. */
+function finishing(context: Context): RunRequest['finish'] {
+  return (work) => {
+    executionOf(context)?.waitUntil(work.catch(() => undefined))
+    return work
+  }
+}
+
+/** Undefined for routes that are called without one: then nothing ends the work either. */
+function executionOf(context: Context): Context['executionCtx'] | undefined {
+  try {
+    return context.executionCtx
+  } catch {
+    return undefined
   }
 }
 

@@ -21,6 +21,8 @@ export interface RunRequest {
   readonly grant: Grant
   readonly ask: AskRun
   readonly bucket: R2Bucket
+  /** Has work brought to its end also when the client goes, which ends the request. */
+  readonly finish: <T>(work: Promise<T>) => Promise<T>
 }
 
 /** Routes of a run that are more than a question to its object: large blobs pass it by. */
@@ -30,7 +32,7 @@ export const runHandlers: Partial<Record<RouteName, (asked: RunRequest) => Promi
   getBlob,
 }
 
-async function shareSome({ request, run, grant, ask, bucket }: RunRequest): Promise<Response> {
+async function shareSome({ request, run, grant, ask, bucket, finish }: RunRequest): Promise<Response> {
   const body = await readJson(request, hashesBytesMax)
   const from = parseRunId(typeof body === 'object' && body !== null && 'from' in body ? body.from : undefined)
   if (!allows(grant, from, 'fork')) throw forbidden(from, ['fork'])
@@ -40,10 +42,11 @@ async function shareSome({ request, run, grant, ask, bucket }: RunRequest): Prom
     sizes: (of: RunId, hashes: readonly Digest[]) => blobSizes(bucket, grant.tenant, of, hashes),
     ...countedBlobs(bucket, grant.tenant),
   }
-  return Response.json({ hashes: await shareBlobs(places, from, run, hashesOf(body)) })
+  return Response.json({ hashes: await finish(shareBlobs(places, from, run, hashesOf(body))) })
 }
 
-async function putBlob({ request, run, hash: named, grant, ask, bucket }: RunRequest): Promise<Response> {
+async function putBlob(asked: RunRequest): Promise<Response> {
+  const { request, run, hash: named, grant, ask, bucket, finish } = asked
   const hash = parseDigest(named)
   const bytes = await readBody(request, limits.blobBytesMax)
   if (bytes.byteLength <= rowBlobBytesMax)
@@ -57,11 +60,14 @@ async function putBlob({ request, run, hash: named, grant, ask, bucket }: RunReq
   // Known before it is there, so that it is found when all is deleted; whether the run is still there is asked afterwards.
   const expected = await tell('expect')
   if (!expected.ok) return expected
-  await blobs.put(run, hash, bytes)
-  const taken = await tell('stored')
-  // Else it may be one that the run had before.
-  if (taken.status === 410) await blobs.remove(run, [hash])
-  return taken
+  const bring = async (): Promise<Response> => {
+    await blobs.put(run, hash, bytes)
+    const taken = await tell('stored')
+    // Else it may be one that the run had before.
+    if (taken.status === 410) await blobs.remove(run, [hash])
+    return taken
+  }
+  return finish(bring())
 }
 
 async function getBlob({ request, run, hash: named, grant, ask, bucket }: RunRequest): Promise<Response> {

@@ -31,9 +31,10 @@ export class RunDeletion {
     named.markDeleted()
     // Should the object die meanwhile, it goes on with it.
     await times.set(deletionName, Date.now() + watchdogMs)
-    await this.#clear(name)
+    const again = await this.#clear(name)
     // It does not wait for others.
     if (familyOf(name)?.hasRelatives()) await times.set(deletionName, Date.now())
+    else if (again !== undefined) await times.set(deletionName, again)
     else await times.delete(deletionName)
   }
 
@@ -42,7 +43,7 @@ export class RunDeletion {
     const { named, times, familyOf } = this.#ports
     const name = named.get()
     if (name === undefined || !named.isDeleted()) return times.settle(begun)
-    await this.#clear(name)
+    const again = await this.#clear(name)
     const family = familyOf(name)
     try {
       await family?.deleted(name.run)
@@ -51,12 +52,13 @@ export class RunDeletion {
       family?.forget()
     }
     if (family?.hasRelatives()) await times.set(deletionName, Date.now())
+    else if (again !== undefined) await times.set(deletionName, again)
     else await times.settle(begun)
   }
 
-  /** May be done again, and is when the object dies meanwhile. */
-  async #clear(name: RunName): Promise<void> {
+  /** May be done again, and is when the object dies meanwhile. When it is to be, in ms since 1970, if it is. */
+  async #clear(name: RunName): Promise<number | undefined> {
     const { taken, familyOf } = this.#ports
-    await clearRun(name, { ...this.#ports, edgeRun: await taken(), family: familyOf(name) })
+    return clearRun(name, { ...this.#ports, edgeRun: await taken(), family: familyOf(name) })
   }
 }

@@ -7,6 +7,9 @@ export interface LargeBlob {
   readonly bytes: number
 }
 
+/** The name of the table. */
+export const largeBlobsTableName = 'waystone_large_blobs'
+
 /** Hears of blobs that were put into R2, and of those that were removed. */
 export interface BlobCount {
   add(blob: LargeBlob): void
@@ -20,6 +23,8 @@ export interface SqlLargeBlobs extends BlobCount {
   expect(blobs: readonly LargeBlob[], until: number): void
   /** Some of those that were expected until then: they are there and were not told of, or they never came. */
   overdue(now: number): readonly LargeBlob[]
+  /** Forgets all but those that are on their way until later; until when the last of these is, in ms since 1970. */
+  keepComing(now: number): number | undefined
   /** All of them together, those on their way too, in bytes. Those that were put before they were counted are not among them. */
   bytes(): number
 }
@@ -30,7 +35,7 @@ const overdueMax = 50
 const until = 'until INTEGER NOT NULL DEFAULT 0'
 /** `until` is 0 of those that are there. */
 const blobsTable: Table = {
-  name: 'waystone_large_blobs',
+  name: largeBlobsTableName,
   schema: `CREATE TABLE IF NOT EXISTS waystone_large_blobs (hash TEXT PRIMARY KEY, bytes INTEGER NOT NULL, ${until}) WITHOUT ROWID`,
   added: { until: `ALTER TABLE waystone_large_blobs ADD COLUMN ${until}` },
 }
@@ -54,6 +59,12 @@ export function sqlLargeBlobs(sql: Sql): SqlLargeBlobs {
       if (!table.isThere()) return []
       const query = 'SELECT hash, bytes FROM waystone_large_blobs WHERE until > 0 AND until <= ? LIMIT ?'
       return [...sql.rows<LargeBlob>(query, now, overdueMax)]
+    },
+    keepComing(now) {
+      if (!table.isThere()) return undefined
+      sql.run('DELETE FROM waystone_large_blobs WHERE until <= ?', now)
+      const query = 'SELECT max(until) AS until FROM waystone_large_blobs'
+      return firstOf(sql.rows<{ until: number | null }>(query))?.until ?? undefined
     },
     remove(hashes) {
       if (!table.isThere()) return
