@@ -36,7 +36,9 @@ describe('a lost network', () => {
     await tab.close()
     device.network.mend()
     const next = await device.open()
-    await next.waitFor(`rig.runs().then((all) => all.find(({ run }) => run === 'ended').synced === true)`)
+    await next.waitFor(
+      `rig.runs().then((all) => all.find(({ run }) => run === 'ended').synced !== undefined)`,
+    )
     const response = await fetch(`${world.edge().url}/v1/runs/ended/entries?from=0`, {
       headers: world.headers,
     })
