@@ -22,7 +22,7 @@ export interface RunSummary {
   /** Milliseconds since 1970 of the first entry and of the entry that last changed this summary. */
   readonly started: number
   readonly updated: number
-  /** Written by a host that has an edge, which is to have it, too. */
+  /** A session that was opened with an edge, which is to have it, too. */
   readonly edge?: true
   /**
    * The last entry that the log had when the edge was found to have all of it, as it is written down of runs that have ended and of

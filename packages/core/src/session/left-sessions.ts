@@ -34,8 +34,12 @@ export function bringOthers(setup: SessionSetup): () => void {
 async function bringAll(setup: SessionSetup, closed: AbortSignal): Promise<void> {
   const { storage, clock } = setup
   let isAsked = true
-  bringing.set(storage, () => (isAsked = true))
-  const end = (): boolean => bringing.delete(storage)
+  const lookAgain = (): void => void (isAsked = true)
+  bringing.set(storage, lookAgain)
+  const end = (): void => {
+    // Another session may do it by now.
+    if (bringing.get(storage) === lookAgain) bringing.delete(storage)
+  }
   closed.addEventListener('abort', end)
   let left: readonly RunId[] = []
   for (let ms = againMsMin; !closed.aborted; ms = Math.min(2 * ms, againMsMax)) {
