@@ -81,6 +81,8 @@ export class RunLog {
   #fold: Fold | undefined
   /** Its summary says what this host would. */
   #isSummed = false
+  /** Where the log ended when it was noted, or was to be, that the edge has it. */
+  #settled: Digest | undefined
   #damage: Damage | undefined
   readonly #inOrder = new InOrder()
   readonly #waiting: Waiting[] = []
@@ -378,13 +380,14 @@ export class RunLog {
   }
 
   /**
-   * Notes beside the log that the edge has it as it is now: whoever opens its device next need not look. Nothing when somebody
-   * else has appended meanwhile.
+   * Notes beside the log that the edge has it as it is now, once for each end of it: whoever opens its device next need not look.
+   * Nothing when somebody else has appended meanwhile.
    */
   settle(): Promise<void> {
     return this.#inOrder.run(async () => {
       const fold = this.#fold
-      if (fold === undefined) return
+      if (fold === undefined || this.#settled === fold.head.digest) return
+      this.#settled = fold.head.digest
       const summary = { ...this.#summary(fold), synced: fold.head.seq }
       await this.#ports.store.append(this.run, {
         ...{ base: fold.head, lines: [], durability: 'relaxed', summary },

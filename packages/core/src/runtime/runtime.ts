@@ -63,8 +63,6 @@ export class Runtime implements RuntimeApi {
   readonly #moves = new Map<string, (error: unknown) => void>()
   /** Those that are closed soon. */
   readonly #idle = new Set<RunNode>()
-  /** The last entry of runs of which it was written down that the edge has it. */
-  readonly #kept = new WeakMap<RunNode, Digest>()
   /** Children that hosts here wait for. */
   readonly #joined = new Set<RunId>()
   /** Children that are on their way to the edge. */
@@ -258,9 +256,10 @@ export class Runtime implements RuntimeApi {
 
   async move(run: RunId, to: MoveTarget, options: MoveOptions = {}): Promise<void> {
     const node = await this.#node(run)
-    const letGo = node.watch(() => undefined)
+    // As long as it is watched it is not closed.
+    const unwatch = node.watch(() => undefined)
     return this.#move(node, to, options).finally(() => {
-      letGo()
+      unwatch()
       void this.#letGo(node)
     })
   }
@@ -270,8 +269,8 @@ export class Runtime implements RuntimeApi {
     const drainMs = options.drainMs ?? 2_000
     if (to === 'here') return node.moveHere({ drainMs, force: options.force ?? false })
     const { fold } = node.log
-    const isElsewhere = fold?.owner === this.#ports.me && !isEnded(fold) && !node.writing
-    if (!isElsewhere || this.#ports.edge === undefined) return node.moveToEdge({ drainMs })
+    const isOtherTabs = fold?.owner === this.#ports.me && !isEnded(fold) && !node.writing
+    if (!isOtherTabs || this.#ports.edge === undefined) return node.moveToEdge({ drainMs })
     // Another tab writes the run, or this host is about to: whichever it turns out to be.
     const stop = new AbortController()
     const byThisHost = node.untilWriting(stop.signal).then(() => node.moveToEdge({ drainMs }))
@@ -453,10 +452,8 @@ export class Runtime implements RuntimeApi {
 
   /** Writes down that the edge has all of a run that has ended here. What cannot be stored now is looked at when this is opened again. */
   async #noteKept(node: RunNode): Promise<void> {
-    const { fold } = node.log
-    if (this.#ports.edge === undefined || !node.isKept || fold?.owner !== this.#ports.me) return
-    if (this.#kept.get(node) === fold.head.digest) return
-    this.#kept.set(node, fold.head.digest)
+    const { edge, me } = this.#ports
+    if (edge === undefined || !node.isKept || node.log.fold?.owner !== me) return
     await node.log.settle().catch(() => undefined)
   }
 

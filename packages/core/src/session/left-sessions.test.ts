@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { WaystoneError } from '../errors.ts'
 import type { OwnerId, RunId } from '../ids.ts'
+import type { Head } from '../ports/log-store.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import { memoryEdge } from '../runtime/memory-edge.test-support.ts'
 import { hastyClock, testClock } from '../runtime/memory-world.test-support.ts'
@@ -49,6 +50,15 @@ async function noted({ storage }: ReturnType<typeof world>, id: string): Promise
   return (await storage.store.list()).find(({ run }) => run === id)?.synced
 }
 
+/** The head that the edge has of a session, once it has one. */
+async function arrived({ headThere }: ReturnType<typeof world>, id: string): Promise<Head> {
+  for (;;) {
+    const head = await headThere(id)
+    if (head) return head
+    await testClock.task()
+  }
+}
+
 async function tasks(count: number): Promise<void> {
   for (let done = 0; done < count; done += 1) await testClock.task()
 }
@@ -58,8 +68,7 @@ describe('a session that was written without a network, and closed', () => {
     const here = world()
     const heads = await writeOffline(here, ['one', 'two'])
     const other = await here.session('other')
-    while ((await here.headThere('two')) === undefined) await testClock.task()
-    expect([await here.headThere('one'), await here.headThere('two')]).toEqual(heads)
+    expect([await arrived(here, 'one'), await arrived(here, 'two')]).toEqual(heads)
     while ((await noted(here, 'two')) === undefined) await testClock.task()
     await other.close()
     here.asked.length = 0
@@ -77,8 +86,7 @@ describe('a session that was written without a network, and closed', () => {
     await tasks(50)
     expect(await here.headThere('one')).toBeUndefined()
     here.network.mend()
-    while ((await here.headThere('one')) === undefined) await testClock.task()
-    expect(await here.headThere('one')).toEqual(head)
+    expect(await arrived(here, 'one')).toEqual(head)
   })
 
   it('is brought again after it was written again', async () => {
@@ -111,8 +119,7 @@ describe('a session that was written without a network, and closed', () => {
     const [, head] = await writeOffline(here, ['one', 'two'])
     here.refused.add('one')
     await here.session('other')
-    while ((await here.headThere('two')) === undefined) await testClock.task()
-    expect(await here.headThere('two')).toEqual(head)
+    expect(await arrived(here, 'two')).toEqual(head)
   })
 
   it('is brought by a session that is opened after the one that did so was closed', async () => {
@@ -125,7 +132,7 @@ describe('a session that was written without a network, and closed', () => {
     await late.close()
     here.network.mend()
     const last = await here.session('last')
-    while ((await here.headThere('one')) === undefined) await testClock.task()
+    await arrived(here, 'one')
     await until(() => last.sync.synced !== undefined)
   })
 
@@ -135,8 +142,7 @@ describe('a session that was written without a network, and closed', () => {
     await main.synced()
     const [head] = await writeOffline(here, ['one'])
     await here.session('third')
-    while ((await here.headThere('one')) === undefined) await testClock.task()
-    expect(await here.headThere('one')).toEqual(head)
+    expect(await arrived(here, 'one')).toEqual(head)
   })
 
   it('keeps no other one waiting when it alone cannot be reached', async () => {
@@ -144,11 +150,10 @@ describe('a session that was written without a network, and closed', () => {
     const [, head] = await writeOffline(here, ['one', 'two'])
     here.lost.add('one')
     await here.session('other')
-    while ((await here.headThere('two')) === undefined) await testClock.task()
-    expect(await here.headThere('two')).toEqual(head)
+    expect(await arrived(here, 'two')).toEqual(head)
     expect(await here.headThere('one')).toBeUndefined()
     here.lost.clear()
-    while ((await here.headThere('one')) === undefined) await testClock.task()
+    await arrived(here, 'one')
   })
 
   it('is brought when it had no edge at first', async () => {
@@ -158,8 +163,18 @@ describe('a session that was written without a network, and closed', () => {
     await plain.close()
     const [head] = await writeOffline(here, ['one'])
     await here.session('other')
-    while ((await here.headThere('one')) === undefined) await testClock.task()
-    expect(await here.headThere('one')).toEqual(head)
+    expect(await arrived(here, 'one')).toEqual(head)
+  })
+
+  it('is brought by itself alone when it is open here', async () => {
+    const here = world()
+    const open = [await here.session('one'), await here.session('two')]
+    for (const one of open) await one.synced()
+    await tasks(50)
+    here.asked.length = 0
+    await (await here.session('other')).synced()
+    await tasks(50)
+    expect(new Set(here.asked)).toEqual(new Set(['other']))
   })
 
   it('is asked for no more when the session that brings it is closed, whenever that is', async () => {

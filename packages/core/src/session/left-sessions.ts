@@ -3,6 +3,7 @@ import { RunLog } from '../log/run-log.ts'
 import { sessionAgent } from '../log/session-agent.ts'
 import { isNotedAtEdge, summariesOf } from '../log/summaries.ts'
 import type { RunStorage } from '../ports/run-storage.ts'
+import type { Edge } from '../sync/syncer.ts'
 import type { SessionSetup } from './options.ts'
 import { SessionEdge } from './session-edge.ts'
 import { sessionPorts } from './session-ports.ts'
@@ -11,34 +12,40 @@ import { sessionPorts } from './session-ports.ts'
 const againMsMin = 1_000
 const againMsMax = 60_000
 
-/** Storages of which a session that is open brings the others, and how to have it look again. */
-const bringing = new WeakMap<RunStorage, () => void>()
+/** The sessions of a storage that are open here, with an edge. */
+interface Opened {
+  readonly setups: Set<SessionSetup>
+  /** Of the one that brings the others: has it look again. */
+  lookAgain: (() => void) | undefined
+}
+
+const opened = new WeakMap<RunStorage, Opened>()
 
 /**
  * Brings to the edge what hosts that are gone have left of other sessions of this device, one after the other: whoever wrote one
  * without a network may never open it again. One session of a storage does it for all. Returns how to stop.
  */
 export function bringOthers(setup: SessionSetup): () => void {
-  const { storage } = setup
   if (setup.edge === undefined) return () => undefined
-  const lookAgain = bringing.get(storage)
-  if (lookAgain) {
-    lookAgain()
-    return () => undefined
-  }
+  const here = opened.get(setup.storage) ?? { setups: new Set(), lookAgain: undefined }
+  opened.set(setup.storage, here)
+  here.setups.add(setup)
   const closed = new AbortController()
-  void bringAll(setup, closed.signal)
-  return () => closed.abort()
+  if (here.lookAgain) here.lookAgain()
+  else void bringAll(setup, setup.edge, here, closed.signal)
+  return () => {
+    here.setups.delete(setup)
+    closed.abort()
+  }
 }
 
-async function bringAll(setup: SessionSetup, closed: AbortSignal): Promise<void> {
-  const { storage, clock } = setup
+async function bringAll(setup: SessionSetup, edge: Edge, here: Opened, closed: AbortSignal): Promise<void> {
   let isAsked = true
   const lookAgain = (): void => void (isAsked = true)
-  bringing.set(storage, lookAgain)
+  here.lookAgain = lookAgain
   const end = (): void => {
     // Another session may do it by now.
-    if (bringing.get(storage) === lookAgain) bringing.delete(storage)
+    if (here.lookAgain === lookAgain) here.lookAgain = undefined
   }
   closed.addEventListener('abort', end)
   let left: readonly RunId[] = []
@@ -46,28 +53,31 @@ async function bringAll(setup: SessionSetup, closed: AbortSignal): Promise<void>
     if (isAsked) {
       isAsked = false
       // What cannot be listed now is when a session is opened again.
-      left = await othersLeft(setup).catch(() => [])
+      left = await othersLeft(setup, here).catch(() => [])
     }
     const unreached: RunId[] = []
     for (const run of left) {
       if (closed.aborted) return
       // One that cannot be read keeps no other one waiting: whoever opens it is told.
-      if (!(await bring({ ...setup, run }, closed).catch(() => true))) unreached.push(run)
+      if (!(await bring({ ...setup, run }, edge, closed).catch(() => true))) unreached.push(run)
     }
     left = unreached
-    if (left.length > 0) await clock.wait(ms, closed)
+    if (left.length > 0) await setup.clock.wait(ms, closed)
     else if (!isAsked) break
   }
   if (!closed.aborted) end()
 }
 
-/** Sessions of this device that the edge is to have, and is not known to. */
-async function othersLeft(setup: SessionSetup): Promise<readonly RunId[]> {
-  const { store } = setup.storage
+/** Sessions of this device that the edge is to have, is not known to have, and nobody here brings by having them open. */
+async function othersLeft(
+  { storage: { store }, me }: SessionSetup,
+  { setups }: Opened,
+): Promise<readonly RunId[]> {
+  const isOpen = new Set([...setups].map(({ run }) => run))
   const left: RunId[] = []
   for (const summary of await summariesOf(store)) {
     const { agent, owner, run, edge } = summary
-    const isOther = agent === sessionAgent && owner === setup.me && run !== setup.run
+    const isOther = agent === sessionAgent && owner === me && !isOpen.has(run)
     // One that was never opened with an edge stays here.
     if (isOther && edge && !(await isNotedAtEdge(store, summary))) left.push(run)
   }
@@ -75,15 +85,13 @@ async function othersLeft(setup: SessionSetup): Promise<readonly RunId[]> {
 }
 
 /** Resolves with true when the edge has all of a session, or has refused it; with false when it cannot be reached. */
-async function bring(setup: SessionSetup, closed: AbortSignal): Promise<boolean> {
-  const { edge, run, channel } = setup
-  if (edge === undefined) return true
+async function bring(setup: SessionSetup, edge: Edge, closed: AbortSignal): Promise<boolean> {
+  const { run, channel } = setup
   const log = await RunLog.open(run, sessionPorts(setup, setup.storage))
   const over = Promise.withResolvers<boolean>()
-  const isThere = (): boolean => atEdge.state.synced?.digest === log.fold?.head.digest
   const look = (isLast: boolean): void => {
     const { online, error } = atEdge.state
-    if (isThere() || error) over.resolve(true)
+    if (atEdge.hasAll || error) over.resolve(true)
     else if (closed.aborted || (isLast && !online)) over.resolve(false)
   }
   let isCompared = false
@@ -98,6 +106,6 @@ async function bring(setup: SessionSetup, closed: AbortSignal): Promise<boolean>
   look(true)
   const isOver = await over.promise
   atEdge.close()
-  if (isThere()) await log.settle()
+  if (atEdge.hasAll) await log.settle()
   return isOver
 }

@@ -76,6 +76,11 @@ export class SessionEdge {
     this.#syncer.appended(head, lines, { urgent: false })
   }
 
+  /** True when the edge has what is here now. */
+  get hasAll(): boolean {
+    return this.#syncer.state.synced?.digest === this.#ports.log.fold?.head.digest
+  }
+
   /** Resolves when the edge has what is here now. */
   confirm(signal?: AbortSignal): Promise<void> {
     return this.#syncer.confirm(undefined, signal)

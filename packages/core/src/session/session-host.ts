@@ -180,8 +180,7 @@ export class SessionHost {
     this.#edge?.close()
     await this.log.append(this.setup.me, () => [])
     // What cannot be written down is looked at when another session is opened.
-    if (this.#edge && this.isWriter && this.sync.synced?.digest === this.log.fold?.head.digest)
-      await this.log.settle().catch(() => undefined)
+    if (this.#edge?.hasAll && this.isWriter) await this.log.settle().catch(() => undefined)
   }
 
   /** Undefined when the session is no longer what the drafts were made for. */
