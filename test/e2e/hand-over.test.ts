@@ -17,15 +17,8 @@ describe('a move from device to device', () => {
 
   it('in the middle of a step: it ends where it began, goes on elsewhere, and is asked of no person', async () => {
     const [tab, there] = [await laptop.open(), await phone.open()]
-    const held = await startHeld(tab, there, 'handed-over')
-    const moving = there.evaluate<Tried>(`rig.move('handed-over', 'here', { drainMs: 10000 })`)
-    await until(tab, 'handed-over', `view.live.phase === 'moving'`)
-    held.release()
-    expect(await moving).toEqual({ ok: true })
-    expect(await resultOf(there, 'handed-over')).toBe(1)
-    await checkOneOwner(tab, there, 'handed-over')
-    const claims = ofKind(await entriesOf(there, 'handed-over'), 'claim')
-    expect(claims.map(({ owner, body }) => [owner, body.reason])).toEqual([[await idOf(there), 'moved']])
+    const claims = await movedInAStep(tab, there, 'handed-over', 'here')
+    expect(claims).toEqual([[await idOf(there), 'moved']])
     // The slow step, too, was recorded by the laptop and never ran again.
     const { effects } = world
     const starts = effects.effects().map(({ key }) => effects.starts(key))
@@ -36,15 +29,8 @@ describe('a move from device to device', () => {
 
   it('to the edge, which another device asks for: whoever has the run moves it there', async () => {
     const [tab, there] = [await laptop.open(), await phone.open()]
-    const held = await startHeld(tab, there, 'sent-on')
-    const moving = there.evaluate<Tried>(`rig.move('sent-on', 'edge', { drainMs: 10000 })`)
-    await until(tab, 'sent-on', `view.live.phase === 'moving'`)
-    held.release()
-    expect(await moving).toEqual({ ok: true })
-    expect(await resultOf(there, 'sent-on')).toBe(1)
-    await checkOneOwner(tab, there, 'sent-on')
-    const claims = ofKind(await entriesOf(there, 'sent-on'), 'claim')
-    expect(claims.map(({ owner, body }) => [owner, body.reason])).toEqual([['edge', 'moved']])
+    const claims = await movedInAStep(tab, there, 'sent-on', 'edge')
+    expect(claims).toEqual([['edge', 'moved']])
     await tab.close()
     await there.close()
   })
@@ -121,6 +107,19 @@ describe('a move from device to device', () => {
         await there.close()
       })
     }
+  }
+
+  /** Moves a run of a device in the middle of its step, as another one asks for it. Who has claimed it, and why. */
+  async function movedInAStep(tab: ChromiumPage, there: ChromiumPage, run: string, to: 'here' | 'edge') {
+    const held = await startHeld(tab, there, run)
+    const moving = there.evaluate<Tried>(`rig.move('${run}', '${to}', { drainMs: 10000 })`)
+    await until(tab, run, `view.live.phase === 'moving'`)
+    held.release()
+    expect(await moving).toEqual({ ok: true })
+    expect(await resultOf(there, run)).toBe(1)
+    await checkOneOwner(tab, there, run)
+    const claims = ofKind(await entriesOf(there, run), 'claim')
+    return claims.map(({ owner, body }) => [owner, body.reason])
   }
 
   /** Starts a run whose one branch has finished and whose other waits for the outside; the phone has it, too. */

@@ -256,6 +256,11 @@ export class Authority {
       : ['it is encrypted, and this edge borrows no keys']
   }
 
+  /** Rejects with `move_refused` when the run cannot go on at the edge. */
+  async checkBlockers(): Promise<void> {
+    refuseFor(this.#log.mustFold(), await this.blockers())
+  }
+
   /** Whoever moves a run asks beforehand: what was replayed then is not replayed again while the run stands still. */
   async #replay(fold: Fold): Promise<readonly string[]> {
     const agent = this.#ports.agent(fold.identity.agent)
@@ -283,7 +288,7 @@ export class Authority {
   async #proveHere(fold: Fold): Promise<void> {
     const isReadable = this.#log.isReadable
     const blockers = isReadable ? await this.#replay(fold) : await this.blockers()
-    if (blockers.length > 0) throw refused(fold, blockers.join('; '))
+    refuseFor(fold, blockers)
     if (!isReadable) throw refused(fold, 'it is encrypted, and the edge was not lent its keys')
   }
 
@@ -320,6 +325,11 @@ function isAt({ head, epoch }: Fold, claim: Claim): boolean {
 
 function notYours(run: RunId, owner: OwnerId, as: OwnerId): WaystoneError {
   return new WaystoneError('forbidden', `run ${run}: device ${as} cannot act as ${owner}`, { run })
+}
+
+/** Throws `move_refused` when there is something against a move. */
+function refuseFor(fold: Fold, blockers: readonly string[]): void {
+  if (blockers.length > 0) throw refused(fold, blockers.join('; '))
 }
 
 function refused(fold: Fold, why: string): WaystoneError {

@@ -137,22 +137,16 @@ async function giveAway(
  * Has the device that owns a run move it to the edge, which asks it to. Whatever fails leaves the owner where it was. Rejects with
  * `move_refused`, `unreachable`.
  */
-export async function sendToEdge({ node, syncer, edge, drainMs }: Move): Promise<void> {
+export async function sendToEdge(move: Move): Promise<void> {
+  const { node, syncer } = move
   const { run, log } = node
   const { head, identity } = log.mustFold()
   // The edge replays the run by itself.
   const proof = { head, version: identity.version, rules: replayRules }
-  try {
-    const held = await edge.remote.hold(run, drainMs, head.seq + 1, {
-      ...{ owner: edgeOwner, place: 'edge', proof },
-    })
-    await node.adopt(held.lines).catch(() => undefined)
-  } catch (error) {
-    // The run may be there although no answer came: the log says.
-    if (!isUnanswered(error)) throw refusal(run, error)
-    await syncer.reconcile().catch(() => undefined)
-    if (log.mustFold().owner !== edgeOwner) throw error
-  }
+  const held = await askForHold(move, { owner: edgeOwner, place: 'edge', proof }).catch((error: unknown) => {
+    throw isUnanswered(error) ? error : refusal(run, error)
+  })
+  await node.adopt(held.lines).catch(() => undefined)
   if (log.mustFold().owner !== edgeOwner) await syncer.reconcile()
   const { owner } = log.mustFold()
   if (owner !== edgeOwner)
@@ -183,7 +177,8 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
   // Before it is followed: a host that writes faster than this device reads would be followed for ever.
   // By force nobody is waited for; a device is not held, and the answer tells its head sooner than a comparison.
   const isTorn = force && log.mustFold().owner === edgeOwner
-  const held = isTorn ? undefined : await askForHold({ node, syncer, edge, drainMs, force })
+  const successor = force ? undefined : await successorHere(node)
+  const held = isTorn ? undefined : await askForHold({ node, syncer, edge, drainMs }, successor)
   // The live connection may have brought it already.
   if (log.mustFold().owner === ports.me) return node.ownerChanged()
   if (held) await node.adopt(held.lines).catch(() => undefined)
@@ -217,10 +212,12 @@ async function takeHere({ node, syncer, edge, drainMs, force }: MoveHere): Promi
   node.ownerChanged()
 }
 
-/** Asks the owner to let go: by force nobody is asked to do it for this device. */
-async function askForHold({ node, edge, syncer, drainMs, force }: MoveHere): Promise<Held> {
+/** Asks the owner to let go, for a successor if there is one: by force nobody is asked to do it for this device. */
+async function askForHold(
+  { node, edge, syncer, drainMs }: Move,
+  successor: Successor | undefined,
+): Promise<Held> {
   const { run, log } = node
-  const successor = force ? undefined : await successorHere(node)
   const from = log.mustFold().head.seq + 1
   try {
     const held = await edge.remote.hold(run, drainMs, from, successor)
@@ -228,10 +225,10 @@ async function askForHold({ node, edge, syncer, drainMs, force }: MoveHere): Pro
     if (held.lines.length > 0) node.compared()
     return held
   } catch (error) {
-    // The run may be here although no answer came: the log says.
+    // It may have the run although no answer came: the log says.
     if (successor && isUnanswered(error)) await syncer.reconcile().catch(() => undefined)
     const { owner, head } = log.mustFold()
-    if (owner === node.ports.me) return { head, lines: [] }
+    if (owner === (successor?.owner ?? node.ports.me)) return { head, lines: [] }
     throw error
   }
 }

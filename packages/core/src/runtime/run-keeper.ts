@@ -309,23 +309,16 @@ export class RunKeeper {
     const fold = this.log.mustFold()
     const { owner } = fold
     const isThere = owner === edgeOwner || owner === successor?.owner || isEnded(fold)
-    if (successor?.owner === edgeOwner && !isThere) await this.#checkBlockers()
-    if (successor && !isThere) await this.#askOwner(owner, successor, drainMs)
-    else if (successor?.owner !== edgeOwner) await this.#holdHere(drainMs)
+    const isForEdge = successor?.owner === edgeOwner
+    if (successor && !isThere) {
+      // Nobody is asked to stand still for a run that cannot go on here.
+      if (isForEdge) await this.authority.checkBlockers()
+      await this.#askOwner(owner, successor, drainMs)
+    } else if (!isForEdge) await this.#holdHere(drainMs)
     if (successor) await this.#giveTo(successor)
     const { head } = this.log.mustFold()
     const lines = from === undefined || from > head.seq ? [] : await this.log.lines(from)
     return { head, lines }
-  }
-
-  /** Nobody is asked to stand still for a run that cannot go on here. */
-  async #checkBlockers(): Promise<void> {
-    const blockers = await this.authority.blockers()
-    if (blockers.length === 0) return
-    const { run } = this.log
-    throw new WaystoneError('move_refused', `run ${run} cannot go on at the edge: ${blockers.join('; ')}`, {
-      run,
-    })
   }
 
   async #holdHere(ms: number): Promise<void> {

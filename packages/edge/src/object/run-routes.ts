@@ -131,16 +131,15 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     const from = asking.operations.includes('read') ? Number(body?.['from'] ?? -1) : -1
     const successor = body?.['successor'] === undefined ? undefined : parseSuccessor(body['successor'])
     // A run is given to nobody but who asks, or to the edge.
-    const isMine = successor?.owner === edgeOwner || successor?.owner === actingAs(context)
-    if (successor && !isMine) throw notTheirs(log.run, successor.owner)
+    const device = successor?.owner === edgeOwner ? undefined : successor?.owner
+    if (device !== undefined && actingAs(context) !== device) throw notTheirs(log.run, device)
     const held = await keeper.hold(
       Number.isFinite(ms) ? Math.max(0, ms) : 0,
       Number.isSafeInteger(from) && from >= 0 ? from : undefined,
       successor,
     )
     checkAsking()
-    const isGiven = successor !== undefined && log.fold?.owner === successor.owner
-    if (isGiven && successor.owner !== edgeOwner) bind(successor.owner)
+    if (device !== undefined && log.fold?.owner === device) bind(device)
     return context.json(heldJson(held))
   })
   for (const path of ['/claim', '/blockers'])
