@@ -1,4 +1,5 @@
 import type { ChromiumPage } from '../harness/engines.ts'
+import { round } from './_report.ts'
 
 /** What the tasks of one thread took. */
 export interface ThreadTasks {
@@ -84,9 +85,10 @@ export async function traceTasks(
 function longTask(task: TraceEvent, events: readonly TraceEvent[]): LongTask {
   const isIn = ({ tid, ts }: TraceEvent): boolean =>
     tid === task.tid && ts >= task.ts && ts < task.ts + (task.dur ?? 0)
-  const parts = events.filter(isIn).map(({ name, tdur = 0 }) => ({ name, ms: tdur / 1_000 }))
+  const msOf = ({ tdur = 0 }: TraceEvent): number => round(tdur / 1_000)
+  const parts = events.filter(isIn).map((event) => ({ name: event.name, ms: msOf(event) }))
   return {
-    ms: (task.tdur ?? 0) / 1_000,
+    ms: msOf(task),
     parts: parts.toSorted((one, other) => other.ms - one.ms).slice(0, partsMax),
   }
 }

@@ -75,14 +75,7 @@ const figures = Object.entries(threads).map(([thread, name]) => {
     over: Object.fromEntries(bounds.map((bound) => [bound, ms.filter((one) => one > bound).length])),
     longestMs: round(ms.reduce((longest, one) => Math.max(longest, one), 0)),
     /** Those over the aim, by the turns that were traced together. */
-    long: mine.flatMap(({ long }, trace) =>
-      long.map((task) => ({
-        from: trace * turnsATrace,
-        ...task,
-        ms: round(task.ms),
-        parts: task.parts.map((part) => ({ ...part, ms: round(part.ms) })),
-      })),
-    ),
+    long: mine.flatMap(({ long }, trace) => long.map((task) => ({ from: trace * turnsATrace, ...task }))),
   }
 })
 report(

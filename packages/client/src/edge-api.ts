@@ -1,4 +1,4 @@
-import { fromWire, headers, WaystoneError } from '@waystone/core'
+import { fromWire, headers, WaystoneError, type Token } from '@waystone/core'
 import createClient, { defaultPathSerializer } from 'openapi-fetch'
 import type { Call, Method } from './call.ts'
 
@@ -7,7 +7,7 @@ export interface EdgeApiOptions {
   /** The address of the deployed worker, such as `https://runs.example.com`. */
   readonly url: string
   /** The bearer token, or a function that is asked for it at every request, since tokens are short-lived. */
-  readonly token: string | (() => string | Promise<string>)
+  readonly token: string | Token
   /** The device that asks, for the routes that need one: then no call has to name it. */
   readonly device?: string
   /** How long an answer may take to begin, in ms; default 30 s. What has begun may go on, as events do. */

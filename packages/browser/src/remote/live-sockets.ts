@@ -100,18 +100,18 @@ class LiveSocket {
     let pings: ReturnType<typeof setInterval> | undefined
     socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => this.#heard(data))
     this.opened = new Promise((resolve) => {
-      socket.addEventListener('open', () => {
-        resolve(true)
-        pings = setInterval(() => this.#ping(), pingMs)
-        this.#ping()
-        if (!this.isShared) subscriber.onOpen()
-      })
       // Something in between may take it and say nothing: browsers wait for minutes then, and nobody asks over HTTP meanwhile.
       const opening = setTimeout(() => {
         resolve(false)
         socket.close()
       }, openMsMax)
-      socket.addEventListener('open', () => clearTimeout(opening))
+      socket.addEventListener('open', () => {
+        clearTimeout(opening)
+        resolve(true)
+        pings = setInterval(() => this.#ping(), pingMs)
+        this.#ping()
+        if (!this.isShared) subscriber.onOpen()
+      })
       socket.addEventListener('close', () => {
         clearTimeout(opening)
         resolve(false)

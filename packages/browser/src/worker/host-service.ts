@@ -1,4 +1,4 @@
-import type { AnyAgent, Encryption, RuntimeApi, SyncPolicy } from '@waystone/core'
+import type { AnyAgent, Encryption, RuntimeApi, SyncPolicy, Token } from '@waystone/core'
 import type { StorageListener } from '../store/storage-state.ts'
 
 /** What a page tells a host when it opens one. Can be cloned. */
@@ -32,7 +32,7 @@ export interface HostService {
 export interface HostOptions extends HostConfig {
   readonly agents: readonly AnyAgent[]
   readonly place: 'browser' | 'page'
-  readonly token?: () => string | Promise<string>
+  readonly token?: Token
   readonly encryption?: Encryption | undefined
   /** Hears how the storage is, at once and whenever that changes. */
   readonly onStorage: StorageListener

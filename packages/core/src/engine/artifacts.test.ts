@@ -42,6 +42,18 @@ async function* inPieces(bytes: Uint8Array, sizes: readonly number[]): AsyncGene
   }
 }
 
+/** A source that never ends by itself, and how often it was told to. */
+function endlessSource(next: () => Promise<Uint8Array>) {
+  let cancelled = 0
+  const source = {
+    getReader: () => ({
+      read: async () => ({ done: false, value: await next() }),
+      cancel: async () => void (cancelled += 1),
+    }),
+  }
+  return { source, cancelled: () => cancelled }
+}
+
 describe('artifacts', () => {
   it('come back as they were stored, whole or in part, however they came and were edited', async () => {
     const edit = fc.record({ at: fc.nat(400), length: fc.integer({ min: 0, max: 300 }) })
@@ -230,24 +242,18 @@ describe('ctx.artifact', () => {
 
   it('stores nothing more of a source that its step does not wait for any more, and lets go of it', async () => {
     let pulled = 0
-    let cancelled = 0
-    const endless = {
-      getReader: () => ({
-        read: async () => {
-          pulled += 1
-          await testClock.task()
-          return { done: false, value: new Uint8Array(1_000).fill(pulled) }
-        },
-        cancel: async () => void (cancelled += 1),
-      }),
-    }
+    const endless = endlessSource(async () => {
+      pulled += 1
+      await testClock.task()
+      return new Uint8Array(1_000).fill(pulled)
+    })
     const agent = defineAgent({
       name: 'sink',
       version: 1,
       initial: () => ({}),
       async turn(ctx) {
         try {
-          await ctx.artifact('a', () => endless, { timeout: 20, attempts: 1 })
+          await ctx.artifact('a', () => endless.source, { timeout: 20, attempts: 1 })
         } catch (error) {
           return done((error as { code: string }).code)
         }
@@ -260,7 +266,7 @@ describe('ctx.artifact', () => {
     const before = pulled
     for (let task = 0; task < 100; task += 1) await testClock.task()
     expect(pulled).toBeLessThanOrEqual(before + 1)
-    expect(cancelled).toBe(1)
+    expect(endless.cancelled()).toBe(1)
   })
 
   it.for(['storage_failed', 'storage_full', 'storage_lost'] as const)(
@@ -292,19 +298,13 @@ describe('ctx.artifact', () => {
   )
 
   it('lets go of a source when its bytes cannot be stored', async () => {
-    let cancelled = 0
-    const source = {
-      getReader: () => ({
-        read: async () => ({ done: false, value: new Uint8Array(1_000) }),
-        cancel: async () => void (cancelled += 1),
-      }),
-    }
+    const { source, cancelled } = endlessSource(async () => new Uint8Array(1_000))
     const agent = defineAgent({
       name: 'sink',
       version: 1,
       initial: () => ({}),
       async turn(ctx) {
-        return done(await ctx.artifact('a', () => (cancelled === 0 ? source : 'another'), { part: 1_000 }))
+        return done(await ctx.artifact('a', () => (cancelled() === 0 ? source : 'another'), { part: 1_000 }))
       },
     })
     const device = testDevice([agent], { clock: hastyClock })
@@ -316,7 +316,7 @@ describe('ctx.artifact', () => {
     const runtime = await device.open()
     const run = await handleOf(runtime, await runtime.start('sink', null))
     expect(await run.result()).toMatchObject({ bytes: 7 })
-    expect(cancelled).toBe(1)
+    expect(cancelled()).toBe(1)
     await runtime.close()
   })
 

@@ -2,9 +2,8 @@ import { WaystoneError } from '@waystone/core'
 import type { Asking } from '../access/asking.ts'
 import { readJson } from '../http/body.ts'
 import { routes } from '../http/routes.ts'
+import { keyringVersionMax } from '../http/schemas.ts'
 import type { SqlKeyrings } from './sql-keyrings.ts'
-
-const versionMax = 2 ** 31
 
 /** Gives or keeps the keyring of whoever asks. Rejects with `head_moved`, `request_refused`. */
 export async function keyringResponse(
@@ -17,11 +16,10 @@ export async function keyringResponse(
     readonly keyring?: { readonly version?: unknown } | null
   } | null
   const version = body?.keyring?.version
-  // From a number that is near the last one nobody could go on.
-  if (!Number.isSafeInteger(version) || (version as number) < 1 || (version as number) > versionMax)
+  if (!Number.isSafeInteger(version) || (version as number) < 1 || (version as number) > keyringVersionMax)
     throw new WaystoneError(
       'request_refused',
-      `expected \`keyring\` with a version from 1 to ${String(versionMax)}`,
+      `expected \`keyring\` with a version from 1 to ${String(keyringVersionMax)}`,
     )
   keyrings.put(subject, { ...body?.keyring, version: version as number })
   return new Response(null, { status: 204 })

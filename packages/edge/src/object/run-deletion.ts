@@ -33,9 +33,7 @@ export class RunDeletion {
     await times.set(deletionName, Date.now() + watchdogMs)
     const again = await this.#clear(name)
     // It does not wait for others.
-    if (familyOf(name)?.hasRelatives()) await times.set(deletionName, Date.now())
-    else if (again !== undefined) await times.set(deletionName, again)
-    else await times.delete(deletionName)
+    if (!(await this.#comesAgain(familyOf(name), again))) await times.delete(deletionName)
   }
 
   /** What was not finished, and then what relatives are to be told. One that cannot be told is asked again, but not for ever. */
@@ -51,9 +49,14 @@ export class RunDeletion {
       if (begun.tries < triesMax) throw error
       family?.forget()
     }
-    if (family?.hasRelatives()) await times.set(deletionName, Date.now())
-    else if (again !== undefined) await times.set(deletionName, again)
-    else await times.settle(begun)
+    if (!(await this.#comesAgain(family, again))) await times.settle(begun)
+  }
+
+  /** Sets when there is something left to do, with relatives at once; false when there is nothing. */
+  async #comesAgain(family: RunFamily | undefined, at: number | undefined): Promise<boolean> {
+    const next = family?.hasRelatives() ? Date.now() : at
+    if (next !== undefined) await this.#ports.times.set(deletionName, next)
+    return next !== undefined
   }
 
   /** May be done again, and is when the object dies meanwhile. When it is to be, in ms since 1970, if it is. */
