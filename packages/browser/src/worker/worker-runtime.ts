@@ -1,11 +1,4 @@
-import {
-  WaystoneError,
-  type Head,
-  type RunId,
-  type RuntimeApi,
-  type Token,
-  type WatchEvent,
-} from '@waystone/core'
+import { WaystoneError, type RunId, type RuntimeApi, type Token } from '@waystone/core'
 import { proxy, releaseProxy, wrap, type Remote as Comlinked } from 'comlink'
 import { installErrorTransfer } from './error-transfer.ts'
 import type { StorageListener } from '../store/storage-state.ts'
@@ -27,6 +20,15 @@ interface Hosted {
   readonly end: (error: WaystoneError) => void
 }
 
+/** Something that a page hears of, whatever worker tells it. */
+interface Watched {
+  readonly make: (host: Comlinked<RuntimeApi>) => Promise<number>
+  /** Called when another worker tells it: what was told while nobody listened has to be looked up. */
+  readonly again: () => void
+  /** What the worker knows it by. */
+  inner: Promise<number>
+}
+
 /** Starts a worker that calls `serveAgents` and speaks to it. Rejects with `closed` when it cannot be started. */
 export async function workerRuntime(
   create: () => Worker,
@@ -35,15 +37,7 @@ export async function workerRuntime(
   token?: Token,
 ): Promise<WorkerRuntime> {
   installErrorTransfer()
-  const watches = new Map<
-    number,
-    {
-      readonly run: RunId | undefined
-      readonly listener: (event: WatchEvent) => void
-      readonly seen: Head | undefined
-      inner: number
-    }
-  >()
+  const watches = new Map<number, Watched>()
   let count = 0
   let closed = false
   let storage: HostStorage = { storage: 'indexeddb', made: false }
@@ -80,7 +74,7 @@ export async function workerRuntime(
   /** Makes a call; when the worker is replaced meanwhile, makes it again: every call is safe to repeat. */
   const call = async <T>(make: (api: Comlinked<RuntimeApi>) => Promise<T>): Promise<T> => {
     for (;;) {
-      if (closed) throw new WaystoneError('closed', 'this Waystone was closed')
+      if (closed) throw wasClosed()
       const mine = current
       const { service, ended } = await mine
       try {
@@ -90,30 +84,47 @@ export async function workerRuntime(
       }
     }
   }
-  const watch = async (
-    run: RunId | undefined,
-    listener: (event: WatchEvent) => void,
-    seen?: Head,
-  ): Promise<number> => {
-    const begin = (api: Comlinked<RuntimeApi>): Promise<number> =>
-      run === undefined
-        ? api.watchRuns(proxy(() => listener({ type: 'inbox' })))
-        : api.watch(run, proxy(listener), seen)
+  /** Not made again when the worker is replaced: whoever replaces it does that for all that watch. */
+  const begin = async (make: Watched['make']): Promise<number> => {
+    if (closed) throw wasClosed()
+    const { service, ended } = await current
+    return Promise.race([make(service.api as unknown as Comlinked<RuntimeApi>), ended])
+  }
+  const watch = async (make: Watched['make'], again: () => void): Promise<number> => {
     count += 1
     const mine = count
-    watches.set(mine, { run, listener, seen, inner: await call(begin) })
-    return mine
+    const watched: Watched = { make, again, inner: begin(make) }
+    watches.set(mine, watched)
+    for (;;) {
+      const { inner } = watched
+      try {
+        await inner
+        return mine
+      } catch (error) {
+        if (inner !== watched.inner) continue
+        watches.delete(mine)
+        throw error
+      }
+    }
+  }
+  const watchAgain = async (watched: Watched): Promise<void> => {
+    await (watched.inner = begin(watched.make))
+    watched.again()
   }
   const api: RuntimeApi = {
     info: () => call((host) => host.info()),
     start: (agent, input, options) => call((host) => host.start(agent, input, options)) as Promise<RunId>,
     runs: () => call((host) => host.runs()),
-    watchRuns: (listener) => watch(undefined, () => listener()),
-    watch,
+    watchRuns: (listener) => watch((host) => host.watchRuns(proxy(listener)), listener),
+    watch: (run, listener, seen) =>
+      watch(
+        (host) => host.watch(run, proxy(listener), seen),
+        () => listener({ type: 'replaced', keep: -1 }),
+      ),
     async unwatch(watcher) {
       const watched = watches.get(watcher)
       watches.delete(watcher)
-      if (watched) await call((host) => host.unwatch(watched.inner))
+      if (watched) await call(async (host) => host.unwatch(await watched.inner))
     },
     lines: (run, from) => call((host) => host.lines(run, from)),
     snapshot: (run, before) => call((host) => host.snapshot(run, before)),
@@ -141,7 +152,7 @@ export async function workerRuntime(
       ({ worker, service, end }) => {
         service[releaseProxy]()
         worker.terminate()
-        end(new WaystoneError('closed', 'this Waystone was closed'))
+        end(wasClosed())
       },
       () => undefined,
     )
@@ -156,18 +167,14 @@ export async function workerRuntime(
       const before = await current.catch(() => undefined)
       before?.worker.terminate()
       current = host()
+      const watching = [...watches.values()].map(watchAgain)
       before?.end(new WaystoneError('closed', 'the worker was replaced'))
-      await current
-      for (const [id, { run, listener, seen }] of [...watches]) {
-        watches.delete(id)
-        const again = await watch(run, listener, seen)
-        const inner = watches.get(again)?.inner ?? 0
-        watches.delete(again)
-        watches.set(id, { run, listener, seen, inner })
-        // What was told while nobody listened is in the log.
-        if (run !== undefined) listener({ type: 'replaced', keep: -1 })
-      }
+      await Promise.all([current, ...watching])
     },
     terminate,
   }
+}
+
+function wasClosed(): WaystoneError {
+  return new WaystoneError('closed', 'this Waystone was closed')
 }
