@@ -33,6 +33,7 @@ export async function runSeeds({
   const failures: SeedsDone['failures'][number][] = []
   let seeds = 0
   let events = 0
+  let fewestEvents = Infinity
   const stops: (() => void)[] = []
   const run = (index: number): Promise<void> =>
     new Promise((resolve, reject) => {
@@ -50,6 +51,7 @@ export async function runSeeds({
       process.on('message', (done: SeedsDone) => {
         seeds += done.seeds
         events += done.events
+        fewestEvents = Math.min(fewestEvents, done.fewestEvents)
         failures.push(...done.failures)
         for (const [pair, times] of Object.entries(done.pairs))
           pairs.set(pair, (pairs.get(pair) ?? 0) + times)
@@ -66,6 +68,7 @@ export async function runSeeds({
   return {
     seeds,
     events,
+    fewestEvents,
     pairs: Object.fromEntries(sorted),
     failures: failures.sort((a, b) => a.seed - b.seed),
     ms: performance.now() - began,

@@ -5,6 +5,8 @@ import process from 'node:process'
 export interface SeedsDone {
   readonly seeds: number
   readonly events: number
+  /** Of the seed that had the fewest. */
+  readonly fewestEvents: number
   readonly pairs: Readonly<Record<string, number>>
   readonly failures: readonly SeedFailure[]
 }
@@ -26,7 +28,8 @@ process.on('unhandledRejection', (error) => {
   unhandled ??= `a failure that nobody hears: ${error instanceof Error ? String(error.stack) : String(error)}`
 })
 
-let done: SeedsDone = { seeds: 0, events: 0, pairs: {}, failures: [] }
+const nothing: SeedsDone = { seeds: 0, events: 0, fewestEvents: Infinity, pairs: {}, failures: [] }
+let done = nothing
 let failed = 0
 for (let index = 0; index < count && failed < failuresMax; index += 1) {
   const { simulated, failure } = await tried(from + index * step)
@@ -35,14 +38,15 @@ for (let index = 0; index < count && failed < failuresMax; index += 1) {
   done = {
     seeds: done.seeds + 1,
     events: done.events + events,
+    fewestEvents: Math.min(done.fewestEvents, events),
     pairs: added(done.pairs, coverage),
     failures: failure ? [...done.failures, await told(seed, failure)] : done.failures,
   }
   if (done.seeds < chunk && failure === undefined) continue
   process.send?.(done)
-  done = { seeds: 0, events: 0, pairs: {}, failures: [] }
+  done = nothing
 }
-process.send?.(done)
+if (done.seeds > 0) process.send?.(done)
 process.disconnect()
 
 /** Runs a seed. Where an error was made takes long to note, and only a seed that fails is asked for it. */

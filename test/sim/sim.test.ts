@@ -10,9 +10,10 @@ describe('a simulation', () => {
     'of 10,000 seeds loses nothing, does nothing twice, and comes to its end in each',
     { timeout: 15 * minute },
     async () => {
-      const { failures, seeds, pairs } = await runSeeds({ from: 1, count: 10_000 })
+      const { failures, seeds, fewestEvents, pairs } = await runSeeds({ from: 1, count: 10_000 })
       expect(failures).toEqual([])
       expect(seeds).toBe(10_000)
+      expect(fewestEvents).toBeGreaterThanOrEqual(200)
       for (const fault of ['kill', 'freeze', 'close', 'dropped', 'answer dropped', 'duplicated', 'partition'])
         expect(
           Object.keys(pairs).some((pair) => pair.startsWith(`${fault} x `)),

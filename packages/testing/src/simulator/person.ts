@@ -45,6 +45,8 @@ export interface Note {
 const ended = new Set(['done', 'fail'])
 /** Why effects cannot be taken back, however often that is tried. */
 const neverUndone = new Set(['divergence', 'checkpoint_gone'])
+/** How long people wait for a run that does not move before they do something about it, longer each time, in ms. */
+const patience = { from: 5_000, to: 300_000 } as const
 /** What adds nothing to a run. */
 const afterEnd = new Set(['open', 'claim', 'snapshot'])
 
@@ -59,7 +61,7 @@ export function isOver({ entries }: LogMirror): boolean {
 /** The people around the runs: they answer, decide, send, move, and press buttons at bad moments. */
 export class Person {
   readonly #ports: PersonPorts
-  readonly #stuck = new Map<RunId, { seq: number; since: number }>()
+  readonly #stuck = new Map<RunId, { seq: number; since: number; patienceMs: number }>()
   /** All that were sent, in their order. */
   readonly notes: Note[] = []
   #moments = 0
@@ -230,14 +232,15 @@ export class Person {
       this.#send(run, { type: 'cancel', reason: 'a person regrets it', undo: true })
   }
 
-  /** A run that has not moved for a while may wait for a message. */
+  /** True now and then for a run that does not move: it may wait for a message. */
   #isStuck({ run, head }: LogMirror): boolean {
     const { now } = this.#ports.world.scheduler
     const seq = head?.seq ?? -1
     const before = this.#stuck.get(run)
-    if (before?.seq !== seq) this.#stuck.set(run, { seq, since: now })
-    if (before?.seq !== seq || now - before.since < 5_000) return false
+    if (before?.seq !== seq) this.#stuck.set(run, { seq, since: now, patienceMs: patience.from })
+    if (before?.seq !== seq || now - before.since < before.patienceMs) return false
     before.since = now
+    before.patienceMs = Math.min(before.patienceMs * 2, patience.to)
     return true
   }
 

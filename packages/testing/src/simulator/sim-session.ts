@@ -146,7 +146,10 @@ export class SessionPeople {
 
   /** What is there can be read, whatever was let go of around it. */
   #refresh(): void {
-    for (const open of this.#tabs())
+    const { isSettled } = this
+    for (const open of this.#tabs()) {
+      const known = open.tab.session?.session
+      if (isSettled && known && this.#read.get(known) === known.head.digest) continue
       this.#doIn(open, 'refreshes', async (session) => {
         await session.refresh()
         if (this.#read.get(session) === session.head.digest) return
@@ -159,6 +162,7 @@ export class SessionPeople {
             this.#ports.world.fail(`the record ${id} says ${String(value.text)}`)
         }
       })
+    }
   }
 
   #do(what: string, work: Work): void {

@@ -57,9 +57,9 @@ async function goWild(simulation: Simulation): Promise<void> {
   const rate = dice.between(0.01, 0.08)
   while (scheduler.events < wildEvents && simulation.failure === undefined) {
     const happened = scheduler.step()
-    if (happened === undefined) break
     await happened
-    if (dice.chance(rate)) await throwFault(simulation)
+    // Where nothing is due, something goes wrong.
+    if (happened === undefined || dice.chance(rate)) await throwFault(simulation)
     if (sessionPeople && dice.chance(0.1)) sessionPeople.look(false)
     if (isRegretful && dice.chance(0.05)) person.look(false)
   }
