@@ -102,6 +102,8 @@ export class Syncer {
   #beginsLate = false
   /** The edge has refused lines that are sound, and taken none since. */
   #isDoubted = false
+  /** The blobs that the edge was given for what is to be pushed next. */
+  #given: readonly string[] = []
   #early: EarlyPull | undefined
   readonly #recent = new RecentLines(limits.tailBytesMax)
   /** Hosts of this run that were found to have ended in the middle of their work, before there was a model. */
@@ -466,7 +468,10 @@ export class Syncer {
       if (this.#closed.signal.aborted) return
       const pushed = await this.#ports.edge.remote.push(this.#log.run, { base, lines })
       this.#error = undefined
-      if (pushed.ok) this.#isDoubted = false
+      if (pushed.ok) {
+        this.#isDoubted = false
+        this.#given = []
+      }
       this.#event({ type: 'pushed', pushed })
     } catch (error) {
       const isDamaged = isDamage(error) && (await this.#foundDamage(acked).catch(() => false))
@@ -524,6 +529,17 @@ export class Syncer {
   async #putBlobs(hashes: readonly string[]): Promise<void> {
     const { run } = this.#log
     try {
+      const again = hashes.find((hash) => this.#given.includes(hash))
+      this.#given = again === undefined ? [...this.#given, ...hashes] : []
+      // It would be given it again at once, and say so again.
+      if (again !== undefined)
+        throw new WaystoneError(
+          'blob_missing',
+          `the edge was given blob ${again} of run ${run}, and has it not`,
+          {
+            run,
+          },
+        )
       for (const hash of await this.#notShared(hashes as readonly Digest[])) {
         const bytes = await this.#ports.local.get(run, hash)
         if (bytes === undefined)
