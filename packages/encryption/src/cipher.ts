@@ -102,7 +102,8 @@ function cipherOf(runKeyOf: (id: string) => RunKey | undefined): Omit<Cipher, 'k
     return key
   }
   return {
-    has: (id, run) => runKeyOf(id) !== undefined && (run === undefined || readableKeyId(id)?.run === run),
+    has: (id) => runKeyOf(id) !== undefined,
+    isOf: (id, run) => readableKeyId(id)?.run === run,
     seal: (id, place, plain) => keyOf(id).seal(place, plain),
     open: (id, place, sealed) => keyOf(id).open(place, sealed),
     sealBlob: (id, plain) => keyOf(id).sealBlob(plain),

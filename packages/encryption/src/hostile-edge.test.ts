@@ -84,7 +84,7 @@ describe('an edge with some keys', () => {
     const log = await begun()
     const other = mine.runKeys(run, ['u.other.0'])
     const keys = new Map([...Object.entries(mine.runKeys(run, ['u.tides.0'])), ...Object.entries(other)])
-    const forging = { ...lentCipher(keys), keyFor: () => 'u.other.0', has: (key: string) => keys.has(key) }
+    const forging = { ...lentCipher(keys), keyFor: () => 'u.other.0', isOf: () => true }
     const theirs = await open(run, forging as unknown as typeof mine)
     await theirs.adopt(await log.lines(0))
     await theirs.append(edgeOwner, () => [claim(), step('forged')])

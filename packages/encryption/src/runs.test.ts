@@ -11,13 +11,16 @@ import {
   RunLog,
   Runtime,
   Snapshotter,
+  toBase64,
   unnamedBlobs,
+  utf8,
   type AnyAgent,
   type Artifact,
   type Clock,
   type Digest,
   type Edge,
   type Encryption,
+  type InboxContent,
   type InboxItem,
   type InboxKey,
   type OwnerId,
@@ -28,7 +31,7 @@ import {
 } from '@waystone/core'
 import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
 import { describe, expect, it } from 'vitest'
-import { encryptionOf } from './lending.ts'
+import { encryptionOf, openLent } from './lending.ts'
 import { sealItem } from './seal-item.ts'
 import { newKeyPair, publicKeyOf } from './sealed-box.ts'
 
@@ -287,9 +290,8 @@ describe('the export of an encrypted run', () => {
 
 describe('an edge without a key', () => {
   /** What the edge does with one run, blind. */
-  async function blindEdge() {
-    const storage = memoryStorage()
-    const log = await RunLog.open(run, { ...storage, now: clock.now, blind: true })
+  async function blindEdge(of: RunId = run, storage = memoryStorage()) {
+    const log = await RunLog.open(of, { ...storage, now: clock.now, blind: true })
     const failures: unknown[] = []
     const snapshotter = new Snapshotter(log, {
       ...storage,
@@ -441,6 +443,35 @@ describe('an edge without a key', () => {
     await runtime.close()
   })
 
+  it('has a run do nothing that it was not told from outside, whoever may send an answer', async () => {
+    const { edge, send, log } = await blindEdge()
+    const { handle, runtime, view } = await waiting({ edge })
+    await handle.synced()
+    const inbox = log.mustFold().inbox as InboxKey
+    const ask = view.asks[0]?.ask as Digest
+    const state = { title: 'Zanzibar', pages: ['of another'] }
+    for (const [index, content] of (
+      [
+        { type: 'cancel', reason: 'gone' },
+        { type: 'rewind', seq: 0, state },
+        { type: 'retry', budget: { steps: 1_000 } },
+        { type: 'answer', ask: 'f'.repeat(64) as Digest, value: 'to another question' },
+      ] satisfies InboxContent[]
+    ).entries()) {
+      const id = `item-${String(index)}`
+      const use = `waystone inbox 1 ${run} ${id}`
+      const box = await encryption.cipher.sealItem(inbox.publicKey, use, utf8(JSON.stringify(content)))
+      const sealed = { key: inbox.key, box: toBase64(box) }
+      await send({ type: 'answer', ask, value: null, sealed, id, by: 'a guest', time: 0 })
+      await handle.until(() => handle.entries().some(({ kind, body }) => kind === 'refuse' && body.id === id))
+      await handle.synced()
+    }
+    const answer = await sealItem(inbox, { run, id: 'mine' }, { type: 'answer', ask, value: 'yes' })
+    await send({ ...answer, id: 'mine', by: 'a guest', time: 0 })
+    expect(await handle.result()).toEqual({ pages: 5 })
+    await runtime.close()
+  })
+
   it('says that it cannot run it, and a device that lends no keys does not ask it to', async () => {
     const { edge, authority, log } = await blindEdge()
     const { handle, runtime } = await waiting({ edge })
@@ -473,6 +504,55 @@ describe('an edge without a key', () => {
     const after = handle.entries().filter((entry) => entry.seq > seq && entry.key !== undefined)
     expect(new Set(after.map(({ key }) => key))).toEqual(new Set(['u1.secret.1']))
     expect(handle.entries()[seq]).toMatchObject({ kind: 'open', body: { reason: 'lending' } })
+    await runtime.close()
+  })
+
+  it('is lent the keys of a fork alone, and none where that has artifacts of its source', async () => {
+    const [early, late] = [parseRunId('early'), parseRunId('late')]
+    const storage = memoryStorage()
+    const sides = new Map(
+      await Promise.all(
+        [run, early, late].map(async (of) => [of, (await blindEdge(of, storage)).edge.remote] as const),
+      ),
+    )
+    const at = (of: RunId): Edge['remote'] => sides.get(of) as Edge['remote']
+    const pair = await newKeyPair()
+    const lent: (readonly [RunId, string | undefined])[] = []
+    const remote: Edge['remote'] = {
+      push: (of, append) => at(of).push(of, append),
+      pull: (of, from, as) => at(of).pull(of, from, as),
+      claim(of, claim) {
+        lent.push([of, claim.lent])
+        return at(of).claim(of, claim)
+      },
+      hold: (of, ...hold) => at(of).hold(of, ...hold),
+      blockers: async () => [],
+      lendingKey: () => publicKeyOf(pair),
+      send: (of, item) => at(of).send(of, item),
+      follow: (of, subscriber) => at(of).follow(of, subscriber),
+    }
+    const lending = { blobs: storage.blobs, remote }
+    const laptop = device({ encryption: encryptionOf([userKey], { lendForMs: 60_000 }), edge: lending })
+    const runtime = await laptop.open()
+    await runtime.start('diary', { title: 'Zanzibar' }, { id: run })
+    const handle = await RunHandle.open(run, runtime, random, encryption)
+    const { head } = await handle.until(({ turn, status }) => turn === 2 && status === 'waiting')
+    const forked = async (seq: number, id: RunId) => {
+      const fork = await RunHandle.open(await handle.fork({ seq, id }), runtime, random, encryption)
+      await fork.until(({ status }) => status === 'waiting')
+      return fork
+    }
+
+    await expect((await forked(0, early)).move('edge')).rejects.toMatchObject({ code: 'move_refused' })
+    expect(lent.map(([of]) => of)).toEqual([early])
+    const { keys } = await openLent(pair, early, lent[0]?.[1] as string)
+    expect([...keys.keys()]).toEqual(['u1.early.0'])
+
+    const fork = await forked(head.seq, late)
+    const why = expect.stringContaining('artifacts of run secret')
+    expect(await fork.blockers('edge')).toEqual([why])
+    await expect(fork.move('edge')).rejects.toMatchObject({ code: 'move_refused', message: why })
+    expect(lent).toHaveLength(1)
     await runtime.close()
   })
 })

@@ -14,7 +14,7 @@ import { shortest, tidied } from './tidied-log.test-support.ts'
 
 it('effectsStarted() passes over what is sealed and was damaged', () => {
   const header = { format: 1, run, seq: 1, prev: '0'.repeat(64), epoch: 0, term: 1, owner: me, time: 1 }
-  const cipher = { has: () => true } as unknown as Cipher
+  const cipher = { has: () => true, isOf: () => true } as unknown as Cipher
   for (const enc of ['^^^^', undefined]) {
     const line = utf8(JSON.stringify({ ...header, kind: 'once.start', key: 'k', body: {}, enc }))
     expect(effectsStarted([line], cipher)).toEqual([])

@@ -28,7 +28,7 @@ export function openBody(cipher: Cipher | undefined, entry: StoredEntry, sealed?
   }
   if (cipher?.has(key) !== true) throw keyMissing(run, key)
   // Whoever was lent the key of one run cannot write to another with it.
-  if (!cipher.has(key, run)) {
+  if (!cipher.isOf(key, run)) {
     throw new WaystoneError(
       'log_damaged',
       `entry ${String(seq)} of run ${run} is sealed with key ${key}, which is of another run`,

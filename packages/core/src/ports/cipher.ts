@@ -11,8 +11,10 @@ export interface Cipher {
    * else may have that key, so that a device goes on with another one. Throws `key_missing`.
    */
   keyFor(run: RunId, last: string | undefined, lent: boolean): string
-  /** True when this host can open what was sealed with a key; with `run` only if it is a key of this run. */
-  has(key: string, run?: RunId): boolean
+  /** True when this host can open what was sealed with a key. */
+  has(key: string): boolean
+  /** True for a key of this run, whether this host has it or not. */
+  isOf(key: string, run: RunId): boolean
   /** Seals bytes; `place` is authenticated with them and not stored. Newly made bytes. Throws `key_missing`. */
   seal(key: string, place: Uint8Array, plain: Uint8Array): Uint8Array
   /** What was sealed for this place. Newly made bytes. Throws `key_missing`, or `log_damaged` for anything else. */
@@ -52,7 +54,7 @@ export interface Encryption {
 /** What is lent. */
 export interface Lending {
   readonly run: RunId
-  /** The ids of the keys that the run is sealed with. */
+  /** The ids of the run's own keys that it is sealed with. */
   readonly keys: readonly string[]
   readonly now: number
 }

@@ -3,7 +3,8 @@ import { inTime } from '../engine/in-time.ts'
 import { isWaystoneError, WaystoneError, type ErrorCode } from '../errors.ts'
 import { edgeOwner, type RunId } from '../ids.ts'
 import type { EntryDraft } from '../log/bodies.ts'
-import { isEnded } from '../log/fold.ts'
+import { artifactsIn, isEnded, namesIn, type Fold } from '../log/fold.ts'
+import { isSealed } from '../log/public-body.ts'
 import { writtenBy } from '../log/written.ts'
 import type { Head } from '../ports/log-store.ts'
 import type { Claim, Held, Successor } from '../ports/remote.ts'
@@ -246,16 +247,30 @@ async function successorHere(node: RunNode): Promise<Successor | undefined> {
 /** Why an encrypted run does not go on at the edge. */
 export const endToEnd = 'it is end-to-end encrypted: the edge cannot read it'
 
+/** What keeps an encrypted fork from going on at the edge: artifacts of its source stay sealed with the keys of that. */
+export function sharedSealed(fold: Fold): readonly string[] {
+  const begun = fold.blobs.filter(({ seq }) => seq === 0)
+  if (!isSealed(fold) || fold.from === undefined) return []
+  if (artifactsIn({ blobs: begun }, namesIn(fold)).length === 0) return []
+  return [
+    `it has artifacts of run ${fold.from.run}, whose keys would show the edge all of that run: store them anew before it is moved`,
+  ]
+}
+
 /** The keys of an encrypted run, sealed for the edge; undefined for any other. Rejects with `move_refused`. */
 async function lend({ run, log, ports }: RunNode, edge: Edge): Promise<string | undefined> {
-  const { sealedWith } = log.mustFold()
-  if (sealedWith.length === 0) return undefined
+  const fold = log.mustFold()
+  if (!isSealed(fold)) return undefined
   const { encryption, clock } = ports
   if (encryption?.lend === undefined) throw refusal(run, new Error(endToEnd))
   try {
+    const [shared] = sharedSealed(fold)
+    if (shared !== undefined) throw new Error(shared)
     const to = await edge.remote.lendingKey?.(run)
     if (to === undefined) throw new Error('it is encrypted, and this edge borrows no keys')
-    return await encryption.lend(to, { run, keys: sealedWith, now: clock.now() })
+    // A fork says those of its source, too: the source is not lent.
+    const keys = fold.sealedWith.filter((key) => encryption.cipher.isOf(key, run))
+    return await encryption.lend(to, { run, keys, now: clock.now() })
   } catch (error) {
     throw refusal(run, error)
   }

@@ -25,7 +25,7 @@ import { blobsNamed, foldImported, importedEntries, parseExport } from './import
 import { forkEntry, startEntry, type Writer } from './first-entry.ts'
 import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
-import { endToEnd } from './mover.ts'
+import { endToEnd, sharedSealed } from './mover.ts'
 import { sealContent } from './sealed-items.ts'
 import { checkInboxItemSize, inboxItemOf } from '../sync/wire.ts'
 import { RunNode, type RuntimePorts } from './run-node.ts'
@@ -284,8 +284,9 @@ export class Runtime implements RuntimeApi {
     if (to === 'here') return node.blockersHere(node.log.mustFold())
     const { edge, encryption } = this.#ports
     if (edge === undefined) return ['this Waystone was opened without an edge']
-    if (isSealed(node.log.mustFold()) && encryption?.lend === undefined) return [endToEnd]
-    return edge.remote.blockers(run)
+    const fold = node.log.mustFold()
+    if (isSealed(fold) && encryption?.lend === undefined) return [endToEnd]
+    return [...sharedSealed(fold), ...(await edge.remote.blockers(run))]
   }
 
   async fork(source: RunId, options: ForkRequest): Promise<RunId> {

@@ -30,15 +30,17 @@ export async function openItem(
   item: InboxItem,
 ): Promise<InboxItem> {
   const { sealed, id, time, by } = item
-  if (sealed === undefined) return item
-  if (cipher?.has(sealed.key, run) !== true) {
-    // A key that the run never had opens nothing: whoever sends must not be able to stop it with one.
+  // Whoever sends must not be able to stop a run: with a key that it never had, or with one of the run that it is a fork of.
+  if (sealed === undefined || cipher?.isOf(sealed.key, run) === false) return item
+  if (cipher?.has(sealed.key) !== true) {
     if (!isKeyOf({ inbox, sealedWith }, sealed.key)) return item
     throw keyMissing(run, sealed.key)
   }
   try {
     const plain = await cipher.openItem(sealed.key, itemUse(run, id), fromBase64(sealed.box))
-    return inboxItemOf({ ...(JSON.parse(fromUtf8(plain)) as object), id, time, by })
+    const opened = inboxItemOf({ ...(JSON.parse(fromUtf8(plain)) as object), id, time, by })
+    // What its sender may do was looked at from outside.
+    return isSameOutside(item, opened) ? opened : item
   } catch (error) {
     if (error instanceof WaystoneError || error instanceof SyntaxError) return item
     throw error
@@ -63,6 +65,12 @@ export async function sealedForOwner(
 
 function isKeyOf({ inbox, sealedWith }: Pick<Fold, 'inbox' | 'sealedWith'>, key: string): boolean {
   return inbox?.key === key || sealedWith.includes(key)
+}
+
+/** True when an item shows of what it holds what sealing would have left to be seen. */
+function isSameOutside(item: InboxItem, { id, time, by, ...content }: InboxItem): boolean {
+  const shown = inboxItemOf({ ...publicContent(content), id, time, by })
+  return JSON.stringify(shown) === JSON.stringify(inboxItemOf({ ...item, sealed: undefined }))
 }
 
 /** What an item is sealed for: no other run, and no other item. */

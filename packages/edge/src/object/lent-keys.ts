@@ -25,7 +25,7 @@ export function lentKeys(durable: DurableObjectStorage, secret: string, lapse: D
   const cipher = lentCipher(keys)
   return {
     // One whose time is over has no key any more, whoever asks.
-    cipher: { ...cipher, has: (key, run) => !isOver() && cipher.has(key, run) },
+    cipher: { ...cipher, has: (key) => !isOver() && cipher.has(key) },
     async take(run, text) {
       const lent = await opened(secret, run, text)
       if (lent.until <= Date.now()) throw refused(run, 'the time for which its keys were lent is over')

@@ -18,7 +18,8 @@ export const simCipher: Cipher = {
     const generation = last === undefined ? 0 : Number(last.slice(last.lastIndexOf('.') + 1))
     return `sim.${run}.${String(last !== undefined && lent ? generation + 1 : generation)}`
   },
-  has: (key, run) => runOf(key) !== undefined && (run === undefined || runOf(key) === run),
+  has: (key) => runOf(key) !== undefined,
+  isOf: (key, run) => runOf(key) === run,
   seal: (key, place, plain) => sealed(`${key} ${fromUtf8(place)}`, plain),
   open: (key, place, bytes) => opened(`${key} ${fromUtf8(place)}`, bytes),
   sealBlob: (key, plain) => utf8(JSON.stringify([key, toBase64(plain)])),

@@ -44,8 +44,8 @@ export function simLentKeys(
   lapses: (until: number) => void,
 ): LentKeys {
   let lent: Lent | undefined
-  const has: Cipher['has'] = (key, run) =>
-    lent !== undefined && now() < lent.until && lent.keys.includes(key) && simCipher.has(key, run)
+  const has: Cipher['has'] = (key) =>
+    lent !== undefined && now() < lent.until && lent.keys.includes(key) && simCipher.has(key)
   const use = (text: string): Lent => {
     lent = JSON.parse(text) as Lent
     lapses(lent.until)
