@@ -40,6 +40,25 @@ export async function readJson(request: Request, bytesMax: number): Promise<unkn
   }
 }
 
+/** Reads bodies as `readBody` and `readJson` do. */
+export interface BodyReader {
+  bytes(request: Request, bytesMax: number): Promise<Uint8Array>
+  json(request: Request, bytesMax: number): Promise<unknown>
+}
+
+/** Reads bodies, which may take long to come: whoever sends one is looked at again when it is there. */
+export function bodyReader(check: () => void): BodyReader {
+  const checked = async <T>(reading: Promise<T>): Promise<T> => {
+    const read = await reading
+    check()
+    return read
+  }
+  return {
+    bytes: (request, bytesMax) => checked(readBody(request, bytesMax)),
+    json: (request, bytesMax) => checked(readJson(request, bytesMax)),
+  }
+}
+
 /** The error for a body over its limit. */
 export function tooLarge(bytesMax: number): WaystoneError {
   return new WaystoneError('too_large', `the body of this request may have at most ${String(bytesMax)} bytes`)

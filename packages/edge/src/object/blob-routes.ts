@@ -9,7 +9,7 @@ import {
   splitFrames,
   type BlobFrame,
 } from '../http/blob-frames.ts'
-import { readBody, readJson } from '../http/body.ts'
+import type { BodyReader } from '../http/body.ts'
 import { checkHash } from '../store/check-hash.ts'
 import { rowBlobBytesMax, type RowBlobs } from '../store/row-blobs.ts'
 import type { LargeBlob, SqlLargeBlobs } from '../store/sql-large-blobs.ts'
@@ -24,6 +24,7 @@ export interface BlobRoutesPorts {
   readonly blobs: Blobs
   readonly rows: RowBlobs
   readonly large: SqlLargeBlobs
+  readonly body: BodyReader
   /** Called when something is stored. */
   readonly used: () => void
   /** Keeps room for what comes. Rejects with `limit_exceeded` when there is none. */
@@ -34,7 +35,7 @@ export interface BlobRoutesPorts {
  * The routes of the blobs that are rows of an object. Large ones pass it by: the worker hands them to R2 and reads them
  * there. What comes over HTTP is the copy of a device that has the bytes, so it is kept cold.
  */
-export function blobRoutes({ run, blobs, rows, large, used, makeRoom }: BlobRoutesPorts): Hono {
+export function blobRoutes({ run, blobs, rows, large, body, used, makeRoom }: BlobRoutesPorts): Hono {
   const app = new Hono()
   const store = async (frames: readonly BlobFrame[]): Promise<void> => {
     for (const { hash, bytes } of frames) await checkHash(run, hash, bytes)
@@ -44,23 +45,23 @@ export function blobRoutes({ run, blobs, rows, large, used, makeRoom }: BlobRout
   }
   app.post('/missing', async (context) =>
     context.json({
-      hashes: await blobs.missing(run, hashesOf(await readJson(context.req.raw, hashesBytesMax))),
+      hashes: await blobs.missing(run, hashesOf(await body.json(context.req.raw, hashesBytesMax))),
     }),
   )
   // Large blobs are about to go to R2, past this object.
   app.post('/expect', async (context) => {
-    await makeRoom({ blobs: largeBlobsOf(await readJson(context.req.raw, largeBlobsBytesMax)) })
+    await makeRoom({ blobs: largeBlobsOf(await body.json(context.req.raw, largeBlobsBytesMax)) })
     used()
     return context.body(null, 204)
   })
   // They are there.
   app.post('/stored', async (context) => {
-    for (const blob of largeBlobsOf(await readJson(context.req.raw, largeBlobsBytesMax))) large.add(blob)
+    for (const blob of largeBlobsOf(await body.json(context.req.raw, largeBlobsBytesMax))) large.add(blob)
     used()
     return context.body(null, 204)
   })
   app.post('/rows/read', async (context) => {
-    const hashes = hashesOf(await readJson(context.req.raw, limits.entryBytesMax))
+    const hashes = hashesOf(await body.json(context.req.raw, limits.entryBytesMax))
     if (hashes.length > framesMax) {
       throw new WaystoneError('request_refused', `at most ${String(framesMax)} blobs are read at once`, {
         run,
@@ -74,12 +75,12 @@ export function blobRoutes({ run, blobs, rows, large, used, makeRoom }: BlobRout
     return new Response(joinFrames(frames), { headers: { 'content-type': 'application/octet-stream' } })
   })
   app.put('/rows', async (context) => {
-    await store(splitFrames(await readBody(context.req.raw, framesBytesMax)))
+    await store(splitFrames(await body.bytes(context.req.raw, framesBytesMax)))
     return context.body(null, 204)
   })
   app.put('/:hash', async (context) => {
     const hash = parseDigest(context.req.param('hash'))
-    await store([{ hash, bytes: await readBody(context.req.raw, rowBlobBytesMax) }])
+    await store([{ hash, bytes: await body.bytes(context.req.raw, rowBlobBytesMax) }])
     return context.body(null, 204)
   })
   app.get('/:hash', async (context) => {

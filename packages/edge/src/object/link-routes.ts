@@ -3,7 +3,7 @@ import { digestBytes, newId, utf8, WaystoneError, type RunLog } from '@waystone/
 import { Hono } from 'hono'
 import { demand, type Asking } from '../access/asking.ts'
 import { linkToken } from '../access/link.ts'
-import { readJson } from '../http/body.ts'
+import { readJson, type BodyReader } from '../http/body.ts'
 import { routes } from '../http/routes.ts'
 import type { LinkInfo, LinkUse, SqlLinks } from '../store/sql-links.ts'
 import { edgeClock } from './edge-clock.ts'
@@ -16,6 +16,7 @@ export interface LinkRoutesPorts {
   readonly links: SqlLinks
   readonly sockets: RunSockets
   readonly changes: RunChanges
+  readonly body: BodyReader
 }
 
 /** How long a link is valid at most, in ms. */
@@ -26,12 +27,12 @@ const linkMsMin = 1_000
 const operationsOf: Readonly<Record<LinkUse, readonly Operation[]>> = { read: ['read'], answer: ['answer'] }
 
 /** Links to one run, for people without an account: each can be taken back, and is known by its secret only. */
-export function linkRoutes({ log, links, sockets, changes }: LinkRoutesPorts, asking: Asking): Hono {
+export function linkRoutes({ log, links, sockets, changes, body }: LinkRoutesPorts, asking: Asking): Hono {
   const app = new Hono()
   const { run } = log
   app.get('/', (context) => context.json({ links: links.list(edgeClock.now()) }))
   app.post('/', async (context) => {
-    const { use, ms } = wantedOf(await readJson(context.req.raw, routes.makeLink.body.bytesMax))
+    const { use, ms } = wantedOf(await body.json(context.req.raw, routes.makeLink.body.bytesMax))
     log.mustFold()
     demand(asking, run, ...operationsOf[use])
     const time = edgeClock.now()

@@ -28,6 +28,11 @@ it('says which limit was reached', () => {
   expect(said({ blobBytes: 450 }, blobs(51))).toContain('500 bytes of history and of blobs')
 })
 
+it('lets a full run be claimed, to be moved to where it is let go of, though not for ever', () => {
+  expect(said({ entries: 109, bytes: 5_000, historyBytes: 900 }, { claim: true })).toBe('taken')
+  expect(said({ entries: 110 }, { claim: true })).toContain('10 entries')
+})
+
 it('counts the history that has moved to the bucket: before more entries, and before more blobs', () => {
   expect(said({ historyBytes: 501 }, { entries: 1 })).toContain('500 bytes of history and of blobs')
   expect(said({ blobBytes: 250, historyBytes: 200 }, blobs(51))).toContain(

@@ -31,8 +31,12 @@ export interface Kept {
   readonly historyBytes: number
 }
 
-/** What comes: a push that makes it so many entries, or blobs, of which those for R2 are named. */
-export type Coming = { readonly entries: number } | { readonly blobs: readonly LargeBlob[] }
+/** What comes: a push that makes it so many entries, a claim, or blobs, of which those for R2 are named. */
+export type Coming =
+  { readonly entries: number } | { readonly claim: true } | { readonly blobs: readonly LargeBlob[] }
+
+/** So many entries above its quota a run may still be claimed: one that is full can be moved to where it is let go of. */
+const claimsSpare = 100
 
 /**
  * Throws `limit_exceeded` when a device may not bring a run what it is about to. What is stored already may be sent again.
@@ -43,6 +47,10 @@ export function checkQuota(run: RunId, quota: Quota, kept: Kept, coming: Coming)
     bytesMax = bytesMaxDefault,
     blobBytesMax = blobBytesMaxDefault,
   } = quota
+  if ('claim' in coming) {
+    if (kept.entries >= entriesMax + claimsSpare) throw full(run, `${String(entriesMax)} entries`)
+    return
+  }
   if ('entries' in coming) {
     if (coming.entries <= kept.entries) return
     if (coming.entries > entriesMax) throw full(run, `${String(entriesMax)} entries`)

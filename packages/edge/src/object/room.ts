@@ -37,7 +37,7 @@ export async function makeRoom(ports: RoomPorts, coming: Coming): Promise<void> 
       return largeBlobs.bytes()
     },
   }
-  if ('entries' in coming) return checkQuota(run, quota, kept, coming)
+  if (!('blobs' in coming)) return checkQuota(run, quota, kept, coming)
   checkQuota(run, quota, kept, { blobs: coming.blobs.filter(({ hash }) => !largeBlobs.has(hash)) })
   largeBlobs.expect(coming.blobs, Date.now() + keptMs)
 }

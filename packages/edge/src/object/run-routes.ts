@@ -23,7 +23,7 @@ import { Hono, type Context } from 'hono'
 import { demand, forbidden, isShared, type Asking } from '../access/asking.ts'
 import { eventResponse } from '../events/event-response.ts'
 import { asksOf } from '../events/run-status.ts'
-import { readBody, readJson } from '../http/body.ts'
+import { bodyReader, type BodyReader } from '../http/body.ts'
 import { errorResponse } from '../http/errors.ts'
 import { routes } from '../http/routes.ts'
 import type { Report } from '../report.ts'
@@ -65,12 +65,13 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
   const bind = (device: OwnerId): void => {
     if (devices.bind(device, asking)) sockets.disown(device, asking.subject)
   }
+  const body = bodyReader(checkAsking)
   app.onError((error) => errorResponse(error, report))
   app.notFound(() => errorResponse(new WaystoneError('request_refused', 'there is no such route'), report))
 
   app.post('/entries', async (context) => {
     const base = parseHead(context.req.header(headers.base))
-    const lines = splitLines(await pushedBytes(context.req.raw))
+    const lines = splitLines(await pushedBytes(context.req.raw, body))
     const device = actingAs(context)
     await makeRoom({ entries: (base?.seq ?? -1) + 1 + lines.length })
     const before = log.fold?.head.seq ?? -1
@@ -111,28 +112,29 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
   })
   app.post('/claim', async (context) => {
     const device = actingAs(context)
-    const claim = parseClaim(await readJson(context.req.raw, routes.claim.body.bytesMax))
+    const claim = parseClaim(await body.json(context.req.raw, routes.claim.body.bytesMax))
     if (claim.tail) {
       demand(asking, log.run, 'append')
       await makeRoom({ entries: (claim.tail.base?.seq ?? -1) + 1 + claim.tail.lines.length })
       if (log.fold) used()
-    }
+    } else if (log.fold) await makeRoom({ claim: true })
     const lines = await keeper.claim(claim, device)
     bind(device)
     return new Response(joinLines(lines), { headers: { 'content-type': 'application/x-ndjson' } })
   })
   app.post('/hold', async (context) => {
-    const body = (await readJson(context.req.raw, routes.hold.body.bytesMax)) as Record<
+    const asked = (await body.json(context.req.raw, routes.hold.body.bytesMax)) as Record<
       string,
       unknown
     > | null
-    const ms = Number(body?.['ms'] ?? 0)
+    const ms = Number(asked?.['ms'] ?? 0)
     // What the log has is for those who may read it.
-    const from = asking.operations.includes('read') ? Number(body?.['from'] ?? -1) : -1
-    const successor = body?.['successor'] === undefined ? undefined : parseSuccessor(body['successor'])
+    const from = asking.operations.includes('read') ? Number(asked?.['from'] ?? -1) : -1
+    const successor = asked?.['successor'] === undefined ? undefined : parseSuccessor(asked['successor'])
     // A run is given to nobody but who asks, or to the edge.
     const device = successor?.owner === edgeOwner ? undefined : successor?.owner
     if (device !== undefined && actingAs(context) !== device) throw notTheirs(log.run, device)
+    if (successor && log.fold) await makeRoom({ claim: true })
     const held = await keeper.hold(
       Number.isFinite(ms) ? Math.max(0, ms) : 0,
       Number.isSafeInteger(from) && from >= 0 ? from : undefined,
@@ -145,7 +147,7 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
   for (const path of ['/claim', '/blockers'])
     app.get(path, async (context) => context.json({ blockers: await authority.blockers() }))
   app.post('/inbox', async (context) => {
-    const item = parseInboxItem(await readJson(context.req.raw, routes.send.body.bytesMax))
+    const item = parseInboxItem(await body.json(context.req.raw, routes.send.body.bytesMax))
     demand(asking, log.run, operationOf(item))
     // To decide about an effect is not to answer a question.
     if (asking.link !== undefined && item.type !== 'answer') throw forbidden(log.run, ['send'])
@@ -169,7 +171,10 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
     const fold = log.mustFold()
     return context.json({ asks: asksOf(fold), ...(fold.inbox ? { inbox: fold.inbox } : {}) })
   })
-  app.route('/links', linkRoutes({ log, links: edgeRun.links, sockets, changes: edgeRun.changes }, asking))
+  app.route(
+    '/links',
+    linkRoutes({ log, links: edgeRun.links, sockets, changes: edgeRun.changes, body }, asking),
+  )
   app.route(
     '/blobs',
     blobRoutes({
@@ -177,6 +182,7 @@ export function runRoutes(ports: RunRoutesPorts, asking: Asking): Hono {
       blobs: storage.blobs,
       rows: storage.rowBlobs,
       large: storage.largeBlobs,
+      body,
       used: () => {
         edgeRun.sweep.came()
         used()
@@ -215,9 +221,9 @@ function deviceOf(context: Context): OwnerId {
 }
 
 /** The lines of a push, which may be deflated: no more is inflated than a push may have. */
-async function pushedBytes(request: Request): Promise<Uint8Array> {
+async function pushedBytes(request: Request, body: BodyReader): Promise<Uint8Array> {
   const { bytesMax } = routes.pushEntries.body
-  const bytes = await readBody(request, bytesMax)
+  const bytes = await body.bytes(request, bytesMax)
   if (request.headers.get('content-type') !== deflatedLines) return bytes
   try {
     return await inflate(bytes, bytesMax)
