@@ -3,7 +3,10 @@ import type { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { poll } from '../harness/poll.ts'
 import { runDatabase } from '../harness/edge-databases.ts'
+import { firstEntry } from './asking-run.ts'
 import { startSecurityWorld, type SecurityWorld } from './security-world.ts'
+
+const digest = parseDigest('0'.repeat(64))
 
 /** The first entry of a run that the edge takes over as soon as its device has gone. */
 const start: EntryDraft = {
@@ -11,7 +14,7 @@ const start: EntryDraft = {
   body: {
     agent: 'parent',
     version: 1,
-    config: parseDigest('0'.repeat(64)),
+    config: digest,
     input: null,
     place: 'browser',
     whenGone: 'edge',
@@ -72,6 +75,34 @@ describe('a child at the edge', () => {
         expect(await world.ask(`/v1/runs/${child}/${path}`, token, { method })).toMatchObject({
           code: 'request_refused',
         })
+  })
+
+  it('hears that its parent is over, whatever was sent to it under the name of that', async () => {
+    const [parent, child] = [parseRunId('ana.over'), parseRunId('ana.heir')]
+    const turn: EntryDraft = { kind: 'turn', body: { turn: 0, rules: 1, version: 1, config: digest } }
+    const ask: EntryDraft = { kind: 'ask', body: { path: '0/go', input: digest, question: 'Go on?' } }
+    const spawn: EntryDraft = {
+      kind: 'spawn',
+      body: { path: '0/c', child, agent: 'asker', given: null, attempts: 1 },
+    }
+    const own = firstEntry(child)
+    const childEntry: EntryDraft = { ...own, body: { ...own.body, parent, depth: 1 } }
+    const head = await world.push('initech', parent, [firstEntry(parent), turn, spawn])
+    await world.push('initech', child, [childEntry, turn, ask])
+    const sender = await world.token({ tenant: 'initech', operations: ['send', 'answer'] })
+    const path = `/v1/runs/${child}/inbox`
+    for (const id of [`cancel by ${parent}`, `end of ${parent}`]) {
+      const item = { type: 'message', name: 'n', value: 1, id, by: 'mallory', time: 1 }
+      const sent = await world.ask(path, sender, { method: 'POST', body: JSON.stringify(item) })
+      expect(sent).toMatchObject({ status: 400, code: 'request_refused' })
+    }
+    await world.push('initech', parent, [{ kind: 'cancel', body: { id: 'c', by: 'ana', reason: '' } }], head)
+    const inbox = async (): Promise<string> =>
+      (await world.ask(path, await world.token({ tenant: 'initech' }))).text
+    await poll(async () => ((await inbox()).includes('"type":"cancel"') ? true : undefined), {
+      timeoutMs: 30_000,
+      message: async () => `the child was told only this: ${await inbox()}`,
+    })
   })
 
   it('that cannot be told holds up no deletion of its parent, and is told when it can be', async () => {

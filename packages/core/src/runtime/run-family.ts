@@ -5,6 +5,7 @@ import type { Entry } from '../log/entry.ts'
 import { isEnded, type Fold } from '../log/fold.ts'
 import { isSealed } from '../log/public-body.ts'
 import type { Clock } from '../ports/clock.ts'
+import { familyIds } from './family-ids.ts'
 import type { AskRelative, FamilyAnswer, FamilyQuestion, Relative, Relatives } from './relatives.ts'
 import type { DueTime, RunKeeper } from './run-keeper.ts'
 
@@ -250,7 +251,7 @@ export class RunFamily {
   async #cancelBy(run: Opened, parent: RunId, reason: string): Promise<void> {
     if (isEnded(run.log.mustFold())) return
     const time = this.#ports.clock.now()
-    const item = { type: 'cancel', id: `cancel by ${parent}`, by: parent, time, reason } as const
+    const item = { type: 'cancel', id: familyIds.cancelBy(parent), by: parent, time, reason } as const
     try {
       await run.send(item)
     } catch (error) {

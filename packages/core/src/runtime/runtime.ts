@@ -23,6 +23,7 @@ import { acceptItem } from './accept-item.ts'
 import type { ForkRequest, MoveOptions, MoveTarget, RuntimeApi, StartOptions } from './api.ts'
 import { blobsNamed, foldImported, importedEntries, parseExport } from './import-run.ts'
 import { forkEntry, startEntry, type Writer } from './first-entry.ts'
+import { familyIds } from './family-ids.ts'
 import { foldAside } from './fold-aside.ts'
 import { logPorts } from '../sync/log-ports.ts'
 import { endToEnd, sharedSealed } from './mover.ts'
@@ -478,7 +479,7 @@ export class Runtime implements RuntimeApi {
     const isOurs = fold?.owner === this.#ports.me && !isEnded(fold)
     if (over === undefined || !isOurs || fold.parent !== over.run) return
     // What cannot be stored now is when this is opened again.
-    const cancelling = this.#cancelChild(fold.run, parentOver(over), { id: `end of ${over.run}` })
+    const cancelling = this.#cancelChild(fold.run, parentOver(over), { id: familyIds.endOf(over.run) })
     await cancelling.catch(() => undefined)
   }
 
