@@ -477,13 +477,14 @@ export class RunLog {
 
   /**
    * Removes snapshots and blobs, between two appends: those that nothing named in the run as it was at `since`. What was
-   * named since then, or is about to be, stays. False when nothing went, since there are other snapshots by then.
+   * named since then, or is about to be, stays. `since` is undefined for a run that had not begun. False when nothing went, since there are
+   * other snapshots by then, or it has begun.
    */
-  remove(since: Fold, snapshots: readonly number[], blobs: readonly Digest[]): Promise<boolean> {
+  remove(since: Fold | undefined, snapshots: readonly number[], blobs: readonly Digest[]): Promise<boolean> {
     return this.#inOrder.run(async () => {
-      const now = this.mustFold()
-      if (now.snapshots !== since.snapshots || !(await this.#isStored(now.head))) return false
-      const fresh = now.blobs.filter(({ seq }) => seq > since.head.seq)
+      const now = this.#fold
+      if (now?.snapshots !== since?.snapshots || !(await this.#isStored(now?.head))) return false
+      const fresh = now?.blobs.filter(({ seq }) => seq > (since?.head.seq ?? -1)) ?? []
       const named = new Set([
         ...this.#putting,
         ...[...this.#coming].flat(),

@@ -26,12 +26,12 @@ export async function unnamedBlobs(
   ports: NamesPorts,
 ): Promise<readonly Digest[]> {
   const { fold, run } = log
-  if (fold === undefined || log.damage !== undefined) return []
+  if (log.damage !== undefined) return []
   const left = new Set<string>(blobs)
   const strike = (text: string): void => {
     for (const hash of digestsIn(text)) left.delete(hash)
   }
-  strike(JSON.stringify([fold.blobs, fold.gone ?? null]))
+  if (fold) strike(JSON.stringify([fold.blobs, fold.gone ?? null]))
   for (const at of await ports.snapshots.list(run)) {
     const line = await ports.snapshots.get(run, at)
     if (line) strike(fromUtf8(line))
@@ -43,6 +43,8 @@ export async function unnamedBlobs(
   const items = await ports.inbox.list(run)
   if (items.some(({ sealed }) => sealed !== undefined)) return []
   strike(JSON.stringify(items))
+  // A run that has not begun names nothing else.
+  if (fold === undefined) return blobs.filter((hash) => left.has(hash))
   if (left.size > 0) strike(JSON.stringify(namesIn(fold)))
   if (left.size > 0 && !(await readAll(log, ports, strike))) return []
   return blobs.filter((hash) => left.has(hash))

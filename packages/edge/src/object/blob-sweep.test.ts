@@ -20,7 +20,7 @@ const start: EntryDraft = {
 }
 
 /** A run whose blobs are all old. Its clock jumps to the end of each wait, at which something may happen. */
-async function world() {
+async function world({ hasBegun = true } = {}) {
   const memory = memoryStorage()
   const at = { now: 100 * day, waited: () => Promise.resolve() }
   const storage = { ...memory, oldBlobs: async () => ({ old: [named, lost, asked], next: 99 * day }) }
@@ -36,7 +36,7 @@ async function world() {
   const sweep = new BlobSweep({ run, storage, clock, due: () => void (due += 1) })
   const log = await RunLog.open(run, { ...storage, blobs: sweep.blobs, now: clock.now })
   for (const hash of [named, lost, asked]) await memory.blobs.put(run, hash, new Uint8Array(1))
-  await log.append(me, () => [start])
+  if (hasBegun) await log.append(me, () => [start])
   const gone = () => memory.blobs.missing(run, [named, lost, asked])
   return { at, sweep, log, memory, gone, due: () => due }
 }
@@ -45,6 +45,18 @@ it('sweep() removes what nothing names, and says when the next may be old enough
   const { sweep, log, gone } = await world()
   expect(await sweep.sweep(log)).toBe(106 * day)
   expect(await gone()).toEqual([lost, asked])
+})
+
+it('sweep() removes what was put for a run that never began, unless it begins meanwhile', async () => {
+  const never = await world({ hasBegun: false })
+  await never.sweep.sweep(never.log)
+  expect(await never.gone()).toEqual([named, lost, asked])
+
+  const late = await world({ hasBegun: false })
+  await late.sweep.blobs.missing(run, [named])
+  late.at.waited = async () => void (await late.log.append(me, () => [{ ...start, blobs: [named] }]))
+  expect(await late.sweep.sweep(late.log)).toBeGreaterThan(late.at.now)
+  expect(await late.gone()).toEqual([])
 })
 
 it('sweep() waits until nobody has looked for blobs for a while, and keeps what was named meanwhile', async () => {

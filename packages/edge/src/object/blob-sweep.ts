@@ -81,8 +81,8 @@ export class BlobSweep {
     const { run, storage, clock } = this.#ports
     const before = clock.now() - ageMsMin
     const { old, next } = await storage.oldBlobs(run, before)
-    const since = log.fold
-    if (old.length > 0 && since !== undefined) {
+    if (old.length > 0) {
+      const since = log.fold
       const unnamed = await unnamedBlobs(log, old, { ...storage, pagesMax, clock })
       if (unnamed.length > 0 && !(await this.#remove(log, since, unnamed))) return clock.now() + againMs
     }
@@ -90,7 +90,7 @@ export class BlobSweep {
   }
 
   /** False when they did not go, since others were about to name blobs. */
-  async #remove(log: RunLog, since: Fold, unnamed: readonly Digest[]): Promise<boolean> {
+  async #remove(log: RunLog, since: Fold | undefined, unnamed: readonly Digest[]): Promise<boolean> {
     const { clock } = this.#ports
     for (let waits = 0; !this.#isQuiet(); waits++) {
       if (waits === waitsMax) return false
