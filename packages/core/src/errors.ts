@@ -149,7 +149,12 @@ export function assert(condition: boolean, message: string): asserts condition {
 function nameAndMessage(error: unknown): { name: string; message: string } {
   // Some libraries put something else in their place.
   if (error instanceof Error) return { name: String(error.name), message: String(error.message) }
-  return { name: 'Error', message: typeof error === 'string' ? error : String(error) }
+  try {
+    return { name: 'Error', message: String(error) }
+  } catch {
+    // As of an object without a prototype.
+    return { name: 'Error', message: Object.prototype.toString.call(error) }
+  }
 }
 
 function namedError(cause: { name: string; message: string }): Error {

@@ -44,6 +44,8 @@ export function done<const Result = undefined>(result?: Result): TurnEnd<Result>
 
 /** The state commits and the run ends as failed. To stop and be retried, throw instead: a turn that throws pauses. */
 export function fail(reason: string): TurnEnd<never> {
+  if (typeof reason !== 'string')
+    throw new WaystoneError('input_refused', `\`fail\` takes the reason as a text, found ${typeof reason}`)
   return { type: 'fail', reason }
 }
 

@@ -1,5 +1,6 @@
 import { fromWire, isStorageError, isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
+import type { Json } from '../json.ts'
 import { limits } from '../limits.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
@@ -549,10 +550,21 @@ export class Attempt {
     this.#events.happen()
     this.ports.changed()
     const outcome = outcomeOf(record)
-    if ('value' in outcome) return call.resolve(decodeValue(outcome.value))
+    if ('value' in outcome) return this.#give(call, outcome.value)
     const error = fromWire(outcome.error, 'step_failed')
     this.#origins.set(error, record.digest)
     call.reject(error)
+  }
+
+  #give(call: Call, recorded: Json): void {
+    let value: Value
+    try {
+      value = decodeValue(recorded)
+    } catch (error) {
+      // As the `decode` of a class that was registered: the code here cannot go on with what is recorded.
+      return this.finish({ type: 'threw', error, drop: undefined })
+    }
+    call.resolve(value)
   }
 
   #deliverInterrupt(record: TurnRecord): void {
@@ -639,21 +651,24 @@ export class Attempt {
     const end = returned.value
     // An interrupt that came when the turn had nothing more to call: it commits, and the run still pauses.
     if (this.#interrupted && !this.#toldInterrupt && end?.type === 'next')
-      return this.finish({ type: 'interrupted', state: this.#draft.finish() })
+      return this.#finishWith((state) => ({ type: 'interrupted', state }))
     if (end === undefined || !['next', 'done', 'fail'].includes(end.type)) {
       return this.finish({ type: 'threw', error: badEnd(this.agent.name, end), drop: undefined })
     }
+    this.#finishWith((state) => ({ type: 'returned', end, state }))
+  }
+
+  /** Ends with the state as it is, unless that holds what cannot be kept. */
+  #finishWith(end: (state: Value) => AttemptEnd): void {
     try {
-      this.finish({ type: 'returned', end, state: this.#draft.finish() })
+      this.finish(end(this.#draft.finish()))
     } catch (error) {
       this.finish({ type: 'threw', error, drop: undefined })
     }
   }
 
   #finishThrown(error: unknown): void {
-    if (this.#interrupted) {
-      return this.finish({ type: 'interrupted', state: this.#draft.finish() })
-    }
+    if (this.#interrupted) return this.#finishWith((state) => ({ type: 'interrupted', state }))
     const drop = this.#originOf(error, errorDepthMax)
     this.finish({ type: 'threw', error, drop })
   }

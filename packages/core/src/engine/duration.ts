@@ -21,3 +21,8 @@ export function durationMs(duration: Duration): number {
     `a duration is milliseconds or "500ms", "30s", "5m", "2h", "7d"; found ${JSON.stringify(duration)}`,
   )
 }
+
+/** How long there is to wait, in ms: nothing for a time that has passed, which is a negative number of ms. Throws `input_refused`. */
+export function waitMs(duration: Duration): number {
+  return durationMs(typeof duration === 'number' && duration < 0 ? 0 : duration)
+}

@@ -3,9 +3,17 @@ import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
 
-/** The path of a name in a scope; a slash within a name is written `%2F`. Throws `input_refused`. */
+/**
+ * The path of a name in a scope; a slash within a name is written `%2F`. Throws `input_refused`, also for half of a surrogate pair: two names
+ * that differ in such halves are one where they are stored as UTF-8.
+ */
 export function joinPath(scope: string, name: string): string {
-  if (typeof name !== 'string' || name.length === 0 || name.length > limits.nameCharsMax) {
+  if (
+    typeof name !== 'string' ||
+    name.length === 0 ||
+    name.length > limits.nameCharsMax ||
+    !name.isWellFormed()
+  ) {
     throw new WaystoneError(
       'input_refused',
       `a name inside ${scope} is 1 to ${String(limits.nameCharsMax)} characters, found ${JSON.stringify(name)}`,

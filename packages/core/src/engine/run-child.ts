@@ -8,7 +8,6 @@ import { encodeValue } from '../state/codec.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import type { Child, SpawnOptions } from './ctx.ts'
-import { durationMs } from './duration.ts'
 import { effectKey } from './paths.ts'
 
 /** How a child ended. */
@@ -71,9 +70,10 @@ export function beginSpawn(
   agent: string,
   input: unknown,
   options: SpawnOptions,
+  deadlineMs: number | undefined,
 ): Promise<void> {
   const { children, clock, place } = attempt.ports
-  const { at, deadline } = options
+  const { at } = options
   const spawn = async (): Promise<void> => {
     if (children === undefined || isElsewhere(at, place)) return parkForChildren(attempt, call, spawn)
     const value = encodeValue(input, { where: `the input of "${call.path}"` })
@@ -84,7 +84,7 @@ export function beginSpawn(
     const refused = refusalOf(call.path, options, depth)
     const error = refused ? toWire(refused) : await started(children, start)
     if (attempt.over) return
-    const due = deadline === undefined ? undefined : clock.now() + durationMs(deadline)
+    const due = deadlineMs === undefined ? undefined : clock.now() + deadlineMs
     const draft: EntryDraft = {
       kind: 'spawn',
       body: {

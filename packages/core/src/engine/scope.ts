@@ -30,12 +30,12 @@ import type {
   StepTools,
   StreamTools,
 } from './ctx.ts'
-import { durationMs, type Duration } from './duration.ts'
+import { durationMs, waitMs, type Duration } from './duration.ts'
 import { joinPath, seededRandom } from './paths.ts'
 import { beginAsk, beginDrain, beginReceive, beginSleep } from './run-wait.ts'
 import { beginJoin, beginSpawn } from './run-child.ts'
 import { beginOnce } from './run-once.ts'
-import { beginArtifact, beginStep } from './run-step.ts'
+import { beginArtifact, beginStep, checkTries } from './run-step.ts'
 import { makeUse } from './use.ts'
 
 /** Makes the `ctx` of a turn or of a branch of it. */
@@ -91,11 +91,13 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
     progress: () => attempt.progress(),
     step: ((name: string, ...rest: [StepOptions & RedactOptions<unknown>, StepBody] | [StepBody]) => {
       const [options, body] = optionsAndBody<StepOptions & RedactOptions<unknown>, StepBody>(rest, {})
+      checkTries(options)
       return call(name, 'step', 'step', options.input, (c) => beginStep(attempt, c, options, body))
     }) as Ctx['step'],
     stream: ((name: string, ...rest: [StepOptions, StreamBody] | [StreamBody]) => {
       const [options, body] = optionsAndBody<StepOptions, StreamBody>(rest, {})
       refuseRedact(options, `stream "${name}"`, 'write to `out` and return only what may be kept')
+      checkTries(options)
       return call(name, 'stream', 'step', options.input, (c) => beginStep(attempt, c, options, body))
     }) as Ctx['stream'],
     once: ((name: string, options: OnceOptions<unknown>, body: StepBody) => {
@@ -104,22 +106,27 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
     }) as Ctx['once'],
     ask: ((name: string, options: AskOptions<unknown>) => {
       const question = encodeValue(options.question, { where: `the question "${name}"` })
-      return call(name, 'ask', 'ask', options.question, (c) => beginAsk(attempt, c, question, options))
+      const { schema, deadline } = options
+      const deadlineMs = deadline === undefined ? undefined : waitMs(deadline)
+      return call(name, 'ask', 'ask', options.question, (c) =>
+        beginAsk(attempt, c, question, { schema, deadlineMs }),
+      )
     }) as Ctx['ask'],
     receive: ((name: string, options: { readonly key?: string } = {}) =>
       call(options.key ?? name, 'receive', 'receive', undefined, (c) =>
         beginReceive(attempt, c, name),
       )) as Ctx['receive'],
-    sleep: (name: string, duration: Duration) =>
-      call(name, 'sleep', 'sleep', undefined, (c) =>
-        beginSleep(attempt, c, durationMs(duration)),
-      ) as Promise<void>,
+    sleep: (name: string, duration: Duration) => {
+      const ms = waitMs(duration)
+      return call(name, 'sleep', 'sleep', undefined, (c) => beginSleep(attempt, c, ms)) as Promise<void>
+    },
     artifact: ((
       name: string,
       content: Parameters<Ctx['artifact']>[1],
       options: NonNullable<Parameters<Ctx['artifact']>[2]> = {},
     ) => {
       refuseRedact(options, `artifact "${name}"`, 'give only bytes that may be kept')
+      checkTries(options)
       return call(name, 'artifact', 'step', options.input, (c) =>
         beginArtifact(attempt, c, name, content, options),
       )
@@ -128,10 +135,12 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
       call(options.key ?? name, 'drain', 'drain', undefined, (c) =>
         beginDrain(attempt, c, name),
       )) as Ctx['drain'],
-    spawn: ((name: string, agent: AnyAgent, input: unknown, options: SpawnOptions = {}) =>
-      call(name, 'spawn', 'spawn', input, (c) => beginSpawn(attempt, c, agent.name, input, options)).then(
-        (child) => ({ ...(child as Child), origin: attempt.turn.origin }),
-      )) as Ctx['spawn'],
+    spawn: ((name: string, agent: AnyAgent, input: unknown, options: SpawnOptions = {}) => {
+      const ms = options.deadline === undefined ? undefined : waitMs(options.deadline)
+      return call(name, 'spawn', 'spawn', input, (c) =>
+        beginSpawn(attempt, c, agent.name, input, options, ms),
+      ).then((child) => ({ ...(child as Child), origin: attempt.turn.origin }))
+    }) as Ctx['spawn'],
     join: ((child: Child) =>
       call(`join ${child.run}`, 'join', 'join', undefined, (c) =>
         beginJoin(attempt, c, child),

@@ -15,6 +15,8 @@ export async function openStream(
   let { text } = await attempt.ports.readStream(stream)
   let stored = text.length
   let writing: Promise<void> | undefined
+  /** The first half of a surrogate pair whose other half has not come: stores of UTF-8 keep no half. */
+  let half = ''
 
   /** Writes that come while one is under way go out together with the next. */
   const flush = async (): Promise<void> => {
@@ -43,7 +45,9 @@ export async function openStream(
           { path: stream },
         )
       }
-      text += more
+      const coming = half + more
+      half = /[\ud800-\udbff]$/.test(coming) ? coming.slice(-1) : ''
+      text += coming.slice(0, coming.length - half.length).toWellFormed()
       await flush()
       // What the body does next may be somebody else's business by now.
       const awake = attempt.ports.awake?.()
@@ -55,6 +59,7 @@ export async function openStream(
     async reset() {
       await flush()
       text = ''
+      half = ''
       stored = 0
       await attempt.ports.resetStream(stream)
     },

@@ -430,7 +430,8 @@ export class RunHost {
       case 'spent':
         return this.#pause(fold, 'budget', toWire(end.error))
       case 'lost':
-        return { type: 'lost', error: end.error }
+        if (!isOfAgent(end.error) || !this.mayAppend) return { type: 'lost', error: end.error }
+        return this.#pause(fold, 'error', toWire(end.error))
       case 'given up':
         return this.#stalled && this.mayAppend
           ? await this.#pause(fold, 'error', toWire(this.#stalled))
@@ -456,7 +457,7 @@ export class RunHost {
     try {
       await this.#log.append(this.#ports.me, () => drafts, { state: end.state })
     } catch (error) {
-      if (!isWaystoneError(error, 'too_large')) throw error
+      if (!isOfAgent(error)) throw error
       await this.#pause(fold, 'error', toWire(error))
       return
     }
@@ -746,6 +747,16 @@ export class RunHost {
     this.#waker.wake()
   }
 }
+
+/**
+ * True for what is wrong with what an agent gives, wherever that was found: it would be so again, however often the run was opened, and
+ * people can mend it.
+ */
+function isOfAgent(error: unknown): boolean {
+  return agentCodes.some((code) => isWaystoneError(error, code))
+}
+
+const agentCodes = ['value_refused', 'input_refused', 'entry_refused', 'too_large', 'limit_exceeded'] as const
 
 /** Names a turn of a run: one that begins anew after a way back is another. */
 function turnKey({ origin, turn }: Fold): string {
