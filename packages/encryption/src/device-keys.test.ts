@@ -107,6 +107,23 @@ describe('the keys of a device', () => {
     await expect(DeviceKeys.open(memoryOwnKeys(), store)).rejects.toMatchObject({ code: 'log_damaged' })
   })
 
+  it.each([{ keys: [null] }, { devices: [null] }, { keys: [{ id: 'x', sealed: null }] }])(
+    'are put back in the place of a keyring with %o',
+    async (part) => {
+      const { kept, store } = memoryStore()
+      const own = memoryOwnKeys()
+      const { code } = await DeviceKeys.open(own, store)
+      kept.keyring = { ...(kept.keyring as Keyring), version: 2, ...part } as unknown as Keyring
+      const laptop = await DeviceKeys.open(own, store)
+      expect([laptop.code, laptop.refused?.code]).toEqual([code, 'log_damaged'])
+      await laptop.putBack()
+      const phone = await DeviceKeys.open(memoryOwnKeys(), store)
+      await laptop.reload()
+      await laptop.letIn(phone.device)
+      expect([laptop.refused, kept.keyring.devices.length]).toEqual([undefined, 2])
+    },
+  )
+
   it('are given to the device whose fingerprint was compared, whoever takes its place meanwhile', async () => {
     const { kept, store } = memoryStore()
     const own = memoryOwnKeys()

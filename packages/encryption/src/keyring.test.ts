@@ -67,6 +67,29 @@ describe('a keyring', () => {
     await expect(openKeyring(swapped, laptop.own)).rejects.toMatchObject({ code: 'log_damaged' })
   })
 
+  const [id, publicKey] = ['laptop', 'AAAA']
+  const malformed: Readonly<Record<string, object>> = {
+    'a device that is none': { devices: [null] },
+    'a device without an id': { devices: [{ publicKey }] },
+    'a device whose public key is no text': { devices: [{ id, publicKey: 7 }] },
+    'a device whose public key is not base64': { devices: [{ id, publicKey: '!' }] },
+    'devices by name': { devices: { laptop: publicKey } },
+    'a key that is none': { keys: [null] },
+    'a key without an id': { keys: [{ sealed: { laptop: publicKey } }] },
+    'a key that is sealed for nobody': { keys: [{ id }] },
+    'a key that is sealed as null': { keys: [{ id, sealed: null }] },
+    'a key that is sealed as a number': { keys: [{ id, sealed: { laptop: 7 } }] },
+    'a key that is sealed in no base64': { keys: [{ id, sealed: { laptop: '!' } }] },
+    'no proofs': { proofs: null },
+    'a proof that is none': { proofs: { [id]: null } },
+  }
+  it.each(Object.entries(malformed))('is damaged with %s', async (_, part) => {
+    const laptop = await device('laptop')
+    const broken = { ...(await newKeyring(laptop.own)), ...part } as Keyring
+    await expect(openKeyring(broken, laptop.own)).rejects.toMatchObject({ code: 'log_damaged' })
+    await expect(rotate(broken, laptop.own)).rejects.toMatchObject({ code: 'log_damaged' })
+  })
+
   it('is not believed when whoever keeps it has put in a key or a device of their own', async () => {
     const [laptop, edge] = [await device('laptop'), await device('edge')]
     const ring = await newKeyring(laptop.own)

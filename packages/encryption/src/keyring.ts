@@ -212,7 +212,7 @@ function useOf(key: string, device: string): string {
 }
 
 function checkKeyring(keyring: Keyring): void {
-  const { format, version, devices, waiting, keys, proofs } = keyring as Partial<Keyring>
+  const { format, version, devices, waiting, keys, proofs } = fieldsOf(keyring)
   if (typeof format === 'number' && format > keyringFormat) {
     throw new WaystoneError(
       'format_newer',
@@ -223,17 +223,48 @@ function checkKeyring(keyring: Keyring): void {
   const isWhole =
     format === keyringFormat &&
     Number.isSafeInteger(version) &&
-    Array.isArray(devices) &&
+    isListOf(devices, isDevice) &&
     Array.isArray(waiting) &&
-    Array.isArray(keys) &&
+    isListOf(keys, isKey) &&
     keys.length > 0 &&
-    typeof proofs === 'object' &&
-    (proofs as unknown) !== null
+    isTexts(proofs)
   if (!isWhole)
     throw new WaystoneError(
       'log_damaged',
       'this is no keyring: expected { format, version, devices, waiting, keys, proofs }',
     )
+}
+
+function isDevice(value: unknown): value is KeyringDevice {
+  const { id, publicKey } = fieldsOf(value)
+  return typeof id === 'string' && isBase64(publicKey)
+}
+
+function isKey(value: unknown): value is Keyring['keys'][number] {
+  const { id, sealed } = fieldsOf(value)
+  return typeof id === 'string' && isTexts(sealed)
+}
+
+/** By ids, in base64. */
+function isTexts(value: unknown): value is Readonly<Record<string, string>> {
+  return typeof value === 'object' && value !== null && Object.values(value).every(isBase64)
+}
+
+function isBase64(value: unknown): value is string {
+  try {
+    return typeof value === 'string' && fromBase64(value).length > 0
+  } catch {
+    return false
+  }
+}
+
+function isListOf<T>(value: unknown, is: (one: unknown) => one is T): value is readonly T[] {
+  return Array.isArray(value) && value.every(is)
+}
+
+/** What may be there of anything; none of what has no fields. */
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return { ...(value as object | null | undefined) }
 }
 
 function notLetIn(device: string): WaystoneError {
