@@ -124,6 +124,34 @@ describe('the keys of a device', () => {
     },
   )
 
+  it('are changed as ever when something waits there that is no device', async () => {
+    const { kept, store } = memoryStore()
+    const own = memoryOwnKeys()
+    const laptop = await DeviceKeys.open(own, store)
+    const phone = await DeviceKeys.open(memoryOwnKeys(), store)
+    const none = [null, 7, {}, { id: 'x' }, { id: 7, publicKey: 'AAAA' }, { id: 'x', publicKey: '!' }]
+    const spoil = (): void => {
+      const { version, waiting, ...rest } = kept.keyring as Keyring
+      kept.keyring = { ...rest, version: version + 1, waiting: [...none, ...waiting] as never }
+    }
+    spoil()
+    await laptop.reload()
+    expect([laptop.refused, laptop.waiting]).toEqual([undefined, [phone.device]])
+    const tablet = await DeviceKeys.open(memoryOwnKeys(), store)
+    spoil()
+    await laptop.letIn(phone.device)
+    expect(laptop.waiting).toEqual([tablet.device])
+    spoil()
+    await laptop.shutOut(phone.device.id)
+    spoil()
+    const again = await DeviceKeys.open(own, store)
+    await again.rotate()
+    expect([again.refused, kept.keyring?.waiting.map(({ id }) => id)]).toEqual([
+      undefined,
+      [tablet.device.id],
+    ])
+  })
+
   it('are given to the device whose fingerprint was compared, whoever takes its place meanwhile', async () => {
     const { kept, store } = memoryStore()
     const own = memoryOwnKeys()

@@ -8,6 +8,7 @@ import {
   letIn,
   newKeyring,
   openKeyring,
+  parseKeyring,
   rotate,
   shutOut,
   type Keyring,
@@ -193,9 +194,10 @@ export class DeviceKeys {
     }
   }
 
-  async #read(keyring: Keyring): Promise<void> {
+  async #read(kept: Keyring): Promise<void> {
     const seen = (await this.#own.load())?.keyring
     try {
+      const keyring = parseKeyring(kept)
       const keys = await this.#opened(keyring, seen)
       await this.#own.saw(keyring)
       this.#take(keyring, keys)
@@ -203,8 +205,9 @@ export class DeviceKeys {
     } catch (error) {
       if (seen === undefined || !isWaystoneError(error, 'log_damaged')) throw error
       // It would do no more harm if it could not be reached.
-      this.#take(seen, await this.#opened(seen, seen))
-      this.#refused = { version: versionOf(keyring), error }
+      const keyring = parseKeyring(seen)
+      this.#take(keyring, await this.#opened(keyring, keyring))
+      this.#refused = { version: versionOf(kept), error }
     }
   }
 

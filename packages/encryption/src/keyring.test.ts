@@ -90,6 +90,18 @@ describe('a keyring', () => {
     await expect(rotate(broken, laptop.own)).rejects.toMatchObject({ code: 'log_damaged' })
   })
 
+  it('is changed without what waits there and is no device', async () => {
+    const [laptop, phone] = [await device('laptop'), await device('phone')]
+    const ring = { ...(await newKeyring(laptop.own)), waiting: [null, phone.known] } as unknown as Keyring
+    expect(await openKeyring(ring, laptop.own)).toHaveLength(1)
+    expect((await rotate(ring, laptop.own)).waiting).toEqual([phone.known])
+    const both = await letIn(ring, laptop.own, phone.known)
+    expect(both.waiting).toEqual([])
+    expect((await shutOut({ ...both, waiting: ring.waiting }, laptop.own, 'phone')).waiting).toEqual([
+      phone.known,
+    ])
+  })
+
   it('is not believed when whoever keeps it has put in a key or a device of their own', async () => {
     const [laptop, edge] = [await device('laptop'), await device('edge')]
     const ring = await newKeyring(laptop.own)

@@ -59,7 +59,7 @@ export async function openKeyring(
   device: OwnDevice,
   seen?: Keyring,
 ): Promise<readonly UserKey[]> {
-  checkKeyring(keyring)
+  parseKeyring(keyring)
   const version = seen?.version ?? 0
   if (keyring.version < version) {
     throw new WaystoneError(
@@ -107,8 +107,8 @@ function proofOf({ devices, keys }: Pick<Keyring, 'devices' | 'keys'>, { key }: 
 }
 
 /** The keyring with this device among those that want to be let in; the same when it is in, or waits already. */
-export async function askIn(keyring: Keyring, device: OwnDevice): Promise<Keyring> {
-  checkKeyring(keyring)
+export async function askIn(kept: Keyring, device: OwnDevice): Promise<Keyring> {
+  const keyring = parseKeyring(kept)
   const publicKey = toBase64(await publicKeyOf(device.pair))
   const isThere = [...keyring.devices, ...keyring.waiting].some((one) => one.publicKey === publicKey)
   if (isThere) return keyring
@@ -175,8 +175,9 @@ async function rewrapped(
   keys: readonly UserKey[],
   devices: readonly KeyringDevice[],
 ): Promise<Keyring> {
-  const waiting = keyring.waiting.filter(({ id }) => !devices.some((device) => device.id === id))
-  return keyringOf(keyring.version + 1, keys, devices, waiting)
+  const { waiting } = parseKeyring(keyring)
+  const left = waiting.filter(({ id }) => !devices.some((device) => device.id === id))
+  return keyringOf(keyring.version + 1, keys, devices, left)
 }
 
 async function keyringOf(
@@ -211,7 +212,11 @@ function useOf(key: string, device: string): string {
   return `waystone user key 1 ${key} for ${device}`
 }
 
-function checkKeyring(keyring: Keyring): void {
+/**
+ * A keyring from what is kept; the same when there is nothing to leave out. Who waits is in no proof, so that anybody can put
+ * in what is no device: that is left out, and keeps nobody from the rest. Throws `log_damaged`, `format_newer`.
+ */
+export function parseKeyring(keyring: Keyring): Keyring {
   const { format, version, devices, waiting, keys, proofs } = fieldsOf(keyring)
   if (typeof format === 'number' && format > keyringFormat) {
     throw new WaystoneError(
@@ -233,6 +238,8 @@ function checkKeyring(keyring: Keyring): void {
       'log_damaged',
       'this is no keyring: expected { format, version, devices, waiting, keys, proofs }',
     )
+  const known = keyring.waiting.filter(isDevice)
+  return known.length === keyring.waiting.length ? keyring : { ...keyring, waiting: known }
 }
 
 function isDevice(value: unknown): value is KeyringDevice {
