@@ -124,6 +124,27 @@ describe('the keys of a device', () => {
     },
   )
 
+  it('are put back where the keyring went back to an old one, and all devices believe it', async () => {
+    const { kept, store } = memoryStore()
+    const [own, others] = [memoryOwnKeys(), memoryOwnKeys()]
+    const laptop = await DeviceKeys.open(own, store)
+    const old = kept.keyring
+    const phone = await DeviceKeys.open(others, store)
+    await laptop.reload()
+    await laptop.letIn(phone.device)
+    await phone.reload()
+    await phone.rotate()
+    await laptop.reload()
+    kept.keyring = old
+    await phone.reload()
+    await laptop.reload()
+    expect([laptop.refused?.code, phone.refused?.code]).toEqual(['log_damaged', 'log_damaged'])
+    await laptop.putBack()
+    await phone.reload()
+    expect([laptop.refused, phone.refused, phone.code]).toEqual([undefined, undefined, laptop.code])
+    await phone.rotate()
+  })
+
   it('are changed as ever when something waits there that is no device', async () => {
     const { kept, store } = memoryStore()
     const own = memoryOwnKeys()

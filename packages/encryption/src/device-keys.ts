@@ -149,9 +149,14 @@ export class DeviceKeys {
   async putBack(): Promise<void> {
     await this.reload()
     if (this.#refused === undefined) throw nothingRefused()
-    const version = Math.max(this.#refused.version, this.#keyring.version) + 1
-    const keyring = { ...this.#keyring, version }
-    await this.#store.save(keyring)
+    const { version: kept } = this.#refused
+    const last = Math.max(kept, this.#keyring.version) + 1
+    let keyring = this.#keyring
+    // Only the next version is taken: where what is kept is older, those in between come first.
+    for (let version = kept + 1; version <= last; version++) {
+      keyring = { ...keyring, version }
+      await this.#store.save(keyring)
+    }
     await this.#read(keyring)
   }
 
