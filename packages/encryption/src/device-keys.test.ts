@@ -145,6 +145,21 @@ describe('the keys of a device', () => {
     await phone.rotate()
   })
 
+  it('are there, and can be put back, where a keyring of a later form is kept', async () => {
+    const { kept, store } = memoryStore()
+    const own = memoryOwnKeys()
+    const { code } = await DeviceKeys.open(own, store)
+    const later = { ...(kept.keyring as Keyring), format: 2, version: 2 } as unknown as Keyring
+    kept.keyring = later
+    const laptop = await DeviceKeys.open(own, store)
+    expect([laptop.code, laptop.refused?.code]).toEqual([code, 'format_newer'])
+    await expect(DeviceKeys.open(memoryOwnKeys(), store)).rejects.toMatchObject({ code: 'format_newer' })
+    await expect(laptop.rotate()).rejects.toMatchObject({ code: 'format_newer' })
+    expect(kept.keyring).toEqual(later)
+    await laptop.putBack()
+    expect((await DeviceKeys.open(own, store)).refused).toBe(undefined)
+  })
+
   it('are changed as ever when something waits there that is no device', async () => {
     const { kept, store } = memoryStore()
     const own = memoryOwnKeys()

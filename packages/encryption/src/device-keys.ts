@@ -66,9 +66,9 @@ export class DeviceKeys {
 
   /**
    * Opens the keyring of a person on this device: the first device makes it, another one asks to be let in. Without a
-   * network a device that was let in goes on with what it has seen, and so it does where what is kept is older than that, or was
-   * made by somebody without its keys: `refused` tells. Rejects as the two stores do, and with `log_damaged` for what is no keyring
-   * on a device that has seen none.
+   * network a device that was let in goes on with what it has seen, and so it does where what is kept is older than that, of a later
+   * form, or was made by somebody without its keys: `refused` tells. Rejects as the two stores do, and on a device that has seen none
+   * with `log_damaged` for what is no keyring and `format_newer` for one of a later form.
    */
   static async open(own: OwnKeys, store: KeyringStore): Promise<DeviceKeys> {
     const device = (await own.load()) ?? (await own.add({ id: newId(randomBytes), pair: await newKeyPair() }))
@@ -135,7 +135,7 @@ export class DeviceKeys {
   /**
    * Why what is kept elsewhere is not believed: this device goes on with the newest keyring that it has seen, and the keyring
    * cannot be changed before that is put back. Show it: somebody has a token of this person, or whoever keeps the keyring has
-   * changed it.
+   * changed it. `format_newer`: a newer Waystone may have written it, so look at the other devices first.
    */
   get refused(): WaystoneError | undefined {
     return this.#refused?.error
@@ -208,7 +208,7 @@ export class DeviceKeys {
       this.#take(keyring, keys)
       this.#refused = undefined
     } catch (error) {
-      if (seen === undefined || !isWaystoneError(error, 'log_damaged')) throw error
+      if (seen === undefined || !isUnbelieved(error)) throw error
       // It would do no more harm if it could not be reached.
       const keyring = parseKeyring(seen)
       this.#take(keyring, await this.#opened(keyring, keyring))
@@ -240,6 +240,11 @@ async function loaded(store: KeyringStore, seen: Keyring | undefined): Promise<K
     if (seen && isWaystoneError(error, 'unreachable')) return seen
     throw error
   }
+}
+
+/** A later form, too: who can write there can say so of anything. */
+function isUnbelieved(error: unknown): error is WaystoneError {
+  return isWaystoneError(error, 'log_damaged') || isWaystoneError(error, 'format_newer')
 }
 
 /** Of what may be anything. */
