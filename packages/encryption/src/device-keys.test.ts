@@ -218,6 +218,31 @@ describe('the keys of a device', () => {
     expect([isSwapped, kept.keyring?.devices.length]).toEqual([true, 1])
   })
 
+  it('show the fingerprint of their own key, whatever is kept under the id of their device', async () => {
+    const { kept, store } = memoryStore()
+    const phone = memoryOwnKeys()
+    const laptop = await DeviceKeys.open(memoryOwnKeys(), store)
+    const keys = await DeviceKeys.open(phone, store)
+    const { device } = keys
+    const theirs = memoryStore()
+    await DeviceKeys.open(memoryOwnKeys(), theirs.store)
+    const [theirKey] = theirs.kept.keyring?.devices ?? []
+    const [asked] = kept.keyring?.waiting ?? []
+    const swapped = { id: device.id, publicKey: theirKey?.publicKey ?? '' }
+    const underAnother = { id: 'another', publicKey: asked?.publicKey ?? '' }
+    kept.keyring = { ...(kept.keyring as Keyring), version: 3, waiting: [swapped, underAnother] }
+    await keys.reload()
+    expect(keys.device).toEqual(device)
+    const again = await DeviceKeys.open(phone, store)
+    expect(again.device).toEqual(device)
+    // It asks again, and can be let in beside them.
+    await laptop.reload()
+    expect(laptop.waiting).toContainEqual(device)
+    await laptop.letIn(device)
+    await again.reload()
+    expect(again.code).toBe(laptop.code)
+  })
+
   it('go on with a new key when another device is shut out, also where they are in use', async () => {
     const { store } = memoryStore()
     const [laptop, phone] = [

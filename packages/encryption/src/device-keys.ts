@@ -1,4 +1,4 @@
-import { isWaystoneError, newId, WaystoneError, type Encryption } from '@waystone/core'
+import { isWaystoneError, newId, toBase64, WaystoneError, type Encryption } from '@waystone/core'
 import { randomBytes } from '@noble/ciphers/utils.js'
 import type { UserKey } from './cipher.ts'
 import {
@@ -16,7 +16,7 @@ import {
   type OwnDevice,
 } from './keyring.ts'
 import { encryptionOf, type EncryptionOptions } from './lending.ts'
-import { newKeyPair } from './sealed-box.ts'
+import { newKeyPair, publicKeyOf } from './sealed-box.ts'
 
 /** Where the keyring of a person is kept: `edgeKeyring`, or a place of the application's own. */
 export interface KeyringStore {
@@ -52,15 +52,21 @@ export class DeviceKeys {
   readonly #own: OwnKeys
   readonly #store: KeyringStore
   readonly #device: StoredDevice
+  readonly #shown: ShownDevice
   readonly #keys: UserKey[] = []
   #keyring: Keyring
   /** What is kept elsewhere and not believed: its version, and why. */
   #refused: { readonly version: number; readonly error: WaystoneError } | undefined
 
-  private constructor(own: OwnKeys, store: KeyringStore, device: StoredDevice, keyring: Keyring) {
+  private constructor(
+    { own, store }: { readonly own: OwnKeys; readonly store: KeyringStore },
+    { device, shown }: { readonly device: StoredDevice; readonly shown: ShownDevice },
+    keyring: Keyring,
+  ) {
     this.#own = own
     this.#store = store
     this.#device = device
+    this.#shown = shown
     this.#keyring = keyring
   }
 
@@ -72,13 +78,15 @@ export class DeviceKeys {
    */
   static async open(own: OwnKeys, store: KeyringStore): Promise<DeviceKeys> {
     const device = (await own.load()) ?? (await own.add({ id: newId(randomBytes), pair: await newKeyPair() }))
+    // From its own pair: who keeps the keyring could have put in another key under its id, to be compared with itself.
+    const mine = shown({ id: device.id, publicKey: toBase64(await publicKeyOf(device.pair)) })
     for (;;) {
       const known = await loaded(store, device.keyring)
       try {
         // One that was lost there is kept there again.
         const keyring = known ?? device.keyring ?? (await newKeyring(device))
         if (known === undefined) await store.save(keyring)
-        const keys = new DeviceKeys(own, store, device, keyring)
+        const keys = new DeviceKeys({ own, store }, { device, shown: mine }, keyring)
         await keys.#read(keyring)
         if (!keys.isLetIn && !keys.refused) await keys.#change((now) => askIn(now, device))
         return keys
@@ -91,8 +99,7 @@ export class DeviceKeys {
 
   /** This device, to be shown where another one lets it in. */
   get device(): ShownDevice {
-    const mine = [...this.#keyring.devices, ...this.#keyring.waiting].find(({ id }) => id === this.#device.id)
-    return { id: this.#device.id, fingerprint: mine ? fingerprint(mine.publicKey) : '' }
+    return this.#shown
   }
 
   /** False until another device has let this one in, and after one has shut it out: call `reload` to see. */

@@ -110,7 +110,9 @@ function proofOf({ devices, keys }: Pick<Keyring, 'devices' | 'keys'>, { key }: 
 export async function askIn(kept: Keyring, device: OwnDevice): Promise<Keyring> {
   const keyring = parseKeyring(kept)
   const publicKey = toBase64(await publicKeyOf(device.pair))
-  const isThere = [...keyring.devices, ...keyring.waiting].some((one) => one.publicKey === publicKey)
+  const isThere = [...keyring.devices, ...keyring.waiting].some(
+    (one) => one.id === device.id && one.publicKey === publicKey,
+  )
   if (isThere) return keyring
   const waiting = [...keyring.waiting.slice(1 - waitingMax), { id: device.id, publicKey }]
   return { ...keyring, version: keyring.version + 1, waiting }
