@@ -39,6 +39,18 @@ it('the edge keeps a keyring for each person, in the order of its versions', asy
     expect((await world.ask('/v1/keyring', await world.token({ runs }))).code).toBe('forbidden')
 })
 
+it('a keyring can be followed by the next version, wherever the first one began', async () => {
+  const token = await world.token({ subject: 'eve' })
+  const put = (version: number) =>
+    world.ask('/v1/keyring', token, { method: 'PUT', body: JSON.stringify({ keyring: { version } }) })
+  const furthest = 2 ** 31
+  for (const tooFar of [furthest + 1, Number.MAX_SAFE_INTEGER, 2 ** 53])
+    expect((await put(tooFar)).code).toBe('request_refused')
+  expect((await put(furthest)).status).toBe(204)
+  expect((await put(Number.MAX_SAFE_INTEGER)).code).toBe('head_moved')
+  for (const next of [furthest + 1, furthest + 2]) expect((await put(next)).status).toBe(204)
+})
+
 it('the key that is lent to is the same for all, and a point of P-256', async () => {
   const answers = await Promise.all([
     world.ask('/v1/runs/ana.one/lending-key', await world.token()),

@@ -370,7 +370,7 @@ export interface paths {
      */
     readonly get: operations['keyring']
     /**
-     * Keeps a keyring, whose version is one higher than that of the one before.
+     * Keeps a keyring, whose version is one higher than that of the one before; where there is none, at most 2^31.
      * @description Needs `append`.
      */
     readonly put: operations['putKeyring']

@@ -2,7 +2,6 @@ import { WaystoneError } from '@waystone/core'
 import type { Asking } from '../access/asking.ts'
 import { readJson } from '../http/body.ts'
 import { routes } from '../http/routes.ts'
-import { keyringVersionMax } from '../http/schemas.ts'
 import type { SqlKeyrings } from './sql-keyrings.ts'
 
 /** Gives or keeps the keyring of whoever asks. Rejects with `head_moved`, `request_refused`. */
@@ -16,11 +15,8 @@ export async function keyringResponse(
     readonly keyring?: { readonly version?: unknown } | null
   } | null
   const version = body?.keyring?.version
-  if (!Number.isSafeInteger(version) || (version as number) < 1 || (version as number) > keyringVersionMax)
-    throw new WaystoneError(
-      'request_refused',
-      `expected \`keyring\` with a version from 1 to ${String(keyringVersionMax)}`,
-    )
+  if (!Number.isSafeInteger(version) || (version as number) < 1)
+    throw new WaystoneError('request_refused', 'expected `keyring` with a version from 1 on')
   keyrings.put(subject, { ...body?.keyring, version: version as number })
   return new Response(null, { status: 204 })
 }

@@ -3,10 +3,16 @@ import { WaystoneError } from '@waystone/core'
 /** The keyrings of a tenant's people, as they were given: nothing here can open them. */
 export interface SqlKeyrings {
   get(subject: string): unknown
-  /** Throws `head_moved` unless it is the next version of what is here. */
+  /** Throws `head_moved` unless it is the next version of what is here, and `request_refused` for a first one too far on. */
   put(subject: string, keyring: { readonly version: number }): void
   clear(): void
 }
+
+/**
+ * Where none is kept one may begin at this version, since it may have been lost here, and no further on. Each one after it is the next, so
+ * that nobody can bring it near the last number there is, after which none would be taken.
+ */
+const firstVersionMax = 2 ** 31
 
 const schema = `
   CREATE TABLE IF NOT EXISTS waystone_keyrings (subject TEXT PRIMARY KEY, version INTEGER NOT NULL, keyring TEXT NOT NULL)
@@ -32,6 +38,12 @@ export function sqlKeyrings({ sql }: DurableObjectStorage): SqlKeyrings {
           'head_moved',
           `expected version ${String(before + 1)} of this keyring, found ${String(version)}: another device has changed it`,
           { actions: ['reload'] },
+        )
+      }
+      if (before === undefined && version > firstVersionMax) {
+        throw new WaystoneError(
+          'request_refused',
+          `expected a version from 1 to ${String(firstVersionMax)} where no keyring is kept, found ${String(version)}`,
         )
       }
       const query = 'INSERT OR REPLACE INTO waystone_keyrings (subject, version, keyring) VALUES (?, ?, ?)'

@@ -306,7 +306,7 @@ export const routes = {
     path: '/keyring',
     needs: ['append'],
     allOwnRuns: true,
-    what: 'Keeps a keyring, whose version is one higher than that of the one before.',
+    what: 'Keeps a keyring, whose version is one higher than that of the one before; where there is none, at most 2^31.',
     body: { schema: 'Keyring', bytesMax: 200_000 },
     errors: ['head_moved'],
   },

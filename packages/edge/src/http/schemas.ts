@@ -1,8 +1,5 @@
 import { limits } from '@waystone/core'
 
-/** A keyring begins no further on: from a version near the last number nobody could go on. */
-export const keyringVersionMax = 2 ** 31
-
 /** A JSON Schema, as OpenAPI 3.1 has them. */
 export type JsonSchema = Readonly<Record<string, unknown>>
 
@@ -82,7 +79,7 @@ export const schemas = {
   Hashes: object({ hashes: { type: 'array', items: digest } }),
   Keyring: object({
     keyring: {
-      ...object({ version: { ...count, minimum: 1, maximum: keyringVersionMax } }),
+      ...object({ version: { ...count, minimum: 1 } }),
       type: ['object', 'null'],
       description: 'As `@waystone/encryption` writes it.',
     },
