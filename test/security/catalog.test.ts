@@ -115,6 +115,24 @@ describe('the list of runs', () => {
     expect(seen).toEqual(names)
   })
 
+  it('shows all runs that begin as a token says, also beside one of just that name', async () => {
+    const bobs = ['bob', 'bob.1', 'bobby']
+    for (const name of bobs) await world.begin('hooli', parseRunId(name))
+    await listed(bobs, '', await world.token({ tenant: 'hooli' }))
+    const orders = [
+      ['bob', 'bob*'],
+      ['bob*', 'bob'],
+      ['bob.*', 'bob', 'bobby', 'bob*'],
+    ]
+    for (const runs of orders) {
+      const some = await world.token({ tenant: 'hooli', runs })
+      expect([runs, (await list('', some)).runs.map(({ run }) => run)]).toEqual([runs, bobs])
+      const { text } = await world.ask('/v1/export', some)
+      const exported = [...text.matchAll(/"kind":"export".*?"run":"([^"]+)"/g)].map(([, run]) => run)
+      expect([runs, exported]).toEqual([runs, bobs])
+    }
+  })
+
   it('counts them, for who may see all of them', async () => {
     expect((await world.ask('/v1/metrics', token)).text).toContain('waystone_runs{status="waiting"} 3')
     expect((await world.ask('/v1/metrics', await world.token({ runs: ['ana.*'] }))).code).toBe('forbidden')

@@ -182,7 +182,10 @@ function rangesOf(patterns: readonly string[]): readonly (readonly [first: strin
     return [first, `${first}${pattern.endsWith('*') ? '\u007f' : '\u0001'}`]
   })
   const apart: (readonly [string, string])[] = []
-  for (const [first, beyond] of ranges.toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))) {
+  // Of those that begin alike the widest comes first: the others are inside of it.
+  const compared = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0)
+  const sorted = ranges.toSorted(([a, aBeyond], [b, bBeyond]) => compared(a, b) || compared(bBeyond, aBeyond))
+  for (const [first, beyond] of sorted) {
     const last = apart.at(-1)
     // One is inside of the other, or they have nothing in common.
     if (last === undefined || first >= last[1]) apart.push([first, beyond])
