@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launchEngine, skipWithout, type ChromiumEngine } from '../harness/engines.ts'
 import { bundle } from '../harness/static-server.ts'
-import { forgotten, isRun, needsBrowser, readPages } from './examples.ts'
+import { forgotten, isRun, needsBrowser, needsNode, readPages } from './examples.ts'
 import { runInNode, runInPage, typeErrors, writeExamples } from './run-example.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -39,8 +39,10 @@ describe('the pages of docs', () => {
     })
 
     for (const example of page.examples.filter(({ notRun }) => notRun)) {
-      it(`${example.name}: bundles for a browser`, async () => {
-        expect(Object.keys(await bundle(join(folder, page.name, example.name)))).toHaveLength(1)
+      const platform = needsNode(example) ? 'node' : 'browser'
+      it(`${example.name}: bundles for ${platform === 'node' ? 'Node' : 'a browser'}`, async () => {
+        const file = join(folder, page.name, example.name)
+        expect(Object.keys(await bundle(file, { platform }))).toHaveLength(1)
       })
     }
 

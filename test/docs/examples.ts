@@ -37,6 +37,11 @@ export function needsBrowser({ code }: Example): boolean {
   return code.includes(`from '@waystone/browser'`)
 }
 
+/** Whether an example uses what Node has, and so is for servers and command lines. */
+export function needsNode({ code }: Example): boolean {
+  return /from 'node:/.test(code)
+}
+
 /** The examples of a page that no test comes to: not run, not imported by one that is, and not marked. */
 export function forgotten({ examples }: Page): readonly string[] {
   const reached = new Set<string>()

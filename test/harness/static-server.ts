@@ -80,6 +80,8 @@ async function readInside(folder: string, path: string): Promise<Uint8Array | un
 export interface BundleOptions {
   /** Minified, for sizes. */
   readonly minify?: boolean
+  /** Default: for browsers. */
+  readonly platform?: 'browser' | 'node'
   /** Imports that stay imports. */
   readonly external?: readonly string[]
 }
@@ -100,7 +102,7 @@ export async function bundle(
     bundle: true,
     write: false,
     format: 'esm',
-    platform: 'browser',
+    platform: options.platform ?? 'browser',
     target: 'es2024',
     conditions: ['@waystone/source'],
     sourcemap: options.minify === true ? false : 'inline',
