@@ -84,14 +84,28 @@ describe('the client of the edge', () => {
     expect((await edge.get('/v1/runs/{run}/links', { params })).links).toEqual([])
   })
 
-  it('follows a run as a stream of events until its signal ends it', async () => {
-    const stop = new AbortController()
-    const events = await edge.get('/v1/runs/{run}/events', { params, signal: stop.signal })
-    const reader = events.pipeThrough(new TextDecoderStream()).getReader()
-    let text = ''
-    while (!text.includes('Go on?')) text += (await reader.read()).value ?? expect.fail('the events ended')
-    stop.abort()
-    await expect(reader.closed).rejects.toMatchObject({ name: 'AbortError' })
+  it('follows a run as a stream of events until its signal ends it, and goes on after one of them', async () => {
+    const path = '/v1/runs/{run}/events'
+    const told = async (...after: readonly string[]): Promise<string> => {
+      const stop = new AbortController()
+      const header = Object.fromEntries(after.map((id) => ['last-event-id', id]))
+      const events = await edge.get(path, { params: { ...params, header }, signal: stop.signal })
+      const reader = events?.pipeThrough(new TextDecoderStream()).getReader() ?? expect.fail('no events')
+      let text = ''
+      while (!text.includes('"kind":"ask"'))
+        text += (await reader.read()).value ?? expect.fail('the events ended')
+      stop.abort()
+      await expect(reader.closed).rejects.toMatchObject({ name: 'AbortError' })
+      return text
+    }
+    const all = await told()
+    expect(all).toContain('Go on?')
+    const turn = all.split('\n\n').find((event) => event.includes('"kind":"turn"')) ?? expect.fail(all)
+    const id = /^id: (.+)$/m.exec(turn)?.[1] ?? expect.fail(turn)
+    expect(await told(id)).not.toContain('"kind":"turn"')
+    expect(await codeOf(told('99'))).toBe('request_refused')
+    const header = { 'last-event-id': `${id};end` }
+    expect(await edge.get(path, { params: { ...params, header } })).toBeUndefined()
   })
 
   it('rejects with the coded error of the edge', async () => {

@@ -33,9 +33,12 @@ type Part<Name extends string, T> = object extends T
   ? { readonly [K in Name]?: T }
   : { readonly [K in Name]: T }
 
+/** The headers of an operation, whether or not it needs any; never when it takes none. */
+type Headers<P extends Described['parameters']> = NonNullable<P['header']>
+
 /** The parameters of an operation without the headers that are `Sent` with every request. */
 type Parameters<P extends Described['parameters'], Sent extends string> = Omit<P, 'header'> &
-  (P extends { readonly header: infer Header } ? Part<'header', Omit<Header, Sent>> : unknown)
+  ([Headers<P>] extends [never] ? unknown : Part<'header', Omit<Headers<P>, Sent>>)
 
 type Body<Operation> = Operation extends { readonly requestBody: { readonly content: infer Content } }
   ? { readonly body: Content[keyof Content] }
@@ -53,12 +56,12 @@ export type CallOptions<Operation extends Described, Sent extends string> = Part
 
 /**
  * What a call gives: of JSON what it says, of lines and text a string, of bytes a `Uint8Array`, of events and exports a
- * stream of their bytes. Nothing when the route gives nothing.
+ * stream of their bytes. Nothing when the route gives nothing, as the events of a run whose end was told.
  */
 export type Given<Operation extends Described> = Operation['responses'] extends {
   readonly 200: { readonly content: infer Content }
 }
-  ? Content[keyof Content]
+  ? Content[keyof Content] | (204 extends keyof Operation['responses'] ? undefined : never)
   : undefined
 
 /** The calls of one method. `Sent` are headers that the client sends by itself. */

@@ -23,7 +23,7 @@ describe('types of calls', () => {
     const body = new Uint8Array(1)
     expectTypeOf(await edge.put('/v1/runs/{run}/blobs/{hash}', { ...blob, body })).toEqualTypeOf<undefined>()
     expectTypeOf(await edge.get('/v1/runs/{run}/events', { params })).toEqualTypeOf<
-      ReadableStream<Uint8Array<ArrayBuffer>>
+      ReadableStream<Uint8Array<ArrayBuffer>> | undefined
     >()
     expectTypeOf(await edge.get('/v1/health')).toEqualTypeOf<{ readonly ok: true }>()
     const pushed = await device.post('/v1/runs/{run}/entries', {
@@ -54,6 +54,10 @@ describe('types of calls', () => {
     await edge.delete('/v1/runs/{run}/links/{link}', { params })
     // @ts-expect-error `from` is a number
     await edge.get('/v1/runs/{run}/events', { params: { ...params, query: { from: '0' } } })
+    const header = { 'last-event-id': '4;note=1.20' }
+    await edge.get('/v1/runs/{run}/events', { params: { ...params, header } })
+    // @ts-expect-error it takes no headers
+    await edge.get('/v1/runs/{run}/asks', { params: { ...params, header } })
     // @ts-expect-error it is called `from`
     await edge.get('/v1/runs/{run}/events', { params: { ...params, query: { since: 0 } } })
     // @ts-expect-error which device?

@@ -510,6 +510,7 @@ export interface components {
     readonly Flag: 'true' | 'false'
     readonly PageSize: number
     readonly Cursor: string
+    readonly EventCursor: string
     /** @enum {unknown} */
     readonly Place: 'browser' | 'page' | 'edge'
     /** @enum {unknown} */
@@ -1934,7 +1935,10 @@ export interface operations {
         /** @description The first entry wanted. */
         readonly from?: components['schemas']['Count']
       }
-      readonly header?: never
+      readonly header?: {
+        /** @description Instead of `from`, the id of the last event that one has: it goes on exactly there. An `EventSource` sends it by itself. */
+        readonly 'last-event-id'?: components['schemas']['EventCursor']
+      }
       readonly path: {
         readonly run: components['schemas']['RunId']
       }
@@ -1950,6 +1954,13 @@ export interface operations {
         content: {
           readonly 'text/event-stream': ReadableStream<Uint8Array<ArrayBuffer>>
         }
+      }
+      /** @description The run has ended, and who asks was told so: there is nothing to come back for. */
+      readonly 204: {
+        headers: {
+          readonly [name: string]: unknown
+        }
+        content?: never
       }
       /** @description `request_refused`, `input_refused` */
       readonly 400: {

@@ -88,10 +88,14 @@ function described(name: string, route: Route): Described {
   }
 }
 
-function success(name: string, { gives, what }: Route): Described {
+function success(name: string, { gives, givesNothing, what }: Route): Described {
   if (name === 'follow') return { 101: { description: 'The socket is open.' } }
   if (name === 'deleteTenant') return { 202: { description: 'It has begun.' } }
-  return gives === undefined ? { 204: { description: 'Done.' } } : { 200: answer(what, gives) }
+  if (gives === undefined) return { 204: { description: 'Done.' } }
+  return {
+    200: answer(what, gives),
+    ...(givesNothing === undefined ? {} : { 204: { description: givesNothing } }),
+  }
 }
 
 function failures({ errors = [] }: Route): Described {

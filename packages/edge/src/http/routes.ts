@@ -32,6 +32,8 @@ export interface Route {
   readonly body?: Content & { readonly bytesMax: number }
   /** The answer when all is well; without content it is 204. */
   readonly gives?: Content & { readonly headers?: Readonly<Record<string, string>> }
+  /** When it is 204 although there is content otherwise. */
+  readonly givesNothing?: string
   /** Codes beside those that every route may answer with. */
   readonly errors?: readonly string[]
 }
@@ -191,8 +193,16 @@ export const routes = {
     path: '/events',
     needs: ['read'],
     what: 'The run as server-sent events, with a cursor to come back with.',
-    parameters: { from },
+    parameters: {
+      from,
+      [headers.after]: {
+        in: 'header',
+        schema: 'EventCursor',
+        what: 'Instead of `from`, the id of the last event that one has: it goes on exactly there. An `EventSource` sends it by itself.',
+      },
+    },
     gives: { media: 'text/event-stream', what: 'Events of the run.' },
+    givesNothing: 'The run has ended, and who asks was told so: there is nothing to come back for.',
     errors: ['run_unknown'],
   },
   checkpoints: {

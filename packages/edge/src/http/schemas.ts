@@ -74,6 +74,7 @@ export const schemas = {
   Flag: { enum: ['true', 'false'] },
   PageSize: { type: 'integer', minimum: 1, maximum: limits.listRunsMax },
   Cursor: { type: 'string', maxLength: 200 },
+  EventCursor: { type: 'string', pattern: '^(-1|\\d{1,15})(;[^=;]+=\\d{1,15}\\.\\d{1,15})*(;end)?$' },
   Place: place,
   Status: { enum: ['running', 'waiting', 'paused', 'moving', 'done', 'failed', 'cancelled'] },
   Hashes: object({ hashes: { type: 'array', items: digest } }),
