@@ -24,16 +24,17 @@ const built = await runCommand('vite', ['build', '--logLevel', 'warn'], { cwd: j
 if (built.code !== 0) fail('The demo page could not be built, see above.')
 
 const token = localToken()
+// As the page reads it, whatever is in a token of one's own.
+const hash = `#${String(new URLSearchParams({ token }))}`
 const host = values.lan ? '0.0.0.0' : '127.0.0.1'
 const port = values.port === undefined ? await nextFreePort(host) : parsePort(values.port)
 const edge = startEdge(host, port)
 stopTogether(edge)
 await waitUntilItAnswers(`http://127.0.0.1:${port}/`, edge)
 
-console.log(`\nWaystone is ready: http://127.0.0.1:${port}/#token=${token}`)
+console.log(`\nWaystone is ready: http://127.0.0.1:${port}/${hash}`)
 if (values.lan)
-  for (const address of lanAddresses())
-    console.log(`On this network:   http://${address}:${port}/#token=${token}`)
+  for (const address of lanAddresses()) console.log(`On this network:   http://${address}:${port}/${hash}`)
 console.log('Who has the token may read and steer the runs. The page keeps it; .dev.vars has it, too.')
 console.log('Ctrl-C ends it. Runs are kept in .waystone/state.')
 

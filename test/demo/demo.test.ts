@@ -216,7 +216,7 @@ describe('the demo, driven as a person would', () => {
       `(() => { const link = document.querySelector('[data-test="device-link"]'); return link.href ?? link.value ?? link.textContent })()`,
     )
     await click(page, 'close-dialog')
-    expect(link).toMatch(/#run=[^&]+&seen=\d+:[0-9a-f]{64}&token=/)
+    expect(decodeURIComponent(link)).toMatch(/#run=[^&]+&seen=\d+:[0-9a-f]{64}&token=/)
     const { shown = 'approve-card', engine = await launchEngine('chromium') } = given
     const there = await engine.newPage({ viewport: { width: 390, height: 844 } })
     await there.goto(link)

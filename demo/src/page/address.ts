@@ -10,16 +10,22 @@ export interface Address {
   readonly token: string | undefined
 }
 
+/** Reads what stands after `#`. The inverse of `linkToRun`. */
+export function parseAddress(hash: string): Address {
+  const parts = new URLSearchParams(hash.replace(/^#/, ''))
+  const [run, seen, token] = ['run', 'seen', 'token'].map((name) => parts.get(name) ?? undefined)
+  return { run, seen, token }
+}
+
 /** Reads the address bar. A token is kept in this browser and leaves the address at once. */
 export function readAddress(): Address {
-  const parts = new URLSearchParams(location.hash.slice(1))
-  const token = parts.get('token') ?? undefined
+  const { run, seen, token } = parseAddress(location.hash)
   if (token !== undefined) {
     keep(tokenKey, token)
+    const parts = new URLSearchParams(location.hash.slice(1))
     parts.delete('token')
     history.replaceState(null, '', parts.size === 0 ? plainAddress() : `#${parts.toString()}`)
   }
-  const [run, seen] = ['run', 'seen'].map((name) => parts.get(name) ?? undefined)
   return { run, seen, token: token ?? keptValue(tokenKey) }
 }
 
@@ -40,10 +46,10 @@ function plainAddress(): string {
   return location.pathname + location.search
 }
 
-/** The link that opens a run on another device. Who has it may read and steer the runs. */
-export function linkToRun(run: string, seen: Head | undefined, token: string): string {
-  const checked = seen === undefined ? '' : `&seen=${headText(seen)}`
-  return `${location.origin}/#run=${run}${checked}&token=${token}`
+/** The link that opens a run of this site on another device. Who has it may read and steer the runs. */
+export function linkToRun(site: string, run: string, seen: Head | undefined, token: string): string {
+  const checked = seen === undefined ? {} : { seen: headText(seen) }
+  return `${site}/#${String(new URLSearchParams({ run, ...checked, token }))}`
 }
 
 /** Reads from localStorage, which browsers may refuse. */

@@ -20,7 +20,7 @@ export function DeviceDialog(): JSX.Element {
       </Dialog>
     )
   }
-  const link = linkToRun(run, seen, token)
+  const link = linkToRun(location.origin, run, seen, token)
   const local = /^(localhost|127\.|\[::1\])/.test(location.hostname)
   return (
     <Dialog title="Open on another device" test="device-dialog" onClose={close}>
