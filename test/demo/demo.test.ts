@@ -128,6 +128,49 @@ describe('the demo, driven as a person would', () => {
     await engine.close()
   })
 
+  it('by a link with the token of somebody else: the person is asked before anything is sent there', async (context) => {
+    skipWithout('chromium', context)
+    const engine = await launchEngine('chromium')
+    const page = await engine.newPage({ colorScheme: 'dark' })
+    const used = new Set<string>()
+    page.raw.context().on('request', (request) => {
+      const { authorization } = request.headers()
+      if (authorization !== undefined) used.add(authorization.replace('Bearer ', ''))
+    })
+    const kept = (): Promise<string> => page.evaluate<string>(`localStorage.getItem('waystone token')`)
+    const isAsked = `document.querySelector('[data-test="token-dialog"]')?.open === true`
+    const isNotAsked = `document.querySelector('[data-test="token-dialog"]') === null`
+    await page.goto(`${edge.url}/#token=${token}`)
+    await sees(page, 'edge', 'Edge connected')
+    const theirs = '#run=theirs&token=of+a%26stranger'
+    // Both in a page that is open, and in one that opens with it.
+    for (const link of [`${edge.url}/${theirs}`, `${edge.url}/?again${theirs}`]) {
+      await page.goto(link)
+      await page.waitFor(isAsked)
+      expect(await page.evaluate<string>('location.hash')).not.toContain('stranger')
+      await page.press('Escape')
+      await page.waitFor(isNotAsked)
+      expect([await kept(), await page.evaluate<string>('location.hash')]).toEqual([token, ''])
+    }
+    await page.goto(`${edge.url}/${theirs}`)
+    await tabTo(page, 'token-decline')
+    await page.press('Enter')
+    await page.waitFor(isNotAsked)
+    await sees(page, 'edge', 'Edge connected')
+    expect([...used]).toEqual([token])
+
+    await page.goto(`${edge.url}/${theirs}`)
+    await click(page, 'token-take')
+    await sees(page, 'edge', 'refuses')
+    expect(await kept()).toBe('of a&stranger')
+    expect([...used]).toContain('of a&stranger')
+    // The way back is the same.
+    await page.goto(`${edge.url}/#token=${token}`)
+    await click(page, 'token-take')
+    await sees(page, 'edge', 'Edge connected')
+    await engine.close()
+  })
+
   it('in airplane mode: reloaded, asked and approved without a network, published when it is back', async (context) => {
     skipWithout('chromium', context)
     const engine = await launchEngine('chromium')

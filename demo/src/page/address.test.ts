@@ -1,6 +1,6 @@
 import { parseDigest } from '@waystone/core'
 import { describe, expect, it } from 'vitest'
-import { linkToRun, parseAddress } from './address.ts'
+import { isTakenUnasked, linkToRun, parseAddress } from './address.ts'
 
 const site = 'https://runs.example.com'
 const seen = { seq: 7, digest: parseDigest('0'.repeat(64)) }
@@ -26,5 +26,17 @@ describe('parseAddress()', () => {
   it('reads what is there, and nothing from an address without it', () => {
     expect(parseAddress('#token=plain')).toEqual({ run: undefined, seen: undefined, token: 'plain' })
     expect(parseAddress('')).toEqual({ run: undefined, seen: undefined, token: undefined })
+  })
+})
+
+describe('isTakenUnasked()', () => {
+  it('is true where a token changes nothing, or where nothing is that it could send away', () => {
+    expect(isTakenUnasked('one', { token: undefined, hasRuns: false })).toBe(true)
+    expect(isTakenUnasked('one', { token: 'one', hasRuns: true })).toBe(true)
+  })
+
+  it('is false where another token is in use, or runs are that no token was used for', () => {
+    expect(isTakenUnasked('one', { token: 'another', hasRuns: false })).toBe(false)
+    expect(isTakenUnasked('one', { token: undefined, hasRuns: true })).toBe(false)
   })
 })

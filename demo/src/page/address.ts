@@ -17,16 +17,35 @@ export function parseAddress(hash: string): Address {
   return { run, seen, token }
 }
 
-/** Reads the address bar. A token is kept in this browser and leaves the address at once. */
-export function readAddress(): Address {
+/** What this browser would put in danger by taking a token that somebody else may have put into a link. */
+export interface Here {
+  /** The token in use. */
+  readonly token: string | undefined
+  /** Runs are here: with another token they would be sent to where that one belongs. */
+  readonly hasRuns: boolean
+}
+
+/** Whether a token from an address is taken unasked: by a browser that has nothing yet, or has this one. */
+export function isTakenUnasked(token: string, here: Here): boolean {
+  return token === here.token || (here.token === undefined && !here.hasRuns)
+}
+
+/** Reads the address bar, which a token leaves at once. It is kept in this browser, or `offered` when a person has to be asked. */
+export function readAddress(here: Here): Address & { readonly offered: string | undefined } {
   const { run, seen, token } = parseAddress(location.hash)
-  if (token !== undefined) {
-    keep(tokenKey, token)
-    const parts = new URLSearchParams(location.hash.slice(1))
-    parts.delete('token')
-    history.replaceState(null, '', parts.size === 0 ? plainAddress() : `#${parts.toString()}`)
-  }
-  return { run, seen, token: token ?? keptValue(tokenKey) }
+  const kept = keptValue(tokenKey) ?? here.token
+  if (token === undefined) return { run, seen, token: kept, offered: undefined }
+  const parts = new URLSearchParams(location.hash.slice(1))
+  parts.delete('token')
+  history.replaceState(null, '', parts.size === 0 ? plainAddress() : `#${parts.toString()}`)
+  if (!isTakenUnasked(token, { ...here, token: kept })) return { run, seen, token: kept, offered: token }
+  keepToken(token)
+  return { run, seen, token, offered: undefined }
+}
+
+/** Has this browser use a token from now on. */
+export function keepToken(token: string): void {
+  keep(tokenKey, token)
 }
 
 /** What `?pace=MS` says: how long a word of a quotation takes, for who shows the demo to others. */

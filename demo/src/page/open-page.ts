@@ -1,9 +1,10 @@
 import { openWaystone } from '@waystone/browser'
-import { keptValue, readAddress, readPace } from './address.ts'
+import { keptValue, parseAddress, readAddress, readPace } from './address.ts'
 import { openRun } from './actions.ts'
 import { lookAtEdge } from './edge.ts'
 import { followNothing } from './follow-run.ts'
 import { loadModel } from './model.ts'
+import { offerToken } from './offered-token.ts'
 import { page, type DefaultSource } from './state.ts'
 import { loadTitles } from './titles.ts'
 import { settingsName } from './worker-settings.ts'
@@ -13,14 +14,19 @@ const edgeAgainMs = 5_000
 
 /** Opens what the page shows: the runs of this browser, the edge, the default sources. */
 export async function openPage(): Promise<void> {
-  const { run, seen, token } = readAddress()
+  const titles = loadTitles()
+  const hasRuns = Object.keys(titles).length > 0
+  const { token, offered } = readAddress({ token: undefined, hasRuns })
   page.set({
     token,
-    titles: loadTitles(),
+    titles,
     model: loadModel(),
     online: navigator.onLine,
     edge: token === undefined ? 'none' : 'asking',
   })
+  if (offered !== undefined) offerToken(offered)
+  addEventListener('hashchange', () => void followAddress())
+  addEventListener('popstate', () => void followAddress())
   watchNetwork()
   void loadSources()
   void lookAtEdge()
@@ -38,9 +44,8 @@ export async function openPage(): Promise<void> {
     way.onRuns(() => void listRuns())
     page.set({ way })
     await listRuns()
-    if (run !== undefined) await openRun(run, seen)
-    addEventListener('hashchange', () => void followAddress())
-    addEventListener('popstate', () => void followAddress())
+    const { run } = parseAddress(location.hash)
+    if (run !== undefined && page.get().offered === undefined) await followAddress()
   } catch (error) {
     page.set({ failed: error instanceof Error ? error.message : String(error) })
   }
@@ -59,8 +64,12 @@ function startWorker(): Worker {
 
 /** Somebody went back, or followed a link to another run. A new token means another edge: the page starts over. */
 async function followAddress(): Promise<void> {
-  const before = page.get().token
-  const { run, seen, token } = readAddress()
+  const { token: before, titles, runs } = page.get()
+  const hasRuns = runs.length > 0 || Object.keys(titles).length > 0
+  const { run, seen, token, offered } = readAddress({ token: before, hasRuns })
+  if (offered !== undefined) return offerToken(offered)
+  // One change of the address may be told twice, and the second time it has no token any more.
+  if (page.get().offered !== undefined) return
   if (token !== before) return location.reload()
   if (run !== undefined) await openRun(run, seen)
   else {

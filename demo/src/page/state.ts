@@ -53,13 +53,15 @@ export interface PageState {
   /** The last thing that went wrong, in words. */
   readonly problem: string | undefined
   readonly token: string | undefined
+  /** A token that came with a link, and that nobody has said yet to use. */
+  readonly offered: string | undefined
   readonly edge: 'none' | 'asking' | 'ready' | 'refused' | 'away'
   /** Who writes at the edge. */
   readonly edgeWriter: string | undefined
   readonly model: ModelSettings | undefined
   readonly online: boolean
   readonly pane: 'ask' | 'run' | 'log'
-  readonly dialog: 'device' | 'settings' | undefined
+  readonly dialog: 'device' | 'settings' | 'token' | undefined
 }
 
 /** The state of the page. */
@@ -80,6 +82,7 @@ export const page = createStore<PageState>({
   busy: undefined,
   problem: undefined,
   token: undefined,
+  offered: undefined,
   edge: 'none',
   edgeWriter: undefined,
   model: undefined,

@@ -10,6 +10,7 @@ import { RunList } from './run-list.tsx'
 import { RunPanel } from './run-panel.tsx'
 import { SettingsDialog } from './settings-dialog.tsx'
 import { SidePanel } from './side-panel.tsx'
+import { TokenDialog } from './token-dialog.tsx'
 
 /** The whole page: three columns, or one at a time on a phone. */
 export function App(): JSX.Element {
@@ -57,6 +58,7 @@ export function App(): JSX.Element {
       </nav>
       {dialog === 'device' && <DeviceDialog />}
       {dialog === 'settings' && <SettingsDialog />}
+      {dialog === 'token' && <TokenDialog />}
     </>
   )
 }

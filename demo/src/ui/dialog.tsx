@@ -12,17 +12,24 @@ interface DialogProps {
 /** A dialog over the page: Escape and a click beside it close it, and the focus goes back where it was. */
 export function Dialog({ title, test, onClose, children }: DialogProps): JSX.Element {
   const dialog = useRef<HTMLDialogElement>(null)
+  const isShown = useRef(true)
   useEffect(() => {
     const element = dialog.current
     element?.showModal()
-    return () => element?.close()
+    return () => {
+      // The browser tells of it later, when another dialog may be there.
+      isShown.current = false
+      element?.close()
+    }
   }, [])
   return (
     <dialog
       ref={dialog}
       data-test={test}
       aria-labelledby={`${test}-title`}
-      onClose={onClose}
+      onClose={() => {
+        if (isShown.current) onClose()
+      }}
       onClick={(event) => {
         if (event.target === dialog.current) dialog.current?.close()
       }}
