@@ -128,6 +128,24 @@ describe('the demo, driven as a person would', () => {
     await engine.close()
   })
 
+  it('by an impatient hand: Enter pressed twice, or held, asks once', async (context) => {
+    skipWithout('chromium', context)
+    const engine = await launchEngine('chromium')
+    const page = await engine.newPage()
+    await page.goto(`${edge.url}/#token=${token}`)
+    await sees(page, 'edge', 'Edge connected')
+    await page.fill('[data-test="ask-input"]', question)
+    await page.evaluate(`(() => {
+      const input = document.querySelector('[data-test="ask-input"]')
+      for (const repeat of [false, false, true, true])
+        input.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', repeat, bubbles: true, cancelable: true }))
+    })()`)
+    await page.waitFor(`document.querySelector('[data-test="approve-card"]') !== null`, { timeoutMs: 60_000 })
+    expect(await page.evaluate(`document.querySelectorAll('[data-test="run-item"]').length`)).toBe(1)
+    expect(await page.evaluate(`document.querySelector('[data-test="ask-input"]').value`)).toBe('')
+    await engine.close()
+  })
+
   it('by a link with the token of somebody else: the person is asked before anything is sent there', async (context) => {
     skipWithout('chromium', context)
     const engine = await launchEngine('chromium')

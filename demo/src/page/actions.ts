@@ -9,8 +9,9 @@ import { rememberTitle } from './titles.ts'
 /** Reading a source may end before a move; a draft takes too long and goes on at the other place instead. */
 const drainMs = 400
 
-/** Starts a run and shows it. */
+/** Starts a run and shows it, one at a time. */
 export function ask(question: string, sources: readonly Source[]): Promise<boolean> {
+  if (page.get().busy === 'start') return Promise.resolve(false)
   return act('start', async () => {
     const { way, token } = page.get()
     if (way === undefined) return

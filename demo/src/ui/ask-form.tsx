@@ -1,5 +1,5 @@
 import type { JSX } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Source } from '../agent/types.ts'
 import { ask } from '../page/actions.ts'
 import { page } from '../page/state.ts'
@@ -17,6 +17,8 @@ const questionCharsMax = 500
 /** Where a question goes in. */
 export function AskForm(): JSX.Element {
   const [question, setQuestion] = useState('')
+  /** The same at once: a key may come before the page is drawn again. */
+  const typed = useRef('')
   const [added, setAdded] = useState<readonly Source[]>([])
   const [left, setLeft] = useState<ReadonlySet<string>>(new Set())
   const defaults = useStore(page, ({ sources }) => sources)
@@ -34,11 +36,15 @@ export function AskForm(): JSX.Element {
   ]
   const canStart = ready && chosen.length > 0
   const busy = starting || wanted !== undefined
+  const type = (text: string): void => {
+    typed.current = text
+    setQuestion(text)
+  }
   const start = async (text: string): Promise<void> => {
     if (text.trim() === '') return
     if (!canStart) return setWanted(text)
     setWanted(undefined)
-    if (await ask(text.trim(), chosen)) setQuestion('')
+    if (await ask(text.trim(), chosen)) type('')
   }
   useEffect(() => {
     if (wanted !== undefined && canStart) void start(wanted)
@@ -46,7 +52,7 @@ export function AskForm(): JSX.Element {
   const onKey = (event: KeyboardEvent): void => {
     if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return
     event.preventDefault()
-    void start(question)
+    if (!event.repeat) void start(typed.current)
   }
 
   return (
@@ -54,7 +60,7 @@ export function AskForm(): JSX.Element {
       class="ask"
       onSubmit={(event) => {
         event.preventDefault()
-        void start(question)
+        void start(typed.current)
       }}
     >
       <label class="ask-label" for="question">
@@ -67,7 +73,7 @@ export function AskForm(): JSX.Element {
         maxLength={questionCharsMax}
         placeholder="What do you want to know?"
         value={question}
-        onInput={(event) => setQuestion(event.currentTarget.value)}
+        onInput={(event) => type(event.currentTarget.value)}
         onKeyDown={onKey}
       />
       <SourcePicker defaults={defaults} added={added} left={left} onAdded={setAdded} onLeft={setLeft} />
