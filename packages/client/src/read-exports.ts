@@ -15,7 +15,8 @@ export type ExportPart =
  *
  * ```ts
  * const stream = await edge.get('/v1/export', { params: { query: { limit: 100 } } })
- * for await (const part of readExports(stream)) if (part.type === 'line') await append(`${part.run}.jsonl`, part.line)
+ * // A run begins with a line of kind `export`: begin a new file there.
+ * for await (const part of readExports(stream)) if (part.type === 'line') await write(part.run, part.line)
  * ```
  */
 export async function* readExports(stream: ReadableStream<Uint8Array>): AsyncGenerator<ExportPart, void> {

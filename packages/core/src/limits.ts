@@ -26,6 +26,8 @@ export const limits = {
   labelsMax: 100,
   /** Artifacts are stored in parts of this size, unless their author chooses another: what an edit stores at least. */
   artifactPartBytes: 1024 * 1024,
+  /** What the chunks of one entry hold, in UTF-16 units: more than any state that a browser works with. */
+  unpackedCharsMax: 256 * 1024 * 1024,
   /** Committed state at the edge, where an object has 128 MB of memory. */
   stateBytesMax: 24 * 1024 * 1024,
   /** Recorded calls of one turn: it is shown as long from the first on, and refuses more than the second. */

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import type { Digest } from '../ids.ts'
 import type { Json } from '../json.ts'
 import { decodeValue, encodeValue, type Value } from '../state/codec.ts'
+import { digestBytes, utf8 } from '../state/digest.ts'
 import { chunksIn, pack, packForEntry, unpack, type Chunk, type PackCache } from './pack.ts'
 
 /** Packs and keeps the chunks, as a store would. */
@@ -157,5 +158,18 @@ describe('unpack()', () => {
       code: 'log_damaged',
       details: { hashes: [hash] },
     })
+  })
+
+  it('refuses chunks that name each other until they would fill any memory, before it makes anything of them', async () => {
+    const chunks = new Map<Digest, Uint8Array>()
+    const put = (json: Json): Digest => {
+      const bytes = utf8(JSON.stringify(json))
+      const hash = digestBytes(bytes) as Digest
+      chunks.set(hash, bytes)
+      return hash
+    }
+    let hash = put(['a', 'b'])
+    for (let level = 0; level < 60; level += 1) hash = put({ $: 'items', v: [hash, hash] })
+    await expect(restored({ $: 'items', v: [hash] }, chunks)).rejects.toMatchObject({ code: 'log_damaged' })
   })
 })

@@ -134,6 +134,7 @@ export function chunksIn(json: Json): readonly Digest[] {
  */
 export async function unpack(json: Json, run: RunId, blobs: ReadBlobs, open: Seal = unsealed): Promise<Json> {
   const chunks = new Map<Digest, Json>()
+  const sizes = new Map<Digest, { readonly chars: number; readonly named: readonly Digest[] }>()
   for (let wanted = chunksIn(json); wanted.length > 0;) {
     const fresh = [...new Set(wanted)].filter((hash) => !chunks.has(hash))
     const inner: Digest[] = []
@@ -141,14 +142,44 @@ export async function unpack(json: Json, run: RunId, blobs: ReadBlobs, open: Sea
       const hashes = fresh.slice(at, at + fetchedAtOnce)
       const found = await Promise.all(hashes.map((hash) => readBlob(hash, run, blobs)))
       for (const [index, bytes] of found.entries()) {
-        const chunk = JSON.parse(fromUtf8(open(bytes))) as Json
+        const text = fromUtf8(open(bytes))
+        const chunk = JSON.parse(text) as Json
+        const named = chunksIn(chunk)
         chunks.set(hashes[index] as Digest, chunk)
-        inner.push(...chunksIn(chunk))
+        sizes.set(hashes[index] as Digest, { chars: text.length, named })
+        inner.push(...named)
       }
     }
     wanted = inner
   }
-  return chunks.size === 0 ? json : join(json, chunks)
+  if (chunks.size === 0) return json
+  checkUnpacked(run, chunksIn(json), sizes)
+  return join(json, chunks)
+}
+
+/** Chunks may name others more than once: a few that do become more than any memory holds. Throws `log_damaged` beforehand. */
+function checkUnpacked(
+  run: RunId,
+  named: readonly Digest[],
+  sizes: ReadonlyMap<Digest, { readonly chars: number; readonly named: readonly Digest[] }>,
+): void {
+  const known = new Map<Digest, number>()
+  const unpacked = (hash: Digest): number => {
+    const before = known.get(hash)
+    if (before !== undefined) return before
+    const { chars, named: inner } = sizes.get(hash) ?? { chars: 0, named: [] }
+    const all = chars + sumOf(inner)
+    known.set(hash, all)
+    return all
+  }
+  const sumOf = (hashes: readonly Digest[]): number => hashes.reduce((sum, hash) => sum + unpacked(hash), 0)
+  const chars = sumOf(named)
+  if (chars <= limits.unpackedCharsMax) return
+  throw new WaystoneError(
+    'log_damaged',
+    `the chunks of an entry of run ${run} hold ${String(chars)} characters, and no entry has more than ${String(limits.unpackedCharsMax)}`,
+    { run },
+  )
 }
 
 const fetchedAtOnce = 64
