@@ -17,6 +17,8 @@ interface FollowRun extends FollowOptions {
 
 /** Between pulls where sockets do not get through. */
 const pollMs = 2_000
+/** Something in between may take a socket and say nothing: after so many ms, and again after as many, HTTP is asked meanwhile. */
+const slowMs = 5_000
 /** Between attempts to connect. */
 const againMsMin = 500
 const againMsMax = 15_000
@@ -45,9 +47,9 @@ export function followRun(options: FollowRun): Follow {
       if (!closed.signal.aborted) onState(false)
     }
   }
-  const connect = async (): Promise<void> => {
+  const connect = () => {
     const began = performance.now()
-    subscription = await sockets.subscribe({
+    const opening = sockets.subscribe({
       run,
       from,
       signal: closed.signal,
@@ -59,11 +61,15 @@ export function followRun(options: FollowRun): Follow {
         if (event) onEvent(event)
       },
     })
-    if (subscription === undefined) return
-    if (closed.signal.aborted) subscription.close()
-    await subscription.closed
-    // One that is cut off again and again is not asked for ever faster.
-    if (performance.now() - began > pollMs) wait = againMsMin
+    const ended = opening.then(async (opened) => {
+      subscription = opened
+      if (opened === undefined) return
+      if (closed.signal.aborted) opened.close()
+      await opened.closed
+      // One that is cut off again and again is not asked for ever faster.
+      if (performance.now() - began > pollMs) wait = againMsMin
+    })
+    return { opening, ended: ended.catch(() => undefined) }
   }
   const pause = (): Promise<void> =>
     new Promise((resolve) => {
@@ -80,7 +86,9 @@ export function followRun(options: FollowRun): Follow {
   }
   const loop = async (): Promise<void> => {
     while (!closed.signal.aborted) {
-      await connect().catch(() => undefined)
+      const { opening, ended } = connect()
+      while (!(await isSettled(opening, slowMs)) && !closed.signal.aborted) await poll()
+      await ended
       if (closed.signal.aborted) return
       await poll()
       await pause()
@@ -100,4 +108,16 @@ export function followRun(options: FollowRun): Follow {
       wake()
     },
   }
+}
+
+/** True once a promise is settled; false when it is not after `ms`. */
+function isSettled(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms)
+    const settled = (): void => {
+      clearTimeout(timer)
+      resolve(true)
+    }
+    promise.then(settled, settled)
+  })
 }

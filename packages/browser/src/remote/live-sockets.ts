@@ -15,8 +15,8 @@ const pingMs = 5_000
 /** A socket on which so many pings in a row bring nothing back is dead, whatever the system says of it. */
 const silentPingsMax = 3
 
-/** A socket that has not opened by then is given up, in ms. */
-const openMsMax = 5_000
+/** A socket that has not opened by then is given up, in ms: browsers wait for minutes where something takes it and says nothing. */
+const openMsMax = 20_000
 
 /** Who wants to hear of a run. */
 export interface Subscriber {
@@ -100,7 +100,6 @@ class LiveSocket {
     let pings: ReturnType<typeof setInterval> | undefined
     socket.addEventListener('message', ({ data }: MessageEvent<unknown>) => this.#heard(data))
     this.opened = new Promise((resolve) => {
-      // Something in between may take it and say nothing: browsers wait for minutes then, and nobody asks over HTTP meanwhile.
       const opening = setTimeout(() => {
         resolve(false)
         socket.close()
