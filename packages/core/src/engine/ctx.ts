@@ -61,8 +61,8 @@ export interface StreamOut {
 export interface RedactOptions<T> {
   /**
    * Makes of a result what is recorded; say its type where it is taken: `redact: (login: Login) => ({ ...login, token: '' })`.
-   * Pure, and of the same type. When it throws, the call fails. With it errors of the body keep their code and lose what
-   * they say, unless `redactError` says it.
+   * Pure, and of the same type. When it throws, a step fails, and of a `once`, which has happened, a person decides. With it
+   * errors of the body keep their code and lose what they say, unless `redactError` says it.
    */
   redact?(value: NoInfer<T>): NoInfer<T>
   /** The message that is recorded of an error; its cause and details are not. */

@@ -112,10 +112,7 @@ async function start(
   const ms = clock.now() - began
   if (!('error' in ran)) {
     const outcome = outcomeOf(ran, call.path, options)
-    // It happened: recorded as failed it would be passed over when effects are undone.
-    if ('error' in outcome)
-      return attempt.parkUndecided(call, { start: started.digest, key, unkept: outcome.error })
-    return recordOnce(attempt, call, { start: started.digest, ms, outcome, how: 'ran' })
+    return recordHappened(attempt, call, { start: started.digest, key, ms, outcome, how: 'ran' })
   }
   if (ran.timedOut || options.verify) {
     // The request may have arrived although no answer did.
@@ -166,13 +163,10 @@ async function settleUnknown(
     )
     if (attempt.over) return
     const answer = ran.value as Awaited<ReturnType<typeof verify>> | undefined
-    if (answer?.done === true)
-      return recordOnce(attempt, call, {
-        start: digest,
-        ms: 0,
-        outcome: outcomeOf({ ...ran, value: answer.value }, call.path, options),
-        how: 'verified',
-      })
+    if (answer?.done === true) {
+      const outcome = outcomeOf({ ...ran, value: answer.value }, call.path, options)
+      return recordHappened(attempt, call, { start: digest, key, ms: 0, outcome, how: 'verified' })
+    }
     if (answer?.done === false) {
       if (failed === undefined && !call.branch.doomed)
         return mayRetry(call)
@@ -196,10 +190,13 @@ async function settleUnknown(
     return attempt.over ? undefined : start(attempt, call, options, body, key)
   }
   if (policy === 'retry') return attempt.parkUndecided(call, { start: digest, key })
-  const outcome =
-    policy === 'fail' ? { error: toWire(unknownOutcome(call.path)) } : assumedOutcome(call, options, policy)
+  if (policy === 'fail') {
+    const outcome = { error: toWire(unknownOutcome(call.path)) }
+    return recordOnce(attempt, call, { start: digest, ms: 0, outcome, how: 'assumed' })
+  }
+  const outcome = assumedOutcome(call, options, policy)
   if (outcome === undefined) return attempt.parkUndecided(call, { start: digest, key })
-  return recordOnce(attempt, call, { start: digest, ms: 0, outcome, how: 'assumed' })
+  return recordHappened(attempt, call, { start: digest, key, ms: 0, outcome, how: 'assumed' })
 }
 
 /** An effect that ends its host each time has been started, but not tried by this attempt. */
@@ -261,11 +258,29 @@ function recordDecision(
   return recordOnce(attempt, call, { start, ms: 0, outcome, how: 'decided' })
 }
 
-async function recordOnce(
+/** What `recordOnce` takes. */
+interface Ended {
+  readonly start: Digest
+  readonly ms: number
+  readonly outcome: Outcome
+  readonly how: OnceHow
+}
+
+/**
+ * Records an effect that happened. When its value cannot be kept a person decides: recorded as failed it would be paid for
+ * another way, and passed over when effects are undone.
+ */
+async function recordHappened(
   attempt: Attempt,
   call: Call,
-  body: { readonly start: Digest; readonly ms: number; readonly outcome: Outcome; readonly how: OnceHow },
+  { key, ...ended }: Ended & { readonly key: string },
 ): Promise<void> {
+  const { start, outcome } = ended
+  if ('error' in outcome) return attempt.parkUndecided(call, { start, key, unkept: outcome.error })
+  return recordOnce(attempt, call, ended)
+}
+
+async function recordOnce(attempt: Attempt, call: Call, body: Ended): Promise<void> {
   const ms = Math.max(0, Math.round(body.ms))
   const used = attempt.meter.take(ms, call.cost)
   await attempt.record([{ kind: 'once', body: { path: call.path, ...body, ms, ...used } }], { strict: true })

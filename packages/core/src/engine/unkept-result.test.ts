@@ -3,7 +3,7 @@ import { handleOf, hastyClock, testDevice } from '../runtime/memory-world.test-s
 import { defineAgent, done } from './agent.ts'
 import type { OnceOptions } from './ctx.ts'
 
-/** A run whose effect succeeds with a result that cannot be kept. */
+/** A run whose effect happens, and has a result that cannot be kept. */
 async function paid(result: () => unknown, options: Partial<OnceOptions<unknown>> = {}) {
   const effects: string[] = []
   const agent = defineAgent({
@@ -26,23 +26,35 @@ async function paid(result: () => unknown, options: Partial<OnceOptions<unknown>
   return { runtime, run, effects, pause }
 }
 
+const mistake = (): never => {
+  throw new Error('a mistake')
+}
+const noAnswer = (): never => {
+  throw new Error('the connection was reset')
+}
+
 const unkept = {
   'cannot be encoded': [() => (): void => undefined, {}],
-  'its `redact` throws at': [
-    () => 'a receipt',
-    {
-      redact: () => {
-        throw new Error('a mistake')
-      },
-    },
-  ],
+  'its `redact` throws at': [() => 'a receipt', { redact: mistake }],
   'cannot be encoded, whatever is done about unknown outcomes': [
     () => (): void => undefined,
     { onUnknown: 'retry' },
   ],
+  '`verify` gives, and that cannot be encoded': [
+    noAnswer,
+    { verify: async () => ({ done: true, value: mistake }) },
+  ],
+  '`verify` gives, and its `redact` throws at': [
+    noAnswer,
+    { verify: async () => ({ done: true, value: 'a receipt' }), redact: mistake },
+  ],
+  '`assumeDone` gives, and that cannot be encoded': [
+    noAnswer,
+    { verify: async () => undefined as never, onUnknown: { assumeDone: () => mistake } },
+  ],
 } as const satisfies Record<string, readonly [() => unknown, Partial<OnceOptions<unknown>>]>
 
-describe('a `once` that succeeds with a result that', () => {
+describe('a `once` that happened, with a result that', () => {
   it.each(Object.entries(unkept))(
     '%s: pauses, and says that it was carried out',
     async (_, [result, options]) => {
