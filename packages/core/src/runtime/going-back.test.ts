@@ -9,7 +9,7 @@ interface Trip {
 }
 
 /** Books two things in two turns, then waits. What is booked, and taken back, the outside sees. */
-function traveller(outside: string[], broken: { undo?: boolean } = {}) {
+function traveller(outside: string[], broken: { undo?: boolean; gives?: unknown } = {}) {
   return defineAgent({
     name: 'traveller',
     version: 1,
@@ -27,6 +27,7 @@ function traveller(outside: string[], broken: { undo?: boolean } = {}) {
           undo: ({ value, idempotencyKey }: UndoTools<string>) => {
             if (broken.undo) throw new Error('the desk is closed')
             outside.push(`-${value} ${idempotencyKey.slice(0, 6)}`)
+            return broken.gives
           },
         },
         ({ idempotencyKey }) => {
@@ -136,6 +137,15 @@ describe('cancel({ undo })', () => {
     await run.retry()
     await run.until(({ status }) => status === 'cancelled')
     expect(outside.filter((line) => line.startsWith('-'))).toHaveLength(2)
+  })
+
+  it('takes each effect back once when its undo gives what cannot be kept', async () => {
+    const outside: string[] = []
+    const { run } = await waiting(traveller(outside, { gives: new Response('taken back') }))
+    await run.cancel('no trip', { undo: true })
+    await run.until(({ status }) => status === 'cancelled' || status === 'paused')
+    expect(run.view()?.status).toBe('cancelled')
+    expect(outside.slice(2).map((line) => line.split(' ')[0])).toEqual(['-flight', '-hotel'])
   })
 
   it('comes to the same end when killed after any of its entries', async () => {

@@ -1,5 +1,6 @@
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, RunId } from '../ids.ts'
+import type { Json } from '../json.ts'
 import type { AnyAgent } from '../engine/agent.ts'
 import { readerOf } from '../engine/artifacts.ts'
 import type { OnceOptions } from '../engine/ctx.ts'
@@ -72,7 +73,7 @@ export async function unwind(log: RunLog, agent: AnyAgent, ports: UnwindPorts): 
     if (ports.signal.aborted) return false
     // What an undo gives is nothing that `redact` knows.
     const kept = options.redact === undefined ? value : undefined
-    const outcome = { value: encodeValue(kept, { where: `the undo of "${path}"` }) }
+    const outcome = { value: asFarAsKept(kept) }
     const cost = reported.cost === 0 ? {} : { cost: reported.cost }
     await ports.append([{ kind: 'undo', body: { path, start, outcome, ...cost } }])
   }
@@ -241,6 +242,15 @@ async function undo(
       controller.abort()
       signal.removeEventListener('abort', onStop)
     }
+  }
+}
+
+/** What an `undo` gave, or undefined for what cannot be kept: it has happened, and goes on from no value. */
+function asFarAsKept(value: unknown): Json {
+  try {
+    return encodeValue(value)
+  } catch {
+    return encodeValue(undefined)
   }
 }
 
