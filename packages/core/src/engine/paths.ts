@@ -1,6 +1,7 @@
 import { WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import { limits } from '../limits.ts'
+import { nameInPath } from '../log/name-in-path.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
 
 /**
@@ -20,7 +21,7 @@ export function joinPath(scope: string, name: string): string {
       { path: scope },
     )
   }
-  return `${scope}/${name.replaceAll('%', '%25').replaceAll('/', '%2F')}`
+  return `${scope}/${nameInPath(name)}`
 }
 
 /**

@@ -116,6 +116,28 @@ describe('race()', () => {
     expect(asked.at(-1)).toBe(0)
   })
 
+  it.each(['person', 'openai/gpt', '50% off'])(
+    'takes no answer to a question of the loser %j, while the turn goes on',
+    async (loser) => {
+      const agent = oneTurn(async (ctx) => {
+        await ctx.race('first', {
+          [loser]: (c) => c.ask('sure', { question: 'sure?' }),
+          clock: (c) => c.sleep('patience', 20),
+        })
+        return ctx.ask('and now', { question: 'what else?' })
+      })
+      const runtime = await testDevice([agent]).open()
+      const run = await handleOf(runtime, await runtime.start('race', null))
+      const before = await run.until(({ asks }) => asks.length === 1)
+      const after = await run.until(({ asks }) => asks.some(({ path }) => path === '0/and now'))
+      expect(after.asks.map(({ path }) => path)).toEqual(['0/and now'])
+      await expect(run.answer(before.asks[0]?.ask ?? '', true)).rejects.toMatchObject({
+        code: 'ask_unknown',
+      })
+      await runtime.close()
+    },
+  )
+
   it('comes to the same end when killed after any entry, nested and with work of losers in between', async () => {
     await crashEverywhere((ran) =>
       oneTurn(async (ctx) => {
@@ -147,25 +169,28 @@ describe('race()', () => {
     )
   })
 
-  it('does not ask again what a loser had asked when code no longer calls it', async () => {
-    const agent = (withLoserStep: boolean): AnyAgent =>
-      oneTurn(async (ctx) => {
-        const { name } = await ctx.race('first', {
-          quick: async (c) => (await c.step('one', () => 1)) + (await c.step('two', () => pause(8))),
-          slow: async (c) => {
-            if (withLoserStep) await c.step('early', () => 1)
-            return c.step('long', ({ signal }) => untilStopped(signal))
-          },
+  it.each(['slow', 'openai/gpt'])(
+    'does not ask again what the loser %j had asked when code no longer calls it',
+    async (loser) => {
+      const agent = (withLoserStep: boolean): AnyAgent =>
+        oneTurn(async (ctx) => {
+          const { name } = await ctx.race('first', {
+            quick: async (c) => (await c.step('one', () => 1)) + (await c.step('two', () => pause(8))),
+            [loser]: async (c: typeof ctx) => {
+              if (withLoserStep) await c.step('early', () => 1)
+              return c.step('long', ({ signal }) => untilStopped(signal))
+            },
+          })
+          return [name, await ctx.step('after', () => 2)]
         })
-        return [name, await ctx.step('after', () => 2)]
-      })
-    const source = testDevice([agent(true)])
-    await finish(source, agent(true), nobody)
-    const lines = await source.store.read('run' as never, 0)
-    const device = await crashedAfter(agent(false), lines.slice(0, -1), source)
-    const resumed = await finish(device, agent(false), nobody)
-    expect(resumed.view()?.state).toEqual({ got: ['quick', 2] })
-  })
+      const source = testDevice([agent(true)])
+      await finish(source, agent(true), nobody)
+      const lines = await source.store.read('run' as never, 0)
+      const device = await crashedAfter(agent(false), lines.slice(0, -1), source)
+      const resumed = await finish(device, agent(false), nobody)
+      expect(resumed.view()?.state).toEqual({ got: ['quick', 2] })
+    },
+  )
 })
 
 describe('any()', () => {

@@ -25,6 +25,7 @@ import { resolveResults } from './delta-refs.ts'
 import type { Entry } from './entry.ts'
 import { isSealed, openKinds } from './public-body.ts'
 import { withChanges, type KeyIndex } from './key-index.ts'
+import { nameInPath } from './name-in-path.ts'
 import { spentBy } from './spent-by.ts'
 
 /** An entry of the open turn, as replay needs it. */
@@ -509,7 +510,7 @@ function withRecord(fold: Fold, entry: Entry): Fold {
 export function lostScopes(record: TurnRecord): readonly string[] {
   if (record.kind !== 'race') return []
   const { path, losers } = record.body
-  return losers.map((loser) => `${path}/${loser}/`)
+  return losers.map((loser) => `${path}/${nameInPath(loser)}/`)
 }
 
 function withoutDropped(records: readonly TurnRecord[], drop: Digest | undefined): readonly TurnRecord[] {
