@@ -24,6 +24,7 @@ import { allowed, newBudget, withSpent, type RunBudget } from './budget.ts'
 import { resolveResults } from './delta-refs.ts'
 import type { Entry } from './entry.ts'
 import { isSealed, openKinds } from './public-body.ts'
+import { isSession } from './session-agent.ts'
 import { withChanges, type KeyIndex } from './key-index.ts'
 import { nameInPath } from './name-in-path.ts'
 import { spentBy } from './spent-by.ts'
@@ -218,7 +219,9 @@ export function foldEntry(fold: Fold | undefined, entry: Entry, state?: Value): 
       return withRecord({ ...next, artifacts: withArtifact(fold.artifacts, entry) }, entry)
     case 'label': {
       const label = { label: entry.body.label, at: next.head }
-      return withRecord({ ...next, labels: [...fold.labels, label] }, entry)
+      const labelled = { ...next, labels: [...fold.labels, label] }
+      // Nothing of a session is replayed: it has no turn that a label could be a call of.
+      return isSession(fold) ? labelled : withRecord(labelled, entry)
     }
     case 'once.start':
       return withRecord({ ...next, onces: withStart(fold.onces, entry) }, entry)

@@ -2,6 +2,7 @@ import type { Digest } from '../ids.ts'
 import type { LabelNote, Retention, SnapshotNote } from './bodies.ts'
 import type { Fold } from './fold.ts'
 import { oldestIn } from './key-index.ts'
+import { isSession } from './session-agent.ts'
 import { limits } from '../limits.ts'
 
 /** When a snapshot is made although reading from the newest one on is short: whichever comes first. */
@@ -64,11 +65,18 @@ export interface RetentionFacts {
  * What of an encrypted run is to be kept where nobody can read it: what its writer has kept, and what was set aside here needs.
  * Which entries are seldom read nobody has to tell.
  */
-export function planAsWriter({ gone, snapshots, unwind }: Fold, parted: number): RetentionPlan {
+export function planAsWriter(fold: Fold, parted: number): RetentionPlan {
+  const { gone, snapshots, unwind } = fold
   const { before, but } = gone === undefined || unwind ? { before: 0, but: [] } : gone
-  const plain = snapshots.filter(({ label }) => label === undefined)
+  const plain = betweenTurns(fold)
   const base = parted === Infinity ? Infinity : (plain.findLast(({ at }) => at.seq <= parted)?.at.seq ?? -1)
   return { forget: Math.min(before, base + 1), cold: coldBefore(plain), keep: snapshots, label: [], but }
+}
+
+/** Those that history is cut at. One for a label is of the middle of a turn, but in a session, which has none. */
+function betweenTurns(fold: Fold): readonly SnapshotNote[] {
+  const { snapshots } = fold
+  return isSession(fold) ? snapshots : snapshots.filter(({ label }) => label === undefined)
 }
 
 function coldBefore(plain: readonly SnapshotNote[]): number {
@@ -86,7 +94,7 @@ export function planRetention(
   { now, synced, lost = new Set(), parted = Infinity }: RetentionFacts,
 ): RetentionPlan {
   const policy = fold.unwind === undefined ? retention : undefined
-  const plain = fold.snapshots.filter(({ label }) => label === undefined)
+  const plain = betweenTurns(fold)
   const lastButOne = plain.at(-2)
   const mayGo = (note: SnapshotNote): boolean =>
     policy !== undefined &&
@@ -99,7 +107,7 @@ export function planRetention(
   const horizon = cut === undefined ? 0 : cut.at.seq + 1
   const inside = plain.filter(({ at }) => at.seq >= horizon - 1)
   const labelled = fold.snapshots.filter(({ label }) => label !== undefined)
-  const known = new Set(fold.snapshots.map(({ at }) => at.seq))
+  const known = new Set(labelled.map(({ at }) => at.seq))
   const isPending = ({ at }: LabelNote): boolean =>
     at.seq < horizon && !known.has(at.seq) && !lost.has(at.seq)
   const chosen = new Set([

@@ -377,6 +377,36 @@ describe('retention', () => {
     expect([...again.records().keys()]).toEqual([])
   })
 
+  it('lets go of values that were put since a label, though the state never changes', async () => {
+    const storage = memoryStorage()
+    const session = await open({ storage, retention: {} })
+    await session.label('begin')
+    const { seq } = session.head
+    for (let at = 0; at < 10; at += 1) {
+      await session.put('page', String(at).repeat(80_000))
+      for (let tasks = 0; tasks < 20; tasks += 1) await testClock.task()
+    }
+    expect(await firstSeq(storage)).toBeGreaterThan(seq)
+    expect([...(await session.load({ seq })).records.keys()]).toEqual([])
+    expect([...(await open({ storage })).records().keys()]).toEqual(['page'])
+  })
+
+  it('keeps each labelled checkpoint, and lets go of what is between, also when every save has a label', async () => {
+    const storage = memoryStorage()
+    const session = await open({ storage, retention: {} })
+    for (let save = 0; save < 12; save += 1) {
+      await session.save({ notes: [String(save).repeat(80_000)], count: save })
+      await session.label(`save ${String(save)}`)
+      for (let tasks = 0; tasks < 20; tasks += 1) await testClock.task()
+    }
+    expect(await firstSeq(storage)).toBeGreaterThan(12)
+    const labelled = (await session.list()).filter(({ label }) => label !== undefined).toReversed()
+    const counts = await Promise.all(
+      labelled.map(async ({ seq }) => (await session.load({ seq })).state.count),
+    )
+    expect(counts).toEqual(Array.from({ length: 12 }, (_, save) => save))
+  })
+
   it('keeps the values that a labelled checkpoint had', async () => {
     const storage = memoryStorage()
     const session = await open({ storage, retention: {} })
