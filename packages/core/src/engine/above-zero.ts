@@ -7,6 +7,11 @@ export function countAboveZero(option: string, count: number | undefined): numbe
   throw refused(option, 'a whole number from 1 on', count)
 }
 
+/** The same of an option that `Infinity` may be said for: as many as it takes. */
+export function countOrInfinity(option: string, count: number | undefined): number | undefined {
+  return count === Infinity ? count : countAboveZero(option, count)
+}
+
 /** The number of an option, if it has one. Throws `input_refused` unless it is above 0. */
 export function numberAboveZero(option: string, number: number | undefined): number | undefined {
   if (number === undefined || (Number.isFinite(number) && number > 0)) return number

@@ -1,5 +1,6 @@
 import { WaystoneError } from '../errors.ts'
 import { limits } from '../limits.ts'
+import { countOrInfinity } from './above-zero.ts'
 import type { Attempt } from './attempt.ts'
 import type { Branch } from './branch.ts'
 import type { Ctx, MapOptions } from './ctx.ts'
@@ -50,7 +51,9 @@ export function runMap<T, R>(
     (item, index) => () =>
       runBranch(inside, branch.inside(paths[index] as string), (ctx) => each(ctx, item, index)),
   )
-  return settleAll(tasks, Math.max(1, options.concurrency ?? 8))
+  // Of no items 0 at a time is what `items.length` says.
+  if (tasks.length === 0) return Promise.resolve([])
+  return settleAll(tasks, countOrInfinity(`\`concurrency\` of "${path}"`, options.concurrency) ?? 8)
 }
 
 /**

@@ -72,7 +72,7 @@ export interface RedactOptions<T> {
 export interface StepOptions {
   /** Needs that must be here before the body starts; without them the step waits for a place that has them. */
   readonly needs?: readonly string[]
-  /** How often the body is tried before its error is recorded. Default 3. */
+  /** How often the body is tried before its error is recorded: from 1 on, or `Infinity`. Default 3. */
   readonly attempts?: number
   /** The wait after the first failure; it doubles, up to `backoffMax`. Default 500 ms. */
   readonly backoff?: Duration
@@ -129,7 +129,7 @@ export type Answer<T> =
 export interface MapOptions<T> {
   /** Names an item, so that records find it again; unique within the map. */
   readonly key: (item: T, index: number) => string
-  /** How many items are worked on at a time. Default 8. */
+  /** How many items are worked on at a time: from 1 on, or `Infinity`. Default 8. */
   readonly concurrency?: number
 }
 

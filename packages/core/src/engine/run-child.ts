@@ -249,7 +249,7 @@ function depthOf({ turn }: Attempt): number {
 }
 
 function attemptsOf({ attempts = 1 }: SpawnOptions): number {
-  return Math.max(1, attempts)
+  return attempts
 }
 
 /** Why a child is not started as it was asked for; undefined when it may be. */
@@ -259,7 +259,7 @@ function refusalOf(path: string, options: SpawnOptions, depth: number): Waystone
   const { childAttemptsMax, childDepthMax } = limits
   if (at !== undefined && at !== 'edge' && at !== 'browser')
     return refused(path, `a child runs at 'edge' or 'browser', found ${JSON.stringify(at)}`)
-  if (!Number.isSafeInteger(attempts) || attempts > childAttemptsMax)
+  if (!Number.isSafeInteger(attempts) || attempts < 1 || attempts > childAttemptsMax)
     return refused(path, `a child has 1 to ${String(childAttemptsMax)} attempts, found ${String(attempts)}`)
   if (depth <= childDepthMax) return undefined
   return new WaystoneError(

@@ -21,13 +21,6 @@ import { redacted } from './redact.ts'
 import { openStream } from './stream-out.ts'
 import { missingNeed } from './use.ts'
 
-/** Throws `input_refused` when a step cannot be tried as it says: its turn hears of it, and no body has run. */
-export function checkTries({ attempts, backoff, backoffMax, timeout }: StepOptions): void {
-  if (attempts !== undefined && !(attempts >= 0))
-    throw new WaystoneError('input_refused', `\`attempts\` is a number from 1 on, found ${String(attempts)}`)
-  for (const duration of [backoff, backoffMax, timeout]) if (duration !== undefined) durationMs(duration)
-}
-
 /** Runs the body of a step or stream until it gives a result or has used its attempts, and records the outcome. */
 export async function beginStep(
   attempt: Attempt,
@@ -40,7 +33,7 @@ export async function beginStep(
   const tried = Math.max(call.attempt, attempt.ports.tries?.(call.path) ?? 0)
   call.attempt = tried
   if (parkForNeeds(attempt, call, options.needs, () => beginStep(attempt, call, options, body, blobs))) return
-  const attempts = Math.max(1, options.attempts ?? 3)
+  const attempts = options.attempts ?? 3
   let key: string | undefined
   const began = attempt.ports.clock.now()
   const out = call.kind === 'stream' ? await openStream(attempt, call.path) : undefined

@@ -2,6 +2,7 @@ import { WaystoneError } from '../errors.ts'
 import type { Digest } from '../ids.ts'
 import { encodeValue } from '../state/codec.ts'
 import { digestBytes, utf8 } from '../state/digest.ts'
+import { countOrInfinity } from './above-zero.ts'
 import type { Attempt } from './attempt.ts'
 import type { Branch } from './branch.ts'
 import type { Call } from './call.ts'
@@ -35,7 +36,7 @@ import { joinPath, seededRandom } from './paths.ts'
 import { beginAsk, beginDrain, beginReceive, beginSleep } from './run-wait.ts'
 import { beginJoin, beginSpawn } from './run-child.ts'
 import { beginOnce } from './run-once.ts'
-import { beginArtifact, beginStep, checkTries } from './run-step.ts'
+import { beginArtifact, beginStep } from './run-step.ts'
 import { makeUse } from './use.ts'
 
 /** Makes the `ctx` of a turn or of a branch of it. */
@@ -91,13 +92,13 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
     progress: () => attempt.progress(),
     step: ((name: string, ...rest: [StepOptions & RedactOptions<unknown>, StepBody] | [StepBody]) => {
       const [options, body] = optionsAndBody<StepOptions & RedactOptions<unknown>, StepBody>(rest, {})
-      checkTries(options)
+      checkTries(name, options)
       return call(name, 'step', 'step', options.input, (c) => beginStep(attempt, c, options, body))
     }) as Ctx['step'],
     stream: ((name: string, ...rest: [StepOptions, StreamBody] | [StreamBody]) => {
       const [options, body] = optionsAndBody<StepOptions, StreamBody>(rest, {})
       refuseRedact(options, `stream "${name}"`, 'write to `out` and return only what may be kept')
-      checkTries(options)
+      checkTries(name, options)
       return call(name, 'stream', 'step', options.input, (c) => beginStep(attempt, c, options, body))
     }) as Ctx['stream'],
     once: ((name: string, options: OnceOptions<unknown>, body: StepBody) => {
@@ -126,7 +127,7 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
       options: NonNullable<Parameters<Ctx['artifact']>[2]> = {},
     ) => {
       refuseRedact(options, `artifact "${name}"`, 'give only bytes that may be kept')
-      checkTries(options)
+      checkTries(name, options)
       return call(name, 'artifact', 'step', options.input, (c) =>
         beginArtifact(attempt, c, name, content, options),
       )
@@ -192,6 +193,14 @@ function numbering(attempt: Attempt, branch: Branch, ctx: Ctx): SequentialCtx {
     },
     Object.getOwnPropertyDescriptors(ctx),
   ) as SequentialCtx
+}
+
+/** Throws `input_refused` when a step cannot be tried as it says: its turn hears of it, and no body has run. */
+function checkTries(name: string, { attempts, breaker, backoff, backoffMax, timeout }: StepOptions): void {
+  countOrInfinity(`\`attempts\` of "${name}"`, attempts)
+  if (typeof breaker === 'object')
+    countOrInfinity(`\`failures\` of breaker "${breaker.name}"`, breaker.failures)
+  for (const duration of [backoff, backoffMax, timeout]) if (duration !== undefined) durationMs(duration)
 }
 
 /** What a body stores by itself no `redact` sees: taking one would be a promise that is not kept. */
