@@ -221,7 +221,7 @@ export class Attempt {
 
   /** Something outside changed (the inbox, the time, what this place provides): parked calls look again. */
   poke(): void {
-    if (!this.#live || this.#over || this.#holding) return
+    if (!this.#mayPoke) return
     for (const call of this.#calls.open) {
       const { poke } = call
       if (call.phase !== 'parked' || poke === undefined || isOut(call) || !this.#allows(call)) continue
@@ -278,7 +278,13 @@ export class Attempt {
 
   /** The earliest time that a call waits for, in ms since 1970. */
   get due(): number | undefined {
-    return this.#calls.due
+    return this.#calls.due()
+  }
+
+  /** The earliest of those times at which `poke` will do something, as things are: what changes that is told as a change. */
+  get duePoke(): number | undefined {
+    if (!this.#mayPoke) return undefined
+    return this.#calls.due((call) => call.poke !== undefined && !isOut(call) && !this.#withheld.has(call))
   }
 
   /** How often steps were tried that wait for another try, by their paths. */
@@ -476,6 +482,10 @@ export class Attempt {
     return this.#holding
   }
 
+  get #mayPoke(): boolean {
+    return this.#live && !this.#over && !this.#holding
+  }
+
   async #pump(): Promise<void> {
     // The turn makes its first calls, as it did live before anything was delivered.
     if (this.#deliveries.next) await this.#quiet()
@@ -608,6 +618,7 @@ export class Attempt {
     if (!isCounted(call) || call.start !== undefined) return true
     // One that was parked is not begun twice.
     this.#begun.delete(call.path)
+    this.#withheld.delete(call)
     if (this.ports.overBudget?.(this.#begun.size)) {
       this.#withheld.add(call)
       this.#events.happen()

@@ -65,11 +65,12 @@ export class CallTable {
       }))
   }
 
-  /** The earliest time that a call waits for, in ms since 1970. */
-  get due(): number | undefined {
+  /** The earliest time that one of those calls waits for which count, in ms since 1970. */
+  due(counts: (call: Call) => boolean = () => true): number | undefined {
     let due: number | undefined
-    for (const { phase, wait } of this.#open) {
-      if (phase !== 'parked' || wait === undefined || !('due' in wait)) continue
+    for (const call of this.#open) {
+      const { phase, wait } = call
+      if (phase !== 'parked' || wait === undefined || !('due' in wait) || !counts(call)) continue
       due = Math.min(due ?? Infinity, wait.due ?? Infinity)
     }
     return due === Infinity ? undefined : due

@@ -625,11 +625,11 @@ export class RunHost {
     }
   }
 
-  /** Pokes an attempt when the time comes that one of its calls waits for. */
+  /** Pokes an attempt when the time comes that one of its calls waits for. A call that may not go on then keeps nobody at work. */
   async #watchTime(attempt: Attempt): Promise<void> {
     while (!attempt.over) {
       const now = this.#ports.clock.now()
-      const { due } = attempt
+      const due = attempt.duePoke
       if (due !== undefined && due <= now) {
         attempt.poke()
         await this.#ports.clock.task()
