@@ -4,7 +4,7 @@ import type { Place } from '../ports/log-store.ts'
 import { budgetOf, type BudgetOption } from './budget-of.ts'
 import type { Ctx, InboxSchemas } from './ctx.ts'
 import { durationMs, type Duration } from './duration.ts'
-import type { RetentionOption } from './retention-of.ts'
+import { retentionOf, type RetentionOption } from './retention-of.ts'
 import { snapshotPolicyOf, type SnapshotsOption } from './snapshot-policy-of.ts'
 
 declare const provides: unique symbol
@@ -136,7 +136,7 @@ export type ResultOf<A> = A extends {
   : never
 
 /**
- * Defines an agent.
+ * Defines an agent. Throws `input_refused` for a name, version, budget, retention or snapshots that cannot be.
  *
  * @example
  * const counter = defineAgent({
@@ -183,6 +183,7 @@ export function defineAgent<
   }
   budgetOf(base.budget)
   snapshotPolicyOf(base.snapshots)
+  retentionOf(base.retention)
   const providing = (provided: Partial<Provided<N>>): Agent<Input, State, N, I, Result, C> => ({
     ...base,
     provided,
