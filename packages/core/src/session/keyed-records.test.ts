@@ -38,6 +38,27 @@ async function storedBytes(storage: RunStorage): Promise<number> {
 const context = (messages: number) =>
   Array.from({ length: messages }, (_, at) => ({ role: 'user', text: `message ${String(at)}. `.repeat(10) }))
 
+it('a record that is put just as the one before is stored is stored, too', async () => {
+  const storage = memoryStorage()
+  for (let moments = 0; moments < 24; moments += 1) {
+    const id = `moment-${String(moments)}`
+    const session = await open({ id, storage })
+    const second = Promise.withResolvers<void>()
+    const stop = session.subscribe(() => {
+      if (!session.records().has('first')) return
+      stop()
+      void (async () => {
+        for (let moment = 0; moment < moments; moment += 1) await Promise.resolve()
+        await session.put('second', 2)
+        second.resolve()
+      })()
+    })
+    await session.put('first', 1)
+    await second.promise
+    expect([...(await open({ id, storage })).records().keys()]).toEqual(['first', 'second'])
+  }
+})
+
 describe('keyed records', () => {
   it('put(), get() and delete() one value, whatever can be kept', async () => {
     const storage = memoryStorage()

@@ -60,7 +60,7 @@ export class PutQueue {
     const chars = wanted.reduce((sum, change) => sum + change.chars, 0)
     return new Promise((resolve, reject) => {
       this.#waiting.push({ changes: wanted, chars, resolve, reject })
-      this.#working ??= this.#work().finally(() => (this.#working = undefined))
+      this.#working ??= this.#work()
     })
   }
 
@@ -80,6 +80,8 @@ export class PutQueue {
         for (const { reject } of group) reject(error)
       }
     }
+    // At once: what is put from here on begins anew.
+    this.#working = undefined
   }
 
   /** Those that fit into one entry; none is like what another one of them puts. */
