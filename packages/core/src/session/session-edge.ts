@@ -76,6 +76,11 @@ export class SessionEdge {
     this.#syncer.appended(head, lines, { urgent: false })
   }
 
+  /** The log here has grown by entries of another device, which came from the edge, also where another tab brought them. */
+  received(head: Head): void {
+    this.#syncer.received(head)
+  }
+
   /** True when the edge has what is here now. */
   get hasAll(): boolean {
     return this.#syncer.state.synced?.digest === this.#ports.log.fold?.head.digest

@@ -59,6 +59,7 @@ export class SessionHost {
       () => this.#snapshotter.close(),
       log.listen(({ entries, lines }, fold) => {
         if (entries.at(-1)?.owner === setup.me) this.#edge?.appended(fold.head, lines)
+        else this.#edge?.received(fold.head)
         this.#changed(entries)
         const isTidied = entries.some(({ kind }) => kind === 'snapshot')
         if (isTidied || snapshotDue(fold, () => undefined)) void this.#tidy().catch(() => undefined)

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
 import { RunLog } from '../log/run-log.ts'
-import { memoryLocks } from '../memory/memory-hosts.ts'
+import { memoryChannels, memoryLocks } from '../memory/memory-hosts.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { Channel } from '../ports/channel.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Locks } from '../ports/locks.ts'
 import type { Snapshots } from '../ports/snapshots.ts'
+import { memoryEdge } from '../runtime/memory-edge.test-support.ts'
 import { hastyClock, testClock, testRandom } from '../runtime/memory-world.test-support.ts'
 import { open, until } from './session.test-support.ts'
 
@@ -120,4 +121,24 @@ describe('two tabs with one session that lets go of what it does not keep', () =
     expect(made).not.toEqual([])
     expect(await storage.snapshots.list(again.id)).toEqual(made)
   })
+})
+
+it('a tab that hears of another device by the tab beside it first knows that the edge has that', async () => {
+  const edge = memoryEdge({ clock: testClock, ownerAlive: () => false })
+  const storage = memoryStorage()
+  const channels = memoryChannels()
+  const later = Promise.withResolvers<void>()
+  const follow: typeof edge.remote.follow = (run, options) => {
+    const onEvent: typeof options.onEvent = (event) => void later.promise.then(() => options.onEvent(event))
+    return edge.remote.follow(run, { ...options, onEvent })
+  }
+  await open({ storage, edge, channel: channels() })
+  const slow = { ...edge, remote: { ...edge.remote, follow } }
+  const beside = await open({ storage, edge: slow, channel: channels() })
+  const phone = await open({ me: 'phone', edge })
+  await phone.update((draft) => void draft.notes.push('from the phone'))
+  await until(() => beside.state.notes.length === 1)
+  later.resolve()
+  await beside.synced()
+  expect(beside.sync.synced?.digest).toBe(phone.head.digest)
 })
