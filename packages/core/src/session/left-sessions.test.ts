@@ -89,6 +89,18 @@ describe('a session that was written without a network, and closed', () => {
     expect(await arrived(here, 'one')).toEqual(head)
   })
 
+  it('is brought by another one that is open, when the one that was about to is closed', async () => {
+    const here = world()
+    const [head] = await writeOffline(here, ['one'])
+    here.network.cut()
+    const first = await here.session('first')
+    await here.session('second')
+    await tasks(5)
+    await first.close()
+    here.network.mend()
+    expect(await arrived(here, 'one')).toEqual(head)
+  })
+
   it('is brought again after it was written again', async () => {
     const here = world()
     const first = await here.session('one')

@@ -14,7 +14,8 @@ const againMsMax = 60_000
 
 /** The sessions of a storage that are open here, with an edge. */
 interface Opened {
-  readonly setups: Set<SessionSetup>
+  /** Each fires when that session is closed. */
+  readonly setups: Map<SessionSetup, AbortSignal>
   /** Of the one that brings the others: has it look again. */
   lookAgain: (() => void) | undefined
 }
@@ -27,16 +28,24 @@ const opened = new WeakMap<RunStorage, Opened>()
  */
 export function bringOthers(setup: SessionSetup): () => void {
   if (setup.edge === undefined) return () => undefined
-  const here = opened.get(setup.storage) ?? { setups: new Set(), lookAgain: undefined }
+  const here = opened.get(setup.storage) ?? { setups: new Map(), lookAgain: undefined }
   opened.set(setup.storage, here)
-  here.setups.add(setup)
   const closed = new AbortController()
-  if (here.lookAgain) here.lookAgain()
-  else void bringAll(setup, setup.edge, here, closed.signal)
+  here.setups.set(setup, closed.signal)
+  bringLeft(here)
   return () => {
     here.setups.delete(setup)
     closed.abort()
+    // Another one goes on, also with what this one leaves.
+    bringLeft(here)
   }
+}
+
+/** Has the session that brings the others look again, or any of those that are open do it. */
+function bringLeft(here: Opened): void {
+  if (here.lookAgain) return here.lookAgain()
+  const [next] = here.setups
+  if (next?.[0].edge) void bringAll(next[0], next[0].edge, here, next[1])
 }
 
 async function bringAll(setup: SessionSetup, edge: Edge, here: Opened, closed: AbortSignal): Promise<void> {
@@ -73,7 +82,7 @@ async function othersLeft(
   { storage: { store }, me }: SessionSetup,
   { setups }: Opened,
 ): Promise<readonly RunId[]> {
-  const isOpen = new Set([...setups].map(({ run }) => run))
+  const isOpen = new Set([...setups.keys()].map(({ run }) => run))
   const left: RunId[] = []
   for (const summary of await summariesOf(store)) {
     const { agent, owner, run, edge } = summary
@@ -100,11 +109,13 @@ async function bring(setup: SessionSetup, edge: Edge, closed: AbortSignal): Prom
     grown: () => channel?.post({ type: 'appended', run }),
     changed: () => look(isCompared),
   })
-  closed.addEventListener('abort', () => look(true))
+  const onClosed = (): void => look(true)
+  closed.addEventListener('abort', onClosed)
   await atEdge.reach()
   isCompared = true
   look(true)
   const isOver = await over.promise
+  closed.removeEventListener('abort', onClosed)
   atEdge.close()
   if (atEdge.hasAll) await log.settle()
   return isOver
