@@ -161,13 +161,15 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   /** Hears every change of the view, at once if there is one. Returns how to stop. */
   subscribe(listener: (view: RunView<State, Result>) => void): () => void {
-    this.#listeners.add(listener)
+    // One function may be given twice, and each time stopped by itself.
+    const own: typeof listener = (view) => listener(view)
+    this.#listeners.add(own)
     const view = this.view()
-    if (view) listener(view)
-    return () => this.#listeners.delete(listener)
+    if (view) callListener(own, view)
+    return () => this.#listeners.delete(own)
   }
 
-  /** Resolves with the first view that fits. Rejects with `cancelled` when the signal fires, `closed` after `close`. */
+  /** Resolves with the first view that fits. Rejects with `cancelled` when the signal fires, `closed` after `close`, and with what `fits` throws. */
   until(
     fits: (view: RunView<State, Result>) => boolean,
     options: { readonly signal?: AbortSignal } = {},
@@ -193,10 +195,14 @@ export class RunHandle<State = unknown, Result = unknown> {
       this.#waiting.add(onClose)
       signal?.addEventListener('abort', onAbort)
       stop = this.subscribe((view) => {
-        if (!fits(view)) return
+        try {
+          if (!fits(view)) return
+          resolve(view)
+        } catch (error) {
+          reject(error as Error)
+        }
         // `stop` is not there yet when the first view fits.
         void Promise.resolve().then(over)
-        resolve(view)
       })
     })
   }

@@ -12,6 +12,7 @@ export interface SetAsideState extends Parting {
 }
 
 interface Listener {
+  /** Throws when that cannot be told with the code that is here. */
   readonly hear: (state: SetAsideState) => void
   readonly told: Set<string>
 }
@@ -64,7 +65,6 @@ export class ForkNews {
       const parting = waiting.length === 0 ? undefined : await this.#partingOf(tail, all)
       // One that cannot be read may be when something else was set aside, which it follows.
       if (parting === undefined) continue
-      for (const { told } of waiting) told.add(tail.name)
       const here = entryReader(log, setup)
       const lines = new Map(tail.lines.map((line) => [parseLine(line).seq, line]))
       const entryAt = async (seq: number): Promise<Entry> => {
@@ -73,7 +73,19 @@ export class ForkNews {
         return entry ?? here(seq)
       }
       const drop = (): Promise<void> => tails.drop(log.run, tail.name)
-      for (const { hear } of waiting) if (this.#listeners.size > 0) hear({ ...parting, entryAt, drop })
+      for (const listener of waiting) this.#hear(listener, tail.name, { ...parting, entryAt, drop })
+    }
+  }
+
+  /** What a listener cannot be told now, as with a state of newer code, keeps it and others from nothing else. */
+  #hear(listener: Listener, name: string, state: SetAsideState): void {
+    // It may have stopped meanwhile.
+    if (!this.#listeners.has(listener)) return
+    try {
+      listener.hear(state)
+      listener.told.add(name)
+    } catch {
+      this.#isOwed = true
     }
   }
 

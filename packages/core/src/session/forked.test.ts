@@ -4,7 +4,9 @@ import type { EntryDraft } from '../log/bodies.ts'
 import { RunLog } from '../log/run-log.ts'
 import { memoryStorage } from '../memory/memory-storage.ts'
 import type { SetAside } from '../ports/tails.ts'
-import { open } from './session.test-support.ts'
+import { memoryEdge } from '../runtime/memory-edge.test-support.ts'
+import { hastyClock, testClock } from '../runtime/memory-world.test-support.ts'
+import { cuttable, open } from './session.test-support.ts'
 import { partingOf } from './forked.ts'
 
 /** A log of a session, and a tail of it that another one has taken the place of. */
@@ -68,5 +70,41 @@ describe('what was set aside', () => {
     const lines = aside.lines.map((line) => line.with(10, 0))
     expect(await partingOf(log, { ...aside, lines }, [])).toBeUndefined()
     expect(await partingOf(log, { ...aside, lines: [] }, [])).toBeUndefined()
+  })
+})
+
+/** A device whose note was set aside for one of another device, which is about to be known. */
+async function apart() {
+  const edge = memoryEdge({ clock: testClock, ownerAlive: () => false })
+  const network = cuttable(edge)
+  const storage = memoryStorage()
+  const here = await open({ storage, edge: network.edge, clock: hastyClock })
+  await here.update((draft) => void draft.notes.push('of both'))
+  await here.synced()
+  network.cut()
+  await here.update((draft) => void draft.notes.push('mine'))
+  const there = await open({ me: 'phone', edge, clock: hastyClock })
+  await there.update((draft) => void draft.notes.push('theirs'))
+  await there.synced()
+  return { here, storage, network }
+}
+
+describe('onForked()', () => {
+  it('tells nobody who has stopped while it was looked for', async () => {
+    const { here, storage, network } = await apart()
+    const heard: string[] = []
+    here.onForked(() => void heard.push('one that listens'))
+    const stop = here.onForked(() => void heard.push('one that has stopped'))
+    const { list } = storage.tails
+    const { read } = storage.store
+    storage.tails.list = async (run) => {
+      const all = await list(run)
+      // What was set aside is told after the entries before it were read.
+      if (all.length > 0) storage.store.read = (...args) => read(...args).finally(stop)
+      return all
+    }
+    network.mend()
+    await here.refresh()
+    expect(heard).toEqual(['one that listens'])
   })
 })

@@ -412,3 +412,15 @@ describe('what cannot be', () => {
     await expect(open({ storage: others })).rejects.toMatchObject({ code: 'run_exists' })
   })
 })
+
+it('one listener that is given twice is stopped each time by itself', async () => {
+  const session = await open()
+  let heard = 0
+  const listener = (): void => void (heard += 1)
+  const stop = session.subscribe(listener)
+  session.subscribe(listener)
+  stop()
+  heard = 0
+  await session.update(note('x'))
+  expect(heard).toBeGreaterThan(0)
+})

@@ -263,14 +263,19 @@ export class Session<State> {
 
   /** Hears the session at once, and after every change. Returns how to stop. */
   subscribe(listener: (view: SessionView<State>) => void): () => void {
-    this.#listeners.add(listener)
-    callListener(listener, this.#viewNow())
-    return () => this.#listeners.delete(listener)
+    // One function may be given twice, and each time stopped by itself.
+    const own: typeof listener = (view) => listener(view)
+    this.#listeners.add(own)
+    callListener(own, this.#viewNow())
+    return () => this.#listeners.delete(own)
   }
 
   /** Hears what was set aside, and has not been dropped, once: also what was in earlier lives. Returns how to stop. */
   onForked(listener: (forked: ForkedSession<State>) => void): () => void {
-    return this.#forkNews.listen((state) => callListener(listener, this.#forked(state)))
+    return this.#forkNews.listen((state) => {
+      const forked = this.#forked(state)
+      callListener(listener, forked)
+    })
   }
 
   /** The session as it is now, to be kept as files; see `RunExport`. */
