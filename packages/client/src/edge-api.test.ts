@@ -138,6 +138,12 @@ describe('edgeApi()', () => {
     expect(await errorOf(edge.get(asks, { params }))).toMatchObject({ code: 'unreachable' })
   })
 
+  it('takes a token that does not settle in time for unreachable, without a request', async () => {
+    const edge = edgeApi({ url, token: () => new Promise(() => undefined), timeoutMs: 20 })
+    expect(await errorOf(edge.get(asks, { params }))).toMatchObject({ code: 'unreachable' })
+    expect(heard).toEqual([])
+  })
+
   it('rejects with the reason of the signal that ends a call', async () => {
     const stop = new AbortController()
     const reason = new Error('not needed any more')
@@ -145,6 +151,8 @@ describe('edgeApi()', () => {
     const edge = edgeApi({ url, token: 'one' })
     await expect(edge.get(asks, { params, signal: stop.signal })).rejects.toBe(reason)
     await expect(edge.get(asks, { params, signal: stop.signal })).rejects.toBe(reason)
+    const silent = edgeApi({ url, token: () => new Promise(() => undefined) })
+    await expect(silent.get(asks, { params, signal: stop.signal })).rejects.toBe(reason)
   })
 
   it('lets a stream of events go on for longer than an answer may take to begin, until it is ended', async () => {

@@ -1,4 +1,4 @@
-import { fromWire, headers, WaystoneError, type Token } from '@waystone/core'
+import { fromWire, headers, unlessAborted, WaystoneError, type Token } from '@waystone/core'
 import createClient, { defaultPathSerializer } from 'openapi-fetch'
 import type { Call, Method } from './call.ts'
 
@@ -10,7 +10,7 @@ export interface EdgeApiOptions {
   readonly token: string | Token
   /** The device that asks, for the routes that need one: then no call has to name it. */
   readonly device?: string
-  /** How long an answer may take to begin, in ms; default 30 s. What has begun may go on, as events do. */
+  /** How long an answer may take to begin, with the time for the token, in ms; default 30 s. What has begun may go on, as events do. */
   readonly timeoutMs?: number
 }
 
@@ -73,18 +73,23 @@ interface AnyOperation {
 /** Asks with the token, and throws what the edge refuses. */
 async function answerTo(request: Request, options: EdgeApiOptions): Promise<Response> {
   const { url, token, device, timeoutMs = timeoutMsDefault } = options
-  const bearer = typeof token === 'string' ? token : await token()
-  request.headers.set('authorization', `Bearer ${bearer}`)
-  if (device !== undefined && !request.headers.has(headers.device))
-    request.headers.set(headers.device, device)
   const late = new AbortController()
-  const timer = setTimeout(() => late.abort(new Error(`no answer in ${String(timeoutMs)} ms`)), timeoutMs)
-  const response = await fetch(request, { signal: AbortSignal.any([request.signal, late.signal]) })
-    .catch((cause: unknown) => {
-      request.signal.throwIfAborted()
+  const noAnswer = unreachable(`the edge at ${url} did not answer in ${String(timeoutMs)} ms`)
+  const timer = setTimeout(() => late.abort(noAnswer), timeoutMs)
+  const signal = AbortSignal.any([request.signal, late.signal])
+  let response: Response
+  try {
+    const bearer = typeof token === 'string' ? token : await unlessAborted(Promise.resolve(token()), signal)
+    request.headers.set('authorization', `Bearer ${bearer}`)
+    if (device !== undefined && !request.headers.has(headers.device))
+      request.headers.set(headers.device, device)
+    response = await fetch(request, { signal }).catch((cause: unknown) => {
+      signal.throwIfAborted()
       throw unreachable(`the edge at ${url} did not answer`, cause)
     })
-    .finally(() => clearTimeout(timer))
+  } finally {
+    clearTimeout(timer)
+  }
   if (response.ok) return response
   throw await refusalOf(response, url)
 }

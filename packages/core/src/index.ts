@@ -107,6 +107,7 @@ export {
 export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
 export { bearerOf, type Token } from './sync/bearer.ts'
+export { unlessAborted } from './unless-aborted.ts'
 export type { SyncPolicy } from './sync/step.ts'
 export {
   isMark,

@@ -15,9 +15,9 @@ export interface EdgeKeyringOptions {
  */
 export function edgeKeyring({ url, token }: EdgeKeyringOptions): KeyringStore {
   const ask = async (init: RequestInit): Promise<unknown> => {
-    const bearer = await bearerOf(token)
-    const authorization = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
     const signal = AbortSignal.timeout(15_000)
+    const bearer = await bearerOf(token, signal)
+    const authorization = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
     const headers = { ...authorization, 'content-type': 'application/json' }
     const address = `${url.replace(/\/$/, '')}/v1/keyring`
     let response: Response

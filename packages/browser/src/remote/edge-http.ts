@@ -19,13 +19,14 @@ export interface EdgeRequest {
 /** Asks the edge. `answer` has status 2xx, 404 or 409; everything else is thrown as the coded error it carries. */
 export type AskEdge = (path: string, request?: EdgeRequest) => Promise<Response>
 
-/** A request that gets no answer in this time counts as unreachable, in ms. */
+/** A request that gets no answer in this time, with that for its token, counts as unreachable, in ms. */
 const answerMsMax = 10_000
 
 /** Makes requests to the edge with the token; no answer at all is `unreachable`. */
 export function edgeHttp({ url, token }: EdgeOptions, device: string): AskEdge {
   return async (path, request = {}) => {
-    const bearer = await bearerOf(token)
+    const signal = AbortSignal.timeout(request.timeoutMs ?? answerMsMax)
+    const bearer = await bearerOf(token, signal)
     const init: RequestInit = {
       method: request.method ?? 'GET',
       headers: {
@@ -35,7 +36,7 @@ export function edgeHttp({ url, token }: EdgeOptions, device: string): AskEdge {
       },
       ...(request.body === undefined ? {} : { body: request.body as BodyInit }),
       // No `cache: 'no-store'`: with it Chromium asks for leave before every single request (preflight). The edge says so instead.
-      signal: AbortSignal.timeout(request.timeoutMs ?? answerMsMax),
+      signal,
     }
     let response: Response
     try {

@@ -1,4 +1,5 @@
 import {
+  bearerOf,
   isMark,
   limits,
   parseSubscriptionText,
@@ -15,7 +16,7 @@ const pingMs = 5_000
 /** A socket on which so many pings in a row bring nothing back is dead, whatever the system says of it. */
 const silentPingsMax = 3
 
-/** A socket that has not opened by then is given up, in ms: browsers wait for minutes where something takes it and says nothing. */
+/** A socket that has not opened by then, or has no token, is given up, in ms: browsers wait for minutes where something takes it and says nothing. */
 const openMsMax = 20_000
 
 /** Who wants to hear of a run. */
@@ -42,17 +43,19 @@ export interface Subscription {
 export class LiveSockets {
   readonly #edge: EdgeOptions
   readonly #device: string
+  readonly #openMs: number
   /** The newest socket, when it is open; undefined when it did not open. */
   #newest: Promise<LiveSocket | undefined> | undefined
 
-  constructor(edge: EdgeOptions, device: string) {
+  constructor(edge: EdgeOptions, device: string, openMs = openMsMax) {
     this.#edge = edge
     this.#device = device
+    this.#openMs = openMs
   }
 
-  /** Follows a run, on the socket that is there or is being opened, if that takes it. Undefined when none could be opened. */
+  /** Follows a run, on the socket that is there or is being opened, if that takes it. Undefined when none could be opened; rejects when there is no token for it. */
   async subscribe(subscriber: Subscriber): Promise<Subscription | undefined> {
-    const token = await this.#edge.token?.()
+    const token = await bearerOf(this.#edge.token, AbortSignal.timeout(this.#openMs))
     for (let newest = this.#newest; newest !== undefined; newest = this.#newest) {
       const socket = await newest
       if (socket === undefined || subscriber.signal.aborted) return undefined
@@ -77,7 +80,7 @@ export class LiveSockets {
     // A browser cannot set headers on a WebSocket; a subprotocol keeps the token out of addresses and logs.
     const tokens = token === undefined ? [] : [`token.${toBase64Url(token)}`]
     const protocols = [socketProtocols.runs, socketProtocols.run, ...tokens]
-    const socket = new LiveSocket(new WebSocket(url, protocols), subscriber)
+    const socket = new LiveSocket(new WebSocket(url, protocols), subscriber, this.#openMs)
     return (await socket.opened) ? socket : undefined
   }
 }
@@ -94,7 +97,7 @@ class LiveSocket {
   /** Pings since something was heard. */
   #silent = 0
 
-  constructor(socket: WebSocket, subscriber: Subscriber) {
+  constructor(socket: WebSocket, subscriber: Subscriber, openMs: number) {
     this.#socket = socket
     this.first = this.#add(subscriber)
     let pings: ReturnType<typeof setInterval> | undefined
@@ -103,7 +106,7 @@ class LiveSocket {
       const opening = setTimeout(() => {
         resolve(false)
         socket.close()
-      }, openMsMax)
+      }, openMs)
       socket.addEventListener('open', () => {
         clearTimeout(opening)
         resolve(true)
