@@ -45,10 +45,11 @@ export async function checkpointsOf(
     const from = Math.max(0, before - Math.min(readAtOnce, limit - found.length))
     const entries = (await log.reader.lines(from, before - 1)).map(parseLine)
     const first = entries[0]?.seq
+    const labels = await labelsOf(log, entries)
     found.push(
       ...entries
         .filter(({ kind }) => kinds.has(kind))
-        .map(checkpoint)
+        .map((entry) => checkpoint(entry, labels.get(entry.seq)))
         .toReversed(),
     )
     if (first !== from) {
@@ -60,10 +61,19 @@ export async function checkpointsOf(
   return found.slice(0, limit)
 }
 
-function checkpoint({ seq, digest, time, kind, owner, body }: ParsedEntry): SessionCheckpoint {
-  const label =
-    kind === 'label' ? String((body as { readonly label?: unknown } | undefined)?.label) : undefined
+function checkpoint(
+  { seq, digest, time, kind, owner }: ParsedEntry,
+  label: string | undefined,
+): SessionCheckpoint {
   return { seq, digest, time, trigger: kind, label, owner }
+}
+
+/** The labels that entries give, by the number of the entry: what is sealed has to be opened. */
+async function labelsOf(log: RunLog, entries: readonly ParsedEntry[]): Promise<ReadonlyMap<number, string>> {
+  const resolved = await log.reader.resolve(entries.filter(({ kind }) => kind === 'label'))
+  return new Map(
+    resolved.flatMap((entry) => (entry.kind === 'label' ? [[entry.seq, entry.body.label] as const] : [])),
+  )
 }
 
 /** Checkpoints with a label that have outlived their entries. */
