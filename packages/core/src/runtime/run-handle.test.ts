@@ -161,3 +161,13 @@ it('shows what has not changed as the same objects', async () => {
   expect(waiting.asks).toBe(after.asks)
   await runtime.close()
 })
+
+it('synced() resolves at once where there is no edge, and rejects when the handle is closed', async () => {
+  const runtime = await testDevice([agent]).open()
+  const handle = await handleOf(runtime, await runtime.start('stepper', null, {}))
+  await handle.synced()
+  await handle.result()
+  await handle.synced()
+  await handle.close()
+  await expect(handle.synced()).rejects.toMatchObject({ code: 'closed' })
+})

@@ -218,10 +218,14 @@ export class RunHandle<State = unknown, Result = unknown> {
     )
   }
 
-  /** Resolves when the edge has every entry of now. Pending, not rejected, without a network. */
+  /**
+   * Resolves when the edge has every entry of now, and at once in a Waystone without an edge. Pending, not rejected, without a
+   * network. Rejects with `closed` after `close`.
+   */
   async synced(): Promise<void> {
     const seq = this.view()?.head.seq ?? 0
-    await this.until(({ sync }) => (sync.synced?.seq ?? -1) >= seq)
+    const { edge } = await this.#api.info()
+    await this.until(({ sync }) => !edge || (sync.synced?.seq ?? -1) >= seq)
   }
 
   /**
