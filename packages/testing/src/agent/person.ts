@@ -45,7 +45,7 @@ export class Person {
   }
 
   async #answer(run: RunHandle, ask: OpenAsk): Promise<boolean> {
-    const given = this.#answers[ask.path] ?? this.#answers[nameOf(ask.path)]
+    const given = saidOf(this.#answers, ask.path)
     if (given === undefined) return false
     const idOf = (number: number): string => `answer-${ask.ask.slice(0, 16)}-${String(number)}`
     const tries = this.#tries.get(ask.ask) ?? 0
@@ -74,12 +74,19 @@ export class Person {
     const path = pause?.error.path
     const start = startOf(pause?.error.details)
     if (pause?.reason !== 'outcome' || path === undefined || start === undefined) return false
-    const said = this.#decisions[path] ?? this.#decisions[nameOf(path)]
+    const said = saidOf(this.#decisions, path)
     const decision = said === undefined ? this.#otherwise(path) : decisionOf(said)
     if (decision === undefined) return false
     await run.decide(start, decision, { id: `decision-${start.slice(0, 16)}`, by: 'test' })
     return true
   }
+}
+
+/** What was said by a whole path, or by the last name of it. */
+function saidOf<Value>(said: Readonly<Record<string, Value>>, path: string): Value | undefined {
+  // Names are the agent's: every object has a `constructor`.
+  const key = [path, nameOf(path)].find((one) => Object.hasOwn(said, one))
+  return key === undefined ? undefined : said[key]
 }
 
 /** The last name of a path, as the agent wrote it. */

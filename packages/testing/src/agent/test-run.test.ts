@@ -263,6 +263,16 @@ describe('the people of testRun()', () => {
     ])
   })
 
+  it('say nothing to a question or an effect that is named as what every object has', async () => {
+    const agent = oneTurn((ctx) => ctx.ask('constructor', { question: null, deadline: '1h' }))
+    expect((await testRun(agent, {})).asks).toMatchObject([{ path: '0/constructor', status: 'expired' }])
+    expect((await testRun(agent, { answers: { constructor: 7 } })).asks).toMatchObject([{ value: 7 }])
+    const payer = oneTurn((ctx) =>
+      ctx.once('toString', { timeout: '10s' }, ({ signal }) => elapse('1m', signal)),
+    )
+    expect(await testRun(payer, {})).toMatchObject({ status: 'paused', error: { code: 'outcome_unknown' } })
+  })
+
   it('rejects, naming the open question', async () => {
     const agent = oneTurn((ctx) => ctx.ask('approve', { question: 'this?' }))
     await expect(testRun(agent, { answers: { aprove: true } })).rejects.toMatchObject({
