@@ -95,7 +95,10 @@ async function live<A extends TestableAgent, Use extends A['provided']>(
   const run = survived ?? (await play(agent, { ...options, replay: false }, use, { ...stage, scene: then }))
   assert(run !== undefined, 'a run under test that nobody killed has no end')
   const started = [...first.started, ...then.started]
-  const result = await testResult<A>(run, started, device, then.clock.now() - began)
+  const result = await testResult<A>(run, started, device, {
+    elapsedMs: then.clock.now() - began,
+    unsent: person.unsent,
+  })
   const kept = survived ? result.entries.length : keptOf(result.entries)
   return {
     result,

@@ -22,6 +22,8 @@ export class Person {
   readonly #otherwise: (path: string) => Decision | undefined
   readonly #messages: (TestMessage & { readonly id: string })[]
   readonly #tries = new Map<string, number>()
+  /** The turns in which something was sent for the next `drain`. */
+  readonly #steered = new Set<string>()
 
   /** `otherwise` decides about effects that nothing was said about. */
   constructor(said: Said, otherwise: (path: string) => Decision | undefined = () => undefined) {
@@ -34,9 +36,15 @@ export class Person {
     }))
   }
 
+  /** The messages that no run has taken: nobody waited for them, nor was there a turn after a `drain` to send them in. */
+  get unsent(): readonly TestMessage[] {
+    return this.#messages.map(({ name, value }) => ({ name, value }))
+  }
+
   /** Does one thing that the run waits for. False when there is nothing that this person can do. */
   async act(run: RunHandle, view: RunView): Promise<boolean> {
     if (view.status === 'paused') return this.#decide(run, view)
+    if (await this.#steer(run, view)) return true
     for (const ask of view.asks) if (await this.#answer(run, ask)) return true
     for (const { waits } of view.live.calls) {
       if (waits?.for === 'message' && (await this.#send(run, waits.name))) return true
@@ -60,6 +68,15 @@ export class Person {
     this.#tries.set(ask.ask, number + 1)
     await run.answer(ask.ask, value, { id: idOf(number), by: 'test' })
     return true
+  }
+
+  /** Sends one message in each turn that waits for anything, for the next `drain`: of a name that nothing else takes. */
+  async #steer(run: RunHandle, { turn, live }: RunView): Promise<boolean> {
+    const here = `${run.id}/${String(turn)}`
+    const message = this.#messages.find(({ name }) => isOnlyDrained(name, run.entries(), live.calls))
+    if (message === undefined || this.#steered.has(here)) return false
+    this.#steered.add(here)
+    return this.#send(run, message.name)
   }
 
   async #send(run: RunHandle, name: string): Promise<boolean> {
@@ -109,6 +126,14 @@ function isList(messages: NonNullable<Said['messages']>): messages is readonly T
 function refusedBy(entries: readonly Entry[], id: string): string | undefined {
   const entry = entries.find(({ kind, body }) => kind === 'refuse' && 'id' in body && body.id === id)
   return entry?.kind === 'refuse' ? entry.body.reason : undefined
+}
+
+function isOnlyDrained(name: string, entries: readonly Entry[], calls: RunView['live']['calls']): boolean {
+  const takers = entries.flatMap(({ kind, body }) =>
+    (kind === 'drain' || kind === 'receive') && 'name' in body && body.name === name ? [kind] : [],
+  )
+  const isAwaited = calls.some(({ waits }) => waits?.for === 'message' && waits.name === name)
+  return takers.includes('drain') && !takers.includes('receive') && !isAwaited
 }
 
 function startOf(details: unknown): string | undefined {

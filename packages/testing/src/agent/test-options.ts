@@ -31,7 +31,7 @@ type Answering = { answer(question: unknown, info: AskInfo): unknown }['answer']
 /** What people say to a run: an answer, or a function of the question. */
 export type TestAnswer = object | string | number | boolean | bigint | null | undefined | Answering
 
-/** A message, sent when the run waits for one of its name. */
+/** A message, sent when the run waits for one of its name, or for the next `drain` that takes it. */
 export interface TestMessage {
   readonly name: string
   readonly value: unknown
@@ -47,7 +47,10 @@ export interface TestSettings {
    * (which may be async). A question without an answer expires when it has a deadline; else the test rejects.
    */
   readonly answers?: Readonly<Record<string, TestAnswer>>
-  /** Messages: each is sent when the run waits for one of its name, those of one name in order. */
+  /**
+   * Messages: each is sent when the run waits for one of its name, those of one name in order. Of names that the run only
+   * drains, one is sent in each turn, once that waits for anything: the next `drain` takes it. What was not sent is in `unsent`.
+   */
   readonly messages?: readonly TestMessage[] | Readonly<Record<string, readonly unknown[]>>
   /** Decisions about effects whose outcome is unknown, by name or path, as `answers` are. */
   readonly decisions?: Readonly<Record<string, TestDecision>>
@@ -124,4 +127,6 @@ export interface TestResult<A extends TestableAgent> {
   readonly artifacts: readonly (Artifact & { readonly content: Uint8Array })[]
   /** Virtual time from start to end, in ms. */
   readonly elapsedMs: number
+  /** The messages that were not sent, since the run neither waited for them nor came to a turn to send them in. */
+  readonly unsent: readonly TestMessage[]
 }

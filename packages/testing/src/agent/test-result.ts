@@ -8,7 +8,7 @@ export async function testResult<A extends TestableAgent>(
   run: RunHandle,
   started: readonly Started[],
   device: TestDevice,
-  elapsedMs: number,
+  { elapsedMs, unsent }: Pick<TestResult<A>, 'elapsedMs' | 'unsent'>,
 ): Promise<TestResult<A>> {
   const entries = run.entries()
   const view = run.view()
@@ -29,6 +29,7 @@ export async function testResult<A extends TestableAgent>(
     streams: streamsIn(entries, device.texts),
     artifacts: await Promise.all(artifacts),
     elapsedMs,
+    unsent,
   }
 }
 

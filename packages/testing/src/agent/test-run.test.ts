@@ -1,5 +1,6 @@
 import { defineAgent, done, fail, need, next, type Ctx, type Schema } from '@waystone/core'
 import { describe, expect, it } from 'vitest'
+import { crashEverywhere } from './crash-everywhere.ts'
 import { elapse } from './elapse.ts'
 import { testRun } from './test-run.ts'
 
@@ -318,6 +319,41 @@ describe('the people of testRun()', () => {
     expect(run).toMatchObject({ result: 'good', state: { heard: ['shorter', 'kinder'] } })
     const byName = await testRun(steered, { messages: { remark: ['shorter', 'kinder'], stop: ['good'] } })
     expect(byName.state).toEqual(run.state)
+  })
+
+  const editor = defineAgent({
+    name: 'editor',
+    version: 1,
+    inbox: { remark: text, more: text },
+    initial: () => ({ heard: [] as string[][] }),
+    async turn(ctx, state) {
+      state.heard.push(await ctx.drain('remark'))
+      if (state.heard.length === 4) return done()
+      await ctx.receive('more')
+      return next()
+    },
+  })
+
+  it('send what an agent only drains in order, one message in a turn, for the next drain', async () => {
+    const messages = { remark: ['shorter', 'kinder'], more: ['a', 'b', 'c', 'd'] }
+    const run = await testRun(editor, { messages })
+    expect(run.state.heard).toEqual([[], ['shorter'], ['kinder'], []])
+    expect(run.unsent).toEqual([{ name: 'more', value: 'd' }])
+    const { whole } = await crashEverywhere(editor, { messages })
+    expect(whole.state.heard).toEqual(run.state.heard)
+  })
+
+  it('tell of messages that there was no time to send', async () => {
+    const hasty = defineAgent({
+      name: 'hasty',
+      version: 1,
+      inbox: { remark: text },
+      initial: () => ({}),
+      turn: async (ctx) => done(await ctx.drain('remark')),
+    })
+    const run = await testRun(hasty, { messages: { remark: ['shorter'] } })
+    expect(run).toMatchObject({ result: [], unsent: [{ name: 'remark', value: 'shorter' }] })
+    expect((await testRun(steered, { messages: { stop: ['good'] } })).unsent).toEqual([])
   })
 
   it('rejects when a message is waited for that nobody sends', async () => {

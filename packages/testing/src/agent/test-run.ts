@@ -40,13 +40,17 @@ export async function testRun<A extends TestableAgent>(
   const device = new TestDevice()
   const scene = newScene(options)
   const began = scene.clock.now()
+  const person = new Person(options)
   const run = await play(agent, options, freshUse(options.use), {
     device,
     scene,
-    person: new Person(options),
+    person,
   })
   assert(run !== undefined, 'a run under test that nobody killed has no end')
-  return testResult<A>(run, scene.started, device, scene.clock.now() - began)
+  return testResult<A>(run, scene.started, device, {
+    elapsedMs: scene.clock.now() - began,
+    unsent: person.unsent,
+  })
 }
 
 /** The scene of a host that begins at a time. */
