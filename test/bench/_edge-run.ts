@@ -1,4 +1,4 @@
-import { nodeClock } from '../harness/node-clock.ts'
+import { nodeClock } from '@waystone/node'
 import { nodeDevice } from '../harness/node-device.ts'
 import { costOf, tellOf } from './_edge-cost.ts'
 import type { Wire } from './_wire.ts'
@@ -25,7 +25,7 @@ export async function measureRun({ url, wire, token }: { url: string; wire: Wire
     await run.move('edge')
     await run.until(({ asks }) => asks.length > 0)
     const before = await atRest(url, id)
-    await nodeClock.wait(idleMs)
+    await nodeClock().wait(idleMs)
     const after = await tellOf(url, id)
     idle = { ...idle, rows: sum(after.written) - sum(before.written), alarm: after.alarm }
     for (const { ask } of run.view()?.asks ?? []) await run.answer(ask, true)
@@ -39,7 +39,7 @@ export async function measureRun({ url, wire, token }: { url: string; wire: Wire
 /** What a host still writes when it goes to rest is not what waiting takes. */
 async function atRest(url: string, run: string) {
   for (let before = await tellOf(url, run); ;) {
-    await nodeClock.wait(1_000)
+    await nodeClock().wait(1_000)
     const after = await tellOf(url, run)
     if (after.alarm === null && sum(after.written) === sum(before.written)) return after
     before = after

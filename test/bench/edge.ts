@@ -5,8 +5,8 @@ import { browserRandom, edgeClient } from '@waystone/browser'
 import { joinLines, parseOwnerId } from '@waystone/core'
 import { memoryStorage } from '@waystone/core/memory'
 import { openSession } from '@waystone/core/session'
+import { nodeClock } from '@waystone/node'
 import { startLastingEdge } from '../harness/lasting-edge.ts'
-import { nodeClock } from '../harness/node-clock.ts'
 import { startLossyProxy } from '../harness/lossy-proxy.ts'
 import { costOf } from './_edge-cost.ts'
 import { measureRun } from './_edge-run.ts'
@@ -208,7 +208,7 @@ async function syncGathered() {
   const counting = await startWire(slow.url)
   const session = await openSession({
     ...{ id: 'gathered', me: 'laptop', initial: { note: '' } },
-    ...{ storage: memoryStorage(), clock: nodeClock, random: browserRandom },
+    ...{ storage: memoryStorage(), clock: nodeClock(), random: browserRandom },
     edge: clientOf(counting.url, 'laptop'),
   })
   const save = async (count: number): Promise<void> => {
@@ -273,7 +273,7 @@ async function measureCost(what: string, whenGone: 'offer' | 'edge', entries: nu
 async function measureSessionCost() {
   const session = await openSession({
     ...{ id: 'counted-session', me: 'laptop', initial: { note: '' } },
-    ...{ storage: memoryStorage(), clock: nodeClock, random: browserRandom },
+    ...{ storage: memoryStorage(), clock: nodeClock(), random: browserRandom },
     edge: clientOf(wire.url, 'laptop'),
   })
   await session.synced()

@@ -4,8 +4,7 @@ import { join } from 'node:path'
 import { setImmediate as nextTask } from 'node:timers/promises'
 import { defineAgent, done, next, Runtime, type OwnerId, type RunStorage } from '@waystone/core'
 import { memoryChannels, memoryLocks } from '@waystone/core/memory'
-import { sqliteStorage } from '@waystone/node'
-import { nodeClock } from '../harness/node-clock.ts'
+import { nodeClock, nodeRandom, sqliteStorage } from '@waystone/node'
 import { beginLog, commitDraft, snapshotterOf } from './_chat-log.ts'
 import { growWithLangGraph } from './_growth-langgraph.ts'
 import { growPeers } from './_growth-peers.ts'
@@ -45,7 +44,7 @@ function messagesOf(turn: number): Chat['messages'] {
 /** Commits and snapshots, without an engine. */
 async function byCommits(storage: RunStorage, messages: number): Promise<Grown> {
   const log = await beginLog('growth', storage, { messages: [] })
-  const snapshotter = snapshotterOf(log, storage, { clock: nodeClock })
+  const snapshotter = snapshotterOf(log, storage, { clock: nodeClock() })
   const turns: number[] = []
   let rawBytes = 0
   for (let turn = 0; turn < messages / 2; turn += 1) {
@@ -83,8 +82,8 @@ async function byEngine(storage: RunStorage, messages: number): Promise<Grown> {
     store: { ...counted.storage.store, close: () => Promise.resolve() },
     me,
     place: 'browser',
-    clock: nodeClock,
-    random: (bytes) => crypto.getRandomValues(new Uint8Array(bytes)),
+    clock: nodeClock(),
+    random: nodeRandom,
     locks: memoryLocks(),
     channel: memoryChannels()(),
     agents: [chat],

@@ -1,7 +1,7 @@
 import { browserRandom, edgeClient } from '@waystone/browser'
 import { memoryLocks, memoryStorage } from '@waystone/core/memory'
 import { openSession } from '@waystone/core/session'
-import { nodeClock } from '../harness/node-clock.ts'
+import { nodeClock } from '@waystone/node'
 import { noNotes, takeNotes, type NoteTaker, type NoteTakerOptions } from './app/notebook.ts'
 
 /** So rarely that the other device writes most of the time, in ms. */
@@ -15,7 +15,7 @@ export async function seatColleague(
 ): Promise<NoteTaker> {
   const me = `colleague-${id}`
   const session = await openSession({
-    ...{ id, me, initial: noNotes, clock: nodeClock, random: browserRandom },
+    ...{ id, me, initial: noNotes, clock: nodeClock(), random: browserRandom },
     storage: memoryStorage(),
     locks: memoryLocks(),
     edge: edgeClient({ url: edge.url, token: () => edge.token }, me),

@@ -8,7 +8,7 @@ import {
   type WatchEvent,
 } from '@waystone/core'
 import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
-import { nodeClock } from '../harness/node-clock.ts'
+import { nodeClock } from '@waystone/node'
 import { porterOf } from './app/agents.ts'
 
 /** What the effects of a neighbour say they come from. */
@@ -38,7 +38,7 @@ export async function seatNeighbour(
     channel: memoryChannels()(),
     me: device,
     place: 'browser',
-    clock: nodeClock,
+    clock: nodeClock(),
     random: browserRandom,
     agents: [porterOf(() => neighbourLife)],
     edge: edgeClient({ url: edge.url, token: () => edge.token }, device),

@@ -2,9 +2,9 @@ import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { browserRandom } from '@waystone/browser'
 import { parseLine, RunHandle, type Bodies, type RunId, type Runtime } from '@waystone/core'
+import { nodeClock } from '@waystone/node'
 import { startEffectServer, type EffectServer } from '../harness/effect-server.ts'
 import { startLastingEdge, type LastingEdge } from '../harness/lasting-edge.ts'
-import { nodeClock } from '../harness/node-clock.ts'
 import { nodeDevice } from '../harness/node-device.ts'
 import { poll } from '../harness/poll.ts'
 import { soaker } from './app/soaker.ts'
@@ -130,7 +130,7 @@ class Soak {
       try {
         return await device.move(run, 'edge', { drainMs: 500 })
       } catch {
-        await nodeClock.wait(200)
+        await nodeClock().wait(200)
       }
     }
   }
@@ -138,7 +138,7 @@ class Soak {
   /** Kills workerd again and again; every second time another release comes up. */
   async #kill(tell: (line: string) => void): Promise<void> {
     while (this.#kills < this.#options.kills) {
-      await nodeClock.wait(this.#random.whole(peaceMsMin, peaceMsMax))
+      await nodeClock().wait(this.#random.whole(peaceMsMin, peaceMsMax))
       await this.#edge.process.kill()
       this.#kills += 1
       if (this.#kills % 2 === 0) this.#release += 1
@@ -160,7 +160,7 @@ class Soak {
       }
       for (const { run } of await this.#listed('status=paused').catch(() => []))
         await this.#decide(run).catch(() => undefined)
-      await nodeClock.wait(300, this.#over.signal)
+      await nodeClock().wait(300, this.#over.signal)
     }
   }
 

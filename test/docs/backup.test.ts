@@ -1,11 +1,11 @@
 import { edgeApi, type EdgeApi } from '@waystone/client'
-import { parseRunId, RunHandle, Runtime, type Clock, type Head, type RunId } from '@waystone/core'
-import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
+import { parseRunId, RunHandle, type Head, type RunId } from '@waystone/core'
+import { nodeRandom } from '@waystone/node'
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setImmediate as nextTask } from 'node:timers/promises'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { blankRuntime } from '../harness/blank-runtime.ts'
 import { poll } from '../harness/poll.ts'
 import { firstEntry, note } from '../security/asking-run.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from '../security/security-world.ts'
@@ -52,16 +52,10 @@ beforeEach(async () => {
 
 /** The state of a run that is restored from what was kept of it, anywhere else. */
 async function restored(run: RunId): Promise<unknown> {
-  const clock: Clock = { now: () => Date.now(), task: () => nextTask(), wait: () => nextTask() }
-  const random = (count: number): Uint8Array => randomBytes(count)
-  const runtime = await Runtime.open({
-    ...memoryStorage(),
-    ...{ locks: memoryLocks(), channel: memoryChannels()(), agents: [], development: false },
-    ...{ me: laptop, place: 'browser', clock, random },
-  })
+  const runtime = await blankRuntime(laptop)
   const text = await readFile(join(folder, run, 'run.jsonl'), 'utf8')
   const again = await runtime.importRun('again' as RunId, text.split('\n'))
-  return (await RunHandle.open(again, runtime, random)).view()?.state
+  return (await RunHandle.open(again, runtime, nodeRandom)).view()?.state
 }
 
 /** The edge, whose exports break off after so many lines. */

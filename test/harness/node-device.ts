@@ -1,7 +1,7 @@
 import { browserRandom, edgeClient } from '@waystone/browser'
 import { parseOwnerId, RunHandle, Runtime, type AnyAgent, type RunId } from '@waystone/core'
 import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
-import { nodeClock } from './node-clock.ts'
+import { nodeClock } from '@waystone/node'
 
 /** A device in this process, with the real client of the edge and storage that outlives its runtimes. */
 export interface NodeDevice {
@@ -27,7 +27,7 @@ export function nodeDevice(
         store: { ...storage.store, close: () => Promise.resolve() },
         me,
         place: 'browser',
-        clock: nodeClock,
+        clock: nodeClock(),
         random: browserRandom,
         channel: channels(),
         agents,

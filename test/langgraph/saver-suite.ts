@@ -1,5 +1,5 @@
 import { deltaChannelHistoryTests, specTest } from '@langchain/langgraph-checkpoint-validation'
-import type { Clock, RunStorage } from '@waystone/core'
+import { timerWait, type Clock, type RunStorage } from '@waystone/core'
 import { Collector } from './collector.ts'
 import { makeExpect } from './expect.ts'
 import { WaystoneSaver } from './waystone-saver.ts'
@@ -44,12 +44,8 @@ export const random = (bytes: number): Uint8Array => crypto.getRandomValues(new 
 export const clock: Clock = {
   now: () => Date.now(),
   task: () => new Promise((resolve) => setTimeout(resolve)),
-  wait: (ms, signal) =>
-    new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms)
-      signal?.addEventListener('abort', () => {
-        clearTimeout(timer)
-        resolve()
-      })
-    }),
+  wait: timerWait((fire, ms) => {
+    const timer = setTimeout(fire, ms)
+    return () => clearTimeout(timer)
+  }),
 }

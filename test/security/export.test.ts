@@ -1,9 +1,9 @@
 import { edgeApi, readExports, type EdgeApi, type ExportPart } from '@waystone/client'
-import { parseRunId, RunHandle, Runtime, type Clock, type Digest, type RunId } from '@waystone/core'
-import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
+import { parseRunId, RunHandle, type Digest, type RunId } from '@waystone/core'
+import { nodeRandom } from '@waystone/node'
 import { createHash, randomBytes } from 'node:crypto'
-import { setImmediate as nextTask } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { blankRuntime } from '../harness/blank-runtime.ts'
 import { poll } from '../harness/poll.ts'
 import { chainOf, firstEntry, note } from './asking-run.ts'
 import { laptop, startSecurityWorld, type SecurityWorld } from './security-world.ts'
@@ -64,13 +64,7 @@ describe('the export of a run', () => {
   })
 
   it('is imported elsewhere as a run with the same state', async () => {
-    const clock: Clock = { now: () => Date.now(), task: () => nextTask(), wait: () => nextTask() }
-    const random = (bytes: number): Uint8Array => randomBytes(bytes)
-    const runtime = await Runtime.open({
-      ...memoryStorage(),
-      ...{ locks: memoryLocks(), channel: memoryChannels()(), agents: [], development: false },
-      ...{ me: laptop, place: 'browser', clock, random },
-    })
+    const runtime = await blankRuntime(laptop)
     const file = await exportOf('ana.1')
     for (const bytes of blobs) {
       const path = { run: 'ana.1', hash: hashOf(bytes) }
@@ -78,7 +72,7 @@ describe('the export of a run', () => {
       await runtime.putBlob('again' as RunId, path.hash as Digest, body)
     }
     const run = await runtime.importRun('again' as RunId, file.split('\n'))
-    const handle = await RunHandle.open(run, runtime, random)
+    const handle = await RunHandle.open(run, runtime, nodeRandom)
     expect(handle.view()).toMatchObject({
       status: 'paused',
       state: { text: 'first', note: 'x'.repeat(50_000) },

@@ -1,15 +1,12 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defineAgent, done, RunHandle, Runtime, type OwnerId, type RedactOptions } from '@waystone/core'
 import { memoryChannels, memoryLocks } from '@waystone/core/memory'
-import { nodeHost, sqliteStorage } from '@waystone/node'
+import { nodeClock, nodeHost, nodeRandom, sqliteStorage } from '@waystone/node'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { nodeClock } from '../harness/node-clock.ts'
 
 const token = 'token-of-a-person-4711'
-const random = (bytes: number): Uint8Array => randomBytes(bytes)
 
 /** Logs in, and fails to, with a secret in the result and in what the error says. */
 const guest = (options: RedactOptions<{ token: string }>) =>
@@ -37,10 +34,10 @@ describe('redact, in a SQLite file', () => {
   async function bytesOf(agent: ReturnType<typeof guest>): Promise<string> {
     const runtime = await Runtime.open({
       ...sqliteStorage(join(folder, 'runs.db')),
-      ...{ locks: memoryLocks(), channel: memoryChannels()(), clock: nodeClock, random },
+      ...{ locks: memoryLocks(), channel: memoryChannels()(), clock: nodeClock(), random: nodeRandom },
       ...{ me: 'laptop' as OwnerId, place: 'browser', agents: [agent], software: { host: nodeHost() } },
     })
-    const run = await RunHandle.open(await runtime.start('guest', null), runtime, random)
+    const run = await RunHandle.open(await runtime.start('guest', null), runtime, nodeRandom)
     await run.until(({ status }) => status === 'done')
     expect(run.checkpoints()[0]?.host).toMatch(/^node \d+$/)
     // While the file is open: what was written stands beside it.

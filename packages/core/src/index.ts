@@ -108,6 +108,8 @@ export { Snapshotter, type SnapshotterPorts } from './log/snapshotter.ts'
 
 export { bearerOf, type Token } from './sync/bearer.ts'
 export { unlessAborted } from './unless-aborted.ts'
+export { listen } from './listen.ts'
+export { timerWait, type SetTimer } from './timer-wait.ts'
 export type { SyncPolicy } from './sync/step.ts'
 export {
   isMark,

@@ -1,4 +1,3 @@
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import {
   Authority,
   defineAgent,
@@ -16,7 +15,6 @@ import {
   utf8,
   type AnyAgent,
   type Artifact,
-  type Clock,
   type Digest,
   type Edge,
   type Encryption,
@@ -31,17 +29,10 @@ import {
 } from '@waystone/core'
 import { memoryChannels, memoryLocks, memoryStorage } from '@waystone/core/memory'
 import { describe, expect, it } from 'vitest'
+import { clock, random } from './encryption.test-support.ts'
 import { encryptionOf, openLent } from './lending.ts'
 import { sealItem } from './seal-item.ts'
 import { newKeyPair, publicKeyOf } from './sealed-box.ts'
-
-const clock: Clock = {
-  now: () => Date.now(),
-  task: () => setImmediate(),
-  wait: (ms, signal) =>
-    sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined) as Promise<void>,
-}
-const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))
 
 /** Words that must not be found anywhere. */
 const secrets = ['Zanzibar', 'Kilimanjaro', 'Serengeti', 'Ngorongoro', 'Tanganyika']

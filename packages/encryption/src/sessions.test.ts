@@ -1,17 +1,8 @@
-import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
-import type { Clock } from '@waystone/core'
 import { memoryStorage } from '@waystone/core/memory'
 import { openSession } from '@waystone/core/session'
 import { expect, it } from 'vitest'
 import { userCipher } from './cipher.ts'
-
-const clock: Clock = {
-  now: () => Date.now(),
-  task: () => setImmediate(),
-  wait: (ms, signal) =>
-    sleep(ms, undefined, signal ? { signal } : {}).catch(() => undefined) as Promise<void>,
-}
-const random = (bytes: number): Uint8Array => crypto.getRandomValues(new Uint8Array(bytes))
+import { clock, random } from './encryption.test-support.ts'
 
 it('an encrypted session lists its checkpoints with their labels', async () => {
   const cipher = userCipher([{ id: 'ana', key: new Uint8Array(32).fill(7) }])

@@ -1,4 +1,4 @@
-import type { Clock } from '@waystone/core'
+import { timerWait, type Clock } from '@waystone/core'
 
 /** The clock of a page or worker. */
 export function browserClock(): Clock {
@@ -11,22 +11,12 @@ export function browserClock(): Clock {
         waiting.push(resolve)
         ask()
       }),
-    wait: (ms, signal) =>
-      new Promise((resolve) => {
-        if (signal?.aborted) return resolve()
-        const stop = (): void => {
-          clearTimeout(timer)
-          signal?.removeEventListener('abort', stop)
-          resolve()
-        }
-        const timer = setTimeout(stop, Math.min(ms, timerMsMax))
-        signal?.addEventListener('abort', stop)
-      }),
+    wait: timerWait((fire, ms) => {
+      const timer = setTimeout(fire, ms)
+      return () => clearTimeout(timer)
+    }),
   }
 }
-
-/** Timers of more than 31 bits of milliseconds fire at once, in every engine. */
-const timerMsMax = 2 ** 31 - 1
 
 /**
  * What has `next` called in a task of its own, as soon as the engine can. Timers are clamped to 4 ms once they nest. A message

@@ -1,4 +1,4 @@
-import { toWire, type WaystoneError, type WireError } from '@waystone/core'
+import { listen, toWire, type WaystoneError, type WireError } from '@waystone/core'
 
 /**
  * How the storage of this browser keeps what is written. Show everything but `kept`: `error.message` says what happened,
@@ -32,9 +32,9 @@ export class StorageWatch {
 
   /** Returns how to stop. */
   listen(listener: StorageListener): () => void {
-    this.#listeners.add(listener)
+    const stop = listen(this.#listeners, listener)
     tell(listener, this.#state)
-    return () => this.#listeners.delete(listener)
+    return stop
   }
 
   set(state: StorageState): void {

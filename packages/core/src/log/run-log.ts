@@ -2,6 +2,7 @@ import { assert, isWaystoneError, WaystoneError } from '../errors.ts'
 import type { Digest, OwnerId, RunId } from '../ids.ts'
 import { InOrder } from '../in-order.ts'
 import { limits } from '../limits.ts'
+import { listen } from '../listen.ts'
 import type { Blobs, ReadBlobs } from '../ports/blobs.ts'
 import type { Cipher } from '../ports/cipher.ts'
 import type { Append, Compaction, Head, LogStore, RunSummary } from '../ports/log-store.ts'
@@ -132,14 +133,12 @@ export class RunLog {
 
   /** Hears every entry right after it is durable, in order. Returns how to stop. */
   listen(listener: (appending: Appending, fold: Fold) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return listen(this.#listeners, listener)
   }
 
   /** Hears that entries this log had were set aside: what comes after `keep` is to be read again. */
   onReplaced(listener: (keep: number) => void): () => void {
-    this.#replacedListeners.add(listener)
-    return () => this.#replacedListeners.delete(listener)
+    return listen(this.#replacedListeners, listener)
   }
 
   /**

@@ -15,6 +15,7 @@ import {
   type BodySource,
 } from '../log/log-reader.ts'
 import type { Json } from '../json.ts'
+import { listen } from '../listen.ts'
 import type { Cipher } from '../ports/cipher.ts'
 import type { Random } from '../ports/clock.ts'
 import type { Decision, InboxContent } from '../ports/inbox.ts'
@@ -161,12 +162,10 @@ export class RunHandle<State = unknown, Result = unknown> {
 
   /** Hears every change of the view, at once if there is one. Returns how to stop. */
   subscribe(listener: (view: RunView<State, Result>) => void): () => void {
-    // One function may be given twice, and each time stopped by itself.
-    const own: typeof listener = (view) => listener(view)
-    this.#listeners.add(own)
+    const stop = listen(this.#listeners, listener)
     const view = this.view()
-    if (view) callListener(own, view)
-    return () => this.#listeners.delete(own)
+    if (view) callListener(listener, view)
+    return stop
   }
 
   /** Resolves with the first view that fits. Rejects with `cancelled` when the signal fires, `closed` after `close`, and with what `fits` throws. */

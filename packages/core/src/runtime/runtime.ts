@@ -1,6 +1,7 @@
 import { fromWire, isWaystoneError, toWire, WaystoneError } from '../errors.ts'
 import { newId, parseRunId, type Digest, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
+import { listen } from '../listen.ts'
 import type { Bodies, EntryDraft } from '../log/bodies.ts'
 import { Breakers } from '../engine/breakers.ts'
 import type { AnyAgent } from '../engine/agent.ts'
@@ -170,8 +171,7 @@ export class Runtime implements RuntimeApi {
   }
 
   async watchRuns(listener: () => void): Promise<number> {
-    this.#runListeners.add(listener)
-    return this.#watcher(() => this.#runListeners.delete(listener))
+    return this.#watcher(listen(this.#runListeners, listener))
   }
 
   async watch(run: RunId, listener: (event: WatchEvent) => void, seen?: Head): Promise<number> {

@@ -2,6 +2,7 @@ import { callListener } from '../call-listener.ts'
 import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { newId, type RunId } from '../ids.ts'
 import { limits } from '../limits.ts'
+import { listen } from '../listen.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
 import type { Fold } from '../log/fold.ts'
@@ -106,14 +107,12 @@ export class SessionHost {
 
   /** Hears entries after they are durable, and with none that something else has changed. Returns how to stop. */
   listen(listener: (entries: readonly Entry[]) => void): () => void {
-    this.#listeners.add(listener)
-    return () => this.#listeners.delete(listener)
+    return listen(this.#listeners, listener)
   }
 
   /** Hears that entries were set aside. Returns how to stop. */
   onReplaced(listener: () => void): () => void {
-    this.#replacedListeners.add(listener)
-    return () => this.#replacedListeners.delete(listener)
+    return listen(this.#replacedListeners, listener)
   }
 
   /**

@@ -3,6 +3,7 @@ import { isWaystoneError, WaystoneError } from '../errors.ts'
 import { parseRunId, type Digest, type RunId } from '../ids.ts'
 import { InOrder } from '../in-order.ts'
 import { limits } from '../limits.ts'
+import { listen } from '../listen.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Damage } from '../log/damage.ts'
 import type { Entry } from '../log/entry.ts'
@@ -263,11 +264,9 @@ export class Session<State> {
 
   /** Hears the session at once, and after every change. Returns how to stop. */
   subscribe(listener: (view: SessionView<State>) => void): () => void {
-    // One function may be given twice, and each time stopped by itself.
-    const own: typeof listener = (view) => listener(view)
-    this.#listeners.add(own)
-    callListener(own, this.#viewNow())
-    return () => this.#listeners.delete(own)
+    const stop = listen(this.#listeners, listener)
+    callListener(listener, this.#viewNow())
+    return stop
   }
 
   /** Hears what was set aside, and has not been dropped, once: also what was in earlier lives. Returns how to stop. */
