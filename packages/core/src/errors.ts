@@ -107,12 +107,17 @@ export function isWaystoneError(error: unknown, code?: ErrorCode): error is Ways
   return error instanceof WaystoneError && (code === undefined || error.code === code)
 }
 
-/** True when a storage could not do its work: that may pass, and says nothing about the run. */
-export function isStorageError(error: unknown): boolean {
-  return storageCodes.some((code) => isWaystoneError(error, code))
+/** True for an error of Waystone with one of these codes. */
+export function isOneOf(error: unknown, codes: readonly ErrorCode[]): error is WaystoneError {
+  return isWaystoneError(error) && codes.includes(error.code)
 }
 
-const storageCodes = ['storage_failed', 'storage_full', 'storage_lost', 'closed'] as const
+/** True when a storage could not do its work: that may pass, and says nothing about the run. */
+export function isStorageError(error: unknown): boolean {
+  return isOneOf(error, storageCodes)
+}
+
+const storageCodes: readonly ErrorCode[] = ['storage_failed', 'storage_full', 'storage_lost', 'closed']
 
 /** An error as plain data. An error of another class keeps its name and message as the cause. */
 export function toWire(error: unknown, fallback: ErrorCode = 'bug'): WireError {

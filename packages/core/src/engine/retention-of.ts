@@ -1,6 +1,6 @@
-import { WaystoneError } from '../errors.ts'
 import type { Retention } from '../log/bodies.ts'
 import type { Fold } from '../log/fold.ts'
+import { optionRefused } from './above-zero.ts'
 import type { AnyAgent } from './agent.ts'
 import { durationMs, type Duration } from './duration.ts'
 
@@ -27,22 +27,17 @@ export function retentionHere(fold: Fold, agent: AnyAgent | undefined): Retentio
   return agent ? retentionOf(agent.retention) : fold.retention
 }
 
+const named = '`retention` of an agent'
+
 /**
  * What an option says, with its defaults; undefined: everything is kept. Throws `input_refused` for one that cannot be read: nothing would
  * be let go by it, and no snapshot be made.
  */
 export function retentionOf(option: RetentionOption = 'all'): Retention | undefined {
   if (option === 'all') return undefined
-  if (typeof option !== 'object' || option === null) throw refused(`'all' or an object`, option)
+  if (typeof option !== 'object' || option === null) throw optionRefused(named, `'all' or an object`, option)
   const { turns = 1_000, age = '30d', labels = true } = option
   if (turns !== Infinity && (!Number.isSafeInteger(turns) || turns < 0))
-    throw refused('`turns` as a whole number from 0 on', turns)
+    throw optionRefused(named, '`turns` as a whole number from 0 on', turns)
   return { turns, ms: durationMs(age), labels }
-}
-
-function refused(expected: string, found: unknown): WaystoneError {
-  return new WaystoneError(
-    'input_refused',
-    `the \`retention\` of an agent: expected ${expected}, found ${String(found)}`,
-  )
 }

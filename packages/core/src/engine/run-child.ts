@@ -8,6 +8,7 @@ import { encodeValue } from '../state/codec.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
 import type { Child, SpawnOptions } from './ctx.ts'
+import { durationMs } from './duration.ts'
 import { effectKey } from './paths.ts'
 
 /** How a child ended. */
@@ -70,10 +71,9 @@ export function beginSpawn(
   agent: string,
   input: unknown,
   options: SpawnOptions,
-  deadlineMs: number | undefined,
 ): Promise<void> {
   const { children, clock, place } = attempt.ports
-  const { at } = options
+  const { at, deadline, attempts = 1 } = options
   const spawn = async (): Promise<void> => {
     if (children === undefined || isElsewhere(at, place)) return parkForChildren(attempt, call, spawn)
     const value = encodeValue(input, { where: `the input of "${call.path}"` })
@@ -84,7 +84,7 @@ export function beginSpawn(
     const refused = refusalOf(call.path, options, depth)
     const error = refused ? toWire(refused) : await started(children, start)
     if (attempt.over) return
-    const due = deadlineMs === undefined ? undefined : clock.now() + deadlineMs
+    const due = deadline === undefined ? undefined : clock.now() + durationMs(deadline)
     const draft: EntryDraft = {
       kind: 'spawn',
       body: {
@@ -93,7 +93,7 @@ export function beginSpawn(
         child,
         agent,
         given: value,
-        attempts: refused ? 1 : attemptsOf(options),
+        attempts: refused ? 1 : attempts,
         ...(due === undefined ? {} : { due }),
         ...(at === undefined || refused ? {} : { at }),
         ...(error ? { error: { ...error, path: call.path } } : {}),
@@ -248,14 +248,9 @@ function depthOf({ turn }: Attempt): number {
   return (turn.depth ?? 0) + 1
 }
 
-function attemptsOf({ attempts = 1 }: SpawnOptions): number {
-  return attempts
-}
-
 /** Why a child is not started as it was asked for; undefined when it may be. */
 function refusalOf(path: string, options: SpawnOptions, depth: number): WaystoneError | undefined {
-  const { at } = options
-  const attempts = attemptsOf(options)
+  const { at, attempts = 1 } = options
   const { childAttemptsMax, childDepthMax } = limits
   if (at !== undefined && at !== 'edge' && at !== 'browser')
     return refused(path, `a child runs at 'edge' or 'browser', found ${JSON.stringify(at)}`)

@@ -6,26 +6,27 @@ import { decodeValue, encodeValue } from '../state/codec.ts'
 import type { Json } from '../json.ts'
 import type { Attempt } from './attempt.ts'
 import type { Call } from './call.ts'
-import type { Schema } from './ctx.ts'
+import type { AskOptions, Schema } from './ctx.ts'
+import { durationMs } from './duration.ts'
 
 /** Records the question, unless an earlier attempt did, and waits for the answer or the deadline. */
 export async function beginAsk(
   attempt: Attempt,
   call: Call,
   question: Json,
-  { schema, deadlineMs }: { readonly schema: Schema | undefined; readonly deadlineMs: number | undefined },
+  options: AskOptions<unknown>,
 ): Promise<void> {
   const asked =
     call.start?.kind === 'ask'
       ? { digest: call.start.digest, due: call.start.body.due }
-      : await recordAsk(attempt, call, question, deadlineMs)
+      : await recordAsk(attempt, call, question, options)
   if (attempt.over) return
   const { digest: ask, due } = asked
   const look = async (isLast = false): Promise<void> => {
     const item = attempt.ports.inbox().find((one) => one.type === 'answer' && one.ask === ask)
     if (item?.type === 'answer') {
       attempt.running(call)
-      const checked = await check(schema, item.value)
+      const checked = await check(options.schema, item.value)
       if (attempt.over || isUnwanted(attempt, call)) return
       if ('value' in checked) {
         return recordAnswer(attempt, call, ask, {
@@ -134,9 +135,10 @@ async function recordAsk(
   attempt: Attempt,
   call: Call,
   question: Json,
-  deadlineMs: number | undefined,
+  options: AskOptions<unknown>,
 ): Promise<{ digest: Digest; due: number | undefined }> {
-  const due = deadlineMs === undefined ? undefined : attempt.ports.clock.now() + deadlineMs
+  const due =
+    options.deadline === undefined ? undefined : attempt.ports.clock.now() + durationMs(options.deadline)
   const body: Bodies['ask'] = {
     path: call.path,
     input: call.input as Digest,

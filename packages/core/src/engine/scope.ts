@@ -107,11 +107,8 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
     }) as Ctx['once'],
     ask: ((name: string, options: AskOptions<unknown>) => {
       const question = encodeValue(options.question, { where: `the question "${name}"` })
-      const { schema, deadline } = options
-      const deadlineMs = deadline === undefined ? undefined : waitMs(deadline)
-      return call(name, 'ask', 'ask', options.question, (c) =>
-        beginAsk(attempt, c, question, { schema, deadlineMs }),
-      )
+      const timed = withDeadline(options)
+      return call(name, 'ask', 'ask', options.question, (c) => beginAsk(attempt, c, question, timed))
     }) as Ctx['ask'],
     receive: ((name: string, options: { readonly key?: string } = {}) =>
       call(options.key ?? name, 'receive', 'receive', undefined, (c) =>
@@ -137,9 +134,9 @@ export function makeCtx(attempt: Attempt, branch: Branch): Ctx {
         beginDrain(attempt, c, name),
       )) as Ctx['drain'],
     spawn: ((name: string, agent: AnyAgent, input: unknown, options: SpawnOptions = {}) => {
-      const ms = options.deadline === undefined ? undefined : waitMs(options.deadline)
+      const timed = withDeadline(options)
       return call(name, 'spawn', 'spawn', input, (c) =>
-        beginSpawn(attempt, c, agent.name, input, options, ms),
+        beginSpawn(attempt, c, agent.name, input, timed),
       ).then((child) => ({ ...(child as Child), origin: attempt.turn.origin }))
     }) as Ctx['spawn'],
     join: ((child: Child) =>
@@ -201,6 +198,11 @@ function checkTries(name: string, { attempts, breaker, backoff, backoffMax, time
   if (typeof breaker === 'object')
     countOrInfinity(`\`failures\` of breaker "${breaker.name}"`, breaker.failures)
   for (const duration of [backoff, backoffMax, timeout]) if (duration !== undefined) durationMs(duration)
+}
+
+/** The options with their deadline in ms. Throws `input_refused`, where the call is made: its turn hears of it. */
+function withDeadline<O extends { readonly deadline?: Duration }>(options: O): O {
+  return options.deadline === undefined ? options : { ...options, deadline: waitMs(options.deadline) }
 }
 
 /** What a body stores by itself no `redact` sees: taking one would be a promise that is not kept. */

@@ -1,4 +1,11 @@
-import { isStorageError, isWaystoneError, toWire, type WaystoneError } from '../errors.ts'
+import {
+  isOneOf,
+  isStorageError,
+  isWaystoneError,
+  toWire,
+  type ErrorCode,
+  type WaystoneError,
+} from '../errors.ts'
 import type { Digest, OwnerId } from '../ids.ts'
 import type { EntryDraft } from '../log/bodies.ts'
 import type { Entry } from '../log/entry.ts'
@@ -430,7 +437,7 @@ export class RunHost {
       case 'spent':
         return this.#pause(fold, 'budget', toWire(end.error))
       case 'lost':
-        if (!isOfAgent(end.error) || !this.mayAppend) return { type: 'lost', error: end.error }
+        if (!isOneOf(end.error, agentCodes) || !this.mayAppend) return { type: 'lost', error: end.error }
         return this.#pause(fold, 'error', toWire(end.error))
       case 'given up':
         return this.#stalled && this.mayAppend
@@ -457,7 +464,7 @@ export class RunHost {
     try {
       await this.#log.append(this.#ports.me, () => drafts, { state: end.state })
     } catch (error) {
-      if (!isOfAgent(error)) throw error
+      if (!isOneOf(error, agentCodes)) throw error
       await this.#pause(fold, 'error', toWire(error))
       return
     }
@@ -749,14 +756,16 @@ export class RunHost {
 }
 
 /**
- * True for what is wrong with what an agent gives, wherever that was found: it would be so again, however often the run was opened, and
- * people can mend it.
+ * What is wrong with what an agent gives, wherever that was found: it would be so again, however often the run was opened, and people
+ * can mend it.
  */
-function isOfAgent(error: unknown): boolean {
-  return agentCodes.some((code) => isWaystoneError(error, code))
-}
-
-const agentCodes = ['value_refused', 'input_refused', 'entry_refused', 'too_large', 'limit_exceeded'] as const
+const agentCodes: readonly ErrorCode[] = [
+  'value_refused',
+  'input_refused',
+  'entry_refused',
+  'too_large',
+  'limit_exceeded',
+]
 
 /** Names a turn of a run: one that begins anew after a way back is another. */
 function turnKey({ origin, turn }: Fold): string {
