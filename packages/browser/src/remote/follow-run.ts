@@ -2,6 +2,7 @@ import {
   frameOf,
   headOfLine,
   parseFrame,
+  unlessAborted,
   type Follow,
   type FollowOptions,
   type Remote,
@@ -112,12 +113,9 @@ export function followRun(options: FollowRun): Follow {
 
 /** True once a promise is settled; false when it is not after `ms`. */
 function isSettled(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => resolve(false), ms)
-    const settled = (): void => {
-      clearTimeout(timer)
-      resolve(true)
-    }
-    promise.then(settled, settled)
-  })
+  const settled = promise.catch(() => undefined)
+  return unlessAborted(settled, AbortSignal.timeout(ms)).then(
+    () => true,
+    () => false,
+  )
 }

@@ -76,9 +76,9 @@ export async function workerRuntime(
     for (;;) {
       if (closed) throw wasClosed()
       const mine = current
-      const { service, ended } = await mine
+      const hosted = await mine
       try {
-        return await Promise.race([make(service.api as unknown as Comlinked<RuntimeApi>), ended])
+        return await asked(hosted, make)
       } catch (error) {
         if (mine === current || closed) throw error
       }
@@ -87,8 +87,7 @@ export async function workerRuntime(
   /** Not made again when the worker is replaced: whoever replaces it does that for all that watch. */
   const begin = async (make: Watched['make']): Promise<number> => {
     if (closed) throw wasClosed()
-    const { service, ended } = await current
-    return Promise.race([make(service.api as unknown as Comlinked<RuntimeApi>), ended])
+    return asked(await current, make)
   }
   const watch = async (make: Watched['make'], again: () => void): Promise<number> => {
     count += 1
@@ -173,6 +172,11 @@ export async function workerRuntime(
     },
     terminate,
   }
+}
+
+/** Makes a call, unless its worker ends first. */
+function asked<T>({ service, ended }: Hosted, make: (api: Comlinked<RuntimeApi>) => Promise<T>): Promise<T> {
+  return Promise.race([make(service.api as unknown as Comlinked<RuntimeApi>), ended])
 }
 
 function wasClosed(): WaystoneError {

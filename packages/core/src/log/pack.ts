@@ -133,9 +133,9 @@ export function chunksIn(json: Json): readonly Digest[] {
  * `blob_missing` naming those that are not there, `log_damaged` for one that has other bytes. `open`: the inverse of `seal`.
  */
 export async function unpack(json: Json, run: RunId, blobs: ReadBlobs, open: Seal = unsealed): Promise<Json> {
-  const chunks = new Map<Digest, Json>()
-  const sizes = new Map<Digest, { readonly chars: number; readonly named: readonly Digest[] }>()
-  for (let wanted = chunksIn(json); wanted.length > 0;) {
+  const outer = chunksIn(json)
+  const chunks = new Map<Digest, Fetched>()
+  for (let wanted = outer; wanted.length > 0;) {
     const fresh = [...new Set(wanted)].filter((hash) => !chunks.has(hash))
     const inner: Digest[] = []
     for (let at = 0; at < fresh.length; at += fetchedAtOnce) {
@@ -145,35 +145,38 @@ export async function unpack(json: Json, run: RunId, blobs: ReadBlobs, open: Sea
         const text = fromUtf8(open(bytes))
         const chunk = JSON.parse(text) as Json
         const named = chunksIn(chunk)
-        chunks.set(hashes[index] as Digest, chunk)
-        sizes.set(hashes[index] as Digest, { chars: text.length, named })
+        chunks.set(hashes[index] as Digest, { json: chunk, chars: text.length, named })
         inner.push(...named)
       }
     }
     wanted = inner
   }
   if (chunks.size === 0) return json
-  checkUnpacked(run, chunksIn(json), sizes)
+  checkUnpacked(run, outer, chunks)
   return join(json, chunks)
 }
 
+/** A chunk that was fetched: what it holds, and what it names. */
+interface Fetched {
+  readonly json: Json
+  /** Of its text, in UTF-16 units. */
+  readonly chars: number
+  readonly named: readonly Digest[]
+}
+
 /** Chunks may name others more than once: a few that do become more than any memory holds. Throws `log_damaged` beforehand. */
-function checkUnpacked(
-  run: RunId,
-  named: readonly Digest[],
-  sizes: ReadonlyMap<Digest, { readonly chars: number; readonly named: readonly Digest[] }>,
-): void {
+function checkUnpacked(run: RunId, outer: readonly Digest[], chunks: ReadonlyMap<Digest, Fetched>): void {
   const known = new Map<Digest, number>()
   const unpacked = (hash: Digest): number => {
     const before = known.get(hash)
     if (before !== undefined) return before
-    const { chars, named: inner } = sizes.get(hash) ?? { chars: 0, named: [] }
-    const all = chars + sumOf(inner)
+    const { chars, named } = fetched(hash, chunks)
+    const all = chars + sumOf(named)
     known.set(hash, all)
     return all
   }
   const sumOf = (hashes: readonly Digest[]): number => hashes.reduce((sum, hash) => sum + unpacked(hash), 0)
-  const chars = sumOf(named)
+  const chars = sumOf(outer)
   if (chars <= limits.unpackedCharsMax) return
   throw new WaystoneError(
     'log_damaged',
@@ -421,7 +424,13 @@ function hashesOf(node: object): readonly Digest[] | undefined {
     : undefined
 }
 
-function join(node: Json, chunks: ReadonlyMap<Digest, Json>): Json {
+function fetched(hash: Digest, chunks: ReadonlyMap<Digest, Fetched>): Fetched {
+  const chunk = chunks.get(hash)
+  assert(chunk !== undefined, 'a chunk was not fetched')
+  return chunk
+}
+
+function join(node: Json, chunks: ReadonlyMap<Digest, Fetched>): Json {
   if (!isObject(node)) return node
   if (isList(node)) return (node as readonly Json[]).map((item) => join(item, chunks))
   const hashes = hashesOf(node)
@@ -432,11 +441,7 @@ function join(node: Json, chunks: ReadonlyMap<Digest, Json>): Json {
     for (const [key, value] of fields) put(out, key, join(value as Json, chunks))
     return out
   }
-  const parts = hashes.map((hash) => {
-    const chunk = chunks.get(hash)
-    assert(chunk !== undefined, 'a chunk was not fetched')
-    return join(chunk, chunks)
-  })
+  const parts = hashes.map((hash) => join(fetched(hash, chunks).json, chunks))
   switch ((node as { readonly $: unknown }).$) {
     case 'chunk':
       return parts[0] as Json
